@@ -1,0 +1,1 @@
+"""Results: device and artifacts -> samples -> statistics -> verdict -> report."""

@@ -1,0 +1,1 @@
+"""Converters: trained model -> ONNX -> the target format, with parity at every step."""

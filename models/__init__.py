@@ -1,0 +1,1 @@
+"""Models: attention modules, backbones, the registry, data, training and checkpoints."""

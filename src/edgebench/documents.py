@@ -1,0 +1,100 @@
+"""The JSON files that edgebench writes and reads back: typed, versioned, written whole.
+
+A document is a frozen dataclass whose class variable `SCHEMA` names its kind and version, such as
+`edgebench.plan/1`. The name is the first key of the file, so that a reader of another version can
+say so instead of misreading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import msgspec
+
+from edgebench.errors import InvalidFileError, UnwritableError
+
+
+class Document(Protocol):
+    SCHEMA: ClassVar[str]
+
+
+D = TypeVar("D", bound=Document)
+
+
+def load(path: Path, kind: type[D]) -> D:
+    """Read a document of one kind.
+
+    Raises `InvalidFileError` for a file that is missing, not JSON, of another kind or version, or
+    whose fields do not fit.
+    """
+    try:
+        raw: Any = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InvalidFileError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidFileError(f"{path} is not JSON: {error}", "write it again") from error
+    found = raw.pop("schema", None) if isinstance(raw, dict) else None
+    if found != kind.SCHEMA:
+        raise InvalidFileError(*_mismatch(path, found, kind.SCHEMA))
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidFileError(
+            f"{path} is not a valid {kind.SCHEMA}: {error}", "write it again"
+        ) from error
+
+
+def _mismatch(path: Path, found: object, wanted: str) -> tuple[str, str]:
+    name, _, version = wanted.partition("/")
+    if isinstance(found, str) and found.startswith(name + "/"):
+        other = found.rpartition("/")[2]
+        newer = other.isdigit() and int(other) > int(version)
+        remedy = "update edgebench" if newer else "make the file again with this edgebench"
+        return f"{path} is {found}; this edgebench reads {wanted}", remedy
+    return f"{path} is not a {wanted} file", "check that this is the file you meant"
+
+
+def save(path: Path, document: Document) -> None:
+    """Write a document whole or not at all. Raises `UnwritableError`."""
+    body = {"schema": document.SCHEMA, **msgspec.to_builtins(document)}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place if the block ends well.
+
+    Raises `UnwritableError` where the folder cannot be written or the disk is full; what stood at
+    `path` before is untouched then.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        temporary.chmod(0o644)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise UnwritableError(
+            f"cannot write {path}: {error.strerror or error}",
+            "free some space or choose another folder with --out",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

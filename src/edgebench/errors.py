@@ -1,0 +1,70 @@
+"""The one tree of errors.
+
+Whatever can go wrong for a user is an `EdgeBenchError`: one sentence that says what happened and
+one that says what to do next. `edgebench.cli.main` catches it once, prints it and exits.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EdgeBenchError(Exception):
+    """What happened (`message`) and what to do next (`remedy`)."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(EdgeBenchError):
+    """The command line asks for something that does not exist or does not fit together."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that is not in its table. Lists the names that are, nearest first."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        remedy = f"did you mean '{near[0]}'? " if near else ""
+        super().__init__(f"unknown {kind} '{name}'", f"{remedy}known: {', '.join(names)}")
+
+
+class MissingExtraError(EdgeBenchError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed", f"install it with: pip install 'edgebench[{extra}]'"
+        )
+
+
+class InvalidFileError(EdgeBenchError):
+    """A file that is corrupt, foreign, or of a version this edgebench does not read."""
+
+
+class UnsupportedModelError(EdgeBenchError):
+    """A model that cannot be carried to the target: an op, a shape, a dynamic dimension."""
+
+
+class ParityError(EdgeBenchError):
+    """A converted model that does not compute what its source computes."""
+
+
+class DataError(EdgeBenchError):
+    """Calibration, training or evaluation data that is missing, too small or unreadable."""
+
+
+class DeviceError(EdgeBenchError):
+    """A device that cannot be reached, or that failed while it ran a plan."""
+
+
+class UnwritableError(EdgeBenchError):
+    """An output that cannot be written: no permission, a full disk."""
