@@ -1,0 +1,171 @@
+"""The artifact: one deployable file of one model, with the manifest that says what it is.
+
+An artifact is two files in one folder, `mobilenet_v2_ca.int8.tflite` and its manifest
+`mobilenet_v2_ca.int8.tflite.json`. The manifest is all that later stages, the apps and the boards
+know of the model; it names neither a machine nor an absolute path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from edgebench.documents import load, sha256
+from edgebench.errors import InvalidFileError
+
+MANIFEST_SUFFIX = ".json"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Affine quantisation of a tensor: real = scale * (stored - zero_point)."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of the file, as the file has it.
+
+    `axes[i]` is the ONNX axis that axis i of the file's tensor is: (0, 2, 3, 1) for an NHWC
+    image, (0, 1) for logits.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    axes: tuple[int, ...]
+    quantization: Quantization | None = None
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an RGB image in 0..1 becomes the input: (image - mean) / std, one value a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Hop:
+    """How far one step of the conversion moved the outputs, measured before the file was written.
+
+    Errors compare with the step's own source over `samples` inputs. `max_abs_error` is in the
+    outputs' unit; `snr_db` is 10 log10(signal power / error power), None where both are equal;
+    `top1_agreement` is a fraction, None for models that do not classify or are untrained.
+    """
+
+    step: str
+    samples: int
+    max_abs_error: float
+    snr_db: float | None
+    top1_agreement: float | None
+    tolerance: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The data that set the ranges of a quantised artifact."""
+
+    source: str
+    samples: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Files beside the artifact: inputs with labels, and the trained model's own outputs.
+
+    `inputs` is an .npz with `images` (N, H, W, 3) uint8 and `labels` (N,) int64; `reference` is
+    an .npz with `logits` (N, classes) float32 of the trained model in torch.
+    """
+
+    inputs: str
+    inputs_sha256: str
+    reference: str
+    reference_sha256: str
+    samples: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact is and how it came about.
+
+    `weights` says whether accuracy and drift mean anything: `untrained` weights are for latency
+    alone, and `unknown` stands for a user's own ONNX file. `fingerprint` hashes all that the file
+    was made from, so that an export with nothing new to say is not repeated.
+    """
+
+    SCHEMA: ClassVar[str] = "edgebench.artifact/1"
+
+    model: str
+    baseline: str
+    format: str
+    precision: str
+    file: str
+    sha256: str
+    size_bytes: int
+    weights: Literal["trained", "untrained", "unknown"]
+    weights_sha256: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    preprocessing: Preprocessing | None
+    labels: tuple[str, ...] | None
+    parameters: int | None
+    madds: int | None
+    hops: tuple[Hop, ...]
+    calibration: Calibration | None
+    evaluation: Evaluation | None
+    tools: dict[str, str]
+    command: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact on this machine: the file and what its manifest says of it."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def key(self) -> str:
+        """The name that plans and results know it by, such as `mobilenet_v2_ca.int8.tflite`."""
+        return self.path.name
+
+
+def file_name(model: str, precision: str, extension: str) -> str:
+    """The artifact's file name, such as `mobilenet_v2_ca.int8.tflite`."""
+    return f"{model}.{precision}.{extension}"
+
+
+def manifest_path(path: Path) -> Path:
+    """Where the manifest of the artifact at `path` lies."""
+    return path.with_name(path.name + MANIFEST_SUFFIX)
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Read an artifact and check that the file is the one its manifest describes.
+
+    Raises `InvalidFileError` where either is missing, of another version, or changed since.
+    """
+    if not path.exists():
+        raise InvalidFileError(f"there is no artifact at {path}", "make it with: edgebench export")
+    manifest = load(manifest_path(path), Manifest)
+    if sha256(path) != manifest.sha256:
+        raise InvalidFileError(
+            f"{path} is not the file that its manifest describes (its hash differs)",
+            "export it again with: edgebench export",
+        )
+    return Artifact(path, manifest)
+
+
+def find_artifacts(folder: Path) -> Iterator[Artifact]:
+    """All artifacts in a folder, by name; other files are passed over."""
+    for manifest in sorted(folder.glob(f"*.*.*{MANIFEST_SUFFIX}")):
+        path = manifest.with_name(manifest.name.removesuffix(MANIFEST_SUFFIX))
+        if path.exists():
+            yield open_artifact(path)
