@@ -1,0 +1,55 @@
+# `make demo` and `make test` work on a fresh machine: both make the environment first.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+# What `make export-*` exports, and how precisely.
+MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se scenes_v2_ca
+PRECISION ?= fp32 fp16 int8
+ARTIFACTS ?= artifacts
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports test-fast export-tflite export-onnx clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+setup: $(READY)  ## make the environment in .venv
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## export, measure on this machine, print the verdict and write the HTML report
+	$(BIN)/edgebench run --device local --html
+
+test: setup check  ## make the environment and run every check
+
+check: lint types imports  ## every check, in an environment that is there
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+imports: $(READY)
+	$(BIN)/lint-imports
+
+test-fast: $(READY)  ## the tests that take seconds
+	$(BIN)/python -m pytest -m 'not slow'
+
+export-tflite: $(READY)  ## export MODELS="..." in PRECISION="..." to artifacts/
+	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to tflite:%) --out $(ARTIFACTS)
+
+export-onnx: $(READY)  ## export MODELS="..." to ONNX
+	$(BIN)/edgebench export $(MODELS) --to onnx --out $(ARTIFACTS)
+
+clean:  ## remove the environment, artifacts and runs
+	rm -rf $(VENV) $(ARTIFACTS) runs build dist
