@@ -58,7 +58,7 @@ def _mismatch(path: Path, found: object, wanted: str) -> tuple[str, str]:
         newer = other.isdigit() and int(other) > int(version)
         remedy = "update edgebench" if newer else "make the file again with this edgebench"
         return f"{path} is {found}; this edgebench reads {wanted}", remedy
-    return f"{path} is not a {wanted} file", "check that this is the file you meant"
+    return f"{path} is not an {wanted} file", "check that this is the file you meant"
 
 
 def save(path: Path, document: Document) -> None:
