@@ -1,0 +1,72 @@
+"""This machine as a device: the runner as a process of its own, as on a board."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from edgebench.deploy import runner
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import PLAN, RESULT
+from edgebench.documents import load
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+STEPS = {"evaluate": "loading and evaluating artifacts", "block": "measuring blocks"}
+INTERRUPTED = 130
+
+
+class LocalDevice:
+    """Runs plans here, with the Python given (this one by default)."""
+
+    name = "local"
+    description = "this machine's CPU, through LiteRT (TFLite)"
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self._python = python
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """See `edgebench.deploy.devices.Device.run`."""
+        command = [self._python, str(runner.__file__), PLAN, RESULT]
+        with tempfile.TemporaryFile("w+") as complaints:
+            try:
+                process = subprocess.Popen(
+                    command, cwd=folder, stdout=subprocess.PIPE, stderr=complaints, text=True
+                )
+            except OSError as error:
+                raise DeviceError(f"cannot start {self._python}: {error.strerror}") from error
+            assert process.stdout is not None
+            try:
+                _forward(process.stdout, progress)
+            except KeyboardInterrupt:
+                # From a terminal the runner has the signal already; it heeds the first only.
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGINT)
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                status = process.wait()
+                process.stdout.close()
+            complaints.seek(0)
+            lines = complaints.read().strip().splitlines()
+        if status not in (0, INTERRUPTED):
+            raise DeviceError(
+                f"the runner failed on this machine: {lines[-1] if lines else f'status {status}'}",
+                f"what was measured is kept in {folder}; go on with --resume",
+            )
+        if not (folder / RESULT).exists():
+            raise KeyboardInterrupt  # Stopped before there was anything to keep.
+        return load(folder / RESULT, RunResult)
+
+
+def _forward(lines: IO[str], progress: Progress) -> None:
+    for line in lines:
+        event: dict[str, Any] = json.loads(line)
+        progress(STEPS[event["event"]], event["done"], event["total"])

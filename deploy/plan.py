@@ -1,0 +1,108 @@
+"""The plan: all that a device needs to know to measure, as one JSON file.
+
+A plan names its files by content, so that it is the same on every machine and its hash says
+whether a result belongs to it. A *slot* is one artifact's place in the measurement; the same
+artifact may hold two slots, which is how a device is measured against itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Delegate = Literal["xnnpack", "none"]
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """Images (N, H, W, 3) uint8 to run once, and how they become the artifact's input.
+
+    `file` is the .npz in the run's `files` folder. An image becomes (image / 255 - mean) / std,
+    then NCHW, then the file's own layout: axis i of the input is axis `axes[i]` of NCHW.
+    `output_axes` leads back in the same way.
+    """
+
+    file: str
+    sha256: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    axes: tuple[int, ...]
+    output_axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PlannedArtifact:
+    """One artifact in one slot. `file` is its name in the run's `files` folder."""
+
+    key: str
+    file: str
+    sha256: str
+    format: str
+    evaluation: EvaluationInputs | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Slots that are measured against one baseline, and share its visits."""
+
+    name: str
+    baseline: str
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlannedBlock:
+    """One block: visits to every slot of a group, there and back again.
+
+    `order` is a palindrome such as A B C C B A, so that each slot's mean place in time is the
+    same and a steady drift of the machine's speed cancels.
+    """
+
+    index: int
+    process: int
+    group: str
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """When a visit is warm: the medians of two windows in a row differ by `tolerance` at most.
+
+    `window` is a number of inferences. A visit that is not steady after `max_s` seconds goes on
+    to its timed inferences and says so.
+    """
+
+    window: int
+    tolerance: float
+    max_s: float
+
+
+@dataclass(frozen=True)
+class VisitLength:
+    """A visit's timed inferences last `min_s` seconds and number `min_inferences`, at least."""
+
+    min_s: float
+    min_inferences: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure, in which order, how often, with which threads, cores and delegate.
+
+    `cores` are the CPU cores to stay on, None for all. `processes` is the number of fresh
+    processes that the blocks are dealt to.
+    """
+
+    SCHEMA: ClassVar[str] = "edgebench.plan/1"
+
+    id: str
+    seed: int
+    threads: int
+    cores: tuple[int, ...] | None
+    delegate: Delegate
+    artifacts: dict[str, PlannedArtifact]
+    groups: tuple[Group, ...]
+    processes: int
+    blocks: tuple[PlannedBlock, ...]
+    warmup: Warmup
+    visit: VisitLength

@@ -1,0 +1,109 @@
+"""The run result: what a device writes while it runs a plan.
+
+It mirrors, field by field, the JSON that `deploy/runner.py` writes. All that a device cannot tell
+is None. Every raw sample is kept; nothing here is derived from another field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and with what the plan ran.
+
+    `cores` are those that the measuring processes were allowed to use.
+    """
+
+    runtime: str
+    runtime_version: str
+    python: str
+    numpy: str
+    system: str
+    kernel: str
+    machine: str
+    cpu_model: str | None
+    core_count: int
+    cores: tuple[int, ...] | None
+    threads: int
+    delegate: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One artifact, alone in a fresh process.
+
+    `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
+    resident memory above what the bare runtime held. `outputs` names the .npy of float32 outputs
+    for the evaluation inputs. `partitions` counts the delegate's nodes and `leftover_ops` names
+    what it did not take. With an `error` the slot is not measured.
+    """
+
+    error: str | None
+    load_s: float | None = None
+    first_inference_s: float | None = None
+    peak_memory_bytes: int | None = None
+    outputs: str | None = None
+    partitions: int | None = None
+    leftover_ops: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The machine's state at one moment.
+
+    Cumulative times are in seconds since boot, over all cores: `busy_s` is everything but idling,
+    `steal_s` is what the hypervisor took, `own_s` is what this runner's processes have used since
+    they started. Frequencies are in kHz by core, temperatures in degrees Celsius by sensor.
+    """
+
+    unix_s: float
+    frequencies_khz: dict[str, int] | None
+    governors: tuple[str, ...] | None
+    temperatures_c: dict[str, float] | None
+    load_1min: float | None
+    busy_s: float | None
+    steal_s: float | None
+    own_s: float
+    core: int | None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One stay at a slot: the warm-up inferences, then the timed ones, in nanoseconds each."""
+
+    slot: str
+    unix_s: float
+    steady: bool
+    warmup_ns: tuple[int, ...]
+    samples_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One finished block. With an `error` it has no visits, and is tried again on resuming."""
+
+    index: int
+    process: int
+    group: str
+    error: str | None
+    before: Readings | None
+    after: Readings | None
+    visits: tuple[Visit, ...]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a plan produced so far. `complete` says that nothing of the plan is left to do."""
+
+    SCHEMA: ClassVar[str] = "edgebench.result/1"
+
+    plan_sha256: str
+    started: str
+    updated: str
+    complete: bool
+    context: Context
+    evaluations: dict[str, Evaluation]
+    blocks: tuple[Block, ...]
