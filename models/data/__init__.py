@@ -1,0 +1,1 @@
+"""Labelled images: digit scenes made here, and folders of pictures."""
