@@ -1,0 +1,66 @@
+"""What a trained checkpoint says of itself: `NAME.json` beside `NAME.safetensors`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from edgebench import documents
+
+SHIPPED = Path(__file__).parent / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 on a test set of `count` images, with its 95 % Wilson interval, as fractions."""
+
+    top1: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """Mean training loss of one epoch and the learning rate at its end."""
+
+    epoch: int
+    loss: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How a checkpoint came to be, and what it achieves.
+
+    `accuracy` is absent where there was no test set.
+    """
+
+    SCHEMA: ClassVar[str] = "edgebench.checkpoint/1"
+
+    model: str
+    command: str
+    seed: int
+    data: str
+    recipe_sha256: str
+    epochs: int
+    accuracy: Accuracy | None
+    tools: dict[str, str]
+    weights_sha256: str
+    log: list[EpochLog]
+
+
+def shipped(stem: str) -> Path | None:
+    """The weights of a shipped checkpoint, or None where this installation has none."""
+    path = SHIPPED / f"{stem}.safetensors"
+    return path if path.exists() else None
+
+
+def of(weights: Path) -> Checkpoint | None:
+    """The manifest beside a weights file, or None where there is none.
+
+    Raises `InvalidFileError` for one that cannot be read.
+    """
+    path = weights.with_suffix(".json")
+    return documents.load(path, Checkpoint) if path.exists() else None

@@ -1,0 +1,274 @@
+"""Training: the paper's plain recipe, resumable after every epoch, on one process or many.
+
+SGD with momentum, a cosine schedule per step from the first to the last, no warm-up and no tricks
+(Hou et al., CVPR 2021, section 4.1). On one CPU thread count and one machine the result follows
+from the configuration bit for bit, whether the training was interrupted or not.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from edgebench import __version__, documents
+from edgebench.errors import EdgeBenchError, InvalidFileError, UsageError
+from edgebench.models import distributed, evaluate, registry
+from edgebench.models.data.feeds import Feed, feed_for
+from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
+from edgebench.models.network import network
+from edgebench.models.weights import load_into
+from edgebench.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What to train, and how; the defaults are the paper's recipe.
+
+    `batch_size` is global: processes share it. `scenes_per_epoch` matters for the scenes only,
+    `workers` (threads that decode images) for folders only. `device` is "auto", "cpu" or "cuda".
+    """
+
+    model: str
+    out: Path
+    data: str = "scenes"
+    epochs: int = 200
+    batch_size: int = 256
+    learning_rate: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 4e-5
+    dropout: float = 0.2
+    scenes_per_epoch: int = 12_800
+    seed: int = 0
+    resume: bool = False
+    workers: int = 2
+    device: str = "auto"
+    init: Path | None = None
+
+    @property
+    def stem(self) -> str:
+        """The name of the files: the model's, with the seed where it is not 0."""
+        return self.model if self.seed == 0 else f"{self.model}_s{self.seed}"
+
+    @property
+    def command(self) -> str:
+        """The command line that trains this again; paths and machine settings left out."""
+        flags = ("data", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay")
+        flags += ("dropout", "scenes_per_epoch", "seed")
+        words = [f"--{flag.replace('_', '-')} {getattr(self, flag)}" for flag in flags]
+        return " ".join(["edgebench train", self.model, *words])
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Where the trained weights and their manifest lie, and what they achieve."""
+
+    weights: Path
+    manifest: Path
+    accuracy: Accuracy | None
+
+
+class TrainingDivergedError(EdgeBenchError):
+    """The loss is not a number any more."""
+
+
+@dataclass
+class _Run:
+    """The parts of a training under way."""
+
+    config: TrainConfig
+    place: distributed.Place
+    feed: Feed
+    module: nn.Module
+    optimizer: torch.optim.SGD
+    log: list[EpochLog]
+
+    @property
+    def state_path(self) -> Path:
+        return self.config.out / f"{self.config.stem}.state.pt"
+
+
+def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
+    """Train a model and write its weights and manifest into `config.out`.
+
+    Raises `UsageError` for settings that do not fit together, `DataError` for data that cannot be
+    read, `InvalidFileError` for a state or weights that do not fit, `TrainingDivergedError` when
+    the loss stops being finite, and `UnwritableError`.
+    """
+    _check(config)
+    with distributed.joined(config.device) as place:
+        run = _prepare(config, place)
+        trained = _wrapped(run)
+        for epoch in range(len(run.log), config.epochs):
+            loss, rate = _epoch(run, trained, epoch, progress if place.rank == 0 else silent)
+            run.log.append(EpochLog(epoch + 1, loss, rate))
+            if place.rank == 0:
+                _save_state(run)
+        result = _finish(run, progress) if place.rank == 0 else _paths(config, None)
+        place.wait()
+        return result
+
+
+def _check(config: TrainConfig) -> None:
+    registry.get(config.model)
+    for name in ("epochs", "batch_size", "scenes_per_epoch", "workers"):
+        if getattr(config, name) < 1:
+            raise UsageError(f"{name} is {getattr(config, name)}", "give a number of at least 1")
+    if not 0 < config.learning_rate < math.inf:
+        raise UsageError(f"the learning rate is {config.learning_rate}", "give one above 0")
+    if not 0 <= config.dropout < 1:
+        raise UsageError(f"the dropout is {config.dropout}", "give one from 0 up to 1")
+    if config.seed < 0:
+        raise UsageError(f"the seed is {config.seed}", "give a seed of at least 0")
+
+
+def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
+    if config.batch_size % place.world:
+        raise UsageError(
+            f"a batch of {config.batch_size} cannot be shared by {place.world} processes",
+            "choose a batch size that the number of processes divides",
+        )
+    spec = registry.get(config.model)
+    feed = feed_for(config.data, spec, config.batch_size, config.scenes_per_epoch, config.seed)
+    torch.manual_seed(config.seed)
+    module = network(spec, config.dropout)
+    if config.init is not None:
+        load_into(module, config.init)
+    module.to(place.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        module.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+    run = _Run(config, place, feed, module, optimizer, [])
+    # Processes share the first weights and differ in what dropout drops.
+    torch.manual_seed(config.seed + place.rank)
+    if config.resume and run.state_path.exists():
+        _load_state(run)
+    return run
+
+
+def _wrapped(run: _Run) -> nn.Module:
+    if run.place.world == 1:
+        return run.module
+    devices = [run.place.device] if run.place.device.type == "cuda" else None
+    return DistributedDataParallel(run.module, device_ids=devices)
+
+
+def _epoch(
+    run: _Run, trained: nn.Module, epoch: int, progress: Progress
+) -> tuple[float, float]:
+    """Train one epoch; give its mean loss over all processes and its last learning rate."""
+    config, place, steps = run.config, run.place, run.feed.steps
+    total = steps * config.epochs
+    trained.train()
+    losses = torch.zeros((), dtype=torch.float64)
+    rate = config.learning_rate
+    for step, (images, labels) in enumerate(run.feed.batches(epoch, place.rank, place.world)):
+        done = epoch * steps + step
+        rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * done / total))
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate
+        logits: Tensor = trained(images.to(place.device, memory_format=torch.channels_last))
+        loss = nn.functional.cross_entropy(logits, labels.to(place.device))
+        run.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        run.optimizer.step()
+        losses += loss.detach().double().cpu()
+        progress(f"train {config.stem}", done + 1, total)
+    mean = place.mean(float(losses) / steps)
+    if not math.isfinite(mean):
+        kept = f"the state after epoch {epoch} is kept; " if epoch else ""
+        raise TrainingDivergedError(
+            f"the loss of {config.stem} is {mean} in epoch {epoch + 1}",
+            f"{kept}choose a lower --learning-rate than {config.learning_rate}",
+        )
+    return mean, rate
+
+
+def _identity(config: TrainConfig, recipe: str) -> str:
+    """What a state must have in common with the training that goes on from it."""
+    return f"{config.command} # init {config.init is not None}, data {recipe}"
+
+
+def _save_state(run: _Run) -> None:
+    state = {
+        "identity": _identity(run.config, run.feed.recipe_sha256),
+        "module": run.module.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+        "log": [(entry.epoch, entry.loss, entry.learning_rate) for entry in run.log],
+    }
+    with documents.replacing(run.state_path) as temporary:
+        torch.save(state, temporary)
+
+
+def _load_state(run: _Run) -> None:
+    path = run.state_path
+    try:
+        state = torch.load(path, map_location=run.place.device, weights_only=True)
+        found = state["identity"]
+    except Exception as error:
+        raise InvalidFileError(
+            f"{path} is not a training state: {error}", "train without --resume"
+        ) from error
+    wanted = _identity(run.config, run.feed.recipe_sha256)
+    if found != wanted:
+        raise InvalidFileError(
+            f"{path} comes from another training: {found}; this is {wanted}",
+            "train with its settings, or without --resume",
+        )
+    run.module.load_state_dict(state["module"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.log[:] = [EpochLog(*entry) for entry in state["log"]]
+    if run.place.rank == 0:
+        torch.set_rng_state(state["rng"].cpu())
+    else:
+        torch.manual_seed(run.config.seed + run.place.rank + 1000 * len(run.log))
+
+
+def _paths(config: TrainConfig, accuracy: Accuracy | None) -> TrainResult:
+    stem = config.out / config.stem
+    return TrainResult(
+        stem.with_name(stem.name + ".safetensors"), stem.with_name(stem.name + ".json"), accuracy
+    )
+
+
+def _finish(run: _Run, progress: Progress) -> TrainResult:
+    """Evaluate, then write the weights and their manifest."""
+    config = run.config
+    step = f"evaluate {config.stem}"
+    progress(step, 0, 1)
+    accuracy = evaluate.accuracy(run.module, run.feed.evaluation(), run.place.device)
+    progress(step, 1, 1)
+    result = _paths(config, accuracy)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in run.module.state_dict().items()}
+    with documents.replacing(result.weights) as temporary:
+        safetensors.torch.save_file(tensors, temporary)
+    manifest = Checkpoint(
+        model=config.model,
+        command=config.command,
+        seed=config.seed,
+        data=config.data.partition(":")[0],
+        recipe_sha256=run.feed.recipe_sha256,
+        epochs=config.epochs,
+        accuracy=accuracy,
+        tools={
+            "edgebench": __version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+        weights_sha256=documents.sha256(result.weights),
+        log=run.log,
+    )
+    documents.save(result.manifest, manifest)
+    return replace(result, accuracy=accuracy)

@@ -1,0 +1,127 @@
+"""Reading weights: our own files, torchvision's, and the coordinate attention authors'.
+
+Names are translated by tables. Torchvision's MobileNetV2 names are our own for the plain network.
+The authors' `mbv2_ca.pth` (github.com/houqb/CoordAttention, mbv2_ca.py) numbers the layers of a
+block in one flat sequence and keeps the last convolution outside the features.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from edgebench.errors import InvalidFileError
+
+State = dict[str, Tensor]
+
+# A key that only this layout has, and the first rule that matches a key renames it.
+_AUTHORS_MARK = "conv.0.weight"
+_AUTHORS_RULES: tuple[tuple[str, str], ...] = (
+    (r"conv\.([01])\.", r"features.18.\1."),
+    (r"features\.1\.conv\.([01])\.", r"features.1.conv.0.\1."),
+    (r"features\.1\.conv\.3\.", "features.1.conv.1."),
+    (r"features\.1\.conv\.4\.", "features.1.conv.2."),
+    (r"features\.(\d+)\.conv\.([01])\.", r"features.\1.conv.0.\2."),
+    (r"features\.(\d+)\.conv\.3\.", r"features.\1.conv.1.0."),
+    (r"features\.(\d+)\.conv\.4\.", r"features.\1.conv.1.1."),
+    (r"features\.(\d+)\.conv\.6\.", r"features.\1.conv.attention."),
+    (r"features\.(\d+)\.conv\.7\.", r"features.\1.conv.2."),
+    (r"features\.(\d+)\.conv\.8\.", r"features.\1.conv.3."),
+)
+# Wrappers that training scripts leave around a state dict, and before every key of it.
+_WRAPPERS = ("state_dict", "model", "model_state", "state_dict_ema")
+_PREFIXES = ("module.", "model.")
+# Counts batches for a momentum that is not used here; older files lack it.
+_OPTIONAL_SUFFIX = ".num_batches_tracked"
+
+
+def read(path: Path) -> State:
+    """The state dict in a .safetensors, .pt or .pth file, under the names of our networks.
+
+    Nothing in the file is executed. Raises `InvalidFileError` for a file that is missing, corrupt
+    or of another kind.
+    """
+    return translate(_unwrap(_read_raw(path), path))
+
+
+def _read_raw(path: Path) -> object:
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        if path.suffix in (".pt", ".pth"):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InvalidFileError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # the unpickler raises nearly anything on foreign bytes
+        detail = str(error).partition("\n")[0]
+        raise InvalidFileError(
+            f"{path} holds no readable weights: {detail}", "check that the file is complete"
+        ) from error
+    raise InvalidFileError(
+        f"{path} is not a weights file", "give a .safetensors, .pt or .pth file"
+    )
+
+
+def _unwrap(raw: object, path: Path) -> State:
+    for wrapper in _WRAPPERS:
+        if isinstance(raw, dict) and isinstance(raw.get(wrapper), dict):
+            raw = raw[wrapper]
+    if not isinstance(raw, dict) or not raw:
+        raise InvalidFileError(f"{path} holds no state dict", "save module.state_dict() in it")
+    state = {str(key): value for key, value in raw.items() if isinstance(value, Tensor)}
+    if len(state) != len(raw):
+        raise InvalidFileError(f"{path} holds more than tensors", "save module.state_dict() in it")
+    for prefix in _PREFIXES:
+        if all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def translate(state: State) -> State:
+    """Rename the keys of a known layout to ours; keys of other layouts stay as they are."""
+    if _AUTHORS_MARK not in state:
+        return dict(state)
+    return {_renamed(key): value for key, value in state.items()}
+
+
+def _renamed(key: str) -> str:
+    for pattern, replacement in _AUTHORS_RULES:
+        renamed, matches = re.subn(f"^{pattern}", replacement, key)
+        if matches:
+            return renamed
+    return key
+
+
+def load_into(module: nn.Module, path: Path) -> None:
+    """Fill a network with the weights of a file.
+
+    Raises `InvalidFileError` that names the keys that are missing, unexpected or of a wrong shape.
+    """
+    state, own = read(path), module.state_dict()
+    required = {key for key in own if not key.endswith(_OPTIONAL_SUFFIX)}
+    problems = {
+        "missing": sorted(required - set(state)),
+        "unexpected": sorted(set(state) - set(own)),
+        "of a wrong shape": [
+            f"{key} {tuple(state[key].shape)}, wanted {tuple(own[key].shape)}"
+            for key in own
+            if key in state and state[key].shape != own[key].shape
+        ],
+    }
+    found = [f"{kind}: {_listed(keys)}" for kind, keys in problems.items() if keys]
+    if found:
+        raise InvalidFileError(
+            f"the weights in {path} do not fit the model ({'; '.join(found)})",
+            "choose the model they were trained for",
+        )
+    module.load_state_dict(state, strict=False)
+
+
+def _listed(keys: list[str], most: int = 5) -> str:
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
