@@ -55,8 +55,8 @@ class Readings:
     """The machine's state at one moment.
 
     Cumulative times are in seconds since boot, over all cores: `busy_s` is everything but idling,
-    `steal_s` is what the hypervisor took, `own_s` is what this runner's processes have used since
-    they started. Frequencies are in kHz by core, temperatures in degrees Celsius by sensor.
+    `steal_s` is what the hypervisor took. `own_s` is the CPU time of the measuring process since it
+    started. Frequencies are in kHz by core, temperatures in degrees Celsius by sensor.
     """
 
     unix_s: float

@@ -17,6 +17,7 @@ Exit codes: 0 done, 1 nothing could be measured (the last line on stderr says wh
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import glob
 import hashlib
@@ -30,8 +31,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import IO, Any, Dict, Iterator, List, Optional, Sequence, Tuple  # noqa: UP035
+from typing import IO, Any, Dict, Iterator, Sequence  # noqa: UP035
 
+# Unlike an annotation this is evaluated, and Python 3.8 has no dict[str, Any].
 Json = Dict[str, Any]  # noqa: UP006
 
 PLAN_SCHEMA = "edgebench.plan/1"
@@ -126,7 +128,9 @@ class Run:
         self._measure()
         evaluations, blocks = self.result.body["evaluations"], self.result.body["blocks"]
         if all(one["error"] for one in evaluations.values()):
-            raise RunnerError("no artifact could be run: " + next(iter(evaluations.values()))["error"])
+            raise RunnerError(
+                "no artifact could be run: " + next(iter(evaluations.values()))["error"]
+            )
         self.result.body["complete"] = len(blocks) == len(self.plan["blocks"]) and not any(
             one["error"] for one in [*blocks, *evaluations.values()]
         )
@@ -162,7 +166,7 @@ class Run:
                 if block["error"]:
                     say(f"block {block['index']}: {block['error']}")
 
-    def _measurable(self, block: Json) -> Tuple[List[str], Optional[str]]:  # noqa: UP006
+    def _measurable(self, block: Json) -> tuple[list[str], str | None]:
         """The block's order without the slots that failed, or why nothing is left to compare."""
         failed = {s for s, one in self.result.body["evaluations"].items() if one["error"]}
         baseline = next(g["baseline"] for g in self.plan["groups"] if g["name"] == block["group"])
@@ -173,7 +177,7 @@ class Run:
             return [], f"nothing that runs is left to compare with {baseline}"
         return order, None
 
-    def _blocks_of(self, todo: List[Json]) -> Iterator[Json]:  # noqa: UP006
+    def _blocks_of(self, todo: list[Json]) -> Iterator[Json]:
         """Measure blocks in one fresh process; one that dies fails the block it was at."""
         remaining = list(todo)
         if not remaining:
@@ -281,7 +285,7 @@ class TFLite:
             values = np.clip(np.round(values / scale + zero_point), limits.min, limits.max)
         self.interpreter.set_tensor(detail["index"], values.astype(dtype))
 
-    def fill(self, image: Optional[Any]) -> None:
+    def fill(self, image: Any | None) -> None:
         """Set every input: an image where there is one, else seeded noise in -1..1."""
         noise = self.np.random.RandomState(0)
         for detail in self.inputs:
@@ -310,7 +314,7 @@ class TFLite:
         maker = {}
         for op in ops:  # Delegate nodes come last and so take the place of what they replaced.
             maker.update({int(tensor): op for tensor in op["outputs"]})
-        executed: Dict[int, Json] = {}  # noqa: UP006
+        executed: dict[int, Json] = {}
         wanted = [int(detail["index"]) for detail in self.outputs]
         while wanted:
             op = maker.get(wanted.pop())
@@ -325,7 +329,7 @@ class TFLite:
 ENGINES = {"tflite": TFLite}
 
 
-def tflite_runtime() -> Tuple[Any, str]:  # noqa: UP006
+def tflite_runtime() -> tuple[Any, str]:
     """The first runtime that can be imported, and the distribution it came from."""
     reasons = []
     for module, distribution in RUNTIMES:
@@ -416,7 +420,7 @@ class Child:
     def _evaluation(self, slot: str, folder: str) -> Json:
         self._pin()
         planned = self.plan["artifacts"][slot]
-        path = self._checked(planned["file"], planned["sha256"])
+        self._checked(planned["file"], planned["sha256"])
         tflite_runtime()
         bare = peak_memory_bytes(restart=True)
         start = time.perf_counter_ns()
@@ -437,7 +441,7 @@ class Child:
             **engine.delegation(),
         }
 
-    def _outputs(self, engine: TFLite, planned: Json, path: str) -> Optional[str]:
+    def _outputs(self, engine: TFLite, planned: Json, path: str) -> str | None:
         """Run the evaluation inputs and save the outputs as (N, ...) float32 .npy."""
         np = engine.np
         if planned["evaluation"] is None:
@@ -447,7 +451,9 @@ class Child:
         for image in self._images(np, planned["evaluation"]):
             engine.feed(engine.inputs[0], image)
             engine.invoke()
-            rows.append(np.transpose(engine.output(), np.argsort(planned["evaluation"]["output_axes"])))
+            rows.append(
+                np.transpose(engine.output(), np.argsort(planned["evaluation"]["output_axes"]))
+            )
         outputs = np.concatenate(rows)
         check_finite(np, outputs)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -513,20 +519,20 @@ class Child:
         }
 
 
-def warm_up(
-    invoke: Any, window: int, tolerance: float, max_s: float
-) -> Tuple[List[int], bool]:  # noqa: UP006
+def warm_up(invoke: Any, window: int, tolerance: float, max_s: float) -> tuple[list[int], bool]:
     """Run windows of inferences until two in a row have nearly the same median."""
     times = timed(invoke, 0, window)
     while sum(times) < max_s * 1e9:
         times += timed(invoke, 0, window)
-        last, before = (statistics.median(part) for part in (times[-window:], times[-2 * window : -window]))
+        last, before = (
+            statistics.median(part) for part in (times[-window:], times[-2 * window : -window])
+        )
         if abs(last / before - 1) <= tolerance:
             return times, True
     return times, False
 
 
-def timed(invoke: Any, min_s: float, min_inferences: int) -> List[int]:  # noqa: UP006
+def timed(invoke: Any, min_s: float, min_inferences: int) -> list[int]:
     """The time of each inference, in ns, for a while."""
     clock = time.perf_counter_ns
     samples = []
@@ -549,7 +555,7 @@ def check_finite(np: Any, outputs: Any) -> None:
 # --- What the machine tells about itself ------------------------------------------------------
 
 
-def read_text(path: str) -> Optional[str]:
+def read_text(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().strip()
@@ -557,7 +563,7 @@ def read_text(path: str) -> Optional[str]:
         return None
 
 
-def read_all(pattern: str) -> List[Tuple[str, str]]:  # noqa: UP006
+def read_all(pattern: str) -> list[tuple[str, str]]:
     """Path and content of the files that match and can be read, by name."""
     pairs = ((path, read_text(path)) for path in sorted(glob.glob(pattern)))
     return [(path, text) for path, text in pairs if text]
@@ -566,7 +572,9 @@ def read_all(pattern: str) -> List[Tuple[str, str]]:  # noqa: UP006
 def readings() -> Json:
     """The machine's state now; see `Readings` in deploy/result.py for the units."""
     cpufreq = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/"
-    frequencies = {path.split("/")[5]: int(text) for path, text in read_all(cpufreq + "scaling_cur_freq")}
+    frequencies = {
+        path.split("/")[5]: int(text) for path, text in read_all(cpufreq + "scaling_cur_freq")
+    }
     governors = [text for _, text in read_all(cpufreq + "scaling_governor")]
     temperatures = {
         os.path.basename(os.path.dirname(path)): int(text) / 1000
@@ -575,7 +583,6 @@ def readings() -> Json:
     }
     load = read_text("/proc/loadavg")
     busy, steal = processor_seconds()
-    own = os.times()
     return {
         "unix_s": time.time(),
         "frequencies_khz": frequencies or None,
@@ -584,12 +591,12 @@ def readings() -> Json:
         "load_1min": float(load.split()[0]) if load else None,
         "busy_s": busy,
         "steal_s": steal,
-        "own_s": own.user + own.system,
+        "own_s": time.process_time(),
         "core": current_core(),
     }
 
 
-def processor_seconds() -> Tuple[Optional[float], Optional[float]]:  # noqa: UP006
+def processor_seconds() -> tuple[float | None, float | None]:
     """Seconds that all cores were busy, and that the hypervisor stole, since boot (proc(5))."""
     text = read_text("/proc/stat")
     if not text or not text.startswith("cpu "):
@@ -599,7 +606,7 @@ def processor_seconds() -> Tuple[Optional[float], Optional[float]]:  # noqa: UP0
     return (user + nice + system + irq + softirq) / tick, steal / tick
 
 
-def peak_memory_bytes(restart: bool = False) -> Optional[int]:
+def peak_memory_bytes(restart: bool = False) -> int | None:
     """The process's peak resident memory, counted anew from here with `restart`.
 
     VmHWM is this process's own; ru_maxrss would start from the parent's peak.
@@ -616,7 +623,7 @@ def peak_memory_bytes(restart: bool = False) -> Optional[int]:
     return None
 
 
-def cpu_model() -> Optional[str]:
+def cpu_model() -> str | None:
     for line in (read_text("/proc/cpuinfo") or "").splitlines():
         if line.lower().startswith(("model name", "hardware")):
             return line.partition(":")[2].strip()
@@ -627,7 +634,7 @@ def can_pin() -> bool:
     return hasattr(os, "sched_getaffinity")
 
 
-def current_core() -> Optional[int]:
+def current_core() -> int | None:
     try:
         core = ctypes.CDLL(None).sched_getcpu()
     except (OSError, AttributeError):
@@ -637,10 +644,8 @@ def current_core() -> Optional[int]:
 
 def die_with_parent() -> None:
     """Ask Linux to end this process with its parent, so that no orphan disturbs the next run."""
-    try:
+    with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1 is PR_SET_PDEATHSIG.
-    except (OSError, AttributeError):
-        pass
 
 
 # --- The command ------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import os
 import shutil
 from pathlib import Path
 
+from edgebench.deploy.plan import Plan
 from edgebench.documents import load, replacing, save, sha256
 from edgebench.errors import InvalidFileError
-from edgebench.deploy.plan import Plan
 
 PLAN = "plan.json"
 RESULT = "result.json"

@@ -1,0 +1,112 @@
+"""The comparison: what a run says, as one document that every report is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from edgebench.benchmarks.statistics import Estimate, Latency, Overhead
+from edgebench.benchmarks.verdict import Verdict
+from edgebench.converters.artifact import Hop
+from edgebench.deploy.result import Context
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 accuracy of the outputs that came back from the device.
+
+    `drop` is the change against the trained model in torch, and `gain` that against the baseline
+    on the same device, both over the same images; `gain` is None for the baseline itself.
+    """
+
+    on_device: Estimate
+    trained: Estimate
+    drop: Estimate
+    gain: Estimate | None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the outputs moved from the trained model's, hop by hop, and in all.
+
+    `hops` are those of the export. `agreement` and `snr_db` compare the trained model with the
+    device's own outputs, over `samples` images.
+    """
+
+    hops: tuple[Hop, ...]
+    samples: int
+    agreement: Estimate
+    snr_db: float | None
+    max_abs_error: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slot. Measured values are None where there was nothing to measure.
+
+    `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not measured.
+    `overhead` and `verdict` are None for the baseline.
+    """
+
+    slot: str
+    model: str
+    weights: Literal["trained", "untrained", "unknown"]
+    error: str | None
+    latency: Latency | None
+    overhead: Overhead | None
+    verdict: Verdict | None
+    madds: int | None
+    madds_overhead: float | None
+    parameters: int | None
+    size_bytes: int
+    accuracy: Accuracy | None
+    drift: Drift | None
+    peak_memory_bytes: int | None
+    load_s: float | None
+    first_inference_s: float | None
+    partitions: int | None
+    leftover_ops: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """The rows of one format and precision. The first is the baseline."""
+
+    name: str
+    format: str
+    precision: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run in one document. `interrupted` says that the plan was not carried out to its end."""
+
+    SCHEMA: ClassVar[str] = "edgebench.comparison/1"
+
+    run: str
+    device: str
+    description: str
+    started: str
+    interrupted: bool
+    threshold: float
+    threads: int
+    cores: tuple[int, ...] | None
+    delegate: str
+    processes: int
+    blocks_planned: int
+    blocks_done: int
+    context: Context
+    groups: tuple[GroupComparison, ...]
+    command: str
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """All verdicts, in the order of the rows."""
+        rows = (row for group in self.groups for row in group.rows)
+        return tuple(row.verdict for row in rows if row.verdict is not None)
+
+    @property
+    def answered(self) -> bool:
+        """Whether any verdict was reached at all."""
+        return any(verdict.outcome != "no verdict" for verdict in self.verdicts)

@@ -1,0 +1,134 @@
+"""The answer in one or two sentences, and the cells that every report shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.wording import (
+    MISSING,
+    decibels,
+    estimate,
+    percent,
+    points,
+    signed,
+)
+
+NO_ACCURACY = {"untrained": "untrained", "unknown": "not known", "trained": MISSING}
+"""What stands in place of an accuracy that was not, or cannot be, measured."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """`outcome` names the answer's colour; `answer` is the sentence and `detail` what it rests on."""
+
+    outcome: str
+    answer: str
+    detail: str
+
+
+def compared(comparison: Comparison) -> list[Row]:
+    """All rows that have a verdict on a model, so neither baselines nor A/A."""
+    return [
+        row
+        for group in comparison.groups
+        for row in group.rows
+        if row.verdict is not None and not row.slot.endswith(AGAIN)
+    ]
+
+
+def headline(comparison: Comparison) -> Headline:
+    """The answer to the one question: is attention nearly free on this device?"""
+    rows = compared(comparison)
+    if not rows:
+        itself = comparison.verdicts
+        answer = (
+            itself[0].sentence
+            if len(itself) == 1
+            else f"{len(itself)} baselines against themselves."
+        )
+        outcome = itself[0].outcome if len({one.outcome for one in itself}) == 1 else "undecided"
+        return Headline(outcome, answer[0].upper() + answer[1:], "")
+    counts = Counter(row.verdict.outcome for row in rows if row.verdict)
+    allowed = f"{comparison.threshold * 100:.3g} %"
+    if len(counts) == 1:
+        outcome = next(iter(counts))
+        answer = {
+            "supported": f"Yes: attention costs less than {allowed} here.",
+            "refuted": f"No: attention costs more than {allowed} here.",
+            "undecided": f"Undecided: this run cannot tell the overhead from {allowed}.",
+            "no verdict": "No verdict: this run cannot be trusted with an answer.",
+        }[outcome]
+        if len(rows) > 1 and outcome in ("supported", "refuted"):
+            answer = answer[:-1] + f", in all {len(rows)} comparisons."
+    else:
+        outcome = "mixed"
+        parts = [f"{number} {name}" for name, number in counts.most_common()]
+        answer = f"It depends: of {len(rows)} comparisons, {_listed(parts)}."
+    return Headline(outcome, answer, _detail(rows))
+
+
+def _detail(rows: list[Row]) -> str:
+    overheads = [row.overhead.value for row in rows if row.overhead is not None]
+    madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
+    parts = []
+    if overheads:
+        parts.append(f"Measured overhead in time: {_range(overheads)}.")
+    if madds:
+        parts.append(f"Counted overhead in multiply-adds: {_range(madds)}.")
+    if any(row.weights == "untrained" for row in rows):
+        parts.append("Some weights are untrained: those say nothing on accuracy.")
+    return " ".join(parts)
+
+
+def _range(values: list[float]) -> str:
+    low, high = signed(min(values)), signed(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def accuracy_cell(row: Row) -> str:
+    """Accuracy on the device with its interval, or why there is none."""
+    return estimate(row.accuracy.on_device) if row.accuracy else NO_ACCURACY[row.weights]
+
+
+def gain_cell(row: Row) -> str:
+    """What attention buys: points of accuracy over the baseline, on the device."""
+    return points(row.accuracy.gain) if row.accuracy and row.accuracy.gain else MISSING
+
+
+def drop_cell(row: Row) -> str:
+    """What the conversion costs: points of accuracy against the trained model."""
+    return points(row.accuracy.drop) if row.accuracy else MISSING
+
+
+def agreement_cell(row: Row) -> str:
+    return percent(row.drift.agreement.value) if row.drift else MISSING
+
+
+def snr_cell(row: Row) -> str:
+    return decibels(row.drift.snr_db) if row.drift else MISSING
+
+
+def warnings(comparison: Comparison) -> list[str]:
+    """What a reader has to know beside the verdicts, each once."""
+    found = []
+    if comparison.interrupted:
+        found.append(
+            f"the run was interrupted after {comparison.blocks_done} of "
+            f"{comparison.blocks_planned} blocks; go on with --resume"
+        )
+    for verdict in comparison.verdicts:
+        found += [*verdict.reasons, *verdict.notes]
+    found += [
+        f"{row.slot} does not run: {row.error}"
+        for group in comparison.groups
+        for row in group.rows
+        if row.error and row.verdict is None
+    ]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,53 @@
+"""The request: what a user asked to have measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from edgebench.deploy.plan import Delegate
+from edgebench.errors import UsageError
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run. It is kept in the run folder, so that resuming needs no options.
+
+    artifacts: folder of the artifacts.
+    models, formats, precisions: names to measure; None for all that are there.
+    baseline: the model that all are compared with; None for each model's own.
+    against_itself: measure each baseline against itself too (A/A), which shows the noise floor.
+    threshold: the overhead that still counts as "nearly none", as a fraction.
+    budget_s: about how long the measuring may take, in seconds.
+    cores: CPU cores to stay on; None for all.
+    out: the folder that run folders are made in.
+
+    Raises `UsageError` for values out of range.
+    """
+
+    SCHEMA: ClassVar[str] = "edgebench.request/1"
+
+    artifacts: str
+    device: str = "local"
+    models: tuple[str, ...] | None = None
+    formats: tuple[str, ...] | None = None
+    precisions: tuple[str, ...] | None = None
+    baseline: str | None = None
+    against_itself: bool = False
+    threshold: float = 0.05
+    budget_s: float = 60.0
+    threads: int = 1
+    cores: tuple[int, ...] | None = None
+    delegate: Delegate = "xnnpack"
+    seed: int = 0
+    out: str = "runs"
+
+    def __post_init__(self) -> None:
+        for name, valid, remedy in (
+            ("threshold", 0 < self.threshold < 1, "give a share such as 5%"),
+            ("budget", self.budget_s > 0, "give a time such as 60s"),
+            ("threads", self.threads > 0, "give 1 or more"),
+            ("cores", self.cores is None or bool(self.cores), "name one core or more, such as 0,1"),
+        ):
+            if not valid:
+                raise UsageError(f"the {name} asked for is out of range", remedy)

@@ -1,0 +1,167 @@
+"""Carry out a request: choose, plan, stage, measure, compare.
+
+The run folder is complete in itself; it holds, beside what `edgebench.deploy.staging` says,
+
+    request.json          what was asked
+    manifests/<slot>.json the manifests of what was measured
+    comparison.json       what came out
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgebench.benchmarks import compare
+from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.design import AGAIN, Family, choose, make_plan
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.statistics import Floats
+from edgebench.converters.artifact import Artifact, Manifest, find_artifacts
+from edgebench.deploy.devices import Device
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import (
+    FILES,
+    PLAN,
+    RESULT,
+    content_name,
+    plan_hash,
+    read_plan,
+    stage_file,
+    write_plan,
+)
+from edgebench.documents import load, save
+from edgebench.errors import DataError, InvalidFileError
+from edgebench.progress import Progress, silent
+
+REQUEST = "request.json"
+MANIFESTS = "manifests"
+COMPARISON = "comparison.json"
+
+
+def run(
+    request: RunRequest, device: Device, progress: Progress = silent, command: str = ""
+) -> Comparison:
+    """Measure what a request asks for, in a new run folder.
+
+    On Ctrl-C the comparison of what was measured so far comes back, marked as interrupted; with
+    nothing measured yet the `KeyboardInterrupt` goes on. Raises `EdgeBenchError`.
+    """
+    folder = prepare(request, device, progress)
+    return carry_out(folder, device, progress, command)
+
+
+def prepare(request: RunRequest, device: Device, progress: Progress = silent) -> Path:
+    """Make the run folder: request, plan, manifests and files. Measures nothing."""
+    families = choose(find_artifacts(Path(request.artifacts)), request)
+    folder = _new_folder(Path(request.out), device.name)
+    plan = make_plan(folder.name, families, request)
+    artifacts = _by_slot(families, plan.artifacts)
+    for number, (slot, artifact) in enumerate(artifacts.items()):
+        _stage(artifact, folder)
+        save(folder / MANIFESTS / f"{slot}.json", artifact.manifest)
+        progress("staging files", number + 1, len(artifacts))
+    save(folder / REQUEST, request)
+    write_plan(plan, folder)  # Last, so that a folder with a plan is a complete one.
+    return folder
+
+
+def carry_out(
+    folder: Path, device: Device, progress: Progress = silent, command: str = ""
+) -> Comparison:
+    """Measure what is left of a run folder's plan, and write its comparison."""
+    result = device.run(folder, progress)
+    comparison = compare.compare(read_run(folder, result, device.description, command))
+    save(folder / COMPARISON, comparison)
+    return comparison
+
+
+def latest(out: Path, device: str) -> Path:
+    """The newest run folder of a device, for `--resume`. Raises `DataError`."""
+    folders = sorted(path.parent for path in out.glob(f"*-{device}/{PLAN}"))
+    if not folders:
+        raise DataError(f"there is no run of device {device} in {out}", "start one: edgebench run")
+    return folders[-1]
+
+
+def read_run(folder: Path, result: RunResult, description: str, command: str = "") -> compare.Run:
+    """Gather what a run folder holds. Raises `InvalidFileError`."""
+    if result.plan_sha256 != plan_hash(folder):
+        raise InvalidFileError(
+            f"{folder / RESULT} belongs to another plan than {folder / PLAN}", "start a new run"
+        )
+    plan = read_plan(folder)
+    manifests = {
+        slot: load(folder / MANIFESTS / f"{slot}.json", Manifest) for slot in plan.artifacts
+    }
+    return compare.Run(
+        name=folder.name,
+        request=load(folder / REQUEST, RunRequest),
+        device_description=description,
+        plan=plan,
+        result=result,
+        manifests=manifests,
+        references=_references(folder, manifests),
+        outputs=compare.load_outputs(result, folder),
+        command=command,
+    )
+
+
+def read_result(folder: Path) -> RunResult:
+    """The result that lies in a run folder. Raises `InvalidFileError`."""
+    return load(folder / RESULT, RunResult)
+
+
+def _new_folder(out: Path, device: str) -> Path:
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    folder = out / f"{stamp}-{device}"
+    number = 1
+    while folder.exists():  # Two runs in one second.
+        number += 1
+        folder = out / f"{stamp}.{number}-{device}"
+    return folder
+
+
+def _by_slot(families: Sequence[Family], slots: Mapping[str, object]) -> dict[str, Artifact]:
+    every = {one.key: one for family in families for one in (family.baseline, *family.models)}
+    return {slot: every[slot.removesuffix(AGAIN)] for slot in slots}
+
+
+def _stage(artifact: Artifact, folder: Path) -> None:
+    manifest = artifact.manifest
+    stage_file(artifact.path, manifest.sha256, folder)
+    if manifest.evaluation is not None:
+        beside, inputs = artifact.path.parent, manifest.evaluation
+        stage_file(beside / inputs.inputs, inputs.inputs_sha256, folder)
+        stage_file(beside / inputs.reference, inputs.reference_sha256, folder)
+
+
+def _references(
+    folder: Path, manifests: Mapping[str, Manifest]
+) -> dict[str, tuple[Floats, Floats]]:
+    """Labels (N,) and the trained model's logits (N, classes), by slot."""
+    references = {}
+    for slot, manifest in manifests.items():
+        evaluation = manifest.evaluation
+        if evaluation is not None:
+            inputs = content_name(Path(evaluation.inputs), evaluation.inputs_sha256)
+            reference = content_name(Path(evaluation.reference), evaluation.reference_sha256)
+            references[slot] = (
+                _member(folder / FILES / inputs, "labels"),
+                _member(folder / FILES / reference, "logits"),
+            )
+    return references
+
+
+def _member(path: Path, name: str) -> Floats:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            member: Floats = archive[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidFileError(
+            f"{path} holds no {name}: {error}", "export the model again with: edgebench export"
+        ) from error
+    return member

@@ -1,0 +1,261 @@
+"""The verdict: does the claim of "nearly no overhead" hold here, and can this run tell at all?
+
+The claim is tested as an equivalence against a stated threshold: it is *supported* where the
+overhead is below the threshold with 95 % confidence, *refuted* where it is above with 95 %
+confidence, and *undecided* in between. Where a check of the run fails there is *no verdict*; the
+numbers stay, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgebench.benchmarks.statistics import Overhead
+from edgebench.benchmarks.wording import bounds, signed
+from edgebench.deploy.result import Block, Evaluation
+
+Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verdict"]
+
+MIN_BLOCKS = 6
+MAX_DRIFT = 0.15
+MIN_CORE_SHARE = 0.9
+MAX_STEAL = 0.05
+LOUD_NEIGHBOURS = 0.1
+MIN_STEADY = 0.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome, one sentence for a person, and why there is no verdict where there is none.
+
+    `notes` are remarks that do not take the verdict away.
+    """
+
+    outcome: Outcome
+    sentence: str
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the checks look at: one model's blocks beside its baseline's.
+
+    `blocks` are those in which both were measured, `overhead.blocks` their single overheads in
+    the same order, and `baseline_s` the baseline's level in them, in seconds.
+    """
+
+    model: str
+    slot: str
+    threshold: float
+    overhead: Overhead | None
+    blocks: tuple[Block, ...]
+    baseline_s: tuple[float, ...]
+    evaluation: Evaluation
+    baseline_evaluation: Evaluation
+    delegate: str
+    threads: int
+    core_count: int
+    madds_overhead: float | None
+    against_itself: bool
+
+
+Check = Callable[[Evidence], str | None]
+
+
+def does_not_run(evidence: Evidence) -> str | None:
+    """The artifact or its baseline fails, or gives NaN."""
+    for name, one in (
+        (evidence.model, evidence.evaluation),
+        ("the baseline", evidence.baseline_evaluation),
+    ):
+        if one.error:
+            return f"{name} does not run: {one.error}"
+    return None
+
+
+def too_few_blocks(evidence: Evidence) -> str | None:
+    """Too few blocks to know their spread."""
+    if len(evidence.blocks) < MIN_BLOCKS:
+        return f"only {len(evidence.blocks)} blocks were measured, of the {MIN_BLOCKS} it takes"
+    return None
+
+
+def processes_disagree(evidence: Evidence) -> str | None:
+    """The fresh processes differ by more than the threshold, so blocks do not tell the spread.
+
+    A quarter of a large overhead is allowed: then its size is unsure but not the verdict.
+    """
+    means = [float(np.mean(part)) for part in _by_process(evidence).values()]
+    if evidence.overhead is None or not means:
+        return None
+    allowed = max(evidence.threshold, abs(evidence.overhead.value) / 4)
+    if max(means) - min(means) > allowed:
+        return f"the processes disagree, from {signed(min(means))} to {signed(max(means))}"
+    return None
+
+
+def _by_process(evidence: Evidence) -> dict[int, list[float]]:
+    processes: dict[int, list[float]] = {}
+    if evidence.overhead is not None:
+        for block, value in zip(evidence.blocks, evidence.overhead.blocks, strict=True):
+            processes.setdefault(block.process, []).append(value)
+    return processes
+
+
+def starved(evidence: Evidence) -> str | None:
+    """The measuring process did not get a core for itself."""
+    shares = [
+        (block.after.own_s - block.before.own_s) / (block.after.unix_s - block.before.unix_s)
+        for block in evidence.blocks
+        if block.before and block.after and block.after.unix_s > block.before.unix_s
+    ]
+    share = float(np.median(shares)) if shares else 1.0
+    if share < MIN_CORE_SHARE:
+        return f"others were so busy that the runner had a core for only {share:.0%} of the time"
+    return None
+
+
+def stolen(evidence: Evidence) -> str | None:
+    """The hypervisor gave this machine's cores to others."""
+    share = _share(evidence, "steal_s")
+    if share is not None and share > MAX_STEAL:
+        return f"the hypervisor took {share:.0%} of the processor's time for others"
+    return None
+
+
+def speed_changed(evidence: Evidence) -> str | None:
+    """The baseline itself is slower or faster in the last third than in the first."""
+    third = len(evidence.baseline_s) // 3
+    if third == 0:
+        return None
+    first, last = (
+        float(np.median(part))
+        for part in (evidence.baseline_s[:third], evidence.baseline_s[-third:])
+    )
+    change = last / first - 1
+    if abs(change) > MAX_DRIFT:
+        return (
+            f"the machine changed its speed: the baseline's time went {signed(change)} on the way"
+        )
+    return None
+
+
+def delegate_lost(evidence: Evidence) -> str | None:
+    """The plan asked for a delegate that the runtime did not use."""
+    for name, one in (
+        (evidence.model, evidence.evaluation),
+        ("the baseline", evidence.baseline_evaluation),
+    ):
+        if evidence.delegate != "none" and one.partitions == 0:
+            return f"{name} ran without the {evidence.delegate} delegate that was asked for"
+    return None
+
+
+def left_over(evidence: Evidence) -> str | None:
+    """The delegate took the model in pieces, which costs time."""
+    one = evidence.evaluation
+    if one.partitions is not None and (one.partitions > 1 or one.leftover_ops):
+        names = ", ".join(sorted(set(one.leftover_ops or ()))) or "none"
+        return (
+            f"the {evidence.delegate} delegate runs {evidence.model} in {one.partitions} "
+            f"partitions (left over: {names})"
+        )
+    return None
+
+
+def loud_neighbours(evidence: Evidence) -> str | None:
+    """Other processes used a good part of the machine, though they left us a core."""
+    busy, own = _share(evidence, "busy_s"), _share(evidence, "own_s")
+    if busy is None or own is None or busy - own <= LOUD_NEIGHBOURS:
+        return None
+    return f"other processes kept {busy - own:.0%} of the processor busy meanwhile"
+
+
+def unsteady(evidence: Evidence) -> str | None:
+    """Most visits did not warm up to a steady time."""
+    visits = [v for block in evidence.blocks for v in block.visits if v.slot == evidence.slot]
+    if visits and sum(v.steady for v in visits) < MIN_STEADY * len(visits):
+        return f"{evidence.model} had not reached a steady time in most visits"
+    return None
+
+
+def _share(evidence: Evidence, reading: str) -> float | None:
+    """What part of all cores' time a cumulative reading grew by, during the blocks."""
+    grown = elapsed = 0.0
+    for block in evidence.blocks:
+        if block.before is None or block.after is None:
+            continue
+        before, after = getattr(block.before, reading), getattr(block.after, reading)
+        if before is None or after is None:
+            return None
+        grown += after - before
+        elapsed += block.after.unix_s - block.before.unix_s
+    return grown / (elapsed * evidence.core_count) if elapsed > 0 else None
+
+
+CHECKS: tuple[Check, ...] = (
+    does_not_run,
+    too_few_blocks,
+    delegate_lost,
+    starved,
+    stolen,
+    speed_changed,
+    processes_disagree,
+)
+"""A failed one takes the verdict away."""
+
+NOTES: tuple[Check, ...] = (left_over, loud_neighbours, unsteady)
+"""A failed one is said beside the verdict."""
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Judge one model against its baseline."""
+    reasons = tuple(filter(None, (check(evidence) for check in CHECKS)))
+    notes = tuple(filter(None, (check(evidence) for check in NOTES)))
+    overhead = evidence.overhead
+    if reasons or overhead is None:
+        reasons = reasons or ("nothing was measured",)
+        return Verdict(
+            "no verdict", f"no verdict on {evidence.model}: {reasons[0]}.", reasons, notes
+        )
+    allowed = f"{evidence.threshold * 100:.3g} %"
+    measured = f"{signed(overhead.value)} {bounds(overhead.interval)}"
+    if evidence.against_itself:
+        return Verdict(*_noise_floor(evidence, overhead, measured), (), notes)
+    outcome: Outcome
+    if overhead.equivalence.high < evidence.threshold:
+        outcome, tail = "supported", f"within the {allowed} allowed"
+    elif overhead.equivalence.low > evidence.threshold:
+        outcome, tail = "refuted", f"more than the {allowed} allowed{_though(evidence)}"
+    else:
+        outcome, tail = "undecided", f"too uncertain to tell from the {allowed} allowed"
+    return Verdict(
+        outcome, f"{outcome}: {evidence.model} costs {measured} here, {tail}.", (), notes
+    )
+
+
+def _though(evidence: Evidence) -> str:
+    madds = evidence.madds_overhead
+    if madds is None or madds >= evidence.threshold:
+        return ""
+    return f", though it adds only {signed(madds)} multiply-adds"
+
+
+def _noise_floor(evidence: Evidence, overhead: Overhead, measured: str) -> tuple[Outcome, str]:
+    against = f"{evidence.model} against itself shows {measured}"
+    within = -evidence.threshold < overhead.equivalence.low and (
+        overhead.equivalence.high < evidence.threshold
+    )
+    if not within:
+        return "undecided", f"undecided: {against}; this machine is too noisy for the threshold."
+    if overhead.interval.low <= 0 <= overhead.interval.high:
+        return "no difference", f"no difference: {against}."
+    return (
+        "no difference",
+        f"no difference that matters: {against}; overheads as small as that are not real here.",
+    )
