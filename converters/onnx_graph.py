@@ -1,0 +1,289 @@
+"""The ONNX graph between the two halves of an export: read from a user's file, checked, frozen.
+
+A graph that leaves this module has static shapes, is simplified, and computes what the file
+computes; `edgebench.converters.simplify` says how that is made sure of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import DTypeLike
+from onnx.external_data_helper import ExternalDataInfo, uses_external_data
+
+from edgebench.converters.simplify import simplify
+from edgebench.errors import InvalidFileError, UnsupportedModelError, UsageError
+
+Shape = tuple[int, ...]
+InputShapes = Mapping[str, Shape] | Shape | None
+
+OPSETS = range(11, 22)
+_DEFAULT_DOMAINS = ("", "ai.onnx")
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of a graph; shapes and axes are ONNX's."""
+
+    name: str
+    shape: Shape
+    dtype: np.dtype[np.generic]
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """A simplified model of static shapes.
+
+    `sha256` is that of the zoo's serialised graph or of the user's file with its external data.
+    `notes` are what the user ought to know of how it was read.
+    """
+
+    model: onnx.ModelProto
+    name: str
+    source: Literal["zoo", "file"]
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        return tuple(_info(value) for value in true_inputs(self.model))
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        return tuple(_info(value) for value in self.model.graph.output)
+
+
+def true_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """The graph's inputs without the initializers that files of IR 3 list among them."""
+    initializers = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in initializers]
+
+
+def _info(value: onnx.ValueInfoProto) -> TensorInfo:
+    tensor = value.type.tensor_type
+    dtype: DTypeLike = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    return TensorInfo(value.name, tuple(d.dim_value for d in tensor.shape.dim), np.dtype(dtype))
+
+
+def read(path: Path, input_shapes: InputShapes = None) -> OnnxGraph:
+    """Read a user's ONNX file, fix its dynamic dimensions and simplify it.
+
+    Raises `InvalidFileError` for what is not a sound ONNX file, `UsageError` for input shapes
+    that are missing or do not fit, `UnsupportedModelError` for a sound model out of our reach.
+    """
+    model = _load(path)
+    _check_version(path, model)
+    _check_tensors(path, model)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    _fix_shapes(path, model, input_shapes)
+    simplified, notes = simplify(model)
+    _check_static(path, simplified)
+    return OnnxGraph(simplified, path.stem, "file", file_sha256(path), notes)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 over the file and, in the order of their names, its external data files.
+
+    Raises `InvalidFileError` where one of them cannot be read.
+    """
+    digest = hashlib.sha256(_bytes(path))
+    for part in sorted(_external_files(_parse(path))):
+        digest.update(_bytes(path.parent / part))
+    return digest.hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidFileError(
+            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
+        ) from error
+
+
+def _parse(path: Path) -> onnx.ModelProto:
+    data = _bytes(path)
+    if not data:
+        raise InvalidFileError(f"{path} is empty", "export the model again")
+    try:
+        model = onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise InvalidFileError(
+            f"{path} is not an ONNX file, or it is cut short or corrupt",
+            "give a file written by an ONNX exporter",
+        ) from error
+    if not model.ir_version or not model.graph.output:
+        # Protobuf reads much that is foreign as a message with unknown fields only.
+        raise InvalidFileError(
+            f"{path} is not an ONNX model (it has no version or no outputs)",
+            "give a file written by an ONNX exporter",
+        )
+    return model
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _tensors(attribute.g)
+            for inner in attribute.graphs:
+                yield from _tensors(inner)
+
+
+def _external_files(model: onnx.ModelProto) -> set[str]:
+    return {
+        ExternalDataInfo(tensor).location
+        for tensor in _tensors(model.graph)
+        if uses_external_data(tensor)
+    }
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    model = _parse(path)
+    missing = [part for part in _external_files(model) if not (path.parent / part).is_file()]
+    if missing:
+        raise InvalidFileError(
+            f"the weights of {path} are missing: {', '.join(sorted(missing))}",
+            f"put them beside it, in {path.parent}",
+        )
+    try:
+        onnx.checker.check_model(str(path))
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except (onnx.checker.ValidationError, OSError, ValueError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise InvalidFileError(
+            f"{path} breaks the rules of ONNX: {first}", "export the model again"
+        ) from error
+    return model
+
+
+def _check_version(path: Path, model: onnx.ModelProto) -> None:
+    versions = [o.version for o in model.opset_import if o.domain in _DEFAULT_DOMAINS]
+    opset = versions[0] if versions else 1
+    if opset not in OPSETS:
+        raise UnsupportedModelError(
+            f"{path} is of opset {opset}; opsets {OPSETS[0]} to {OPSETS[-1]} can be exported",
+            "export it with another opset, or convert it with onnx.version_converter",
+        )
+
+
+def _check_tensors(path: Path, model: onnx.ModelProto) -> None:
+    if not true_inputs(model):
+        raise UnsupportedModelError(f"{path} has no inputs", "there is nothing to run on a device")
+    for value in [*true_inputs(model), *model.graph.output]:
+        kind = value.type.WhichOneof("value")
+        if kind != "tensor_type":
+            what = (kind or "unknown").removesuffix("_type")
+            raise UnsupportedModelError(
+                f"'{value.name}' of {path} is a {what}; only tensors can be inputs and outputs",
+                "export the model with tensors at its borders",
+            )
+
+
+def _dims(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
+    """The dimensions of a tensor: a size, or the name (or `?`) of a dynamic one."""
+    dims = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in dims)
+
+
+def _fix_shapes(path: Path, model: onnx.ModelProto, wanted: InputShapes) -> None:
+    inputs = {value.name: value for value in true_inputs(model)}
+    shapes = _named(path, list(inputs), wanted)
+    sizes: dict[str, int] = {}
+    for name, shape in shapes.items():
+        _check_shape(inputs[name], shape, sizes)
+        fixed = inputs[name].type.tensor_type.shape
+        fixed.ClearField("dim")
+        for size in shape:
+            fixed.dim.add().dim_value = size
+    _apply(sizes, inputs.values())
+    dynamic = [
+        f"'{value.name}' {_text(_dims(value))}"
+        for value in inputs.values()
+        if not value.type.tensor_type.HasField("shape")
+        or any(isinstance(d, str) for d in _dims(value))
+    ]
+    if dynamic:
+        raise UsageError(
+            f"{path} has inputs without a fixed shape: {', '.join(dynamic)}",
+            "fix them with --input-shape, for instance --input-shape "
+            + ("1,3,224,224" if len(inputs) == 1 else f"{next(iter(inputs))}=1,3,224,224"),
+        )
+    # What was inferred for dynamic inputs is inferred again for the fixed ones.
+    del model.graph.value_info[:]
+    _apply(sizes, model.graph.output)
+    for output in model.graph.output:
+        for dim in output.type.tensor_type.shape.dim:
+            if dim.dim_value <= 0:
+                dim.Clear()
+
+
+def _named(path: Path, names: list[str], wanted: InputShapes) -> dict[str, Shape]:
+    if wanted is None:
+        return {}
+    if isinstance(wanted, Mapping):
+        unknown = [name for name in wanted if name not in names]
+        if unknown:
+            raise UsageError(
+                f"{path} has no input '{unknown[0]}'", f"its inputs are: {', '.join(names)}"
+            )
+        return dict(wanted)
+    if len(names) > 1:
+        raise UsageError(
+            f"{path} has {len(names)} inputs: {', '.join(names)}",
+            f"name the one that a shape is for: --input-shape {names[0]}=1,3,224,224",
+        )
+    return {names[0]: tuple(wanted)}
+
+
+def _check_shape(value: onnx.ValueInfoProto, shape: Shape, sizes: dict[str, int]) -> None:
+    """Check one wanted shape against what the file says; `sizes` gathers the named dimensions."""
+    known = _dims(value)
+    has_shape = value.type.tensor_type.HasField("shape")
+    fits = not has_shape or (
+        len(known) == len(shape)
+        and all(isinstance(k, str) or k == s for k, s in zip(known, shape, strict=True))
+    )
+    for name, size in zip(known, shape, strict=False):
+        if isinstance(name, str) and name != "?":
+            fits = fits and sizes.setdefault(name, size) == size
+    if not fits or any(size < 1 for size in shape):
+        raise UsageError(
+            f"the shape {_text(shape)} does not fit input '{value.name}' {_text(known)}",
+            "give --input-shape with as many positive numbers, equal where the file fixes one",
+        )
+
+
+def _apply(sizes: Mapping[str, int], values: Iterable[onnx.ValueInfoProto]) -> None:
+    for value in values:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in sizes:
+                dim.dim_value = sizes[dim.dim_param]
+
+
+def _text(dims: tuple[int | str, ...]) -> str:
+    return "(" + ", ".join(map(str, dims)) + ")"
+
+
+def _check_static(path: Path, model: onnx.ModelProto) -> None:
+    for value in model.graph.output:
+        if not value.type.tensor_type.HasField("shape") or any(
+            isinstance(d, str) for d in _dims(value)
+        ):
+            raise UnsupportedModelError(
+                f"the output '{value.name}' of {path} has a shape that depends on the data: "
+                f"{_text(_dims(value))}",
+                "cut the model before the ops that select by value (NonZero, NMS and the like)",
+            )

@@ -1,0 +1,79 @@
+"""ONNX Runtime as the reference: what an ONNX graph computes, and inputs to try it on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Sample = Mapping[str, Array]
+
+# Sides in pixels of the patches of the noise, coarse to fine, as in a photograph: the power of
+# natural images falls with frequency (Field, J. Opt. Soc. Am. A 4, 1987).
+_CELLS = (2, 4, 8, 16, 32, 64)
+
+
+def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """A quiet CPU session with few threads and without rewriting optimisations."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 2
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run(model: onnx.ModelProto, samples: Iterable[Sample]) -> list[list[Array]]:
+    """The outputs for each sample, in the graph's order, with ONNX's axes."""
+    opened = session(model)
+    return [list(opened.run(None, dict(sample))) for sample in samples]
+
+
+def noise(model: onnx.ModelProto, seed: int) -> dict[str, Array]:
+    """One image-like input for every input of a graph of static shapes.
+
+    Floats of rank 3 and more are `image_noise` of unit variance, other floats are normal; integers
+    and booleans are 0 or 1, which every index and mask takes.
+    """
+    rng = np.random.default_rng(seed)
+    initializers = {tensor.name for tensor in model.graph.initializer}
+    feed: dict[str, Array] = {}
+    for value in model.graph.input:
+        if value.name in initializers:
+            continue
+        tensor = value.type.tensor_type
+        shape = tuple(dim.dim_value for dim in tensor.shape.dim)
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+        if dtype.kind != "f":
+            feed[value.name] = rng.integers(0, 2, shape).astype(dtype)
+        elif len(shape) < 3:
+            feed[value.name] = rng.standard_normal(shape).astype(dtype)
+        else:
+            feed[value.name] = image_noise(rng, shape).astype(dtype)
+    return feed
+
+
+def image_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Smooth random patches of every scale along the last two axes, zero mean, unit variance.
+
+    The channels of a patch share half of its brightness, as those of a photograph do.
+    """
+    *lead, height, width = shape
+    total = np.zeros(shape, np.float32)
+    for cells in _CELLS:
+        if cells > 2 * max(height, width):
+            break
+        grid = rng.standard_normal((*lead, cells, cells)).astype(np.float32)
+        if len(lead) > 1:
+            grid += rng.standard_normal((*lead[:-1], 1, cells, cells)).astype(np.float32)
+        rows = np.minimum(np.arange(height) * cells // max(height, 1), cells - 1)
+        columns = np.minimum(np.arange(width) * cells // max(width, 1), cells - 1)
+        total += grid[..., rows[:, None], columns] / np.sqrt(cells)
+    spread = float(total.std())
+    return (total - total.mean()) / spread if spread > 0 else total

@@ -1,0 +1,100 @@
+"""What can be exported to, as one table. A new format is one row here and one module.
+
+The module holds `open_backend(graph) -> Backend` of `edgebench.converters.backend`; it is
+imported only when something is exported to the format.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgebench.errors import MissingExtraError, UnknownNameError
+
+if TYPE_CHECKING:
+    from edgebench.converters.backend import Backend
+    from edgebench.converters.onnx_graph import OnnxGraph
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format: its precisions (the first is the default), and what it takes to write it.
+
+    `calibrated` names the precisions whose ranges are set by data. `packages` are the modules to
+    import and, where it differs, `extra` is edgebench's own name for the set of them.
+    """
+
+    precisions: tuple[str, ...]
+    calibrated: frozenset[str]
+    extension: str
+    extra: str
+    packages: tuple[str, ...]
+    module: str
+
+
+_BASE_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxsim")
+
+FORMATS: dict[str, Format] = {
+    "onnx": Format(
+        precisions=("fp32",),
+        calibrated=frozenset(),
+        extension="onnx",
+        extra="onnx",
+        packages=_BASE_PACKAGES,
+        module="edgebench.converters.onnx_target",
+    ),
+    "tflite": Format(
+        precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),
+        calibrated=frozenset({"int8", "int8f", "int16x8"}),
+        extension="tflite",
+        extra="tflite",
+        packages=(*_BASE_PACKAGES, "tensorflow", "ai_edge_litert"),
+        module="edgebench.converters.tflite_target",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format and a precision, written `tflite:int8`."""
+
+    format: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.format}:{self.precision}"
+
+    @property
+    def needs_calibration(self) -> bool:
+        return self.precision in FORMATS[self.format].calibrated
+
+
+def parse(text: str) -> Target:
+    """Read `tflite:int8`; a format alone means its first precision.
+
+    Raises `UnknownNameError` for a format or precision that is not in the table.
+    """
+    name, _, precision = text.partition(":")
+    if name not in FORMATS:
+        raise UnknownNameError("format", name, FORMATS)
+    known = FORMATS[name].precisions
+    precision = precision or known[0]
+    if precision not in known:
+        raise UnknownNameError(f"{name} precision", precision, known)
+    return Target(name, precision)
+
+
+def require(target: Target) -> None:
+    """Raise `MissingExtraError` if a package that the target needs is not installed."""
+    form = FORMATS[target.format]
+    for package in form.packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, form.extra)
+
+
+def open_backend(format_name: str, graph: OnnxGraph) -> Backend:
+    """Open the format's own half of the conversion for one graph."""
+    backend: Backend = importlib.import_module(FORMATS[format_name].module).open_backend(graph)
+    return backend
