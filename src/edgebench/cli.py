@@ -13,14 +13,19 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import __version__
-from edgebench.errors import EdgeBenchError, UsageError
+from edgebench.errors import EdgeBenchError, MissingExtraError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+    from rich.table import Table
+
     from edgebench.converters.export import ExportRequest
+    from edgebench.models.registry import ModelSpec
     from edgebench.progress import Progress
 
 INTERRUPTED = 130
@@ -46,15 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
         words.insert(0, "run")
+    elif words[0].isidentifier() and words[0] not in commands:
+        return _explain(UnknownNameError("command", words[0], commands))
     options = parser.parse_args(words)
     options.command_line = shlex.join(["edgebench", *words])
     try:
         return commands[options.command](options)
     except EdgeBenchError as error:
-        print(f"edgebench: {error.message}", file=sys.stderr)
-        if error.remedy:
-            print(f"  -> {error.remedy}", file=sys.stderr)
-        return error.exit_code
+        return _explain(error)
     except KeyboardInterrupt:
         print("edgebench: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -62,6 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) has left; that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _explain(error: EdgeBenchError) -> int:
+    print(f"edgebench: {error.message}", file=sys.stderr)
+    if error.remedy:
+        print(f"  -> {error.remedy}", file=sys.stderr)
+    return error.exit_code
 
 
 Command = Callable[[argparse.Namespace], int]
@@ -173,11 +184,89 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    raise UsageError("models is being wired")
+    from edgebench.models import manifest
+    from edgebench.models.registry import MODELS
+
+    checkpoints = {
+        name: manifest.of(weights)
+        for name, spec in MODELS.items()
+        if spec.checkpoint and (weights := manifest.shipped(spec.checkpoint))
+    }
+    if options.json:
+        rows = [
+            asdict(spec)
+            | {"note": spec.note}
+            | {"trained": asdict(found) if (found := checkpoints.get(name)) else None}
+            for name, spec in MODELS.items()
+        ]
+        print(json.dumps(rows, indent=1))
+        return 0
+    table = _table("model", "attention", ">px", ">params", ">MAdds", ">published", ">trained")
+    for name, spec in MODELS.items():
+        found = checkpoints.get(name)
+        attention = (
+            spec.attention if spec.reduction is None else f"{spec.attention} r={spec.reduction}"
+        )
+        table.add_row(
+            name,
+            attention + (f" {spec.placement}" if spec.placement != "expanded" else ""),
+            str(spec.input_size),
+            f"{spec.parameters / 1e6:.2f}",
+            f"{spec.madds / 1e6:.1f}",
+            _published(spec),
+            f"{100 * found.accuracy.top1:.1f} %" if found and found.accuracy else "-",
+        )
+    _print(table)
+    print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1.")
+    print("trained: top-1 of the checkpoint shipped here; - is for latency alone.")
+    for attention, note in {m.attention: m.note for m in MODELS.values() if m.note}.items():
+        print(f"{attention}: {note}.")
+    return 0
+
+
+def _published(spec: ModelSpec) -> str:
+    if spec.published is None:
+        return ""
+    paper = spec.published
+    madds = "" if paper.madds_m is None else f" {paper.madds_m:.0f}"
+    return f"{paper.parameters_m}{madds}" + ("" if paper.top1 is None else f" {paper.top1} %")
 
 
 def _devices(options: argparse.Namespace) -> int:
-    raise UsageError("devices is being wired")
+    from edgebench.deploy.devices import DEVICES
+
+    if options.json:
+        print(
+            json.dumps([{"name": d.name, "description": d.description} for d in DEVICES.values()])
+        )
+        return 0
+    table = _table("device", "what it is")
+    for device in DEVICES.values():
+        table.add_row(device.name, device.description)
+    _print(table)
+    return 0
+
+
+def _table(*columns: str) -> Table:
+    """A table whose columns are named; a name after `>` is of numbers, set to the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # A pipe has no width; give it the table's own rather than cut names short.
+    console.print(table) if console.is_terminal else Console(width=200, highlight=False).print(
+        table
+    )
 
 
 # train ----------------------------------------------------------------------------------------
@@ -187,10 +276,83 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model of the zoo")
     add("--data", default="scenes", metavar="scenes|imagefolder:PATH", help="what to train on")
+    add("--out", type=Path, default=Path("checkpoints"), metavar="DIR", help="where weights go")
+    add("--epochs", type=_positive, default=200, metavar="N", help="passes over the data")
+    add("--batch-size", type=_positive, default=256, metavar="N", help="of all processes together")
+    add("--learning-rate", type=float, default=0.05, metavar="X", help="at the start of the cosine")
+    add("--momentum", type=float, default=0.9, metavar="X", help="of SGD")
+    add("--weight-decay", type=float, default=4e-5, metavar="X", help="of all parameters")
+    add("--dropout", type=float, default=0.2, metavar="X", help="before the classifier")
+    add("--scenes-per-epoch", type=_positive, default=12_800, metavar="N", help="with scenes")
+    add("--seed", type=int, default=0, help="of weights, data and order")
+    add("--init", type=Path, metavar="FILE", help="weights to start from")
+    add("--resume", action="store_true", help="go on after the last finished epoch")
+    add("--workers", type=_positive, default=2, metavar="N", help="threads that decode images")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
 
 
 def _train(options: argparse.Namespace) -> int:
-    raise UsageError("train is being wired")
+    with _needs("torch", "train"):
+        from edgebench.models.train import TrainConfig, train
+
+    names = {field.name for field in fields(TrainConfig)}
+    config = TrainConfig(**{k: v for k, v in vars(options).items() if k in names})
+    with _shown_progress() as progress:
+        result = train(config, progress)
+    print(result.weights)
+    if result.accuracy is not None:
+        found = result.accuracy
+        print(
+            f"top-1 {100 * found.top1:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}] "
+            f"on {found.count} test images",
+            file=sys.stderr,
+        )
+    return 0
+
+
+@contextmanager
+def _needs(package: str, extra: str) -> Iterator[None]:
+    """Turn the missing import of an optional package into the name of its extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or package, extra) from error
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Progress]:
+    """Draw the progress of stages on stderr: bars on a terminal, a line a step elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _step_lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total or None)
+            bars.update(tasks[step], completed=done, total=total or None)
+            if total and done >= total:
+                bars.remove_task(tasks.pop(step))
+
+        yield show
+
+
+def _step_lines() -> Progress:
+    said: set[str] = set()
+
+    def show(step: str, done: int, total: int) -> None:
+        if step not in said:
+            said.add(step)
+            print(step, file=sys.stderr, flush=True)
+
+    return show
 
 
 # values ---------------------------------------------------------------------------------------
@@ -244,3 +406,7 @@ def _seconds(text: str) -> float:
     if not 0 < value < 86_400 * 7:
         raise argparse.ArgumentTypeError(f"'{text}' is not a time such as 60s or 5m")
     return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -63,9 +63,15 @@ def _mismatch(path: Path, found: object, wanted: str) -> tuple[str, str]:
 
 def save(path: Path, document: Document) -> None:
     """Write a document whole or not at all. Raises `UnwritableError`."""
-    body = {"schema": document.SCHEMA, **msgspec.to_builtins(document)}
+    text = dump(document)
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
+        temporary.write_text(text)
+
+
+def dump(document: Document) -> str:
+    """The document as the text of its file. Raises `ValueError` for NaN, which JSON has not."""
+    body = {"schema": document.SCHEMA, **msgspec.to_builtins(document)}
+    return json.dumps(body, indent=1, allow_nan=False) + "\n"
 
 
 @contextmanager
