@@ -18,10 +18,6 @@ import torch
 from torch import Tensor, nn
 
 
-def _sizes(x: Tensor) -> tuple[int, int]:
-    return x.shape[2], x.shape[3]
-
-
 class Attention(nn.Module):
     """Maps (N, C, H, W) to (N, C, H, W).
 
@@ -61,8 +57,8 @@ class SqueezeExcite(Attention):
 class EfficientChannel(Attention):
     """Efficient channel attention: a 1-D convolution over the channel means, no reduction.
 
-    Wang et al., "ECA-Net", CVPR 2020, equations 9 and 12: the kernel is the odd number nearest
-    below or at (log2 C + 1) / 2 made odd, shared by all channels, without bias.
+    Wang et al., "ECA-Net: Efficient Channel Attention for Deep Convolutional Neural Networks",
+    CVPR 2020, section 3.2: one kernel for all channels, without bias, as long as `eca_kernel` says.
     """
 
     gates = 1
@@ -79,7 +75,7 @@ class EfficientChannel(Attention):
 
 
 def eca_kernel(channels: int) -> int:
-    """The kernel size that ECA chooses for a number of channels (gamma = 2, b = 1)."""
+    """(log2 C + 1) / 2, cut to a whole number and raised to an odd one (gamma = 2, b = 1)."""
     size = int(abs((math.log2(channels) + 1) / 2))
     return size if size % 2 else size + 1
 
@@ -195,11 +191,11 @@ class Coordinate(Attention):
         self.conv3 = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = _sizes(x)
+        height, width = x.shape[2:]
         rows = x.mean(3, keepdim=True)  # (N, C, H, 1)
         columns = x.mean(2, keepdim=True).transpose(2, 3)  # (N, C, W, 1)
         strips = self.act(self.bn1(self.conv1(torch.cat((rows, columns), 2))))
-        rows, columns = torch.split(strips, (height, width), 2)
+        rows, columns = torch.split(strips, [height, width], 2)
         gate_h = torch.sigmoid(self.conv2(rows))
         gate_w = torch.sigmoid(self.conv3(columns.transpose(2, 3)))
         return x * gate_h * gate_w

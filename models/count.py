@@ -30,22 +30,14 @@ def count(module: nn.Module, input_size: int) -> Cost:
     """
     totals = {"madds": 0, "multiplies": 0}
 
-    def convolution(layer: nn.Conv2d, _: object, output: Tensor) -> None:
-        totals["madds"] += output[0].numel() * layer.weight[0].numel()
+    def add(layer: nn.Module, _: object, output: Tensor) -> None:
+        elements = output[0].numel()
+        if isinstance(layer, Attention):
+            totals["multiplies"] += layer.gates * elements
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
+            totals["madds"] += elements * layer.weight[0].numel()
 
-    def linear(layer: nn.Linear, _: object, output: Tensor) -> None:
-        totals["madds"] += output[0].numel() * layer.in_features
-
-    def attention(layer: Attention, _: object, output: Tensor) -> None:
-        totals["multiplies"] += layer.gates * output[0].numel()
-
-    hooks = {nn.Conv2d: convolution, nn.Linear: linear, Attention: attention}
-    handles = [
-        layer.register_forward_hook(hook)
-        for layer in module.modules()
-        for kind, hook in hooks.items()
-        if isinstance(layer, kind)
-    ]
+    handles = [layer.register_forward_hook(add) for layer in module.modules()]
     device = next(module.parameters()).device
     was_training = module.training
     module.eval()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from edgebench import documents
+from edgebench.errors import InvalidFileError
 
 SHIPPED = Path(__file__).parent / "checkpoints"
 
@@ -64,3 +65,12 @@ def of(weights: Path) -> Checkpoint | None:
     """
     path = weights.with_suffix(".json")
     return documents.load(path, Checkpoint) if path.exists() else None
+
+
+def check(record: Checkpoint, weights: Path) -> None:
+    """Raise `InvalidFileError` for weights that are not those of the manifest."""
+    if documents.sha256(weights) != record.weights_sha256:
+        raise InvalidFileError(
+            f"{weights} is not the file that {weights.with_suffix('.json').name} describes",
+            "get both again, or remove the .json to use the weights without its claims",
+        )

@@ -19,13 +19,28 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from edgebench import __version__, documents
-from edgebench.errors import EdgeBenchError, InvalidFileError, UsageError
-from edgebench.models import distributed, evaluate, registry
+from edgebench.errors import EdgeBenchError, UsageError
+from edgebench.models import distributed, evaluate, registry, state
 from edgebench.models.data.feeds import Feed, feed_for
 from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
 from edgebench.models.network import network
 from edgebench.models.weights import load_into
 from edgebench.progress import Progress, silent
+
+# How many steps pass before the loss is looked at, which waits for every process.
+_CHECK_EVERY = 100
+# The settings that decide what comes out; the others say where and how it is computed.
+_RECIPE = (
+    "data",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "dropout",
+    "scenes_per_epoch",
+    "seed",
+)
 
 
 @dataclass(frozen=True)
@@ -58,11 +73,14 @@ class TrainConfig:
         return self.model if self.seed == 0 else f"{self.model}_s{self.seed}"
 
     @property
+    def state_path(self) -> Path:
+        """What `resume` goes on from."""
+        return self.out / f"{self.stem}.state.pt"
+
+    @property
     def command(self) -> str:
         """The command line that trains this again; paths and machine settings left out."""
-        flags = ("data", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay")
-        flags += ("dropout", "scenes_per_epoch", "seed")
-        words = [f"--{flag.replace('_', '-')} {getattr(self, flag)}" for flag in flags]
+        words = [f"--{flag.replace('_', '-')} {getattr(self, flag)}" for flag in _RECIPE]
         return " ".join(["edgebench train", self.model, *words])
 
 
@@ -88,11 +106,8 @@ class _Run:
     feed: Feed
     module: nn.Module
     optimizer: torch.optim.SGD
+    identity: str
     log: list[EpochLog]
-
-    @property
-    def state_path(self) -> Path:
-        return self.config.out / f"{self.config.stem}.state.pt"
 
 
 def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
@@ -110,7 +125,7 @@ def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
             loss, rate = _epoch(run, trained, epoch, progress if place.rank == 0 else silent)
             run.log.append(EpochLog(epoch + 1, loss, rate))
             if place.rank == 0:
-                _save_state(run)
+                state.save(config.state_path, run.identity, run.module, run.optimizer, run.log)
         result = _finish(run, progress) if place.rank == 0 else _paths(config, None)
         place.wait()
         return result
@@ -136,24 +151,30 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
             "choose a batch size that the number of processes divides",
         )
     spec = registry.get(config.model)
-    feed = feed_for(config.data, spec, config.batch_size, config.scenes_per_epoch, config.seed)
+    feed = feed_for(
+        config.data,
+        spec,
+        batch_size=config.batch_size,
+        scenes_per_epoch=config.scenes_per_epoch,
+        seed=config.seed,
+        workers=config.workers,
+    )
     torch.manual_seed(config.seed)
     module = network(spec, config.dropout)
     if config.init is not None:
         load_into(module, config.init)
-    module.to(place.device, memory_format=torch.channels_last)
+    module.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         module.parameters(),
         lr=config.learning_rate,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
     )
-    run = _Run(config, place, feed, module, optimizer, [])
-    # Processes share the first weights and differ in what dropout drops.
-    torch.manual_seed(config.seed + place.rank)
-    if config.resume and run.state_path.exists():
-        _load_state(run)
-    return run
+    log: list[EpochLog] = []
+    identity = f"{config.command} # init {config.init is not None}, data {feed.recipe_sha256}"
+    if config.resume and config.state_path.exists():
+        log = state.load(config.state_path, identity, module, optimizer)
+    return _Run(config, place, feed, module, optimizer, identity, log)
 
 
 def _wrapped(run: _Run) -> nn.Module:
@@ -163,15 +184,15 @@ def _wrapped(run: _Run) -> nn.Module:
     return DistributedDataParallel(run.module, device_ids=devices)
 
 
-def _epoch(
-    run: _Run, trained: nn.Module, epoch: int, progress: Progress
-) -> tuple[float, float]:
+def _epoch(run: _Run, trained: nn.Module, epoch: int, progress: Progress) -> tuple[float, float]:
     """Train one epoch; give its mean loss over all processes and its last learning rate."""
     config, place, steps = run.config, run.place, run.feed.steps
     total = steps * config.epochs
     trained.train()
-    losses = torch.zeros((), dtype=torch.float64)
-    rate = config.learning_rate
+    # Each epoch has its own random numbers (dropout), so that a state need not keep any.
+    torch.manual_seed((config.seed * config.epochs + epoch) * place.world + place.rank)
+    losses = torch.zeros((), dtype=torch.float64, device=place.device)
+    rate, mean = config.learning_rate, math.nan
     for step, (images, labels) in enumerate(run.feed.batches(epoch, place.rank, place.world)):
         done = epoch * steps + step
         rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * done / total))
@@ -182,57 +203,21 @@ def _epoch(
         run.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         run.optimizer.step()
-        losses += loss.detach().double().cpu()
+        losses += loss.detach()
         progress(f"train {config.stem}", done + 1, total)
-    mean = place.mean(float(losses) / steps)
-    if not math.isfinite(mean):
-        kept = f"the state after epoch {epoch} is kept; " if epoch else ""
-        raise TrainingDivergedError(
-            f"the loss of {config.stem} is {mean} in epoch {epoch + 1}",
-            f"{kept}choose a lower --learning-rate than {config.learning_rate}",
-        )
+        if (step + 1) % _CHECK_EVERY == 0 or step + 1 == steps:
+            mean = place.mean(float(losses) / (step + 1))
+            _require_finite(mean, config, epoch)
     return mean, rate
 
 
-def _identity(config: TrainConfig, recipe: str) -> str:
-    """What a state must have in common with the training that goes on from it."""
-    return f"{config.command} # init {config.init is not None}, data {recipe}"
-
-
-def _save_state(run: _Run) -> None:
-    state = {
-        "identity": _identity(run.config, run.feed.recipe_sha256),
-        "module": run.module.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "rng": torch.get_rng_state(),
-        "log": [(entry.epoch, entry.loss, entry.learning_rate) for entry in run.log],
-    }
-    with documents.replacing(run.state_path) as temporary:
-        torch.save(state, temporary)
-
-
-def _load_state(run: _Run) -> None:
-    path = run.state_path
-    try:
-        state = torch.load(path, map_location=run.place.device, weights_only=True)
-        found = state["identity"]
-    except Exception as error:
-        raise InvalidFileError(
-            f"{path} is not a training state: {error}", "train without --resume"
-        ) from error
-    wanted = _identity(run.config, run.feed.recipe_sha256)
-    if found != wanted:
-        raise InvalidFileError(
-            f"{path} comes from another training: {found}; this is {wanted}",
-            "train with its settings, or without --resume",
+def _require_finite(loss: float, config: TrainConfig, epoch: int) -> None:
+    if not math.isfinite(loss):
+        kept = f"the state after epoch {epoch} is kept; " if epoch else ""
+        raise TrainingDivergedError(
+            f"the loss of {config.stem} is {loss} in epoch {epoch + 1}",
+            f"{kept}choose a lower --learning-rate than {config.learning_rate}",
         )
-    run.module.load_state_dict(state["module"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.log[:] = [EpochLog(*entry) for entry in state["log"]]
-    if run.place.rank == 0:
-        torch.set_rng_state(state["rng"].cpu())
-    else:
-        torch.manual_seed(run.config.seed + run.place.rank + 1000 * len(run.log))
 
 
 def _paths(config: TrainConfig, accuracy: Accuracy | None) -> TrainResult:

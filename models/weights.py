@@ -62,9 +62,7 @@ def _read_raw(path: Path) -> object:
         raise InvalidFileError(
             f"{path} holds no readable weights: {detail}", "check that the file is complete"
         ) from error
-    raise InvalidFileError(
-        f"{path} is not a weights file", "give a .safetensors, .pt or .pth file"
-    )
+    raise InvalidFileError(f"{path} is not a weights file", "give a .safetensors, .pt or .pth file")
 
 
 def _unwrap(raw: object, path: Path) -> State:

@@ -5,19 +5,26 @@ A feed shares one global batch among `world` processes; process `rank` takes eve
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from edgebench.errors import UsageError
-from edgebench.models.data import scenes
-from edgebench.models.data.images import ImageSet, normalise
+from edgebench.errors import DataError, UsageError
+from edgebench.models.data import imagefolder, scenes
+from edgebench.models.data.images import ImageSet, Pixels, normalise
 from edgebench.models.registry import ModelSpec
 
 Batch = tuple[Tensor, Tensor]
+
+# How many images of a test folder are in memory at a time.
+_PART = 512
 
 
 class Feed(Protocol):
@@ -65,10 +72,98 @@ class SceneFeed:
         yield scenes.evaluation(size=self.size)
 
 
+@dataclass(frozen=True)
+class FolderFeed:
+    """Training on PATH/train and testing on PATH/val, or training on PATH where it has neither."""
+
+    folder: Path
+    size: int
+    num_classes: int
+    batch_size: int
+    seed: int
+    workers: int
+
+    def __post_init__(self) -> None:
+        if not self._train.labels:
+            raise DataError(
+                f"{self._train.folder} has no class folders", "put each class into a folder"
+            )
+        classes = len(self._train.class_names)
+        if classes > self.num_classes:
+            raise DataError(
+                f"{self.folder} has {classes} classes and the model {self.num_classes}",
+                "choose a model with as many classes",
+            )
+        if self.steps == 0:
+            raise DataError(
+                f"{self.folder} has {len(self._train.files)} images, fewer than one batch of "
+                f"{self.batch_size}",
+                "add images or choose a smaller batch",
+            )
+
+    @functools.cached_property
+    def _train(self) -> imagefolder.Listing:
+        inner = self.folder / "train"
+        return imagefolder.listing(inner if inner.is_dir() else self.folder)
+
+    @property
+    def steps(self) -> int:
+        return len(self._train.files) // self.batch_size
+
+    @property
+    def recipe_sha256(self) -> str:
+        return self._train.sha256
+
+    def batches(self, epoch: int, rank: int, world: int) -> Iterator[Batch]:
+        found = self._train
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(found.files))
+
+        def one(index: int) -> Pixels:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            return imagefolder.augmented(found.files[index], self.size, rng)
+
+        with ThreadPoolExecutor(self.workers) as pool:
+            mine = [
+                order[s * self.batch_size : (s + 1) * self.batch_size][rank::world]
+                for s in range(self.steps)
+            ]
+            # The next batch is decoded while the caller works on this one.
+            waiting = pool.map(one, mine[0].tolist())
+            for step, chosen in enumerate(mine):
+                images = np.stack(list(waiting))
+                if step + 1 < len(mine):
+                    waiting = pool.map(one, mine[step + 1].tolist())
+                labels = [found.labels[i] for i in chosen]
+                pixels = normalise(images, imagefolder.MEAN, imagefolder.STD)
+                yield torch.from_numpy(pixels), torch.tensor(labels)
+
+    def evaluation(self) -> Iterator[ImageSet]:
+        inner = self.folder / "val"
+        if not inner.is_dir():
+            return
+        found = imagefolder.listing(inner)
+        for start in range(0, len(found.files), _PART):
+            stop = min(start + _PART, len(found.files))
+            yield imagefolder.read(found, range(start, stop), self.size)
+
+
 def feed_for(
-    data: str, spec: ModelSpec, batch_size: int, scenes_per_epoch: int, seed: int
+    data: str,
+    spec: ModelSpec,
+    *,
+    batch_size: int,
+    scenes_per_epoch: int,
+    seed: int,
+    workers: int,
 ) -> Feed:
-    """The feed that `--data` names. Raises `UsageError` for an unknown one."""
+    """The feed that `--data` names.
+
+    Raises `UsageError` for an unknown name, `DataError` for a folder that cannot be trained on.
+    """
+    kind, _, path = data.partition(":")
     if data == "scenes":
         return SceneFeed(spec.input_size, scenes_per_epoch, batch_size, seed)
+    if kind == "imagefolder" and path:
+        folder = Path(path)
+        return FolderFeed(folder, spec.input_size, spec.num_classes, batch_size, seed, workers)
     raise UsageError(f"unknown data '{data}'", "known: scenes, imagefolder:PATH")

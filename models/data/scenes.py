@@ -66,12 +66,12 @@ class Layout:
     @property
     def centre(self) -> Floats:
         """Height of each digit's centre, from the top."""
-        return self.top + self.size / 2
+        return np.asarray(self.top + self.size / 2, np.float32)
 
     @property
     def topmost(self) -> npt.NDArray[np.int64]:
         """(N,) which of the k digits has the highest centre."""
-        return self.centre.argmin(axis=1)
+        return np.asarray(self.centre.argmin(axis=1), np.int64)
 
 
 @functools.cache
@@ -131,19 +131,15 @@ def lay_out(rng: np.random.Generator, split: str, count: int, recipe: Recipe) ->
     return Layout(source, size, top, left)
 
 
-def _acceptable(
-    size: Floats, top: Floats, left: Floats, clearance: float
-) -> npt.NDArray[np.bool_]:
+def _acceptable(size: Floats, top: Floats, left: Floats, clearance: float) -> npt.NDArray[np.bool_]:
     """(N,) whether no two boxes touch and the topmost centre is clear of the next."""
     y, x = top + size / 2, left + size / 2
     reach = (size[:, :, None] + size[:, None, :]) / 2
-    apart = np.maximum(
-        np.abs(y[:, :, None] - y[:, None, :]), np.abs(x[:, :, None] - x[:, None, :])
-    )
+    apart = np.maximum(np.abs(y[:, :, None] - y[:, None, :]), np.abs(x[:, :, None] - x[:, None, :]))
     touching = (apart < reach) & ~np.eye(size.shape[1], dtype=bool)
     heights = np.sort(y, axis=1)
     clear = heights[:, 1] - heights[:, 0] >= clearance if size.shape[1] > 1 else True
-    return ~touching.any(axis=(1, 2)) & clear
+    return np.asarray(~touching.any(axis=(1, 2)) & clear, np.bool_)
 
 
 def render(
@@ -174,7 +170,8 @@ def _place(patch: Floats, extent: Floats, top: Floats, left: Floats, size: int) 
     """Scale square patches (N, p, p) to `extent` and set them on empty (N, size, size) masks."""
     rows = _interpolation(extent, top, patch.shape[1], size)
     columns = _interpolation(extent, left, patch.shape[2], size)
-    return np.matmul(np.matmul(rows, patch), columns.transpose(0, 2, 1))
+    painted: Floats = np.matmul(np.matmul(rows, patch), columns.transpose(0, 2, 1))
+    return painted
 
 
 def _interpolation(extent: Floats, start: Floats, cells: int, size: int) -> Floats:
@@ -208,4 +205,5 @@ def _fragments(rng: np.random.Generator, ink: Floats, count: int) -> Floats:
     offsets = np.arange(4)
     rows = corner[0][:, None, None] + offsets[None, :, None]
     columns = corner[1][:, None, None] + offsets[None, None, :]
-    return ink[rng.integers(len(ink), size=count)[:, None, None], rows, columns]
+    chosen = rng.integers(len(ink), size=count)[:, None, None]
+    return np.asarray(ink[chosen, rows, columns], np.float32)

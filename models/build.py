@@ -1,0 +1,95 @@
+"""From a registry entry to a network that is ready to run: trained, loaded, or honestly untrained.
+
+The sanity of untrained weights matters: with the batch-norm statistics of a fresh network (mean 0,
+variance 1) activations shrink block by block until every int8 range is degenerate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from edgebench.models import manifest
+from edgebench.models.manifest import Accuracy
+from edgebench.models.network import network
+from edgebench.models.registry import ModelSpec
+from edgebench.models.weights import load_into
+
+_SETTLING_BATCHES = 2
+_SETTLING_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network in evaluation mode, fp32, (N, 3, S, S) normalised floats to (N, classes) logits.
+
+    `trained` is whether the weights came from a file. `accuracy` is what the file's manifest
+    records, where it has one. `weights_sha256` is over the values, whatever file they came from.
+    """
+
+    spec: ModelSpec
+    module: nn.Module
+    trained: bool
+    weights_sha256: str
+    accuracy: Accuracy | None
+
+
+def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
+    """Build a model with the given weights, its shipped ones, or seeded untrained ones.
+
+    Raises `InvalidFileError` for weights that cannot be read, do not fit, or differ from what
+    their manifest says.
+    """
+    path = weights
+    if path is None and spec.checkpoint is not None:
+        path = manifest.shipped(spec.checkpoint)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = network(spec)
+        if path is None:
+            _settle_statistics(module, spec.input_size)
+    accuracy = None
+    if path is not None:
+        record = manifest.of(path)
+        if record is not None:
+            manifest.check(record, path)
+            accuracy = record.accuracy
+        load_into(module, path)
+    module.eval().requires_grad_(False)
+    return Model(spec, module, path is not None, _digest(module), accuracy)
+
+
+def _settle_statistics(module: nn.Module, size: int) -> None:
+    """Set the running statistics of every batch norm from forward passes on image-like noise."""
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = None  # a plain average over the passes
+    module.train()
+    with torch.no_grad():
+        for _ in range(_SETTLING_BATCHES):
+            module(_image_like(_SETTLING_IMAGES, size))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def _image_like(count: int, size: int) -> Tensor:
+    """(N, 3, S, S) sums of noise at several scales: like photographs, strongest where coarse."""
+    image = torch.zeros(count, 3, size, size)
+    for cells in (2, 4, 8, 16, 32):
+        noise = torch.randn(count, 3, cells, cells)
+        image += nn.functional.interpolate(noise, (size, size), mode="bilinear") * 2 / cells**0.5
+    return image / image.std()
+
+
+def _digest(module: nn.Module) -> str:
+    """SHA-256 over the names and values of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,137 @@
+"""Folders of pictures, decoded with Pillow: for calibration, evaluation and training.
+
+A folder with class subfolders, as ImageNet's are, gives labels: the subfolders in the order of
+their names. A flat folder of pictures gives none. Everything is ordered by name, so that a folder
+means the same set everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from edgebench.errors import DataError
+from edgebench.models.data.images import ImageSet, Pixels
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm"})
+# Evaluation scales the short side to size / 0.875 and takes the centre: 256 and 224 for ImageNet.
+CENTRE_SHARE = 0.875
+# Random resized crop, Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6.
+CROP_AREA = (0.08, 1.0)
+CROP_RATIO = (3 / 4, 4 / 3)
+_CROP_TRIES = 10
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pictures under a folder in the order of their names; `labels` is empty for a flat one."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    labels: tuple[int, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Identifies the set by the names and sizes of its files."""
+        rows = [(str(f.relative_to(self.folder)), f.stat().st_size) for f in self.files]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def listing(folder: Path) -> Listing:
+    """List a folder. Raises `DataError` where it is missing or holds no picture."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder", "give a folder of images")
+    classes = sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))
+    found = [(f, label) for label, name in enumerate(classes) for f in _pictures(name)]
+    if found:
+        files, labels = zip(*found, strict=True)
+        return Listing(folder, files, labels, tuple(name.name for name in classes))
+    flat = _pictures(folder)
+    if not flat:
+        raise DataError(
+            f"{folder} holds no images",
+            "give a folder of images or of one subfolder a class; "
+            f"known: {', '.join(sorted(SUFFIXES))}",
+        )
+    return Listing(folder, tuple(flat), (), ())
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+
+
+def load(folder: Path, size: int = 224, count: int | None = None) -> ImageSet:
+    """`count` images of a folder, or all: scaled, cropped to the centre, (N, size, size, 3).
+
+    They are taken at even distances through the list, so that every class has its share. Raises
+    `DataError` where the folder has too few, or one cannot be read.
+    """
+    found = listing(folder)
+    total = len(found.files)
+    wanted = total if count is None else count
+    if not 0 < wanted <= total:
+        raise DataError(
+            f"{folder} holds {total} images and {wanted} are wanted", "add images or ask for fewer"
+        )
+    return read(found, [i * total // wanted for i in range(wanted)], size)
+
+
+def read(found: Listing, chosen: Sequence[int], size: int) -> ImageSet:
+    """The chosen images of a listing. Raises `DataError` where one cannot be read."""
+    images = np.stack([centre(found.files[i], size) for i in chosen])
+    labels = np.array([found.labels[i] for i in chosen] if found.labels else [], np.int64)
+    names = [str(found.files[i].relative_to(found.folder)) for i in chosen]
+    digest = hashlib.sha256(json.dumps(["imagefolder/1", size, names]).encode())
+    digest.update(images.tobytes())
+    return ImageSet(images, labels, found.class_names, MEAN, STD, digest.hexdigest())
+
+
+def decode(path: Path) -> Image.Image:
+    """The picture in RGB. Raises `DataError` for a file that cannot be read as one."""
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
+        raise DataError(
+            f"cannot read {path} as an image: {error}", "remove or replace it"
+        ) from error
+
+
+def centre(path: Path, size: int) -> Pixels:
+    """(size, size, 3): the short side scaled to size / 0.875, then the centre."""
+    picture = decode(path)
+    scale = size / CENTRE_SHARE / min(picture.size)
+    width, height = (max(size, round(side * scale)) for side in picture.size)
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = (width - size) // 2, (height - size) // 2
+    return np.asarray(picture.crop((left, top, left + size, top + size)))
+
+
+def augmented(path: Path, size: int, rng: np.random.Generator) -> Pixels:
+    """(size, size, 3): a random part of the picture, scaled, and mirrored half of the time."""
+    picture = decode(path)
+    box = _random_box(picture.width, picture.height, rng)
+    pixels = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
+    return np.ascontiguousarray(pixels[:, ::-1]) if rng.random() < 0.5 else pixels
+
+
+def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    for _ in range(_CROP_TRIES):
+        area = width * height * rng.uniform(*CROP_AREA)
+        ratio = np.exp(rng.uniform(*np.log(CROP_RATIO)))
+        w, h = round((area * ratio) ** 0.5), round((area / ratio) ** 0.5)
+        if 0 < w <= width and 0 < h <= height:
+            left, top = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+            return left, top, left + w, top + h
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
