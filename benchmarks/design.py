@@ -113,16 +113,15 @@ def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Famil
                 members.setdefault(key, [])
         elif _asked(manifest.model, request.models):
             members.setdefault(key, []).append(one)
-    baselines = {key[0] for key in members}
     for key in sorted(members, key=_precision_order):
         if key in by_name:
-            name = f"{key[1]} {key[2]}" + (f" {key[0]}" if len(baselines) > 1 else "")
+            name = f"{key[0]}, {key[1]} {key[2]}"
             yield Family(name, by_name[key], tuple(members[key]))
 
 
-def _precision_order(key: tuple[str, str, str]) -> tuple[str, bool, str, str]:
-    """Float before integer, within a format and baseline."""
-    return key[1], not key[2].startswith("fp"), key[2], key[0]
+def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, str]:
+    """By baseline and format, and float before integer."""
+    return key[0], key[1], not key[2].startswith("fp"), key[2]
 
 
 def make_plan(identity: str, families: Sequence[Family], request: RunRequest) -> Plan:

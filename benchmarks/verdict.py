@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from edgebench.benchmarks.statistics import Overhead
-from edgebench.benchmarks.wording import bounds, signed
+from edgebench.benchmarks.wording import bounds, signed, whole
 from edgebench.deploy.result import Block, Evaluation
 
 Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verdict"]
@@ -116,7 +116,7 @@ def starved(evidence: Evidence) -> str | None:
     ]
     share = float(np.median(shares)) if shares else 1.0
     if share < MIN_CORE_SHARE:
-        return f"others were so busy that the runner had a core for only {share:.0%} of the time"
+        return f"others were so busy that the runner had a core for only {whole(share)} of the time"
     return None
 
 
@@ -124,7 +124,7 @@ def stolen(evidence: Evidence) -> str | None:
     """The hypervisor gave this machine's cores to others."""
     share = _share(evidence, "steal_s")
     if share is not None and share > MAX_STEAL:
-        return f"the hypervisor took {share:.0%} of the processor's time for others"
+        return f"the hypervisor took {whole(share)} of the processor's time for others"
     return None
 
 
@@ -173,7 +173,7 @@ def loud_neighbours(evidence: Evidence) -> str | None:
     busy, own = _share(evidence, "busy_s"), _share(evidence, "own_s")
     if busy is None or own is None or busy - own <= LOUD_NEIGHBOURS:
         return None
-    return f"other processes kept {busy - own:.0%} of the processor busy meanwhile"
+    return f"other processes kept {whole(busy - own)} of the processor busy meanwhile"
 
 
 def unsteady(evidence: Evidence) -> str | None:

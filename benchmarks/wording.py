@@ -20,14 +20,14 @@ def bounds(interval: Interval | Estimate) -> str:
     return "[" + ", ".join(f"{round(end, digits) + 0.0:.{digits}f}" for end in (low, high)) + "]"
 
 
-def percent(share: float) -> str:
-    """A share without a sign: 72.3 %."""
-    return f"{share * 100:.1f} %"
+def whole(share: float) -> str:
+    """A rough share: 52 %."""
+    return f"{share * 100:.0f} %"
 
 
-def estimate(value: Estimate) -> str:
-    """A share with its interval: 72.3 % [70, 75]."""
-    return f"{percent(value.value)} {bounds(value)}"
+def share_in(value: Estimate) -> str:
+    """A share with its interval, in per cent but without the sign for it: 72.3 [70, 75]."""
+    return f"{value.value * 100:.1f} {bounds(value)}"
 
 
 def points(difference: Estimate) -> str:
@@ -54,11 +54,6 @@ def megabytes(size_bytes: int | None) -> str:
 def millions(count: int | None) -> str:
     """A count in millions: 3.50, 300.8."""
     return MISSING if count is None else _number(count / 1e6)
-
-
-def decibels(ratio: float | None) -> str:
-    """A signal-to-noise ratio; None is that of equal outputs."""
-    return "exact" if ratio is None else f"{ratio:.0f} dB"
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The answer in one or two sentences, and the cells that every report shares."""
+"""The answer in one or two sentences, and what a reader has to know beside it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,12 @@ from dataclasses import dataclass
 
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.design import AGAIN
-from edgebench.benchmarks.wording import (
-    MISSING,
-    decibels,
-    estimate,
-    percent,
-    points,
-    signed,
-)
-
-NO_ACCURACY = {"untrained": "untrained", "unknown": "not known", "trained": MISSING}
-"""What stands in place of an accuracy that was not, or cannot be, measured."""
+from edgebench.benchmarks.wording import signed
 
 
 @dataclass(frozen=True)
 class Headline:
-    """`outcome` names the answer's colour; `answer` is the sentence and `detail` what it rests on."""
+    """`outcome` names the answer's colour, `answer` is the sentence, `detail` what it rests on."""
 
     outcome: str
     answer: str
@@ -49,7 +39,8 @@ def headline(comparison: Comparison) -> Headline:
             if len(itself) == 1
             else f"{len(itself)} baselines against themselves."
         )
-        outcome = itself[0].outcome if len({one.outcome for one in itself}) == 1 else "undecided"
+        alike = len({one.outcome for one in itself}) == 1
+        outcome: str = itself[0].outcome if alike else "undecided"
         return Headline(outcome, answer[0].upper() + answer[1:], "")
     counts = Counter(row.verdict.outcome for row in rows if row.verdict)
     allowed = f"{comparison.threshold * 100:.3g} %"
@@ -90,29 +81,6 @@ def _range(values: list[float]) -> str:
 
 def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
-def accuracy_cell(row: Row) -> str:
-    """Accuracy on the device with its interval, or why there is none."""
-    return estimate(row.accuracy.on_device) if row.accuracy else NO_ACCURACY[row.weights]
-
-
-def gain_cell(row: Row) -> str:
-    """What attention buys: points of accuracy over the baseline, on the device."""
-    return points(row.accuracy.gain) if row.accuracy and row.accuracy.gain else MISSING
-
-
-def drop_cell(row: Row) -> str:
-    """What the conversion costs: points of accuracy against the trained model."""
-    return points(row.accuracy.drop) if row.accuracy else MISSING
-
-
-def agreement_cell(row: Row) -> str:
-    return percent(row.drift.agreement.value) if row.drift else MISSING
-
-
-def snr_cell(row: Row) -> str:
-    return decibels(row.drift.snr_db) if row.drift else MISSING
 
 
 def warnings(comparison: Comparison) -> list[str]:

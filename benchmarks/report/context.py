@@ -1,0 +1,29 @@
+"""Where, with what and how a run was measured, as names and values."""
+
+from __future__ import annotations
+
+from edgebench.benchmarks.comparison import Comparison
+
+
+def facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """What a reader needs to judge the figures, or to measure them again."""
+    context = comparison.context
+    cores = "all" if comparison.cores is None else ", ".join(map(str, comparison.cores))
+    return [
+        ("run", comparison.run),
+        ("started", comparison.started),
+        ("device", f"{comparison.device} ({comparison.description})"),
+        ("processor", f"{context.cpu_model or 'unknown'}, {context.core_count} cores"),
+        ("system", f"{context.system} {context.kernel}, {context.machine}"),
+        ("runtime", f"{context.runtime} {context.runtime_version}"),
+        ("Python", f"{context.python} with NumPy {context.numpy}"),
+        ("threads", str(comparison.threads)),
+        ("cores allowed", cores),
+        ("delegate", comparison.delegate),
+        (
+            "blocks",
+            f"{comparison.blocks_done} of {comparison.blocks_planned}, dealt to "
+            f"{comparison.processes} fresh processes",
+        ),
+        ("threshold", f"{comparison.threshold * 100:.3g} %"),
+    ]

@@ -1,0 +1,60 @@
+"""The comparison as Markdown, for a pull request or a wiki."""
+
+from __future__ import annotations
+
+from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.report import tables
+from edgebench.benchmarks.report.context import facts
+from edgebench.benchmarks.report.headline import headline, warnings
+from edgebench.benchmarks.report.tables import Sheet
+
+
+def render(comparison: Comparison) -> str:
+    """The whole report as GitHub-flavoured Markdown."""
+    answer = headline(comparison)
+    parts = [
+        f"# {answer.answer}",
+        answer.detail,
+        *(_verdicts(comparison)),
+        *(
+            _table(sheet)
+            for sheet in (
+                tables.latency(comparison, in_full=True),
+                tables.accuracy(comparison, in_full=True),
+                tables.size(comparison),
+            )
+        ),
+        _list("Notes", warnings(comparison)),
+        _list("Context", [f"{name}: {value}" for name, value in facts(comparison)]),
+        f"```\n{comparison.command}\n```" if comparison.command else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    return [
+        f"**{group.name}**\n\n"
+        + "\n".join(f"- {row.verdict.sentence}" for row in group.rows if row.verdict)
+        for group in comparison.groups
+    ]
+
+
+def _table(sheet: Sheet) -> str:
+    first, *others = sheet.columns
+    lines = [
+        f"## {sheet.title}\n",
+        _line([first, *others]),
+        _line([":--", *("--:" for _ in others)]),
+    ]
+    for heading, rows in sheet.sections:
+        lines.append(_line([f"*{heading}*", *("" for _ in others)]))
+        lines += [_line(list(cells)) for _, cells in rows]
+    return "\n".join([*lines, "", sheet.legend.replace("*", "\\*")])
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _list(title: str, items: list[str]) -> str:
+    return f"## {title}\n\n" + "\n".join(f"- {item}" for item in items) if items else ""

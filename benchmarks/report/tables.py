@@ -1,0 +1,177 @@
+"""The tables of every report: which columns there are, and what stands in a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.statistics import Latency
+from edgebench.benchmarks.wording import (
+    MISSING,
+    bounds,
+    megabytes,
+    millions,
+    milliseconds,
+    points,
+    share_in,
+    signed,
+)
+
+Cell = Callable[[Row], str]
+Columns = Sequence[tuple[str, Cell]]
+
+COUNTED = "*"
+"""Marks a column whose figures are counted from the model, not measured on the device."""
+
+NO_ACCURACY = {"untrained": "untrained", "unknown": "not known", "trained": MISSING}
+"""What stands in place of an accuracy that was not, or cannot be, measured."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table. Each section is a group's name and, by row, the row and its cells."""
+
+    title: str
+    legend: str
+    columns: tuple[str, ...]
+    sections: tuple[tuple[str, tuple[tuple[Row, tuple[str, ...]], ...]], ...]
+
+
+def _latency(part: Callable[[Latency], float]) -> Cell:
+    return lambda row: milliseconds(part(row.latency) if row.latency else None)
+
+
+def _verdict(row: Row) -> str:
+    return row.verdict.outcome if row.verdict else "baseline"
+
+
+def _overhead(row: Row) -> str:
+    if row.overhead is None:
+        return MISSING
+    return f"{signed(row.overhead.value)} {bounds(row.overhead.interval)}"
+
+
+def _accuracy(row: Row) -> str:
+    return share_in(row.accuracy.on_device) if row.accuracy else NO_ACCURACY[row.weights]
+
+
+def _accuracy_alone(row: Row) -> str:
+    """Without its interval, where there is no room for it."""
+    return _accuracy(row).partition(" [")[0]
+
+
+def _decibels(row: Row) -> str:
+    if row.drift is None:
+        return MISSING
+    return "exact" if row.drift.snr_db is None else f"{row.drift.snr_db:.0f}"
+
+
+def _partitions(row: Row) -> str:
+    return MISSING if row.partitions is None else str(row.partitions)
+
+
+MODEL: Columns = (("model", lambda row: row.model),)
+
+OVERHEAD: Columns = (
+    ("overhead [95 %]", _overhead),
+    (
+        "MAdds" + COUNTED,
+        lambda row: MISSING if row.madds_overhead is None else signed(row.madds_overhead),
+    ),
+)
+VERDICT: Columns = (("verdict", _verdict),)
+MEDIAN: Columns = (("median ms", _latency(lambda one: one.median_s)),)
+
+LATENCY: Columns = (*MODEL, *MEDIAN, *OVERHEAD, *VERDICT)
+
+LATENCY_IN_FULL: Columns = (
+    *MODEL,
+    *MEDIAN,
+    ("p90 ms", _latency(lambda one: one.p90_s)),
+    ("mean ms", _latency(lambda one: one.mean_s)),
+    ("min ms", _latency(lambda one: one.min_s)),
+    ("inferences", lambda row: str(row.latency.samples) if row.latency else MISSING),
+    *OVERHEAD,
+    ("detectable", lambda row: signed(row.overhead.detectable) if row.overhead else MISSING),
+    *VERDICT,
+)
+
+DRIFT: Columns = (
+    (
+        "gain",
+        lambda row: points(row.accuracy.gain) if row.accuracy and row.accuracy.gain else MISSING,
+    ),
+    ("drop", lambda row: points(row.accuracy.drop) if row.accuracy else MISSING),
+    ("agree %", lambda row: f"{row.drift.agreement.value * 100:.1f}" if row.drift else MISSING),
+    ("SNR dB", _decibels),
+)
+
+ACCURACY: Columns = (*MODEL, ("top-1 %", _accuracy_alone), *DRIFT)
+
+ACCURACY_IN_FULL: Columns = (*MODEL, ("top-1 %", _accuracy), *DRIFT)
+
+SIZE: Columns = (
+    *MODEL,
+    ("params M" + COUNTED, lambda row: millions(row.parameters)),
+    ("file MB", lambda row: megabytes(row.size_bytes)),
+    ("peak MB", lambda row: megabytes(row.peak_memory_bytes)),
+    ("load ms", lambda row: milliseconds(row.load_s)),
+    ("first ms", lambda row: milliseconds(row.first_inference_s)),
+    ("parts", _partitions),
+)
+
+LATENCY_LEGEND = (
+    "Overhead: time against the baseline, paired by block, with its 95 % interval. "
+    "MAdds*: multiply-adds against the baseline, counted, not measured."
+)
+DETECTABLE_LEGEND = "Detectable: the smallest overhead that a run of this noise would find."
+ACCURACY_LEGEND = (
+    "Top-1: right answers among the device's own outputs. Gain: points over the baseline. "
+    "Drop: points against the trained model, to which agree and SNR compare the outputs too. "
+    "Intervals: 95 %."
+)
+SIZE_LEGEND = (
+    "Params*: counted. Peak: memory above the bare runtime. First: the first inference. "
+    "Parts: partitions of the delegate, best 1."
+)
+
+
+def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
+    """Latency and overhead, with p90, mean, min and what was detectable if asked `in_full`."""
+    legend = LATENCY_LEGEND + (f" {DETECTABLE_LEGEND}" if in_full else "")
+    return _sheet("Latency", legend, LATENCY_IN_FULL if in_full else LATENCY, comparison)
+
+
+def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
+    """Accuracy and drift, with the interval of the accuracy itself if asked `in_full`."""
+    columns = ACCURACY_IN_FULL if in_full else ACCURACY
+    return _sheet("Accuracy and drift", ACCURACY_LEGEND, columns, comparison, again=False)
+
+
+def size(comparison: Comparison) -> Sheet:
+    """Size, memory and the start."""
+    return _sheet("Size, memory and start", SIZE_LEGEND, SIZE, comparison, again=False)
+
+
+def _sheet(
+    title: str, legend: str, columns: Columns, comparison: Comparison, again: bool = True
+) -> Sheet:
+    """Fill a sheet; without `again` an artifact's second slot has no row of its own."""
+    return Sheet(
+        title=title,
+        legend=legend,
+        columns=tuple(name for name, _ in columns),
+        sections=tuple(
+            (
+                f"{group.format} {group.precision}",
+                tuple(
+                    (row, tuple(cell(row) for _, cell in columns))
+                    for row in group.rows
+                    if again or not row.slot.endswith(AGAIN)
+                ),
+            )
+            for group in comparison.groups
+        ),
+    )

@@ -1,0 +1,215 @@
+"""A device that replays: the same interface as the real ones, with results that are known exactly.
+
+`make_artifacts` writes artifacts without models in them (a replay runs nothing), with evaluation
+files whose accuracies are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgebench.benchmarks.design import AGAIN
+from edgebench.converters.artifact import (
+    Evaluation as EvaluationFiles,
+)
+from edgebench.converters.artifact import (
+    Hop,
+    Manifest,
+    Preprocessing,
+    TensorSpec,
+    file_name,
+    manifest_path,
+)
+from edgebench.deploy.plan import Plan, PlannedBlock
+from edgebench.deploy.result import Block, Context, Evaluation, Readings, RunResult, Visit
+from edgebench.deploy.staging import RESULT, plan_hash, read_plan
+from edgebench.documents import save, sha256
+from edgebench.progress import Progress
+
+IMAGES = 400
+CLASSES = 10
+START = 1_790_000_000.0
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A made-up model: its baseline, cost on paper, and accuracy in torch and on the device."""
+
+    model: str
+    baseline: str
+    madds: int
+    parameters: int
+    weights: str = "trained"
+    accuracy: float = 0.85
+
+
+TOYS = (
+    Toy("scenes_v2", "scenes_v2", 20_000_000, 700_000, accuracy=0.85),
+    Toy("scenes_v2_se", "scenes_v2", 20_100_000, 780_000, accuracy=0.86),
+    Toy("scenes_v2_ca", "scenes_v2", 20_500_000, 800_000, accuracy=0.90),
+)
+
+
+def make_artifacts(
+    folder: Path, toys: Sequence[Toy] = TOYS, precisions: Sequence[str] = ("fp32", "int8")
+) -> None:
+    """Write artifacts, manifests and evaluation files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = np.arange(IMAGES) % CLASSES
+    images = np.zeros((IMAGES, 4, 4, 3), np.uint8)
+    np.savez(folder / "evaluation.npz", images=images, labels=labels)
+    for toy in toys:
+        reference = folder / f"{toy.model}.reference.npz"
+        np.savez(reference, logits=logits(labels, toy.accuracy))
+        evaluation = EvaluationFiles(
+            inputs="evaluation.npz",
+            inputs_sha256=sha256(folder / "evaluation.npz"),
+            reference=reference.name,
+            reference_sha256=sha256(reference),
+            samples=IMAGES,
+        )
+        for precision in precisions:
+            _write_artifact(folder, toy, precision, evaluation)
+
+
+def _write_artifact(folder: Path, toy: Toy, precision: str, evaluation: EvaluationFiles) -> None:
+    path = folder / file_name(toy.model, precision, "tflite")
+    path.write_bytes(f"{toy.model} {precision}".encode() * 100)
+    trained = toy.weights == "trained"
+    hops = (
+        Hop("torch -> ONNX", 64, 2e-6, 118.0, 1.0, "max abs error 1e-4"),
+        Hop("ONNX -> TFLite fp32", 64, 8e-6, 104.0, 1.0, "max abs error 1e-3"),
+    )
+    if precision == "int8":
+        hops += (Hop("TFLite fp32 -> int8", 64, 0.31, 26.0, 0.97, "SNR 15 dB"),)
+    manifest = Manifest(
+        model=toy.model,
+        baseline=toy.baseline,
+        format="tflite",
+        precision=precision,
+        file=path.name,
+        sha256=sha256(path),
+        size_bytes=3_000_000 if precision == "fp32" else 900_000,
+        weights=toy.weights,
+        weights_sha256="0" * 64,
+        inputs=(TensorSpec("image", (1, 4, 4, 3), "float32", (0, 2, 3, 1)),),
+        outputs=(TensorSpec("logits", (1, CLASSES), "float32", (0, 1)),),
+        preprocessing=Preprocessing((0.5,) * 3, (0.25,) * 3),
+        labels=None,
+        parameters=toy.parameters,
+        madds=toy.madds,
+        hops=hops if trained else (),
+        calibration=None,
+        evaluation=evaluation if trained else None,
+        tools={"torch": "2.13.0"},
+        command=f"edgebench export {toy.model} --to tflite:{precision}",
+        fingerprint=f"{toy.model} {precision}",
+    )
+    save(manifest_path(path), manifest)
+
+
+def logits(labels: np.ndarray, accuracy: float) -> np.ndarray:
+    """Logits of which exactly the first `accuracy` of the images are right."""
+    right = np.arange(labels.size) < round(accuracy * labels.size)
+    chosen = np.where(right, labels, (labels + 1) % CLASSES)
+    return np.where(chosen[:, None] == np.arange(CLASSES), 4.0, 0.0).astype(np.float32)
+
+
+@dataclass
+class ReplayedDevice:
+    """Answers a plan with made-up samples.
+
+    `latency_s` is by slot; `noise` is the standard deviation of log times, `drift` the machine's
+    slow-down over the whole run. `errors` makes slots fail, `outputs_accuracy` sets what comes
+    back by slot, and `blocks` stops the run after as many.
+    """
+
+    latency_s: Mapping[str, float]
+    noise: float = 0.01
+    drift: float = 0.0
+    errors: Mapping[str, str] = field(default_factory=dict)
+    outputs_accuracy: Mapping[str, float] = field(default_factory=dict)
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    blocks: int | None = None
+    core_share: float = 1.0
+    steal_share: float = 0.0
+    name: str = "replayed"
+    description: str = "a device that replays"
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        plan = read_plan(folder)
+        chance = np.random.default_rng(plan.seed)
+        blocks = [self._block(plan, planned, chance) for planned in plan.blocks[: self.blocks]]
+        evaluations = {slot: self._evaluation(slot, folder) for slot in plan.artifacts}
+        result = RunResult(
+            plan_sha256=plan_hash(folder),
+            started="2026-11-21T06:00:00Z",
+            updated="2026-11-21T06:01:00Z",
+            complete=len(blocks) == len(plan.blocks) and not self.errors,
+            context=CONTEXT,
+            evaluations=evaluations,
+            blocks=tuple(block for block in blocks),
+        )
+        save(folder / RESULT, result)
+        progress("measuring blocks", len(blocks), len(plan.blocks))
+        return result
+
+    def _evaluation(self, slot: str, folder: Path) -> Evaluation:
+        if slot in self.errors:
+            return Evaluation(error=self.errors[slot])
+        outputs = None
+        if slot in self.outputs_accuracy:
+            labels = np.arange(IMAGES) % CLASSES
+            (folder / "outputs").mkdir(exist_ok=True)
+            outputs = f"outputs/{slot}.npy"
+            np.save(folder / outputs, logits(labels, self.outputs_accuracy[slot]) * 0.99)
+        parts = self.partitions.get(slot, 1)
+        leftover = ("SPLIT_V",) if parts > 1 else ()
+        return Evaluation(None, 0.004, 0.002, 9_500_000, outputs, parts, leftover)
+
+    def _block(self, plan: Plan, planned: PlannedBlock, chance: np.random.Generator) -> Block:
+        begin = START + 2.0 * planned.index
+        progress = planned.index / max(len(plan.blocks) - 1, 1)
+        visits = []
+        for number, slot in enumerate(planned.order):
+            if slot in self.errors:
+                continue
+            level = self.latency_s[slot.removesuffix(AGAIN)] * (1 + self.drift * progress)
+            times = level * np.exp(chance.normal(0, self.noise, 40)) * 1e9
+            ns = tuple(int(one) for one in times)
+            at = begin + 2.0 * number / len(planned.order)
+            visits.append(Visit(slot, at, True, ns[:6], ns[6:]))
+        before, after = self._readings(begin), self._readings(begin + 2.0)
+        return Block(
+            planned.index, planned.process, planned.group, None, before, after, tuple(visits)
+        )
+
+    def _readings(self, unix_s: float) -> Readings:
+        elapsed = unix_s - START
+        own = elapsed * self.core_share
+        return replace(
+            QUIET, unix_s=unix_s, busy_s=own, own_s=own, steal_s=elapsed * 2 * self.steal_share
+        )
+
+
+QUIET = Readings(
+    START, {"cpu0": 2_400_000}, ("performance",), {"thermal_zone0": 45.0}, 0.5, 0.0, 0.0, 0.0, 0
+)
+CONTEXT = Context(
+    runtime="ai-edge-litert",
+    runtime_version="2.3.0",
+    python="3.11.7",
+    numpy="2.3.5",
+    system="Linux",
+    kernel="6.1.0",
+    machine="aarch64",
+    cpu_model="Cortex-A76",
+    core_count=4,
+    cores=(0, 1, 2, 3),
+    threads=1,
+    delegate="xnnpack",
+)
