@@ -1,0 +1,1 @@
+"""ONNX to TFLite: the graph is lowered to TensorFlow's NHWC ops, then converted and inspected."""

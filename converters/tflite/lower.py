@@ -1,0 +1,235 @@
+"""ONNX to a TensorFlow function in NHWC, node by node.
+
+Inputs and outputs of rank 4 are NHWC in the file, all others lie as ONNX has them. Both keep
+ONNX's sequence; their names are ONNX's where TensorFlow allows them (`Port.key` is the name in
+the file's signature).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from edgebench.converters.tflite import layout
+from edgebench.converters.tflite.folding import fold
+from edgebench.converters.tflite.layout import Order, Shape
+from edgebench.converters.tflite.node import CannotLower, Node
+from edgebench.converters.tflite.ops.all_ops import OPS
+from edgebench.converters.tflite.tensorflow import hushed, tf
+from edgebench.converters.tflite.value import Array, Value
+from edgebench.errors import UnsupportedModelError
+
+# What TFLite's kernels compute with. Others can occur only inside what is folded away.
+DTYPES = (np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_)
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output: its ONNX name and shape, its key and shape in the file.
+
+    `axes[i]` is the ONNX axis that axis i of the file's tensor is.
+    """
+
+    name: str
+    onnx_shape: Shape
+    shape: Shape
+    axes: Order
+    key: str
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How to find an ONNX value in the file: the name scope of its ops, and its order there."""
+
+    scope: str
+    order: Order
+    node: str
+    op_type: str
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """A TensorFlow concrete function with the ports and the values it came from."""
+
+    function: Any
+    module: Any
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    traces: Mapping[str, Trace]
+
+
+def to_target(array: Array, port: Port) -> Array:
+    """Move an array from ONNX's order of axes to the file's."""
+    return np.ascontiguousarray(np.transpose(array, port.axes))
+
+
+def from_target(array: Array, port: Port) -> Array:
+    """Move an array from the file's order of axes to ONNX's."""
+    return np.ascontiguousarray(np.transpose(array, np.argsort(port.axes)))
+
+
+def scopes(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """A distinct name for each ONNX name, of letters, digits and underscores only."""
+    used, result = {name.lower() for name in taken}, {}
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "value"
+        plain = plain if plain[0].isalpha() else f"v{plain}"
+        free, count = plain, 1
+        while free.lower() in used:
+            count += 1
+            free = f"{plain}_{count}"
+        used.add(free.lower())
+        result[name] = free
+    return result
+
+
+def _port(info: onnx.ValueInfoProto, key: str) -> Port:
+    tensor = info.type.tensor_type
+    shape = tuple(dim.dim_value for dim in tensor.shape.dim)
+    if any(not dim.HasField("dim_value") for dim in tensor.shape.dim):
+        raise UnsupportedModelError(
+            f"the shape of '{info.name}' is not fixed", "fix it with --input-shape"
+        )
+    order = layout.boundary(len(shape))
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    if dtype not in DTYPES:
+        raise UnsupportedModelError(
+            f"'{info.name}' is of type {dtype}, which TFLite does not compute with",
+            "export the model in float32",
+        )
+    return Port(info.name, shape, layout.lie(shape, order), order, key, dtype.name)
+
+
+def lower(model: onnx.ModelProto) -> Lowering:
+    """Lower a checked, static-shaped ONNX model.
+
+    Raises `UnsupportedModelError`, which names all the nodes that cannot be carried.
+    """
+    weights = {w.name for w in model.graph.initializer}
+    given = [info for info in model.graph.input if info.name not in weights]
+    keys = scopes(info.name for info in given)
+    inputs = tuple(_port(info, keys[info.name]) for info in given)
+    builder = _Builder(model, inputs)
+    specs = [tf.TensorSpec(port.shape, port.dtype, port.key) for port in inputs]
+    module = tf.Module()
+    with hushed():
+        module.run = tf.function(builder.build, input_signature=specs, autograph=False)
+        function = module.run.get_concrete_function()
+    return Lowering(function, module, inputs, builder.outputs, builder.traces)
+
+
+def _refuse(reasons: list[str]) -> None:
+    raise UnsupportedModelError(
+        f"{len(reasons)} node(s) cannot be carried to TFLite: " + "; ".join(reasons),
+        "replace them in the model by ops that `edgebench export --help` lists, "
+        "or export to another format",
+    )
+
+
+class _Builder:
+    """Runs the lowerers inside the trace of one tf.function."""
+
+    def __init__(self, model: onnx.ModelProto, ports: Sequence[Port]) -> None:
+        self._model = model
+        self._ports = ports
+        self._opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
+        self._shapes = _static_shapes(model)
+        self.outputs: tuple[Port, ...] = ()
+        self.traces: dict[str, Trace] = {}
+
+    def build(self, *arguments: Any) -> dict[str, Any]:
+        """The body of the function: all nodes in sequence, then the outputs by key."""
+        graph = self._model.graph
+        values = {w.name: Value.of(numpy_helper.to_array(w)) for w in graph.initializer}
+        for port, argument in zip(self._ports, arguments, strict=True):
+            values[port.name] = Value(argument, port.axes)
+        names = scopes((node.output[0] for node in graph.node), (port.key for port in self._ports))
+        reasons: list[str] = []
+        for proto in graph.node:
+            scope = names[proto.output[0]]
+            try:
+                with tf.name_scope(scope):
+                    results = self._lowered(proto, values)
+            except CannotLower as reason:
+                reasons.append(f"{proto.name or proto.output[0]} ({self._op(proto)}): {reason}")
+                results = self._stand_ins(proto)
+            for name, value in zip(proto.output, results, strict=False):
+                values[name] = value
+                self.traces[name] = Trace(scope, value.order, proto.name, proto.op_type)
+            if any(name and name not in values for name in proto.output):
+                break  # without a shape to stand in, what follows cannot be looked at
+        if reasons:
+            _refuse(reasons)
+        return self._results(values)
+
+    def _op(self, proto: onnx.NodeProto) -> str:
+        domain = proto.domain or "ai.onnx"
+        return f"{domain}::{proto.op_type}, opset {self._opsets.get(domain, '?')}"
+
+    def _lowered(self, proto: onnx.NodeProto, values: Mapping[str, Value]) -> list[Value]:
+        operands = tuple(values[name] if name else None for name in proto.input)
+        opset = self._opsets["ai.onnx"]
+        if all(value is None or value.is_constant for value in operands):
+            arrays = fold(proto, [value and value.array for value in operands], opset)
+            return [Value.of(array) for array in arrays]
+        lowerer = OPS.get(proto.op_type) if proto.domain in ("", "ai.onnx") else None
+        if lowerer is None:
+            raise CannotLower("there is no lowering for this op")
+        attributes = {a.name: _attribute(a) for a in proto.attribute}
+        outputs = len([name for name in proto.output if name])
+        try:
+            result = lowerer(Node(proto.op_type, opset, operands, outputs, attributes))
+        except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
+            raise CannotLower(f"TensorFlow refuses it: {error}") from error
+        return [result] if isinstance(result, Value) else list(result)
+
+    def _stand_ins(self, proto: onnx.NodeProto) -> list[Value]:
+        """Zeros of the right shape for a node that failed, so that the rest is checked too."""
+        found = []
+        for name in proto.output:
+            info = self._shapes.get(name)
+            if info is None:
+                break
+            shape, dtype = info
+            found.append(Value.of(tf.zeros(shape, dtype)))
+        return found
+
+    def _results(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        infos = self._model.graph.output
+        keys = scopes((info.name for info in infos), (port.key for port in self._ports))
+        results = {}
+        ports = []
+        for info in infos:
+            value = values[info.name]
+            order = layout.boundary(value.rank)
+            placed = tf.convert_to_tensor(value.at(order).data)
+            key = keys[info.name]
+            results[key] = tf.identity(placed)
+            shape = value.shape
+            dtype = value.dtype.name
+            ports.append(Port(info.name, shape, layout.lie(shape, order), order, key, dtype))
+        self.outputs = tuple(ports)
+        return results
+
+
+def _attribute(proto: onnx.AttributeProto) -> Any:
+    value = helper.get_attribute_value(proto)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _static_shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, np.dtype[Any]]]:
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    found = {}
+    for info in [*inferred.value_info, *inferred.output]:
+        tensor = info.type.tensor_type
+        if tensor.elem_type and all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+            shape = tuple(dim.dim_value for dim in tensor.shape.dim)
+            found[info.name] = (shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    return found

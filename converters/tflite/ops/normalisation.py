@@ -1,0 +1,96 @@
+"""Normalisations, in inference form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from edgebench.converters.tflite import layout
+from edgebench.converters.tflite.node import CannotLower, Node, lowers
+from edgebench.converters.tflite.tensorflow import tf
+from edgebench.converters.tflite.value import Value, aligned
+
+
+def _per_channel(values: list[Value], rank: int) -> list[Value]:
+    """Vectors of one number a channel, shaped (C, 1, ...) to broadcast over ONNX's axis 1."""
+    shape = (-1,) + (1,) * (rank - 2)
+    count = [math.prod(value.shape) for value in values]
+    return [
+        value.reshaped((n, *shape[1:]), layout.identity(rank - 1))
+        for value, n in zip(values, count, strict=True)
+    ]
+
+
+@lowers("BatchNormalization")
+def batch_normalization(node: Node) -> Value:
+    """One multiplication and one addition; the statistics are constants of a trained model."""
+    if node.outputs > 1 or node.attribute("training_mode", 0):
+        raise CannotLower("it is in training mode")
+    x = node.value()
+    if not all(node.value(i).is_constant for i in range(1, 5)):
+        return _computed_batch_normalization(node)
+    scale, bias, mean, variance = (
+        node.constant(i, "parameters").astype(np.float64) for i in range(1, 5)
+    )
+    gain = scale / np.sqrt(variance + node.attribute("epsilon", 1e-5))
+    offset = bias - mean * gain
+    vectors = [Value.of(v.astype(x.dtype)) for v in (gain, offset)]
+    (data, a, b), order = aligned([x, *_per_channel(vectors, x.rank)])
+    return Value(data * a + b, order)
+
+
+def _computed_batch_normalization(node: Node) -> Value:
+    x = node.value()
+    parameters = _per_channel([node.value(i) for i in range(1, 5)], x.rank)
+    (data, scale, bias, mean, variance), order = aligned([x, *parameters])
+    gain = scale * tf.math.rsqrt(variance + np.float32(node.attribute("epsilon", 1e-5)))
+    return Value((data - mean) * gain + bias, order)
+
+
+def _standardised(x: Any, axes: list[int], epsilon: float) -> Any:
+    centred = x - tf.reduce_mean(x, axes, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
+    return centred * tf.math.rsqrt(variance + np.float32(epsilon))
+
+
+@lowers("InstanceNormalization")
+def instance_normalization(node: Node) -> Value:
+    x = node.value()
+    axes = x.axes(range(2, x.rank))
+    y = x.like(_standardised(x.data, axes, node.attribute("epsilon", 1e-5)))
+    (data, scale, bias), order = aligned([y, *_per_channel([node.value(1), node.value(2)], x.rank)])
+    return Value(data * scale + bias, order)
+
+
+@lowers("LayerNormalization")
+def layer_normalization(node: Node) -> Value:
+    if node.outputs > 1:
+        raise CannotLower("its mean and deviation outputs are used")
+    x = node.value()
+    first = node.attribute("axis", -1) % x.rank
+    axes = x.axes(range(first, x.rank))
+    y = x.like(_standardised(x.data, axes, node.attribute("epsilon", 1e-5)))
+    (data, scale), order = aligned([y, node.value(1)])
+    y = Value(data * scale, order)
+    if not node.has(2):
+        return y
+    (data, bias), order = aligned([y, node.value(2)])
+    return Value(data + bias, order)
+
+
+@lowers("LRN")
+def local_response_normalization(node: Node) -> Value:
+    x = node.value().at(layout.CHANNELS_LAST)
+    size = node.attribute("size")
+    if size % 2 == 0:
+        raise CannotLower("its size is even; TFLite's window is symmetric")
+    y = tf.nn.local_response_normalization(
+        x.data,
+        depth_radius=size // 2,
+        bias=node.attribute("bias", 1.0),
+        alpha=node.attribute("alpha", 1e-4) / size,
+        beta=node.attribute("beta", 0.75),
+    )
+    return x.like(y)

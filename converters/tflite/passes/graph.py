@@ -1,0 +1,72 @@
+"""What the passes ask of an ONNX graph."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+
+class Graph:
+    """Who makes and who reads each value of a model, at the moment this is made."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._graph = model.graph
+        self.outputs = {info.name for info in model.graph.output}
+        self.initializers = {w.name: w for w in model.graph.initializer}
+        self.producers = {name: node for node in model.graph.node for name in node.output}
+        self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                self.readers[name].append(node)
+        self._names = {*self.initializers, *self.producers, *(i.name for i in model.graph.input)}
+
+    def fresh(self, name: str) -> str:
+        """A value name that is not taken yet."""
+        count, free = 0, name
+        while free in self._names:
+            count += 1
+            free = f"{name}_{count}"
+        self._names.add(free)
+        return free
+
+    def constant(self, name: str) -> NDArray[Any] | None:
+        """The elements of an initialiser or of a Constant node, None where it is neither."""
+        if name in self.initializers:
+            return numpy_helper.to_array(self.initializers[name])
+        node = self.producers.get(name)
+        if node is not None and node.op_type == "Constant" and node.attribute[0].name == "value":
+            return numpy_helper.to_array(node.attribute[0].t)
+        return None
+
+    def add_constant(self, name: str, array: NDArray[Any]) -> str:
+        """A new initialiser; returns the name it got."""
+        free = self.fresh(name)
+        tensor = numpy_helper.from_array(np.ascontiguousarray(array), free)
+        self._graph.initializer.append(tensor)
+        self.initializers[free] = tensor
+        return free
+
+
+def replace_nodes(
+    model: onnx.ModelProto, replacements: dict[str, list[onnx.NodeProto]]
+) -> onnx.ModelProto:
+    """Put nodes in the place of those that make these values (by their first output)."""
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        nodes.extend(replacements.get(node.output[0], [node]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
+    """An attribute's value, or the default where the node does not carry it."""
+    for each in node.attribute:
+        if each.name == name:
+            return helper.get_attribute_value(each)
+    return default

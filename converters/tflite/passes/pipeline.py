@@ -1,0 +1,32 @@
+"""Which passes run before the lowering, in sequence, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx
+
+from edgebench.converters.tflite.passes.fold_gelu import fold_gelu
+from edgebench.converters.tflite.passes.spread_hard_swish import spread_hard_swish
+
+Pass = Callable[[onnx.ModelProto], onnx.ModelProto]
+
+FLOAT: tuple[Pass, ...] = (
+    # Exporters before opset 20 write GELU as five ops around an Erf, which TFLite lacks.
+    fold_gelu,
+)
+
+QUANTISED: tuple[Pass, ...] = (
+    *FLOAT,
+    # XNNPACK takes no int8 HARD_SWISH: each one would cut the delegate's partition in two.
+    spread_hard_swish,
+)
+
+
+def run(model: onnx.ModelProto, passes: tuple[Pass, ...]) -> onnx.ModelProto:
+    """Apply the passes to a copy; the model given stays as it is."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for each in passes:
+        result = each(result)
+    return result
