@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from edgebench.benchmarks.statistics import Overhead
-from edgebench.benchmarks.wording import bounds, signed, whole
+from edgebench.benchmarks.wording import signed, signed_in, whole
 from edgebench.deploy.result import Block, Evaluation
 
 Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verdict"]
@@ -224,7 +224,7 @@ def judge(evidence: Evidence) -> Verdict:
             "no verdict", f"no verdict on {evidence.model}: {reasons[0]}.", reasons, notes
         )
     allowed = f"{evidence.threshold * 100:.3g} %"
-    measured = f"{signed(overhead.value)} {bounds(overhead.interval)}"
+    measured = signed_in(overhead.value, overhead.interval)
     if evidence.against_itself:
         return Verdict(*_noise_floor(evidence, overhead, measured), (), notes)
     outcome: Outcome

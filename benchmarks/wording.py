@@ -9,15 +9,29 @@ MISSING = "-"
 
 def signed(share: float) -> str:
     """A share with its sign, in per cent: +54 %, +2.0 %, -0.3 %."""
-    return f"{_signed_number(share * 100)} %"
+    value = share * 100
+    return f"{_fixed(value, 1 if abs(value) < 9.95 else 0, '+')} %"
+
+
+def signed_in(share: float, interval: Interval) -> str:
+    """A share with its sign and interval, as precise as that: +54 % [51, 57]."""
+    digits = _digits(interval)
+    return f"{_fixed(share * 100, digits, '+')} % {bounds(interval)}"
 
 
 def bounds(interval: Interval | Estimate) -> str:
     """An interval of shares in per cent, as precise as it is narrow: [51, 57], [10.1, 10.4]."""
-    low, high = interval.low * 100, interval.high * 100
-    digits = 0 if high - low >= 3 and min(abs(low), abs(high)) >= 1 else 1
-    # Adding 0.0 makes an ordinary zero of -0.0.
-    return "[" + ", ".join(f"{round(end, digits) + 0.0:.{digits}f}" for end in (low, high)) + "]"
+    digits = _digits(interval)
+    return f"[{_fixed(interval.low * 100, digits)}, {_fixed(interval.high * 100, digits)}]"
+
+
+def _digits(interval: Interval | Estimate) -> int:
+    return 0 if interval.high - interval.low >= 0.03 else 1
+
+
+def _fixed(value: float, digits: int, sign: str = "") -> str:
+    """With that many decimals; adding 0.0 makes an ordinary zero of -0.0."""
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
 def whole(share: float) -> str:
@@ -31,8 +45,12 @@ def share_in(value: Estimate) -> str:
 
 
 def points(difference: Estimate) -> str:
-    """A difference of shares in percentage points: -1.2 [-2.0, -0.4]."""
-    return f"{_signed_number(difference.value * 100)} {bounds(difference)}"
+    """A difference of shares in percentage points: -1.2 [-2.0, -0.4].
+
+    Always with a decimal, for whether the interval holds zero is what one looks for.
+    """
+    value, low, high = (100 * end for end in (difference.value, difference.low, difference.high))
+    return f"{_fixed(value, 1, '+')} [{_fixed(low, 1)}, {_fixed(high, 1)}]"
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -58,8 +76,3 @@ def millions(count: int | None) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 9.995 else f"{value:.1f}"
-
-
-def _signed_number(value: float) -> str:
-    digits = 1 if abs(value) < 9.95 else 0
-    return f"{round(value, digits) + 0.0:+.{digits}f}"

@@ -10,6 +10,14 @@ from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.wording import signed
 
 
+COUNTED_AS = {
+    "refuted": "{} cost too much",
+    "supported": "{} nearly nothing",
+    "undecided": "{} undecided",
+    "no verdict": "{} without a verdict",
+}
+
+
 @dataclass(frozen=True)
 class Headline:
     """`outcome` names the answer's colour, `answer` is the sentence, `detail` what it rests on."""
@@ -56,8 +64,11 @@ def headline(comparison: Comparison) -> Headline:
             answer = answer[:-1] + f", in all {len(rows)} comparisons."
     else:
         outcome = "mixed"
-        parts = [f"{number} {name}" for name, number in counts.most_common()]
-        answer = f"It depends: of {len(rows)} comparisons, {_listed(parts)}."
+        first = {"refuted": "Mostly no", "supported": "Mostly yes"}
+        name, number = counts.most_common(1)[0]
+        lead = first.get(name, "It depends") if number > len(rows) / 2 else "It depends"
+        parts = [COUNTED_AS[name].format(number) for name, number in counts.most_common()]
+        answer = f"{lead}: of {len(rows)} comparisons, {_listed(parts)} ({allowed} is allowed)."
     return Headline(outcome, answer, _detail(rows))
 
 

@@ -10,13 +10,13 @@ from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.statistics import Latency
 from edgebench.benchmarks.wording import (
     MISSING,
-    bounds,
     megabytes,
     millions,
     milliseconds,
     points,
     share_in,
     signed,
+    signed_in,
 )
 
 Cell = Callable[[Row], str]
@@ -50,7 +50,7 @@ def _verdict(row: Row) -> str:
 def _overhead(row: Row) -> str:
     if row.overhead is None:
         return MISSING
-    return f"{signed(row.overhead.value)} {bounds(row.overhead.interval)}"
+    return signed_in(row.overhead.value, row.overhead.interval)
 
 
 def _accuracy(row: Row) -> str:
@@ -104,8 +104,8 @@ DRIFT: Columns = (
         lambda row: points(row.accuracy.gain) if row.accuracy and row.accuracy.gain else MISSING,
     ),
     ("drop", lambda row: points(row.accuracy.drop) if row.accuracy else MISSING),
-    ("agree %", lambda row: f"{row.drift.agreement.value * 100:.1f}" if row.drift else MISSING),
-    ("SNR dB", _decibels),
+    ("agree", lambda row: f"{row.drift.agreement.value * 100:.1f}" if row.drift else MISSING),
+    ("SNR", _decibels),
 )
 
 ACCURACY: Columns = (*MODEL, ("top-1 %", _accuracy_alone), *DRIFT)
@@ -129,8 +129,8 @@ LATENCY_LEGEND = (
 DETECTABLE_LEGEND = "Detectable: the smallest overhead that a run of this noise would find."
 ACCURACY_LEGEND = (
     "Top-1: right answers among the device's own outputs. Gain: points over the baseline. "
-    "Drop: points against the trained model, to which agree and SNR compare the outputs too. "
-    "Intervals: 95 %."
+    "Drop: points against the trained model; agree (%) and SNR (dB) compare the outputs with it "
+    "too. Intervals: 95 %."
 )
 SIZE_LEGEND = (
     "Params*: counted. Peak: memory above the bare runtime. First: the first inference. "

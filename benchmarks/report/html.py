@@ -1,0 +1,190 @@
+"""The comparison as one self-contained HTML page: no scripts, no requests, light and dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.report import plots, tables
+from edgebench.benchmarks.report.context import facts
+from edgebench.benchmarks.report.headline import compared, headline, warnings
+from edgebench.benchmarks.wording import points, signed, whole
+from edgebench.deploy.result import RunResult
+
+GLOSSARY = (
+    ("overhead", "How much longer an inference takes than the baseline's, from paired blocks."),
+    ("baseline", "The same network without attention, in the same format and precision."),
+    (
+        "block",
+        "A visit to every model and back again, in an order such as A B C C B A, so that a machine "
+        "that slowly changes its speed treats all alike. Blocks are the unit of the statistics.",
+    ),
+    (
+        "95 % interval",
+        "The range of values that the measurement is compatible with; of 100 such runs about 95 "
+        "have the true value in theirs.",
+    ),
+    (
+        "supported, refuted",
+        "The overhead is below, or above, the threshold with 95 % confidence. In between the "
+        "verdict is undecided: a longer run may tell.",
+    ),
+    ("no verdict", "A check of the run failed, so its numbers stand but are not to be trusted."),
+    (
+        "detectable",
+        "The smallest overhead that a run of this noise and length finds, 4 times in 5.",
+    ),
+    (
+        "MAdds",
+        "Multiply-adds of convolutions and linear layers: a count from the architecture, which the "
+        "papers judge costs by. It is not a time.",
+    ),
+    (
+        "gain, drop",
+        "Accuracy on the device against the baseline's there, and against the trained model's.",
+    ),
+    (
+        "drift",
+        "How far the outputs moved from the trained model's, at each step of the conversion.",
+    ),
+    (
+        "SNR",
+        "Signal-to-noise ratio of the outputs, in decibels: above 40 no difference matters, "
+        "below 15 answers change.",
+    ),
+    ("partitions", "The pieces a delegate runs a model in. Every further piece costs hand-overs."),
+)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure under the headline."""
+
+    name: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """One step of the drift chain, in words."""
+
+    step: str
+    agreement: str
+    snr: str
+    weak: bool
+
+
+@dataclass(frozen=True)
+class Chain:
+    name: str
+    links: tuple[Link, ...]
+
+
+def render(comparison: Comparison, result: RunResult) -> str:
+    """The whole page. `result` gives the raw samples."""
+    environment = Environment(
+        loader=PackageLoader("edgebench.benchmarks.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        comparison=comparison,
+        headline=headline(comparison),
+        tiles=_tiles(comparison),
+        outcome_class=plots.outcome_class,
+        overhead=plots.overhead(comparison),
+        accuracy=plots.accuracy(comparison),
+        traces=plots.samples(comparison, result),
+        sheets=(
+            tables.latency(comparison, in_full=True),
+            tables.accuracy(comparison, in_full=True),
+            tables.size(comparison),
+        ),
+        chains=_chains(comparison),
+        warnings=warnings(comparison),
+        facts=facts(comparison),
+        glossary=GLOSSARY,
+    )
+
+
+def _tiles(comparison: Comparison) -> list[Tile]:
+    rows = compared(comparison)
+    overheads = [row for row in rows if row.overhead is not None]
+    gains = [row for row in rows if row.accuracy is not None and row.accuracy.gain is not None]
+    drops = [row for group in comparison.groups for row in group.rows if row.accuracy is not None]
+    tiles = []
+    if overheads:
+        worst = max(overheads, key=lambda row: row.overhead.value if row.overhead else 0.0)
+        assert worst.overhead is not None
+        tiles.append(
+            Tile(
+                "largest overhead in time", signed(worst.overhead.value), _where(comparison, worst)
+            )
+        )
+        if worst.madds_overhead is not None:
+            tiles.append(
+                Tile(
+                    "what counting says of it",
+                    signed(worst.madds_overhead),
+                    "multiply-adds, not measured",
+                )
+            )
+    if gains:
+        best = max(
+            gains,
+            key=lambda row: row.accuracy.gain.value if row.accuracy and row.accuracy.gain else 0.0,
+        )
+        assert best.accuracy is not None and best.accuracy.gain is not None
+        tiles.append(
+            Tile(
+                "largest gain in accuracy",
+                points(best.accuracy.gain),
+                "points, " + _where(comparison, best),
+            )
+        )
+    if drops:
+        lost = min(drops, key=lambda row: row.accuracy.drop.value if row.accuracy else 0.0)
+        assert lost.accuracy is not None
+        tiles.append(
+            Tile(
+                "largest drop by conversion",
+                points(lost.accuracy.drop),
+                "points, " + _where(comparison, lost),
+            )
+        )
+    return tiles
+
+
+def _where(comparison: Comparison, row: Row) -> str:
+    group = next(group for group in comparison.groups if row in group.rows)
+    return f"{row.model}, {group.precision}"
+
+
+def _chains(comparison: Comparison) -> list[Chain]:
+    return [
+        Chain(f"{row.model}, {group.format} {group.precision}", _links(row))
+        for group in comparison.groups
+        for row in group.rows
+        if row.drift is not None and "(again)" not in row.model
+    ]
+
+
+def _links(row: Row) -> tuple[Link, ...]:
+    assert row.drift is not None
+    links = [_link(hop.step, hop.top1_agreement, hop.snr_db) for hop in row.drift.hops]
+    last = _link("in all, on the device", row.drift.agreement.value, row.drift.snr_db)
+    return (*links, last)
+
+
+def _link(step: str, agreement: float | None, snr_db: float | None) -> Link:
+    return Link(
+        step=step,
+        agreement="" if agreement is None else f"{whole(agreement)} agree",
+        snr="exact" if snr_db is None else f"{snr_db:.0f} dB",
+        weak=agreement is not None and agreement < 0.99,
+    )

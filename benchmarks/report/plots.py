@@ -1,0 +1,238 @@
+"""The drawings of the HTML report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.report import svg
+from edgebench.benchmarks.report.svg import Scale
+from edgebench.benchmarks.wording import milliseconds, share_in, signed, signed_in
+from edgebench.deploy.result import RunResult, Visit
+
+WIDTH = 920
+ROW = 26
+LABELS = 226
+VALUES = 140
+"""Pixels to the left of the overhead plot for names, and to its right for figures."""
+
+DOTS_A_VISIT = 24
+"""Raw samples drawn of each visit at most; more of them cannot be told apart."""
+
+
+def slot_class(group: GroupComparison, slot: str) -> str:
+    """The CSS class that gives a slot its colour: s0 is the baseline."""
+    slots = [row.slot for row in group.rows]
+    return f"s{min(slots.index(slot), 7)}"
+
+
+def overhead(comparison: Comparison) -> Markup | None:
+    """Every overhead with its 95 % interval, against the band that the threshold allows."""
+    rows = [
+        (group, row)
+        for group in comparison.groups
+        for row in group.rows
+        if row.overhead is not None
+    ]
+    if not rows:
+        return None
+    values = [0.0, comparison.threshold * 1.6]
+    for _, row in rows:
+        assert row.overhead is not None
+        values += [row.overhead.interval.low, row.overhead.interval.high, row.madds_overhead or 0.0]
+    headings = len({group.name for group, _ in rows})
+    height = 34 + ROW * (len(rows) + headings) + 26
+    x = Scale(*svg.padded(values, 0.04), LABELS, WIDTH - VALUES - 16)
+    top, bottom = 28, height - 26
+    left = max(x(0), LABELS)
+    parts = [
+        svg.rectangle(left, top, x(comparison.threshold) - left, bottom - top, "band"),
+        svg.text(
+            x(comparison.threshold) + 5, 20, f"allowed: {signed(comparison.threshold)}", "faint"
+        ),
+    ]
+    for tick in x.ticks():
+        parts.append(svg.line(x(tick), top, x(tick), bottom, "zero" if tick == 0 else "grid"))
+        parts.append(
+            svg.text(
+                x(tick), height - 8, f"{tick * 100:+.3g} %".replace("+0 ", "0 "), "tick", "middle"
+            )
+        )
+    y, heading = float(top), ""
+    for group, row in rows:
+        if group.name != heading:
+            heading = group.name
+            parts.append(svg.text(0, y + 18, heading, "heading"))
+            y += ROW
+        parts += _overhead_row(row, x, y + ROW / 2)
+        y += ROW
+    label = "Overhead in time of each model against its baseline, with 95 % intervals"
+    return svg.figure(WIDTH, height, label, parts)
+
+
+def _overhead_row(row: Row, x: Scale, y: float) -> list[Markup]:
+    assert row.overhead is not None and row.verdict is not None
+    found = row.overhead
+    kind = outcome_class(row.verdict.outcome)
+    figures = signed_in(found.value, found.interval)
+    parts = [svg.text(14, y + 4, row.model, "name")]
+    if row.madds_overhead is not None:
+        counted = f"{row.model}: {signed(row.madds_overhead)} multiply-adds, counted"
+        parts.append(svg.diamond(x(row.madds_overhead), y, 4.5, "counted", counted))
+    return [
+        *parts,
+        svg.line(x(found.interval.low), y, x(found.interval.high), y, f"interval {kind}"),
+        svg.dot(x(found.value), y, 5, f"point {kind}", f"{row.model}: {figures}"),
+        svg.text(WIDTH, y + 4, figures, "value", "end"),
+    ]
+
+
+def outcome_class(outcome: str) -> str:
+    return outcome.replace(" ", "-")
+
+
+def accuracy(comparison: Comparison) -> Markup | None:
+    """Accuracy on the device against latency, for trained models; lines lead to the baseline."""
+    groups = [group for group in comparison.groups if any(_placed(row) for row in group.rows)]
+    points = [(group, row) for group in groups for row in group.rows if _placed(row)]
+    if not points:
+        return None
+    accuracies = [row.accuracy.on_device for _, row in points if row.accuracy]
+    times = [row.latency.median_s * 1e3 for _, row in points if row.latency]
+    height, left, right, top, bottom = 400, 56, WIDTH - 190, 16, 350
+    x = Scale(*svg.padded([0.0, *times], 0.02), left, right)
+    x = Scale(0.0, x.high, left, right)
+    ends = [end for one in accuracies for end in (one.low, one.high)]
+    y = Scale(*svg.padded(ends), bottom, top)
+    parts = []
+    for tick in x.ticks():
+        parts.append(svg.line(x(tick), top, x(tick), bottom, "grid"))
+        parts.append(svg.text(x(tick), bottom + 18, f"{tick:g}", "tick", "middle"))
+    for tick in y.ticks():
+        parts.append(svg.line(left, y(tick), right, y(tick), "grid"))
+        parts.append(svg.text(left - 8, y(tick) + 4, f"{tick * 100:g} %", "tick", "end"))
+    parts.append(svg.text((left + right) / 2, height - 10, "median latency, ms", "tick", "middle"))
+    labels: list[tuple[float, float, str, str]] = []
+    for number, group in enumerate(groups):
+        kind = f"s{min(number, 7)}"
+        placed = [row for row in group.rows if _placed(row)]
+        for row in placed:
+            assert row.accuracy and row.latency
+            here = x(row.latency.median_s * 1e3), y(row.accuracy.on_device.value)
+            first = placed[0]
+            assert first.accuracy and first.latency
+            start = x(first.latency.median_s * 1e3), y(first.accuracy.on_device.value)
+            shown = row.accuracy.on_device
+            parts += [
+                svg.line(*start, *here, f"lead {kind}"),
+                svg.line(here[0], y(shown.low), here[0], y(shown.high), f"whisker {kind}"),
+                svg.dot(
+                    *here,
+                    5,
+                    f"point {kind}",
+                    f"{row.model}, {group.name}: {share_in(shown)} %, "
+                    f"{milliseconds(row.latency.median_s)} ms",
+                ),
+            ]
+            labels.append((*here, row.model, kind))
+        parts.append(svg.dot(right + 22, 24 + 22 * number, 5, f"point {kind}", group.name))
+        parts.append(
+            svg.text(right + 34, 28 + 22 * number, f"{group.format} {group.precision}", "name")
+        )
+    parts += [
+        svg.text(px + 9, py + 4, name, f"label t{kind}") for px, py, name, kind in _apart(labels)
+    ]
+    label = "Top-1 accuracy on the device against median latency, trained models only"
+    return svg.figure(WIDTH, height, label, parts)
+
+
+def _placed(row: Row) -> bool:
+    return row.accuracy is not None and row.latency is not None and "(again)" not in row.model
+
+
+def _apart(labels: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str]]:
+    """Move labels down until none covers another."""
+    settled: list[tuple[float, float, str, str]] = []
+    for x, y, name, kind in sorted(labels, key=lambda one: one[1]):
+        while any(
+            abs(y - other[1]) < 13 and abs(x - other[0]) < 7 * max(len(name), len(other[2]))
+            for other in settled
+        ):
+            y += 3
+        settled.append((x, y, name, kind))
+    return settled
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The raw samples of one group: the drawing, and how many samples it shows of how many."""
+
+    name: str
+    drawing: Markup
+    legend: tuple[tuple[str, str], ...]
+    shown: int
+    total: int
+    above: int
+
+
+def samples(comparison: Comparison, result: RunResult) -> list[Trace]:
+    """The raw samples over time, one drawing a group."""
+    traces = (_trace(group, result) for group in comparison.groups)
+    return [trace for trace in traces if trace is not None]
+
+
+def _trace(group: GroupComparison, result: RunResult) -> Trace | None:
+    blocks = [block for block in result.blocks if block.group == group.name and block.visits]
+    if not blocks:
+        return None
+    visits = [visit for block in blocks for visit in block.visits]
+    every = np.concatenate([np.asarray(visit.samples_ns) / 1e6 for visit in visits])
+    # A few samples far out would flatten all others; they are counted instead.
+    ceiling = float(min(every.max(), np.quantile(every, 0.995) * 1.15))
+    height, left, right, top, bottom = 220, 56, WIDTH - 8, 8, 188
+    # Blocks stand side by side, by number: in between, other groups had their turn.
+    x = Scale(0, len(blocks), left, right)
+    y = Scale(*svg.padded([float(every.min()), ceiling], 0.04), bottom, top)
+    parts = []
+    for tick in y.ticks(5):
+        parts.append(svg.line(left, y(tick), right, y(tick), "grid"))
+        parts.append(svg.text(left - 8, y(tick) + 4, f"{tick:g}", "tick", "end"))
+    points: dict[str, list[tuple[float, float]]] = {row.slot: [] for row in group.rows}
+    for number, block in enumerate(blocks):
+        new_process = number > 0 and block.process != blocks[number - 1].process
+        if number:
+            parts.append(
+                svg.line(x(number), top, x(number), bottom, "process" if new_process else "grid")
+            )
+        for place, visit in enumerate(block.visits):
+            points[visit.slot] += _dots(
+                visit, number + place / len(block.visits), 1 / len(block.visits), x, y
+            )
+    parts += [svg.dust(dots, slot_class(group, slot)) for slot, dots in points.items()]
+    middle = (left + right) / 2
+    parts.append(svg.text(middle, height - 8, "blocks in the order they ran", "tick", "middle"))
+    parts.append(svg.text(left, height - 8, "ms", "tick", "end"))
+    return Trace(
+        name=group.name,
+        drawing=svg.figure(WIDTH, height, f"Raw samples of {group.name}, block by block", parts),
+        legend=tuple((row.model, slot_class(group, row.slot)) for row in group.rows),
+        shown=sum(len(dots) for dots in points.values()),
+        total=every.size,
+        above=int((every > y.high).sum()),
+    )
+
+
+def _dots(
+    visit: Visit, begin: float, width: float, x: Scale, y: Scale
+) -> list[tuple[float, float]]:
+    """Evenly chosen samples of a visit, spread over its share of the block."""
+    count = len(visit.samples_ns)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, DOTS_A_VISIT)).astype(int))
+    pairs = (
+        (begin + width * (0.1 + 0.8 * (i + 0.5) / count), visit.samples_ns[i] / 1e6) for i in chosen
+    )
+    return [(x(at), y(value)) for at, value in pairs if value <= y.high]
