@@ -9,7 +9,6 @@ from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.wording import signed
 
-
 COUNTED_AS = {
     "refuted": "{} cost too much",
     "supported": "{} nearly nothing",

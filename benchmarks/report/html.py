@@ -10,6 +10,7 @@ from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.report import plots, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, warnings
+from edgebench.benchmarks.statistics import Estimate
 from edgebench.benchmarks.wording import points, signed, whole
 from edgebench.deploy.result import RunResult
 
@@ -135,29 +136,25 @@ def _tiles(comparison: Comparison) -> list[Tile]:
                 )
             )
     if gains:
-        best = max(
-            gains,
-            key=lambda row: row.accuracy.gain.value if row.accuracy and row.accuracy.gain else 0.0,
-        )
+        best = max(gains, key=lambda row: _value(row.accuracy.gain) if row.accuracy else 0.0)
         assert best.accuracy is not None and best.accuracy.gain is not None
-        tiles.append(
-            Tile(
-                "largest gain in accuracy",
-                points(best.accuracy.gain),
-                "points, " + _where(comparison, best),
-            )
-        )
+        tiles.append(_points_tile("largest gain in accuracy", best.accuracy.gain, comparison, best))
     if drops:
-        lost = min(drops, key=lambda row: row.accuracy.drop.value if row.accuracy else 0.0)
+        lost = min(drops, key=lambda row: _value(row.accuracy.drop) if row.accuracy else 0.0)
         assert lost.accuracy is not None
         tiles.append(
-            Tile(
-                "largest drop by conversion",
-                points(lost.accuracy.drop),
-                "points, " + _where(comparison, lost),
-            )
+            _points_tile("largest drop by conversion", lost.accuracy.drop, comparison, lost)
         )
     return tiles
+
+
+def _value(estimate: Estimate | None) -> float:
+    return estimate.value if estimate else 0.0
+
+
+def _points_tile(name: str, found: Estimate, comparison: Comparison, row: Row) -> Tile:
+    value, _, interval = points(found).partition(" ")
+    return Tile(name, value, f"points {interval}, {_where(comparison, row)}")
 
 
 def _where(comparison: Comparison, row: Row) -> str:
