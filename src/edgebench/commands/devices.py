@@ -1,0 +1,28 @@
+"""`edgebench devices`: list the devices."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from edgebench import console
+
+HELP = "list the devices"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.deploy.devices import DEVICES
+
+    if options.json:
+        rows = [{"name": one.name, "description": one.description} for one in DEVICES.values()]
+        print(json.dumps(rows, indent=1))
+        return 0
+    table = console.table("device", "what it is")
+    for device in DEVICES.values():
+        table.add_row(device.name, device.description)
+    console.show(table)
+    return 0

@@ -1,0 +1,68 @@
+"""`edgebench export`: models of the zoo and ONNX files to device formats."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import arguments, console
+
+if TYPE_CHECKING:
+    from edgebench.converters.request import ExportRequest
+
+HELP = "export models or ONNX files to device formats"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("source", nargs="+", metavar="MODEL|FILE.onnx", help="models of the zoo or ONNX files")
+    add("--to", action="append", metavar="FORMAT[:PRECISION]", help="a target; may be repeated")
+    add("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="where artifacts go")
+    add("--weights", type=Path, metavar="FILE", help="trained weights (.safetensors or .pth)")
+    add("--calibration", metavar="DIR|scenes|random", help="inputs that set the int8 ranges")
+    add("--input-shape", action="append", metavar="[NAME=]1,3,224,224", help="fix an input's shape")
+    add("--mean", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
+    add("--std", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
+    add("--labels", type=Path, metavar="FILE", help="class names, one a line")
+    add("--jobs", type=arguments.positive, default=os.cpu_count() or 1, metavar="N", help="at once")
+    add("--force", action="store_true", help="export also what is up to date")
+    add("--json", action="store_true", help="print the manifests as JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.converters.export import export_many
+    from edgebench.documents import dump
+
+    with console.shown_progress() as progress:
+        artifacts = export_many(_requests(options), options.jobs, progress)
+    if options.json:
+        print("[" + ",\n".join(dump(one.manifest).rstrip() for one in artifacts) + "]")
+        return 0
+    for artifact in artifacts:
+        print(artifact.path)
+    return 0
+
+
+def _requests(options: argparse.Namespace) -> list[ExportRequest]:
+    from edgebench.converters.request import ExportRequest
+    from edgebench.converters.targets import parse
+
+    targets = tuple(parse(text) for text in dict.fromkeys(options.to or ["tflite:fp32"]))
+    return [
+        ExportRequest(
+            source=source,
+            targets=targets,
+            out=options.out,
+            weights=options.weights,
+            calibration=options.calibration,
+            input_shapes=arguments.shapes(options.input_shape),
+            mean=options.mean,
+            std=options.std,
+            labels=options.labels,
+            command=options.command_line,
+            force=options.force,
+        )
+        for source in dict.fromkeys(options.source)
+    ]

@@ -1,0 +1,73 @@
+"""`edgebench models`: list the models of the zoo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from edgebench import console
+
+if TYPE_CHECKING:
+    from edgebench.models.manifest import Checkpoint
+    from edgebench.models.registry import ModelSpec
+
+HELP = "list the models of the zoo"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.models.registry import MODELS
+
+    if options.json:
+        print(json.dumps([_record(spec) for spec in MODELS.values()], indent=1))
+        return 0
+    columns = ("model", "attention", ">px", ">params", ">MAdds", ">published", ">trained")
+    table = console.table(*columns)
+    for spec in MODELS.values():
+        table.add_row(*_cells(spec))
+    console.show(table)
+    print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1.")
+    print("trained: top-1 of the checkpoint shipped here; - is for latency alone.")
+    for attention, note in {m.attention: m.note for m in MODELS.values() if m.note}.items():
+        print(f"{attention}: {note}.")
+    return 0
+
+
+def _checkpoint(spec: ModelSpec) -> Checkpoint | None:
+    from edgebench.models import manifest
+
+    weights = manifest.shipped(spec.checkpoint) if spec.checkpoint else None
+    return manifest.of(weights) if weights else None
+
+
+def _record(spec: ModelSpec) -> dict[str, object]:
+    found = _checkpoint(spec)
+    trained = {"accuracy": asdict(found.accuracy)} if found and found.accuracy else None
+    return {**asdict(spec), "note": spec.note, "trained": trained}
+
+
+def _cells(spec: ModelSpec) -> tuple[str, ...]:
+    found = _checkpoint(spec)
+    attention = spec.attention if spec.reduction is None else f"{spec.attention} r={spec.reduction}"
+    return (
+        spec.name,
+        attention + (f" {spec.placement}" if spec.placement != "expanded" else ""),
+        str(spec.input_size),
+        f"{spec.parameters / 1e6:.2f}",
+        f"{spec.madds / 1e6:.1f}",
+        _published(spec),
+        f"{100 * found.accuracy.top1:.1f} %" if found and found.accuracy else "-",
+    )
+
+
+def _published(spec: ModelSpec) -> str:
+    paper = spec.published
+    if paper is None:
+        return ""
+    madds = "" if paper.madds_m is None else f" {paper.madds_m:.0f}"
+    return f"{paper.parameters_m}{madds}" + ("" if paper.top1 is None else f" {paper.top1} %")

@@ -1,0 +1,80 @@
+"""`edgebench report`: show a finished run again, on the terminal or as a document."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import console
+
+if TYPE_CHECKING:
+    from edgebench.benchmarks.comparison import Comparison
+
+HELP = "show a run again, or write it as HTML, Markdown or JSON"
+
+STDOUT = "-"
+RUN_FOLDER = "+"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", nargs="?", default="", metavar="RUN", help="a run, else the last")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="its folder")
+    add_outputs(parser)
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """The options that write a report as a document."""
+    for kind, default, where in (
+        ("json", STDOUT, "stdout"),
+        ("md", STDOUT, "stdout"),
+        ("html", RUN_FOLDER, "the run's folder"),
+    ):
+        help_ = f"write the report as {kind}, to {where} if no path is given"
+        parser.add_argument(f"--{kind}", nargs="?", const=default, metavar="PATH", help=help_)
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.benchmarks.comparison import Comparison
+    from edgebench.benchmarks.run import COMPARISON
+    from edgebench.documents import load
+
+    folder = run_folder(options.run, options.runs)
+    show(load(folder / COMPARISON, Comparison), folder, options)
+    return 0
+
+
+def run_folder(name: str, runs: Path, device: str = "*") -> Path:
+    """The run that a user means by a folder or a name, or the latest."""
+    from edgebench.benchmarks.run import latest
+
+    if not name:
+        return latest(runs, device)
+    return Path(name) if Path(name).is_dir() else runs / name
+
+
+def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> None:
+    """Print the tables, unless a document goes to stdout, and write the documents asked for."""
+    from edgebench.benchmarks.report import html, markdown, terminal
+    from edgebench.benchmarks.run import read_result
+    from edgebench.documents import dump, replacing
+
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: dump(comparison),
+        "md": lambda: markdown.render(comparison),
+        "html": lambda: html.render(comparison, read_result(folder)),
+    }
+    asked = {kind: getattr(options, kind) for kind in writers if getattr(options, kind)}
+    if STDOUT not in asked.values():
+        terminal.render(comparison, console.results(100))
+    for kind, where in asked.items():
+        if where == STDOUT:
+            sys.stdout.write(writers[kind]())
+            continue
+        path = folder / f"report.{kind}" if where == RUN_FOLDER else Path(where)
+        text = writers[kind]()
+        with replacing(path) as temporary:
+            temporary.write_text(text)
+        console.say(f"wrote {path}")

@@ -1,0 +1,120 @@
+"""`edgebench run`, the default command: measure models against their baseline on a device."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import arguments, console
+from edgebench.commands import report
+from edgebench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from edgebench.benchmarks.request import RunRequest
+    from edgebench.progress import Progress
+
+HELP = "measure models against their baseline (the default command)"
+
+NO_VERDICT = 3
+INTERRUPTED = 130
+MODELS = "mobilenet_v2_se,mobilenet_v2_ca,scenes_v2_se,scenes_v2_ca"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("model", nargs="*", metavar="MODEL", help="what to measure; the same as --models")
+    add("--device", default="local", metavar="NAME", help="where to measure")
+    add("--models", type=arguments.names, default=MODELS, metavar="A,B", help="what to measure")
+    add("--baseline", metavar="MODEL", help="compare with this instead of each model's own")
+    add("--formats", type=arguments.names, default="tflite", metavar="F,G", help="formats")
+    add("--precisions", type=arguments.names, default="fp32,fp16,int8", metavar="P,Q", help="types")
+    add("--threshold", type=arguments.fraction, default="5%", help="overhead that counts as none")
+    add("--budget", type=arguments.seconds, default="90s", help="time to spend on measuring")
+    add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
+    add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores")
+    add("--seed", type=int, default=0, help="of the order in which models are visited")
+    add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts")
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
+    add("--resume", nargs="?", const="", metavar="RUN", help="go on with this run, or the last")
+    report.add_outputs(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.benchmarks import run as runs
+    from edgebench.deploy import devices
+
+    device = devices.get(options.device)
+    with console.shown_progress() as progress:
+        if options.resume is None:
+            options.models = tuple(options.model) or options.models
+            _export_missing(options, progress)
+            folder = runs.prepare(_request(options), device, progress)
+        else:
+            folder = report.run_folder(options.resume, options.runs, device.name)
+        comparison = runs.carry_out(folder, device, progress, options.command_line)
+    report.show(comparison, folder, options)
+    if comparison.interrupted:
+        console.say(f"interrupted; go on with: edgebench run --resume {folder}")
+        return INTERRUPTED
+    return 0 if comparison.answered else NO_VERDICT
+
+
+def _request(options: argparse.Namespace) -> RunRequest:
+    from edgebench.benchmarks.request import RunRequest
+
+    return RunRequest(
+        artifacts=str(options.artifacts),
+        device=options.device,
+        models=options.models,
+        formats=options.formats,
+        precisions=options.precisions,
+        baseline=options.baseline,
+        against_itself=options.baseline in options.models,
+        threshold=options.threshold,
+        budget_s=options.budget,
+        threads=options.threads,
+        cores=options.cores,
+        seed=options.seed,
+        out=str(options.runs),
+    )
+
+
+def _export_missing(options: argparse.Namespace, progress: Progress) -> None:
+    """Export what the run needs and is not there; what lies there is measured as it is."""
+    from edgebench.converters.artifact import find_artifacts
+    from edgebench.converters.export import export_many
+    from edgebench.converters.request import ExportRequest
+    from edgebench.converters.targets import parse
+    from edgebench.models.registry import MODELS as ZOO
+
+    there = {
+        (one.manifest.model, one.manifest.format, one.manifest.precision)
+        for one in find_artifacts(options.artifacts)
+    }
+    own = {model for model, _, _ in there if model not in ZOO}
+    targets = [parse(f"{form}:{kind}") for form in options.formats for kind in options.precisions]
+    missing = []
+    for name in _needed(options):
+        if name not in ZOO and name not in own:
+            raise UnknownNameError("model", name, {*ZOO, *own})
+        lacking = tuple(t for t in targets if (name, t.format, t.precision) not in there)
+        if name in ZOO and lacking:
+            request = ExportRequest(
+                source=name, targets=lacking, out=options.artifacts, command=options.command_line
+            )
+            missing.append(request)
+    if missing:
+        export_many(missing, os.cpu_count() or 1, progress)
+
+
+def _needed(options: argparse.Namespace) -> list[str]:
+    """The models of a run and the baselines that they are compared with, each once."""
+    from edgebench.models.registry import MODELS as ZOO
+
+    if options.baseline:
+        baselines = [options.baseline]
+    else:
+        baselines = [ZOO[name].baseline for name in options.models if name in ZOO]
+    return list(dict.fromkeys([*baselines, *options.models]))

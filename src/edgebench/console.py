@@ -1,0 +1,88 @@
+"""What the command line draws: progress on stderr, tables on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from edgebench.errors import EdgeBenchError
+from edgebench.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+    from rich.table import Table
+
+
+@contextmanager
+def shown_progress() -> Iterator[Progress]:
+    """Draw the progress of stages on stderr: bars on a terminal, a line a step elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _step_lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bars(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def draw(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total or None)
+            bars.update(tasks[step], completed=done, total=total or None)
+            if total and done >= total:
+                bars.remove_task(tasks.pop(step))
+
+        yield draw
+
+
+def _step_lines() -> Progress:
+    said: set[str] = set()
+
+    def name(step: str, done: int, total: int) -> None:
+        if step not in said:
+            said.add(step)
+            print(step, file=sys.stderr, flush=True)
+
+    return name
+
+
+def say(text: str) -> None:
+    """Talk: a line on stderr."""
+    print(f"edgebench: {text}", file=sys.stderr, flush=True)
+
+
+def explain(error: EdgeBenchError) -> None:
+    """Say what happened, and on a second line what to do next."""
+    say(error.message)
+    if error.remedy:
+        print(f"  -> {error.remedy}", file=sys.stderr, flush=True)
+
+
+def table(*columns: str) -> Table:
+    """A table whose columns are named; a name after `>` is of numbers, set to the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def show(table: Table) -> None:
+    """Print a table to stdout."""
+    results(200).print(table)
+
+
+def results(width: int) -> Console:
+    """Stdout: as wide as the terminal, and of this width where there is none to ask."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else width, highlight=False)
