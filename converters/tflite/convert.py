@@ -6,14 +6,15 @@ forms of a few ops (see `passes/pipeline.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import onnx
 
-from edgebench.converters.tflite import signature
+from edgebench.converters.tflite import quantise, signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.passes import pipeline
 from edgebench.converters.tflite.tensorflow import hushed, tf
@@ -28,84 +29,100 @@ Sample = Mapping[str, Array]
 class Precision:
     """How numbers are kept in the file.
 
-    `io` is the type of float inputs and outputs in the file; `configure` sets the TFLite
-    converter; `passes` run on the ONNX graph before the lowering.
+    `passes` run on the ONNX graph before the lowering; `make` gives the file.
     """
 
     name: str
     description: str
     needs_calibration: bool
-    io: str
     passes: tuple[pipeline.Pass, ...]
-    configure: Callable[[Any], None]
+    make: Callable[[_Source], bytes]
 
 
-def _fp32(converter: Any) -> None:
-    """Leave the converter as it is."""
+class _Source:
+    """A lowered model with its calibration data, and what several precisions make of them."""
+
+    def __init__(self, lowering: Lowering, samples: list[dict[str, Array]]) -> None:
+        self.lowering = lowering
+        self.samples = samples
+
+    @cached_property
+    def calibrated(self) -> bytes:
+        return quantise.calibrated(self.lowering, self.samples)
+
+    def converted(self, **settings: Any) -> bytes:
+        """What TensorFlow's converter makes of the model, with these attributes set."""
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [self.lowering.function], self.lowering.module
+        )
+        for name, value in settings.items():
+            setattr(converter, name, value)
+        made: bytes = converter.convert()
+        return made
 
 
-def _fp16(converter: Any) -> None:
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
+def _fp32(source: _Source) -> bytes:
+    return source.converted()
 
 
-def _dynamic(converter: Any) -> None:
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+def _fp16(source: _Source) -> bytes:
+    return source.converted(
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        target_spec=tf.lite.TargetSpec(supported_types=[tf.float16]),
+    )
 
 
-def _int8f(converter: Any) -> None:
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+def _dynamic(source: _Source) -> bytes:
+    # The runtime of 2023, which boards still carry, has no per-channel dynamic FULLY_CONNECTED.
+    return source.converted(
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        _experimental_disable_per_channel_quantization_for_dense_layers=True,
+    )
 
 
-def _int8(converter: Any) -> None:
-    _int8f(converter)
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
+def _int8(source: _Source) -> bytes:
+    return quantise.quantised(source.calibrated, "int8")
 
 
-def _int16x8(converter: Any) -> None:
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    ]
+def _int8f(source: _Source) -> bytes:
+    return quantise.quantised(source.calibrated, "float32")
 
 
+def _int16x8(source: _Source) -> bytes:
+    ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    return source.converted(
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        target_spec=tf.lite.TargetSpec(supported_ops=[ops]),
+        representative_dataset=lambda: iter(source.samples),
+    )
+
+
+_FLOAT, _QUANTISED = pipeline.FLOAT, pipeline.QUANTISED
 _TABLE = (
-    Precision("fp32", "float32 weights and activations", False, "float32", pipeline.FLOAT, _fp32),
+    Precision("fp32", "float32 weights and activations", False, _FLOAT, _fp32),
+    Precision("fp16", "float16 weights, float32 activations", False, _FLOAT, _fp16),
     Precision(
-        "fp16", "float16 weights, float32 activations", False, "float32", pipeline.FLOAT, _fp16
-    ),
-    Precision(
-        "dynamic",
-        "int8 weights, activations quantised at run time",
-        False,
-        "float32",
-        pipeline.FLOAT,
-        _dynamic,
+        "dynamic", "int8 weights, activations quantised at run time", False, _FLOAT, _dynamic
     ),
     Precision(
         "int8",
         "int8 throughout, weights per channel, int8 input and output",
         True,
-        "int8",
-        pipeline.QUANTISED,
+        _QUANTISED,
         _int8,
     ),
     Precision(
         "int8f",
         "int8 inside, weights per channel, float32 input and output",
         True,
-        "float32",
-        pipeline.QUANTISED,
+        _QUANTISED,
         _int8f,
     ),
     Precision(
         "int16x8",
         "int16 activations, int8 weights, float32 input and output",
         True,
-        "float32",
-        pipeline.QUANTISED,
+        _QUANTISED,
         _int16x8,
     ),
 )
@@ -141,46 +158,38 @@ def convert_all(
     there or does not fit, and `UnsupportedModelError`.
     """
     wanted = [precision_of(name) for name in precisions]
-    lowered: dict[tuple[pipeline.Pass, ...], Lowering] = {}
+    for precision in wanted:
+        if precision.needs_calibration and not calibration:
+            raise DataError(
+                f"{precision.name} needs calibration data, and there is none",
+                "give some with --calibration",
+            )
+    sources: dict[tuple[pipeline.Pass, ...], _Source] = {}
     files = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
-        if precision.passes not in lowered:
-            lowered[precision.passes] = lower(pipeline.run(model, precision.passes))
-        files[precision.name] = _file(lowered[precision.passes], precision, calibration)
+        if precision.passes not in sources:
+            lowering = lower(pipeline.run(model, precision.passes))
+            sources[precision.passes] = _Source(lowering, _arranged(lowering, calibration))
+        files[precision.name] = _file(sources[precision.passes], precision)
     progress("convert", len(wanted), len(wanted))
     return files
 
 
-def _file(lowering: Lowering, precision: Precision, calibration: Sequence[Sample] | None) -> bytes:
-    samples = _arranged(lowering, calibration) if precision.needs_calibration else []
-    if precision.needs_calibration and not samples:
-        raise DataError(
-            f"{precision.name} needs calibration data, and there is none",
-            "give some with --calibration",
-        )
+def _file(source: _Source, precision: Precision) -> bytes:
     with hushed() as messages:
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [lowering.function], lowering.module
-        )
-        precision.configure(converter)
-        if samples:
-            converter.representative_dataset = lambda: _feed(samples)
         try:
-            made = converter.convert()
+            made = precision.make(source)
         except Exception as error:  # MLIR's failures have no common class
             raise UnsupportedModelError(
                 f"the TFLite converter refuses the model in {precision.name}: "
                 + _gist(f"{error}\n{messages()}"),
                 "export it in another precision, or replace what it names",
             ) from error
+    lowering = source.lowering
     return signature.in_sequence(
         made, [port.key for port in lowering.inputs], [port.key for port in lowering.outputs]
     )
-
-
-def _feed(samples: Sequence[dict[str, Array]]) -> Iterator[dict[str, Array]]:
-    yield from samples
 
 
 def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[dict[str, Array]]:

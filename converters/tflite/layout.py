@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 Order = tuple[int, ...]
 Shape = tuple[int, ...]
+T = TypeVar("T")
 
 CHANNELS_LAST: Order = (0, 2, 3, 1)
 
@@ -31,9 +33,9 @@ def channels_last(rank: int) -> Order:
     return (0, *range(2, rank), 1)
 
 
-def lie(shape: Sequence[int], order: Order) -> Shape:
-    """The memory shape of a tensor of this shape."""
-    return tuple(shape[axis] for axis in order)
+def lie(per_axis: Sequence[T], order: Order) -> tuple[T, ...]:
+    """What is given for each ONNX axis, such as its extent, in memory's sequence."""
+    return tuple(per_axis[axis] for axis in order)
 
 
 def stand(memory_shape: Sequence[int], order: Order) -> Shape:

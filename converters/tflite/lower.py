@@ -177,7 +177,9 @@ class _Builder:
         operands = tuple(values[name] if name else None for name in proto.input)
         opset = self._opsets["ai.onnx"]
         if all(value is None or value.is_constant for value in operands):
-            arrays = fold(proto, [value and value.array for value in operands], opset)
+            arrays = fold(
+                proto, [None if value is None else value.array for value in operands], opset
+            )
             return [Value.of(array) for array in arrays]
         lowerer = OPS.get(proto.op_type) if proto.domain in ("", "ai.onnx") else None
         if lowerer is None:

@@ -62,7 +62,7 @@ OPS: dict[str, Lowerer] = {}
 
 
 def lowers(*op_types: str) -> Callable[[Lowerer], Lowerer]:
-    """Register a function as the lowerer of these ONNX ops. Raises `ValueError` for a second one."""
+    """Register the lowerer of these ONNX ops. Raises `ValueError` for a second one."""
 
     def register(lowerer: Lowerer) -> Lowerer:
         for op_type in op_types:

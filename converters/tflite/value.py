@@ -48,9 +48,9 @@ class Value:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        if self.is_constant:
-            return np.dtype(self.data.dtype)
-        return np.dtype(self.data.dtype.as_numpy_dtype)
+        kind = self.data.dtype
+        found: np.dtype[Any] = np.dtype(kind if self.is_constant else kind.as_numpy_dtype)
+        return found
 
     @property
     def array(self) -> Array:

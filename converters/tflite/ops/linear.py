@@ -1,4 +1,4 @@
-"""Matrix products. A constant right-hand side becomes FULLY_CONNECTED, anything else BATCH_MATMUL."""
+"""Matrix products: FULLY_CONNECTED where the right-hand side is constant, else BATCH_MATMUL."""
 
 from __future__ import annotations
 

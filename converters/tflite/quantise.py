@@ -1,0 +1,102 @@
+"""Full int8: measure ranges, keep them within what XNNPACK can rescale, quantise.
+
+A layer that never moved during calibration, such as a squeeze whose ReLU is dead, gets a range of
+nearly nothing. The ratio of its accumulator's scale to its output's is then beyond what XNNPACK
+accepts (below 2^8), and the delegate, with it the whole file, fails to load; a sum in which one
+side is that small (below 2^-10 of the result) is left out of the partition. Such ranges are
+widened: that costs nothing, for there is nothing in them to resolve.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgebench.converters.tflite.lower import Lowering
+from edgebench.converters.tflite.tensorflow import tf
+from edgebench.converters.tflite.value import Array
+
+# XNNPACK's bounds are 2^8 and 2^-10; per-channel scales and rounding want some room.
+LARGEST_RATIO = 128
+SMALLEST_RATIO = 1 / 512
+STEPS = 255
+
+# Ops whose second input holds weights: int8 weights step by max|w| / 127.
+WEIGHED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# Ops that rescale their inputs as they are.
+SUMS = ("ADD", "SUB")
+PLAIN = (*SUMS, "MEAN")
+
+
+def calibrated(lowering: Lowering, samples: Sequence[Mapping[str, Array]]) -> bytes:
+    """The float file with each tensor's range over the samples, keyed by signature key."""
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [lowering.function], lowering.module
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = lambda: iter(samples)
+    # As tf.lite.experimental.QuantizationDebugger does, to stop between the two halves.
+    converter._experimental_calibrate_only = True
+    return _widened(converter.convert())
+
+
+def quantised(calibrated_file: bytes, io: str) -> bytes:
+    """The int8 file, whose float inputs and outputs become `io` (int8 or float32)."""
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    kind = tf.dtypes.as_dtype(io)
+    made: bytes = mlir_quantize(calibrated_file, input_data_type=kind, output_data_type=kind)
+    return made
+
+
+def _widened(file: bytes) -> bytes:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    buffer = bytearray(file)
+    model = schema.Model.GetRootAs(buffer, 0)
+    graph = model.Subgraphs(0)
+    kinds = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    for i in range(graph.OperatorsLength()):
+        op = graph.Operators(i)
+        kind = kinds.get(model.OperatorCodes(op.OpcodeIndex()).BuiltinCode())
+        if kind not in WEIGHED + PLAIN:
+            continue
+        source, output = graph.Tensors(op.Inputs(0)), graph.Tensors(op.Outputs(0))
+        span = _range(source)
+        if span is None or _range(output) is None:
+            continue
+        step = (span[1] - span[0]) / STEPS
+        if kind in WEIGHED:
+            step *= _largest(model, graph.Tensors(op.Inputs(1))) / 127
+        _widen(output, STEPS * step / LARGEST_RATIO)
+        if kind in SUMS:
+            low, high = _range(output) or (0.0, 0.0)
+            for j in range(op.InputsLength()):
+                _widen(graph.Tensors(op.Inputs(j)), (high - low) * SMALLEST_RATIO)
+    return bytes(buffer)
+
+
+def _range(tensor: Any) -> tuple[float, float] | None:
+    """The calibrated range, with zero in it, as the quantiser takes it."""
+    quantization = tensor.Quantization()
+    if quantization is None or quantization.MinLength() != 1:
+        return None
+    return min(quantization.Min(0), 0.0), max(quantization.Max(0), 0.0)
+
+
+def _widen(tensor: Any, least: float) -> None:
+    span = _range(tensor)
+    if span is not None and span[1] - span[0] < least and math.isfinite(least):
+        tensor.Quantization().MaxAsNumpy()[0] = span[0] + least
+
+
+def _largest(model: Any, tensor: Any) -> float:
+    """The largest magnitude among float32 weights; 0 where they are no constant."""
+    data = model.Buffers(tensor.Buffer()).DataAsNumpy()
+    if isinstance(data, int):
+        return 0.0
+    return float(np.abs(data.view(np.float32)).max(initial=0.0))
