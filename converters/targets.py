@@ -1,7 +1,7 @@
 """What can be exported to, as one table. A new format is one row here and one module.
 
-The module holds `open_backend(graph) -> Backend` of `edgebench.converters.backend`; it is
-imported only when something is exported to the format.
+The module offers the functions of `edgebench.converters.backend.Backend`; it is imported only when
+something is exported to the format.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgebench.errors import MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
     from edgebench.converters.backend import Backend
-    from edgebench.converters.onnx_graph import OnnxGraph
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,8 @@ def require(target: Target) -> None:
             raise MissingExtraError(package, form.extra)
 
 
-def open_backend(format_name: str, graph: OnnxGraph) -> Backend:
-    """Open the format's own half of the conversion for one graph."""
-    backend: Backend = importlib.import_module(FORMATS[format_name].module).open_backend(graph)
-    return backend
+def backend(format_name: str) -> Backend:
+    """Import the module of a format."""
+    module: Any = importlib.import_module(FORMATS[format_name].module)
+    offered: Backend = module
+    return offered

@@ -1,0 +1,57 @@
+"""What a format's module has to offer to `edgebench.converters.export`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.reference import Array, Sample
+from edgebench.progress import Progress
+
+
+class Converted(Protocol):
+    """A converted file, opened on this machine: `inputs` and `outputs` are as the file has them."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+
+    def run(self, sample: Sample) -> list[Array]:
+        """The outputs for one sample; both with ONNX's names, order of axes, and real numbers."""
+        ...
+
+
+class Backend(Protocol):
+    """The functions of a format's module, such as `edgebench.converters.tflite_target`."""
+
+    def convert(
+        self,
+        graph: OnnxGraph,
+        precisions: Sequence[str],
+        calibration: Sequence[Sample],
+        progress: Progress,
+    ) -> Mapping[str, bytes]:
+        """The file for each precision. Raises `UnsupportedModelError`, `DataError`."""
+        ...
+
+    def describe(
+        self,
+        graph: OnnxGraph,
+        content: bytes,
+        preprocessing: Preprocessing | None,
+        labels: Sequence[str] | None,
+    ) -> bytes:
+        """The file with mean, std and labels in it, where the format can hold them."""
+        ...
+
+    def open_converted(self, graph: OnnxGraph, content: bytes) -> Converted:
+        """Open a file that `convert` made of the graph."""
+        ...
+
+    def first_difference(self, graph: OnnxGraph, content: bytes, sample: Sample) -> str:
+        """A sentence that names the first layer whose values differ from the graph's."""
+        ...

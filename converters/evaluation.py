@@ -1,0 +1,71 @@
+"""The files beside an artifact that measure its accuracy and drift anywhere, without torch.
+
+The inputs are shared by all models of a data set; the reference holds the outputs of the trained
+model itself, so that drift is measured from where it starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebench.converters.artifact import Evaluation, Preprocessing
+from edgebench.converters.calibration import SCENES
+from edgebench.converters.from_torch import INPUT
+from edgebench.converters.reference import Array
+from edgebench.converters.source import Source
+from edgebench.models.data import scenes
+from edgebench.models.data.images import normalise
+from edgebench.models.registry import ModelSpec
+
+INPUTS_NAME = "scenes.evaluation.npz"
+
+
+@dataclass(frozen=True)
+class EvaluationFiles:
+    """The manifest's entry, and the content of the files that it names."""
+
+    entry: Evaluation
+    contents: Mapping[str, bytes]
+
+
+def evaluate(spec: ModelSpec | None, source: Source) -> EvaluationFiles | None:
+    """Make both files for a trained model of the digit scenes; None for any other."""
+    if spec is None or spec.data != SCENES or source.weights != "trained":
+        return None
+    if source.torch is None or source.preprocessing is None:
+        return None
+    test = scenes.evaluation(size=source.graph.inputs[0].shape[-1])
+    mean, std = _three(source.preprocessing)
+    floats = normalise(test.images, mean, std)
+    outputs = source.torch([{INPUT: image[None]} for image in floats])
+    logits = np.concatenate([output[0] for output in outputs]).astype(np.float32)
+    inputs = _npz(images=test.images, labels=test.labels)
+    reference = _npz(logits=logits)
+    reference_name = f"{source.graph.name}.reference.npz"
+    entry = Evaluation(
+        inputs=INPUTS_NAME,
+        inputs_sha256=hashlib.sha256(inputs).hexdigest(),
+        reference=reference_name,
+        reference_sha256=hashlib.sha256(reference).hexdigest(),
+        samples=len(test),
+    )
+    return EvaluationFiles(entry, {INPUTS_NAME: inputs, reference_name: reference})
+
+
+def _three(
+    preprocessing: Preprocessing,
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    mean, std = preprocessing.mean, preprocessing.std
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+
+
+def _npz(**arrays: Array) -> bytes:
+    """A compressed .npz; the same arrays make the same bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
