@@ -159,6 +159,12 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
         seed=config.seed,
         workers=config.workers,
     )
+    if feed.steps < 1:
+        raise UsageError(
+            f"an epoch of {config.scenes_per_epoch} scenes is less than one batch of "
+            f"{config.batch_size}",
+            "choose a smaller batch or more scenes",
+        )
     torch.manual_seed(config.seed)
     module = network(spec, config.dropout)
     if config.init is not None:

@@ -1,0 +1,253 @@
+"""Training: it learns, it resumes bit for bit, it shares work, and it fails clearly."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+from edgebench import documents
+from edgebench.errors import InvalidFileError, UnknownNameError, UnwritableError, UsageError
+from edgebench.models import registry
+from edgebench.models.build import build
+from edgebench.models.evaluate import interval
+from edgebench.models.manifest import Checkpoint
+from edgebench.models.train import TrainConfig, TrainingDivergedError, TrainResult, train
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tiny(out: Path, **changes: object) -> TrainConfig:
+    config = TrainConfig(
+        "scenes_v2_ca",
+        out,
+        epochs=3,
+        batch_size=8,
+        learning_rate=0.01,
+        scenes_per_epoch=32,
+        device="cpu",
+    )
+    return replace(config, **changes)  # type: ignore[arg-type]
+
+
+class Interrupted(Exception):
+    pass
+
+
+def stop_at(wanted: int):  # type: ignore[no-untyped-def]
+    def progress(step: str, done: int, total: int) -> None:
+        if step.startswith("train") and done == wanted:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    torch.set_num_threads(1)
+    return train(tiny(tmp_path_factory.mktemp("whole")))
+
+
+@pytest.mark.parametrize("step", [6, 8, 12])
+def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
+    tmp_path: Path, uninterrupted: TrainResult, step: int
+) -> None:
+    with pytest.raises(Interrupted):
+        train(tiny(tmp_path), stop_at(step))
+    assert not (tmp_path / "scenes_v2_ca.safetensors").exists()
+    resumed = train(tiny(tmp_path, resume=True))
+    assert documents.sha256(resumed.weights) == documents.sha256(uninterrupted.weights)
+    assert documents.load(resumed.manifest, Checkpoint) == documents.load(
+        uninterrupted.manifest, Checkpoint
+    )
+
+
+def test_a_finished_training_resumes_to_itself(tmp_path: Path) -> None:
+    first = train(tiny(tmp_path, epochs=1))
+    before = documents.sha256(first.weights)
+    seen: list[str] = []
+    train(tiny(tmp_path, epochs=1, resume=True), lambda step, done, total: seen.append(step))
+    assert documents.sha256(first.weights) == before
+    assert not any(step.startswith("train") for step in seen)
+
+
+def test_the_manifest_says_how_the_checkpoint_came_to_be(uninterrupted: TrainResult) -> None:
+    record = documents.load(uninterrupted.manifest, Checkpoint)
+    assert record.model == "scenes_v2_ca"
+    assert record.command.startswith("edgebench train scenes_v2_ca --data scenes --epochs 3")
+    assert "--learning-rate 0.01" in record.command
+    assert [entry.epoch for entry in record.log] == [1, 2, 3]
+    assert record.weights_sha256 == documents.sha256(uninterrupted.weights)
+    assert record.accuracy is not None
+    assert record.accuracy.count == 2000
+    assert record.accuracy.low < record.accuracy.top1 < record.accuracy.high
+    rates = [entry.learning_rate for entry in record.log]
+    assert rates == sorted(rates, reverse=True)
+    built = build(registry.get("scenes_v2_ca"), uninterrupted.weights)
+    assert built.trained
+    assert built.accuracy == record.accuracy
+
+
+def test_training_on_a_folder_learns_and_is_tested_on_its_val(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 40), ("val", 20)):
+        for name, level in (("dark", 60), ("light", 190)):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = np.clip(rng.normal(level, 40, (32, 32, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{i}.png")
+    config = tiny(tmp_path / "out", model="scenes_v2", epochs=6, data=f"imagefolder:{tmp_path}")
+    result = train(config)
+    assert result.accuracy is not None
+    assert result.accuracy.count == 40
+    # Chance is 0.5; 0.75 is beyond the 99.8 % interval of guessing at 40 images.
+    assert result.accuracy.top1 > 0.75
+    log = documents.load(result.manifest, Checkpoint).log
+    assert log[-1].loss < log[0].loss
+
+
+def test_seeds_have_their_own_files_and_weights(tmp_path: Path) -> None:
+    zero, one = (train(tiny(tmp_path, epochs=1, seed=seed)) for seed in (0, 1))
+    assert (zero.weights.name, one.weights.name) == (
+        "scenes_v2_ca.safetensors",
+        "scenes_v2_ca_s1.safetensors",
+    )
+    assert documents.sha256(zero.weights) != documents.sha256(one.weights)
+
+
+def test_training_goes_on_from_given_weights(tmp_path: Path, uninterrupted: TrainResult) -> None:
+    config = tiny(tmp_path, epochs=1, learning_rate=1e-12, init=uninterrupted.weights)
+    tuned = train(config)
+    before = safetensors.torch.load_file(uninterrupted.weights)
+    after = safetensors.torch.load_file(tuned.weights)
+    key = "classifier.1.weight"
+    assert torch.allclose(before[key], after[key], atol=1e-9)
+
+
+def test_a_diverging_loss_stops_and_keeps_the_last_good_state(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tiny(tmp_path, model="scenes_v2"), stop_at(5))
+    state = tmp_path / "scenes_v2.state.pt"
+    good = documents.sha256(state)
+    contents = torch.load(state, weights_only=True)
+    contents["module"]["classifier.1.bias"].fill_(float("nan"))
+    torch.save(contents, state)
+    broken = documents.sha256(state)
+    with pytest.raises(TrainingDivergedError) as raised:
+        train(tiny(tmp_path, model="scenes_v2", resume=True))
+    assert "nan in epoch 2" in raised.value.message
+    assert "state after epoch 1 is kept" in raised.value.remedy
+    assert documents.sha256(state) == broken != good
+    assert not (tmp_path / "scenes_v2.safetensors").exists()
+
+
+def test_a_state_of_other_settings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        train(tiny(tmp_path), stop_at(5))
+    with pytest.raises(InvalidFileError, match="comes from another training"):
+        train(tiny(tmp_path, resume=True, learning_rate=0.02))
+
+
+def test_a_corrupt_state_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scenes_v2_ca.state.pt").write_bytes(b"no state")
+    with pytest.raises(InvalidFileError, match="is not a training state"):
+        train(tiny(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": 64}, "less than one batch of 64"),
+        ({"learning_rate": 0.0}, "learning rate is 0.0"),
+        ({"learning_rate": float("nan")}, "learning rate is nan"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"data": "cifar"}, "unknown data 'cifar'"),
+        ({"data": "imagefolder:"}, "unknown data 'imagefolder:'"),
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(
+    tmp_path: Path, changes: dict[str, object], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        train(tiny(tmp_path, **changes))
+
+
+def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError):
+        train(tiny(tmp_path, model="scenes_v3"))
+
+
+def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnwritableError, match="cannot write"):
+        train(tiny(tmp_path / "file" / "out", epochs=1))
+
+
+TORCHRUN = """
+import sys
+from pathlib import Path
+import torch
+from edgebench.models.train import TrainConfig, train
+torch.set_num_threads(1)
+seen = []
+result = train(
+    TrainConfig("scenes_v2", Path(sys.argv[1]), epochs=1, batch_size=8, learning_rate=0.01,
+                dropout=0.0, scenes_per_epoch=16, device="cpu"),
+    lambda step, done, total: seen.append(done),
+)
+print("reported", len(seen) > 0, "accuracy", result.accuracy is not None, flush=True)
+"""
+
+
+def test_two_processes_train_one_model_and_the_first_reports(tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text(TORCHRUN)
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *command, str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = sorted(line for line in done.stdout.splitlines() if line.startswith("reported"))
+    assert told == ["reported False accuracy False", "reported True accuracy True"]
+    assert build(registry.get("scenes_v2"), tmp_path / "out" / "scenes_v2.safetensors").trained
+    # Batches are shared, so that the first loss is near that of one process on the same scenes.
+    alone = train(
+        tiny(tmp_path / "alone", model="scenes_v2", epochs=1, scenes_per_epoch=16, dropout=0.0)
+    )
+    shared = documents.load(tmp_path / "out" / "scenes_v2.json", Checkpoint).log[0]
+    assert shared.loss == pytest.approx(documents.load(alone.manifest, Checkpoint).log[0].loss, 0.1)
+
+
+def test_the_interval_is_wilsons() -> None:
+    got = interval(90, 100)
+    # Newcombe 1998, "Two-sided confidence intervals for the single proportion": by hand,
+    # (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n).
+    assert (got.top1, got.count) == (0.9, 100)
+    assert (got.low, got.high) == (
+        pytest.approx(0.82563, abs=1e-5),
+        pytest.approx(0.94477, abs=1e-5),
+    )
