@@ -243,7 +243,7 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
     result = _paths(config, accuracy)
     tensors = {k: v.detach().cpu().contiguous() for k, v in run.module.state_dict().items()}
     with documents.replacing(result.weights) as temporary:
-        safetensors.torch.save_file(tensors, temporary)
+        temporary.write_bytes(safetensors.torch.save(tensors))
     manifest = Checkpoint(
         model=config.model,
         command=config.command,

@@ -1,0 +1,109 @@
+"""The checkpoints that are shipped: whole, as good as they say, and summarised truthfully."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from edgebench import documents
+from edgebench.models import evaluate, manifest, registry, summary
+from edgebench.models.build import build
+from edgebench.models.data import scenes
+from edgebench.models.manifest import Accuracy, Checkpoint
+
+RECORDS = summary.shipped()
+
+
+def test_every_model_with_a_checkpoint_has_one_and_no_file_is_left_over() -> None:
+    wanted = {spec.checkpoint for spec in registry.MODELS.values() if spec.checkpoint}
+    assert wanted <= set(RECORDS)
+    weights = {path.stem for path in manifest.SHIPPED.glob("*.safetensors")}
+    assert weights == set(RECORDS)
+
+
+def test_position_is_judged_over_three_seeds() -> None:
+    for model in ("scenes_v2", "scenes_v2_se", "scenes_v2_ca"):
+        assert len({r.seed for r in RECORDS.values() if r.model == model}) >= 3
+
+
+def test_all_checkpoints_share_one_recipe() -> None:
+    recipes = {
+        r.command.replace(f"train {r.model} ", "").replace(f"--seed {r.seed}", "")
+        for r in RECORDS.values()
+    }
+    assert len(recipes) == 1
+    assert {r.recipe_sha256 for r in RECORDS.values()} == {scenes.recipe_sha256(scenes.SIZE)}
+
+
+def test_checkpoints_stay_within_forty_megabytes() -> None:
+    assert sum(path.stat().st_size for path in manifest.SHIPPED.iterdir()) < 40e6
+
+
+@pytest.mark.parametrize("stem", RECORDS)
+def test_a_checkpoint_gives_the_accuracy_it_records(stem: str) -> None:
+    record = RECORDS[stem]
+    assert record.accuracy is not None
+    weights = manifest.shipped(stem)
+    assert weights is not None
+    assert documents.sha256(weights) == record.weights_sha256
+    model = build(registry.get(record.model), weights)
+    assert model.trained
+    assert model.accuracy == record.accuracy
+    found = evaluate.accuracy(
+        model.module, [scenes.evaluation(record.accuracy.count)], torch.device("cpu")
+    )
+    assert found is not None
+    # Another machine rounds differently, which may turn a scene that is on the edge.
+    assert abs(found.top1 - record.accuracy.top1) <= 2 / record.accuracy.count
+
+
+def test_the_baseline_leaves_room_above_and_below() -> None:
+    reached = [r.accuracy.top1 for r in RECORDS.values() if r.model == "scenes_v2" and r.accuracy]
+    assert all(0.75 <= top1 <= 0.95 for top1 in reached)
+
+
+def test_a_scenes_model_is_built_with_its_shipped_weights() -> None:
+    model = build(registry.get("scenes_v2_ca"))
+    assert model.trained
+    assert model.accuracy == RECORDS["scenes_v2_ca"].accuracy
+
+
+def test_the_page_is_what_the_manifests_say() -> None:
+    page = (manifest.SHIPPED / "README.md").read_text()
+    assert page == summary.markdown(RECORDS), "python -m edgebench.models.summary writes it again"
+
+
+def record(model: str, seed: int, top1: float) -> Checkpoint:
+    some = next(iter(RECORDS.values()))
+    return replace(some, model=model, seed=seed, accuracy=Accuracy(top1, top1, top1, 100))
+
+
+def test_gains_are_paired_by_seed_with_students_interval() -> None:
+    records = {
+        f"{model}{seed}": record(model, seed, base + 0.02 * (model != "scenes_v2") * (seed + 1))
+        for seed, base in enumerate((0.5, 0.7, 0.9))
+        for model in ("scenes_v2", "scenes_v2_ca")
+    }
+    records["scenes_v2_se0"] = record("scenes_v2_se", 0, 0.9)
+    (found,) = summary.differences(records)
+    assert (found.model, found.seeds) == ("scenes_v2_ca", 3)
+    # Gains 2, 4, 6: mean 4, standard error 2 / sqrt 3, t(0.975, 2) = 4.30265.
+    half = 0.0430265 * 2 / 3**0.5
+    assert found.gain == pytest.approx(0.04)
+    assert [found.low, found.high] == pytest.approx([0.04 - half, 0.04 + half], abs=1e-6)
+    assert "undecided" in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("gains", "verdict"),
+    [([0.05, 0.051, 0.049], "better"), ([-0.05, -0.051, -0.049], "worse"), ([-0.1, 0.1], "undec")],
+)
+def test_the_verdict_follows_the_interval(gains: list[float], verdict: str) -> None:
+    assert summary.difference("scenes_v2_ca", gains).verdict.startswith(verdict)
+
+
+def test_one_seed_gives_no_interval() -> None:
+    with pytest.raises(ValueError, match="at least two"):
+        summary.difference("scenes_v2_ca", [0.1])
