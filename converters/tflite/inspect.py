@@ -84,10 +84,10 @@ def interpreter(content: bytes, **options: Any) -> Any:
 def summary(source: Path | bytes) -> Summary:
     """Read a TFLite file and let LiteRT prepare it. Raises `InvalidFileError`."""
     content = read(source)
-    plain = interpreter(content, **_without_delegates())
-    ops = Counter(node["op_name"] for node in _nodes(plain))
+    plain = interpreter(content, **without_delegates())
+    ops = Counter(node["op_name"] for node in nodes(plain))
     delegated = interpreter(content)
-    partitions, outside = _partitions(_nodes(delegated))
+    partitions, outside = _partitions(nodes(delegated))
     keys = _signature_keys(delegated)
     return Summary(
         ops=dict(ops),
@@ -99,13 +99,15 @@ def summary(source: Path | bytes) -> Summary:
     )
 
 
-def _without_delegates() -> dict[str, Any]:
+def without_delegates() -> dict[str, Any]:
+    """The options of an interpreter that runs every op by its built-in kernel."""
     from ai_edge_litert.interpreter import OpResolverType
 
     return {"experimental_op_resolver_type": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
 
 
-def _nodes(made: Any) -> list[dict[str, Any]]:
+def nodes(made: Any) -> list[dict[str, Any]]:
+    """The ops of a loaded file, delegate nodes among them, with their tensor numbers."""
     # The one place where Python is told of the nodes; TensorFlow's own tools read it too.
     nodes: list[dict[str, Any]] = made._get_ops_details()
     return nodes

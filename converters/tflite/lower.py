@@ -22,11 +22,8 @@ from edgebench.converters.tflite.layout import Order, Shape
 from edgebench.converters.tflite.node import CannotLower, Node
 from edgebench.converters.tflite.ops.all_ops import OPS
 from edgebench.converters.tflite.tensorflow import hushed, tf
-from edgebench.converters.tflite.value import Array, Value
+from edgebench.converters.tflite.value import DTYPES, Array, Value
 from edgebench.errors import UnsupportedModelError
-
-# What TFLite's kernels compute with. Others can occur only inside what is folded away.
-DTYPES = (np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,12 @@ class Port:
 
 @dataclass(frozen=True)
 class Trace:
-    """How to find an ONNX value in the file: the name scope of its ops, and its order there."""
+    """How to find an ONNX value in the file.
 
-    scope: str
+    The TFLite tensor is named after the TensorFlow op that makes it; `order` is how it lies.
+    """
+
+    op: str
     order: Order
     node: str
     op_type: str
@@ -67,12 +67,12 @@ class Lowering:
 
 def to_target(array: Array, port: Port) -> Array:
     """Move an array from ONNX's order of axes to the file's."""
-    return np.ascontiguousarray(np.transpose(array, port.axes))
+    return np.array(np.transpose(array, port.axes), order="C")
 
 
 def from_target(array: Array, port: Port) -> Array:
     """Move an array from the file's order of axes to ONNX's."""
-    return np.ascontiguousarray(np.transpose(array, np.argsort(port.axes)))
+    return np.array(np.transpose(array, np.argsort(port.axes).tolist()), order="C")
 
 
 def scopes(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
@@ -91,6 +91,8 @@ def scopes(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
 
 
 def _port(info: onnx.ValueInfoProto, key: str) -> Port:
+    if not info.type.HasField("tensor_type"):
+        raise UnsupportedModelError(f"'{info.name}' is not a tensor", "export a model of tensors")
     tensor = info.type.tensor_type
     shape = tuple(dim.dim_value for dim in tensor.shape.dim)
     if any(not dim.HasField("dim_value") for dim in tensor.shape.dim):
@@ -162,7 +164,9 @@ class _Builder:
                 results = self._stand_ins(proto)
             for name, value in zip(proto.output, results, strict=False):
                 values[name] = value
-                self.traces[name] = Trace(scope, value.order, proto.name, proto.op_type)
+                if not value.is_constant:
+                    made_by = value.data.op.name
+                    self.traces[name] = Trace(made_by, value.order, proto.name, proto.op_type)
             if any(name and name not in values for name in proto.output):
                 break  # without a shape to stand in, what follows cannot be looked at
         if reasons:

@@ -16,6 +16,9 @@ from edgebench.converters.tflite.tensorflow import tf
 
 Array = NDArray[Any]
 
+# What TFLite's kernels compute with. Others can occur only inside what is folded away.
+DTYPES = (np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_)
+
 
 @dataclass(frozen=True)
 class Value:

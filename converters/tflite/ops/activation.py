@@ -19,6 +19,13 @@ def _softplus(x: Any) -> Any:
     return tf.nn.relu(x) + tf.math.log(tf.exp(-tf.abs(x)) + 1.0)
 
 
+def _mish(x: Any) -> Any:
+    # tanh(softplus(x)) is n / (n + 2) with n = e^x (e^x + 2); beyond 20 it is 1.
+    power = tf.exp(tf.minimum(x, 20.0))
+    n = power * (power + 2.0)
+    return x * (n / (n + 2.0))
+
+
 def _hard_swish(x: Any) -> Any:
     # The converter knows HARD_SWISH by these three ops.
     return x * tf.nn.relu6(x + 3.0) * np.float32(1 / 6)
@@ -34,7 +41,7 @@ SIGNED: dict[str, Callable[[Any], Any]] = {
     "Tanh": tf.tanh,
     "HardSwish": _hard_swish,
     "Softsign": lambda x: x / (tf.abs(x) + 1.0),
-    "Mish": lambda x: x * tf.tanh(_softplus(x)),
+    "Mish": _mish,
 }
 
 

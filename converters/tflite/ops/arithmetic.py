@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from edgebench.converters.tflite.node import Node, lowers
+from edgebench.converters.tflite.node import CannotLower, Node, lowers
 from edgebench.converters.tflite.ops.error_function import erf
 from edgebench.converters.tflite.tensorflow import tf
-from edgebench.converters.tflite.value import Value, aligned
+from edgebench.converters.tflite.value import DTYPES, Value, aligned
 
 UNARY: dict[str, Callable[[Any], Any]] = {
     "Abs": tf.abs,
@@ -111,14 +111,22 @@ def power(node: Node) -> Value:
         special = {2.0: tf.square, 0.5: tf.sqrt, 1.0: tf.identity}.get(float(exponent.data.item()))
         if special is not None and x.dtype.kind == "f":
             return x.like(special(x.data))
+    if x.dtype not in (np.float32, np.int32):
+        raise CannotLower(f"TFLite has no power of {x.dtype}")
     (a, b), order = aligned([x, exponent])
     return Value(tf.pow(a, tf.cast(b, x.dtype)), order)
 
 
 @lowers("Mod")
 def modulo(node: Node) -> Value:
-    (a, b), order = aligned(_operands(node))
-    return Value(tf.math.floormod(a, b), order)
+    values = _operands(node)
+    (a, b), order = aligned(values)
+    if not node.attribute("fmod", 0):
+        return Value(tf.math.floormod(a, b), order)
+    if values[0].dtype.kind != "f":
+        raise CannotLower("fmod is set for integers")
+    # fmod takes the sign of the dividend.
+    return Value(tf.math.floormod(tf.abs(a), tf.abs(b)) * tf.sign(a), order)
 
 
 @lowers("Where")
@@ -132,5 +140,7 @@ def cast(node: Node) -> Value:
     from onnx import helper
 
     x = node.value()
-    target = helper.tensor_dtype_to_np_dtype(node.attribute("to"))
+    target = np.dtype(helper.tensor_dtype_to_np_dtype(node.attribute("to")))
+    if target not in DTYPES:
+        raise CannotLower(f"it casts to {target}, which TFLite does not compute with")
     return Value(tf.cast(x.data, target), x.order, x.nonnegative)

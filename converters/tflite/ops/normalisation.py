@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -49,35 +48,32 @@ def _computed_batch_normalization(node: Node) -> Value:
     return Value((data - mean) * gain + bias, order)
 
 
-def _standardised(x: Any, axes: list[int], epsilon: float) -> Any:
-    centred = x - tf.reduce_mean(x, axes, keepdims=True)
-    variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
-    return centred * tf.math.rsqrt(variance + np.float32(epsilon))
-
-
 @lowers("InstanceNormalization")
 def instance_normalization(node: Node) -> Value:
     x = node.value()
     axes = x.axes(range(2, x.rank))
-    y = x.like(_standardised(x.data, axes, node.attribute("epsilon", 1e-5)))
-    (data, scale, bias), order = aligned([y, *_per_channel([node.value(1), node.value(2)], x.rank)])
+    centred = x.data - tf.reduce_mean(x.data, axes, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
+    inverse = tf.math.rsqrt(variance + np.float32(node.attribute("epsilon", 1e-5)))
+    parameters = _per_channel([node.value(1), node.value(2)], x.rank)
+    (data, scale, bias), order = aligned([x.like(centred * inverse), *parameters])
     return Value(data * scale + bias, order)
 
 
 @lowers("LayerNormalization")
-def layer_normalization(node: Node) -> Value:
-    if node.outputs > 1:
-        raise CannotLower("its mean and deviation outputs are used")
+def layer_normalization(node: Node) -> list[Value]:
     x = node.value()
-    first = node.attribute("axis", -1) % x.rank
-    axes = x.axes(range(first, x.rank))
-    y = x.like(_standardised(x.data, axes, node.attribute("epsilon", 1e-5)))
-    (data, scale), order = aligned([y, node.value(1)])
+    axes = x.axes(range(node.attribute("axis", -1) % x.rank, x.rank))
+    mean = tf.reduce_mean(x.data, axes, keepdims=True)
+    centred = x.data - mean
+    variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
+    inverse = tf.math.rsqrt(variance + np.float32(node.attribute("epsilon", 1e-5)))
+    (data, scale), order = aligned([x.like(centred * inverse), node.value(1)])
     y = Value(data * scale, order)
-    if not node.has(2):
-        return y
-    (data, bias), order = aligned([y, node.value(2)])
-    return Value(data + bias, order)
+    if node.has(2):
+        (data, bias), order = aligned([y, node.value(2)])
+        y = Value(data + bias, order)
+    return [y, x.like(mean), x.like(inverse)][: node.outputs]
 
 
 @lowers("LRN")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edgebench.converters.tflite import layout
-from edgebench.converters.tflite.node import CannotLower, Node, lowers
+from edgebench.converters.tflite.node import Node, lowers
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value
 
@@ -54,12 +54,14 @@ def reduction(node: Node) -> Value:
 
 @lowers("ArgMax", "ArgMin")
 def arg_extreme(node: Node) -> Value:
-    if node.attribute("select_last_index", 0):
-        raise CannotLower("select_last_index is set; TFLite gives the first of equals")
     x = node.value()
     axis = node.attribute("axis", 0) % x.rank
+    last = node.attribute("select_last_index", 0)
     op = tf.argmax if node.op_type == "ArgMax" else tf.argmin
-    y = op(x.data, x.axis(axis), output_type=tf.int64)
+    data = tf.reverse(x.data, [x.axis(axis)]) if last else x.data
+    y = op(data, x.axis(axis), output_type=tf.int64)
+    if last:  # TFLite gives the first of equals, here counted from the end
+        y = x.shape[axis] - 1 - y
     gone = Value(y, layout.remove(x.order, [axis]))
     if not node.attribute("keepdims", 1):
         return gone

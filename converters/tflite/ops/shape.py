@@ -13,11 +13,18 @@ from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value
 
 
-@lowers("Identity", "Dropout")
+@lowers("Identity")
 def identity(node: Node) -> Value:
-    if node.outputs > 1:
-        raise CannotLower("its mask output is used")
     return node.value()
+
+
+@lowers("Dropout")
+def dropout(node: Node) -> list[Value]:
+    """Nothing, when a model is used; the mask then keeps everything."""
+    if node.has(2) and node.constant(2, "training_mode").any():
+        raise CannotLower("it is in training mode")
+    x = node.value()
+    return [x, Value.of(np.ones(x.shape, np.bool_))][: node.outputs]
 
 
 @lowers("Transpose")
@@ -109,5 +116,9 @@ def depth_to_space(node: Node) -> Value:
 @lowers("SpaceToDepth")
 def space_to_depth(node: Node) -> Value:
     x = node.value().at(layout.CHANNELS_LAST)
-    data = tf.nn.space_to_depth(x.data, node.attribute("blocksize"))
+    block = node.attribute("blocksize")
+    data: Any = tf.nn.space_to_depth(x.data, block)
+    if node.attribute("mode", "DCR") == "CRD":
+        depth = np.arange(x.shape[1] * block * block).reshape(block * block, -1)
+        data = tf.gather(data, depth.T.reshape(-1).astype(np.int32), axis=3)
     return Value(data, x.order, x.nonnegative)
