@@ -190,4 +190,5 @@ def _normalised(images: Pixels, channels: int, preprocessing: Preprocessing) -> 
         return normalise(images, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
     # ITU-R BT.601 luma, as Pillow's conversion to "L".
     grey = images.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
-    return ((grey - np.float32(mean[0])) / np.float32(std[0]))[:, None]
+    grey = (grey - np.float32(mean[0])) / np.float32(std[0])
+    return grey.astype(np.float32)[:, None]

@@ -23,12 +23,16 @@ from edgebench.converters import targets
 from edgebench.converters.artifact import Artifact, Calibration, Hop, Manifest, manifest_path
 from edgebench.converters.request import ExportRequest
 from edgebench.converters.targets import Target
+from edgebench.converters.workers import Failure, Pool
+from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress, silent
 
 if TYPE_CHECKING:
     from edgebench.converters.onnx_graph import OnnxGraph
     from edgebench.converters.reference import Sample
     from edgebench.converters.source import Source
+
+_LAST_STEP = "write"
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def export(request: ExportRequest, progress: Progress = silent) -> Export:
     found = {target: requests.up_to_date(request, target) for target in request.targets}
     todo = [target for target, artifact in found.items() if artifact is None]
     made = _make(request, todo, progress)
-    progress("write", 0, 0)
+    progress(_LAST_STEP, 0, 0)
     _write(made)
     new = {target: item.artifact for target, item in zip(todo, made.items, strict=True)}
     return Export(
@@ -74,6 +78,54 @@ def export(request: ExportRequest, progress: Progress = silent) -> Export:
         made=tuple(item.artifact.key for item in made.items),
         notes=made.notes,
     )
+
+
+def export_many(
+    requests_: Sequence[ExportRequest], jobs: int, progress: Progress = silent
+) -> tuple[Export, ...]:
+    """`export` each request, `jobs` at once in processes of their own.
+
+    All that can be exported is, before the first failure is raised: as itself if there was one
+    request, otherwise as an `EdgeBenchError` that names what failed and why.
+    """
+    done = {i: export_ for i, r in enumerate(requests_) if (export_ := finished(r)) is not None}
+    todo = [i for i in range(len(requests_)) if i not in done]
+    if len(todo) == 1:
+        done[todo[0]] = export(requests_[todo[0]], progress)
+    elif todo:
+        done |= _in_processes(todo, requests_, jobs, progress)
+    return tuple(done[i] for i in range(len(requests_)))
+
+
+def _in_processes(
+    todo: Sequence[int], requests_: Sequence[ExportRequest], jobs: int, progress: Progress
+) -> dict[int, Export]:
+    names = [requests_[i].name for i in todo]
+    ended: set[int] = set()
+
+    def report(number: int, step: str) -> None:
+        if step == _LAST_STEP:
+            ended.add(number)
+        progress(f"{names[number]}: {step}", len(ended), len(todo))
+
+    results = Pool(export, jobs).run([requests_[i] for i in todo], report)
+    failed = {
+        name: result
+        for name, result in zip(names, results, strict=True)
+        if isinstance(result, Failure)
+    }
+    if failed:
+        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in failed.items())
+        remedies = dict.fromkeys(f.remedy for f in failed.values() if f.remedy)
+        raise EdgeBenchError(
+            f"{len(failed)} of {len(todo)} models were not exported: {reasons}",
+            "; ".join(remedies),
+        )
+    return {
+        i: result
+        for i, result in zip(todo, results, strict=True)
+        if not isinstance(result, Failure)
+    }
 
 
 @dataclass(frozen=True)
@@ -192,7 +244,8 @@ def _write(made: _Made) -> None:
     with ExitStack() as stack:
         for item in made.items:
             path = manifest_path(item.artifact.path)
-            documents.save(stack.enter_context(documents.replacing(path)), item.artifact.manifest)
+            text = documents.dump(item.artifact.manifest)
+            stack.enter_context(documents.replacing(path)).write_text(text)
         contents = {item.artifact.path: item.content for item in made.items} | dict(made.beside)
         for path, content in contents.items():
             stack.enter_context(documents.replacing(path)).write_bytes(content)

@@ -7,22 +7,28 @@ computes; `edgebench.converters.simplify` says how that is made sure of.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+import onnx.inliner
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import DTypeLike
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
+from edgebench.converters.input_shapes import (
+    InputShapes,
+    Shape,
+    dimensions,
+    fix_shapes,
+    shown,
+    true_inputs,
+)
 from edgebench.converters.simplify import simplify
-from edgebench.errors import InvalidFileError, UnsupportedModelError, UsageError
-
-Shape = tuple[int, ...]
-InputShapes = Mapping[str, Shape] | Shape | None
+from edgebench.errors import InvalidFileError, UnsupportedModelError
 
 OPSETS = range(11, 22)
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -60,12 +66,6 @@ class OnnxGraph:
         return tuple(_info(value) for value in self.model.graph.output)
 
 
-def true_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """The graph's inputs without the initializers that files of IR 3 list among them."""
-    initializers = {tensor.name for tensor in model.graph.initializer}
-    return [value for value in model.graph.input if value.name not in initializers]
-
-
 def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     tensor = value.type.tensor_type
     dtype: DTypeLike = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
@@ -83,7 +83,7 @@ def read(path: Path, input_shapes: InputShapes = None) -> OnnxGraph:
     _check_tensors(path, model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    _fix_shapes(path, model, input_shapes)
+    fix_shapes(path, model, input_shapes)
     simplified, notes = simplify(model)
     _check_static(path, simplified)
     return OnnxGraph(simplified, path.stem, "file", file_sha256(path), notes)
@@ -114,7 +114,7 @@ def _parse(path: Path) -> onnx.ModelProto:
     if not data:
         raise InvalidFileError(f"{path} is empty", "export the model again")
     try:
-        model = onnx.ModelProto.FromString(data)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except DecodeError as error:
         raise InvalidFileError(
             f"{path} is not an ONNX file, or it is cut short or corrupt",
@@ -192,98 +192,13 @@ def _check_tensors(path: Path, model: onnx.ModelProto) -> None:
             )
 
 
-def _dims(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
-    """The dimensions of a tensor: a size, or the name (or `?`) of a dynamic one."""
-    dims = value.type.tensor_type.shape.dim
-    return tuple(d.dim_value if d.dim_value > 0 else d.dim_param or "?" for d in dims)
-
-
-def _fix_shapes(path: Path, model: onnx.ModelProto, wanted: InputShapes) -> None:
-    inputs = {value.name: value for value in true_inputs(model)}
-    shapes = _named(path, list(inputs), wanted)
-    sizes: dict[str, int] = {}
-    for name, shape in shapes.items():
-        _check_shape(inputs[name], shape, sizes)
-        fixed = inputs[name].type.tensor_type.shape
-        fixed.ClearField("dim")
-        for size in shape:
-            fixed.dim.add().dim_value = size
-    _apply(sizes, inputs.values())
-    dynamic = [
-        f"'{value.name}' {_text(_dims(value))}"
-        for value in inputs.values()
-        if not value.type.tensor_type.HasField("shape")
-        or any(isinstance(d, str) for d in _dims(value))
-    ]
-    if dynamic:
-        raise UsageError(
-            f"{path} has inputs without a fixed shape: {', '.join(dynamic)}",
-            "fix them with --input-shape, for instance --input-shape "
-            + ("1,3,224,224" if len(inputs) == 1 else f"{next(iter(inputs))}=1,3,224,224"),
-        )
-    # What was inferred for dynamic inputs is inferred again for the fixed ones.
-    del model.graph.value_info[:]
-    _apply(sizes, model.graph.output)
-    for output in model.graph.output:
-        for dim in output.type.tensor_type.shape.dim:
-            if dim.dim_value <= 0:
-                dim.Clear()
-
-
-def _named(path: Path, names: list[str], wanted: InputShapes) -> dict[str, Shape]:
-    if wanted is None:
-        return {}
-    if isinstance(wanted, Mapping):
-        unknown = [name for name in wanted if name not in names]
-        if unknown:
-            raise UsageError(
-                f"{path} has no input '{unknown[0]}'", f"its inputs are: {', '.join(names)}"
-            )
-        return dict(wanted)
-    if len(names) > 1:
-        raise UsageError(
-            f"{path} has {len(names)} inputs: {', '.join(names)}",
-            f"name the one that a shape is for: --input-shape {names[0]}=1,3,224,224",
-        )
-    return {names[0]: tuple(wanted)}
-
-
-def _check_shape(value: onnx.ValueInfoProto, shape: Shape, sizes: dict[str, int]) -> None:
-    """Check one wanted shape against what the file says; `sizes` gathers the named dimensions."""
-    known = _dims(value)
-    has_shape = value.type.tensor_type.HasField("shape")
-    fits = not has_shape or (
-        len(known) == len(shape)
-        and all(isinstance(k, str) or k == s for k, s in zip(known, shape, strict=True))
-    )
-    for name, size in zip(known, shape, strict=False):
-        if isinstance(name, str) and name != "?":
-            fits = fits and sizes.setdefault(name, size) == size
-    if not fits or any(size < 1 for size in shape):
-        raise UsageError(
-            f"the shape {_text(shape)} does not fit input '{value.name}' {_text(known)}",
-            "give --input-shape with as many positive numbers, equal where the file fixes one",
-        )
-
-
-def _apply(sizes: Mapping[str, int], values: Iterable[onnx.ValueInfoProto]) -> None:
-    for value in values:
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param in sizes:
-                dim.dim_value = sizes[dim.dim_param]
-
-
-def _text(dims: tuple[int | str, ...]) -> str:
-    return "(" + ", ".join(map(str, dims)) + ")"
-
-
 def _check_static(path: Path, model: onnx.ModelProto) -> None:
     for value in model.graph.output:
         if not value.type.tensor_type.HasField("shape") or any(
-            isinstance(d, str) for d in _dims(value)
+            isinstance(d, str) for d in dimensions(value)
         ):
             raise UnsupportedModelError(
                 f"the output '{value.name}' of {path} has a shape that depends on the data: "
-                f"{_text(_dims(value))}",
+                f"{shown(dimensions(value))}",
                 "cut the model before the ops that select by value (NonZero, NMS and the like)",
             )

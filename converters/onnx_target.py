@@ -43,14 +43,16 @@ def describe(
     labels: Sequence[str] | None,
 ) -> bytes:
     """Put them into the model's metadata properties, as comma- and newline-separated text."""
-    model = onnx.ModelProto.FromString(content)
-    properties = {
-        "mean": preprocessing and ",".join(map(str, preprocessing.mean)),
-        "std": preprocessing and ",".join(map(str, preprocessing.std)),
-        "labels": labels and "\n".join(labels),
-    }
-    onnx.helper.set_model_props(model, {name: text for name, text in properties.items() if text})
-    return model.SerializeToString(deterministic=True)
+    model: onnx.ModelProto = onnx.ModelProto.FromString(content)
+    properties: dict[str, str] = {}
+    if preprocessing:
+        properties["mean"] = ",".join(map(str, preprocessing.mean))
+        properties["std"] = ",".join(map(str, preprocessing.std))
+    if labels:
+        properties["labels"] = "\n".join(labels)
+    onnx.helper.set_model_props(model, properties)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
 
 
 def open_converted(graph: OnnxGraph, content: bytes) -> Converted:

@@ -79,7 +79,8 @@ def _onnxsim(model: onnx.ModelProto) -> onnx.ModelProto:
         if done.returncode or not made.exists():
             lines = done.stderr.strip().splitlines()
             raise RuntimeError(lines[-1] if lines else f"exit status {done.returncode}")
-        return onnx.ModelProto.FromString(made.read_bytes())
+        simplified: onnx.ModelProto = onnx.ModelProto.FromString(made.read_bytes())
+        return simplified
 
 
 def _onnxscript(model: onnx.ModelProto) -> onnx.ModelProto:

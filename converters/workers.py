@@ -1,0 +1,155 @@
+"""Several tasks in as many processes, each of which takes one task after another.
+
+A worker keeps what it has imported, so that the frameworks' start is paid once a process. Errors
+and crashes of one task leave the others alone, and no worker outlives its parent.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar
+
+from edgebench.errors import EdgeBenchError
+from edgebench.progress import Progress
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_GRACE_S = 10
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task has no result: the message and remedy of its error."""
+
+    message: str
+    remedy: str
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    task: int | None = None
+
+
+class Pool(Generic[Task, Result]):
+    """Runs `work(task, progress)` for every task, at most `jobs` at once.
+
+    `work` is a function of a module, for workers import it; tasks and results are pickled.
+    """
+
+    def __init__(self, work: Callable[[Task, Progress], Result], jobs: int) -> None:
+        self._work = work
+        self._jobs = jobs
+        self._workers: list[_Worker] = []
+
+    def run(
+        self, tasks: Sequence[Task], progress: Callable[[int, str], None]
+    ) -> list[Result | Failure]:
+        """The result or failure of each task, in their order.
+
+        `progress` hears a task's number and the step it is in.
+        """
+        results: dict[int, Result | Failure] = {}
+        waiting = list(range(len(tasks)))
+        try:
+            for _ in range(min(self._jobs, len(tasks))):
+                self._give(self._start(), tasks, waiting)
+            while len(results) < len(tasks):
+                for pipe in wait([worker.pipe for worker in self._workers]):
+                    worker = next(w for w in self._workers if w.pipe is pipe)
+                    self._hear(worker, tasks, waiting, results, progress)
+        finally:
+            self._stop()
+        return [results[number] for number in range(len(tasks))]
+
+    def _start(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        threads = max(1, (os.cpu_count() or 1) // self._jobs)
+        process = context.Process(target=_serve, args=(theirs, self._work, threads), daemon=True)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _give(self, worker: _Worker, tasks: Sequence[Task], waiting: list[int]) -> None:
+        worker.task = waiting.pop(0) if waiting else None
+        if worker.task is None:
+            self._workers.remove(worker)
+            worker.pipe.close()  # which ends the worker
+            worker.process.join()
+        else:
+            worker.pipe.send(tasks[worker.task])
+
+    def _hear(
+        self,
+        worker: _Worker,
+        tasks: Sequence[Task],
+        waiting: list[int],
+        results: dict[int, Result | Failure],
+        progress: Callable[[int, str], None],
+    ) -> None:
+        number = worker.task
+        if number is None:
+            return
+        try:
+            kind, content = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join()
+            code = worker.process.exitcode
+            results[number] = Failure(
+                f"its process ended without an answer (exit status {code})",
+                "try it alone, with --jobs 1; the machine may be short of memory",
+            )
+            self._workers.remove(worker)
+            if waiting:
+                self._give(self._start(), tasks, waiting)
+            return
+        if kind == "step":
+            progress(number, content)
+            return
+        results[number] = content
+        self._give(worker, tasks, waiting)
+
+    def _stop(self) -> None:
+        """End the workers that are left, so that they can remove what they have half written."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(_GRACE_S)
+            worker.process.kill()
+            worker.process.join()
+        self._workers.clear()
+
+
+def _serve(pipe: Connection, work: Callable[[Any, Progress], Any], threads: int) -> None:
+    """Take tasks until the pipe ends."""
+    # Ctrl-C reaches the whole group; the parent decides, and ends its workers by SIGTERM, which
+    # unwinds them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+
+    def progress(step: str, done: int, total: int) -> None:
+        pipe.send(("step", step))
+
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = work(task, progress)
+        except EdgeBenchError as error:
+            answer = Failure(error.message, error.remedy)
+        pipe.send(("done", answer))
