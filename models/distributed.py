@@ -6,11 +6,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 
 from edgebench.errors import UsageError
+
+# The others wait this long for the first process, which evaluates and writes alone.
+_PATIENCE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def joined(device: str) -> Iterator[Place]:
     if world == 1:
         yield Place(0, 1, chosen)
         return
-    dist.init_process_group("nccl" if on_gpu else "gloo")
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=_PATIENCE)
     try:
         yield Place(dist.get_rank(), world, chosen)
     finally:

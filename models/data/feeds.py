@@ -84,6 +84,7 @@ class FolderFeed:
     workers: int
 
     def __post_init__(self) -> None:
+        """Find out now, not after days of training, that the folder will not do."""
         if not self._train.labels:
             raise DataError(
                 f"{self._train.folder} has no class folders", "put each class into a folder"
@@ -93,6 +94,11 @@ class FolderFeed:
             raise DataError(
                 f"{self.folder} has {classes} classes and the model {self.num_classes}",
                 "choose a model with as many classes",
+            )
+        if self._val is not None and self._val.class_names != self._train.class_names:
+            raise DataError(
+                f"{self._val.folder} has not the class folders of {self._train.folder}",
+                "give both the same subfolders",
             )
         if self.steps == 0:
             raise DataError(
@@ -105,6 +111,11 @@ class FolderFeed:
     def _train(self) -> imagefolder.Listing:
         inner = self.folder / "train"
         return imagefolder.listing(inner if inner.is_dir() else self.folder)
+
+    @functools.cached_property
+    def _val(self) -> imagefolder.Listing | None:
+        inner = self.folder / "val"
+        return imagefolder.listing(inner) if inner.is_dir() else None
 
     @property
     def steps(self) -> int:
@@ -138,13 +149,12 @@ class FolderFeed:
                 yield torch.from_numpy(pixels), torch.tensor(labels)
 
     def evaluation(self) -> Iterator[ImageSet]:
-        inner = self.folder / "val"
-        if not inner.is_dir():
+        found = self._val
+        if found is None:
             return
-        found = imagefolder.listing(inner)
         for start in range(0, len(found.files), _PART):
-            stop = min(start + _PART, len(found.files))
-            yield imagefolder.read(found, range(start, stop), self.size)
+            part = range(start, min(start + _PART, len(found.files)))
+            yield imagefolder.read(found, part, self.size)
 
 
 def feed_for(

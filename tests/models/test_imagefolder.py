@@ -158,6 +158,14 @@ def test_the_feed_tests_on_val_where_there_is_one(tmp_path: Path) -> None:
     assert list(feed(tmp_path / "train").evaluation()) == []
 
 
+def test_a_val_with_other_classes_is_refused(tmp_path: Path) -> None:
+    for i in range(4):
+        picture(tmp_path / "train" / "a" / f"{i}.png", (i, 0, 0))
+    picture(tmp_path / "val" / "b" / "0.png", (0, 0, 0))
+    with pytest.raises(DataError, match="has not the class folders of"):
+        feed(tmp_path)
+
+
 def test_a_feed_without_class_folders_or_with_too_few_images_is_refused(
     tmp_path: Path, classes: Path
 ) -> None:
