@@ -128,7 +128,7 @@ def _judged(
     ]
     pairs = [(samples([b], slot), samples([b], group.baseline)) for b in both]
     overhead = None
-    if len(pairs) > 1:
+    if len(pairs) >= statistics.MIN_BLOCKS:
         overhead = statistics.overhead([statistics.log_ratio(*pair) for pair in pairs])
     verdict = judge(
         Evidence(

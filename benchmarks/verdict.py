@@ -13,19 +13,31 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
-from edgebench.benchmarks.statistics import Overhead
+from edgebench.benchmarks.statistics import MIN_BLOCKS, Overhead
 from edgebench.benchmarks.wording import signed, signed_in, whole
 from edgebench.deploy.result import Block, Evaluation
 
 Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verdict"]
 
-MIN_BLOCKS = 6
+DISAGREEMENT = 0.01
+"""The p value below which processes differ by more than the chance of the blocks."""
+
 MAX_DRIFT = 0.15
+"""Change of the baseline's time, first third of a run to last, that counts as another speed."""
+
 MIN_CORE_SHARE = 0.9
+"""Part of the time that the measuring process has to have a core for."""
+
 MAX_STEAL = 0.05
+"""Part of all cores' time that the hypervisor may take for others."""
+
 LOUD_NEIGHBOURS = 0.1
+"""Part of all cores' time from which other processes' load is worth a note."""
+
 MIN_STEADY = 0.5
+"""Part of a model's visits that has to warm up to a steady time."""
 
 
 @dataclass(frozen=True)
@@ -86,25 +98,33 @@ def too_few_blocks(evidence: Evidence) -> str | None:
 
 
 def processes_disagree(evidence: Evidence) -> str | None:
-    """The fresh processes differ by more than the threshold, so blocks do not tell the spread.
+    """The fresh processes differ by more than the threshold, and not by chance.
 
-    A quarter of a large overhead is allowed: then its size is unsure but not the verdict.
+    Then blocks do not tell the whole spread. A quarter of a large overhead is allowed: its size
+    is unsure in that case but not the verdict.
     """
-    means = [float(np.mean(part)) for part in _by_process(evidence).values()]
-    if evidence.overhead is None or not means:
+    processes = _by_process(evidence)
+    if evidence.overhead is None or len(processes) < 2:
         return None
+    medians = [float(np.median(part)) for part in processes]
     allowed = max(evidence.threshold, abs(evidence.overhead.value) / 4)
-    if max(means) - min(means) > allowed:
-        return f"the processes disagree, from {signed(min(means))} to {signed(max(means))}"
-    return None
+    if max(medians) - min(medians) <= allowed or not _differ(processes):
+        return None
+    return f"the processes disagree, from {signed(min(medians))} to {signed(max(medians))}"
 
 
-def _by_process(evidence: Evidence) -> dict[int, list[float]]:
+def _differ(processes: list[list[float]]) -> bool:
+    """Whether the ranks of the blocks' overheads tell the processes apart (Kruskal-Wallis)."""
+    return bool(stats.kruskal(*processes).pvalue < DISAGREEMENT)
+
+
+def _by_process(evidence: Evidence) -> list[list[float]]:
+    """The blocks' overheads, process by process."""
     processes: dict[int, list[float]] = {}
     if evidence.overhead is not None:
         for block, value in zip(evidence.blocks, evidence.overhead.blocks, strict=True):
             processes.setdefault(block.process, []).append(value)
-    return processes
+    return list(processes.values())
 
 
 def starved(evidence: Evidence) -> str | None:
@@ -129,20 +149,37 @@ def stolen(evidence: Evidence) -> str | None:
 
 
 def speed_changed(evidence: Evidence) -> str | None:
-    """The baseline itself is slower or faster in the last third than in the first."""
+    """The machine changed its speed, and the overhead is another one at the other speed."""
+    change = _speed_change(evidence)
+    if evidence.overhead is None or abs(change) <= MAX_DRIFT:
+        return None
+    order = np.argsort(evidence.baseline_s)
+    overheads = np.asarray(evidence.overhead.blocks)[order]
+    half = len(order) // 2
+    fast, slow = float(np.median(overheads[:half])), float(np.median(overheads[-half:]))
+    if abs(fast - slow) <= evidence.threshold:
+        return None
+    return (
+        f"the machine changed its speed, and the overhead with it: {signed(fast)} in the faster "
+        f"blocks, {signed(slow)} in the slower ones"
+    )
+
+
+def speed_wandered(evidence: Evidence) -> str | None:
+    """The machine changed its speed, but the paired overhead held."""
+    change = _speed_change(evidence)
+    if abs(change) <= MAX_DRIFT or speed_changed(evidence):
+        return None
+    return f"the machine changed its speed on the way: the baseline's time went {signed(change)}"
+
+
+def _speed_change(evidence: Evidence) -> float:
+    """The baseline's change from the first third of the blocks to the last."""
     third = len(evidence.baseline_s) // 3
     if third == 0:
-        return None
-    first, last = (
-        float(np.median(part))
-        for part in (evidence.baseline_s[:third], evidence.baseline_s[-third:])
-    )
-    change = last / first - 1
-    if abs(change) > MAX_DRIFT:
-        return (
-            f"the machine changed its speed: the baseline's time went {signed(change)} on the way"
-        )
-    return None
+        return 0.0
+    first, last = evidence.baseline_s[:third], evidence.baseline_s[-third:]
+    return float(np.median(last) / np.median(first)) - 1
 
 
 def delegate_lost(evidence: Evidence) -> str | None:
@@ -209,7 +246,7 @@ CHECKS: tuple[Check, ...] = (
 )
 """A failed one takes the verdict away."""
 
-NOTES: tuple[Check, ...] = (left_over, loud_neighbours, unsteady)
+NOTES: tuple[Check, ...] = (left_over, speed_wandered, loud_neighbours, unsteady)
 """A failed one is said beside the verdict."""
 
 

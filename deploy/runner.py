@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import IO, Any, Dict, Iterator, Sequence  # noqa: UP035
+from typing import IO, Any, Callable, Dict, Iterator, Sequence  # noqa: UP035
 
 # Unlike an annotation this is evaluated, and Python 3.8 has no dict[str, Any].
 Json = Dict[str, Any]  # noqa: UP006
@@ -519,22 +519,30 @@ class Child:
         }
 
 
-def warm_up(invoke: Any, window: int, tolerance: float, max_s: float) -> tuple[list[int], bool]:
+def warm_up(
+    invoke: Callable[[], None],
+    window: int,
+    tolerance: float,
+    max_s: float,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> tuple[list[int], bool]:
     """Run windows of inferences until two in a row have nearly the same median."""
-    times = timed(invoke, 0, window)
+    times = timed(invoke, 0, window, clock)
     while sum(times) < max_s * 1e9:
-        times += timed(invoke, 0, window)
-        last, before = (
-            statistics.median(part) for part in (times[-window:], times[-2 * window : -window])
-        )
-        if abs(last / before - 1) <= tolerance:
+        times += timed(invoke, 0, window, clock)
+        before, last = times[-2 * window : -window], times[-window:]
+        if abs(statistics.median(last) / statistics.median(before) - 1) <= tolerance:
             return times, True
     return times, False
 
 
-def timed(invoke: Any, min_s: float, min_inferences: int) -> list[int]:
-    """The time of each inference, in ns, for a while."""
-    clock = time.perf_counter_ns
+def timed(
+    invoke: Callable[[], None],
+    min_s: float,
+    min_inferences: int,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> list[int]:
+    """The time of each inference, in ns, for a while; the clock is read right around it."""
     samples = []
     end = clock() + int(min_s * 1e9)
     while True:

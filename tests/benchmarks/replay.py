@@ -6,12 +6,13 @@ files whose accuracies are known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.design import AGAIN
 from edgebench.converters.artifact import (
     Evaluation as EvaluationFiles,
@@ -29,6 +30,8 @@ from edgebench.deploy.result import Block, Context, Evaluation, Readings, RunRes
 from edgebench.deploy.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
 from edgebench.progress import Progress
+
+Replay = Callable[..., Comparison]
 
 IMAGES = 400
 CLASSES = 10
@@ -192,7 +195,11 @@ class ReplayedDevice:
         elapsed = unix_s - START
         own = elapsed * self.core_share
         return replace(
-            QUIET, unix_s=unix_s, busy_s=own, own_s=own, steal_s=elapsed * 2 * self.steal_share
+            QUIET,
+            unix_s=unix_s,
+            busy_s=own,
+            own_s=own,
+            steal_s=elapsed * CONTEXT.core_count * self.steal_share,
         )
 
 

@@ -1,0 +1,149 @@
+"""Does our runner agree with LiteRT's own benchmark on the same file?
+
+    python -m edgebench.benchmarks.agreement model.tflite [--rounds 10] [--threads 1]
+
+Rounds alternate the two, each in a fresh process and each going first in every other round, and
+the ratio of their times gets an interval over rounds: of their medians, and of their fifth
+percentiles, which tell the same where other work on the machine comes and goes. The peer is
+`ai_edge_litert.tools.benchmark_litert_model`, LiteRT's benchmark for Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgebench.benchmarks.statistics import MIN_BLOCKS, overhead
+from edgebench.benchmarks.wording import milliseconds
+from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.plan import (
+    Group,
+    Plan,
+    PlannedArtifact,
+    PlannedBlock,
+    VisitLength,
+    Warmup,
+)
+from edgebench.deploy.staging import stage_file, write_plan
+from edgebench.documents import sha256
+from edgebench.errors import DeviceError, EdgeBenchError
+from edgebench.progress import silent
+
+PEER = "ai_edge_litert.tools.benchmark_litert_model"
+VISIT_S = 1.0
+SLOTS = ("one", "two")
+
+
+@dataclass(frozen=True)
+class Times:
+    """One tool's times in one round, in seconds an inference."""
+
+    median_s: float
+    p5_s: float
+
+
+def agreement(model: Path, rounds: int, threads: int) -> list[tuple[Times, Times]]:
+    """Our times and the peer's, round by round.
+
+    Raises `EdgeBenchError` where either cannot run the file.
+    """
+    pairs = []
+    inferences = max(20, int(2 * VISIT_S / our_times(model, threads).median_s))
+    for number in range(rounds):
+        if number % 2:
+            theirs = peer_times(model, inferences, threads)
+            ours = our_times(model, threads)
+        else:
+            ours = our_times(model, threads)
+            theirs = peer_times(model, inferences, threads)
+        pairs.append((ours, theirs))
+    return pairs
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> str:
+    """The ratio of ours over theirs with its 95 % interval, in words."""
+    found = overhead([math.log(ours / theirs) for ours, theirs in pairs])
+    low, high = 1 + found.interval.low, 1 + found.interval.high
+    return f"{1 + found.value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def our_times(model: Path, threads: int) -> Times:
+    """One block of our runner in fresh processes, as in any run."""
+    digest = sha256(model)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = stage_file(model, digest, folder)
+        planned = PlannedArtifact(model.name, file, digest, "tflite", None)
+        plan = Plan(
+            id="agreement",
+            seed=0,
+            threads=threads,
+            cores=None,
+            delegate="xnnpack",
+            artifacts={slot: planned for slot in SLOTS},
+            groups=(Group("agreement", SLOTS[0], SLOTS),),
+            processes=1,
+            blocks=(PlannedBlock(0, 0, "agreement", (*SLOTS, *reversed(SLOTS))),),
+            warmup=Warmup(window=3, tolerance=0.05, max_s=VISIT_S / 2),
+            visit=VisitLength(VISIT_S / 2, 5),
+        )
+        write_plan(plan, folder)
+        result = LocalDevice().run(folder, silent)
+    times_s = np.concatenate([visit.samples_ns for visit in result.blocks[0].visits]) / 1e9
+    return Times(float(np.median(times_s)), float(np.quantile(times_s, 0.05)))
+
+
+def peer_times(model: Path, inferences: int, threads: int) -> Times:
+    """The peer's times over as many inferences."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        options = {
+            "--model": model,
+            "--num_runs": inferences,
+            "--warmup_runs": max(5, inferences // 10),
+            "--num_threads": threads,
+            "--result_json": report,
+        }
+        words = [str(word) for pair in options.items() for word in pair]
+        done = subprocess.run([sys.executable, "-m", PEER, *words], capture_output=True, text=True)
+        if done.returncode != 0 or not report.exists():
+            lines = done.stderr.strip().splitlines()
+            raise DeviceError(f"{PEER} failed: {lines[-1] if lines else done.returncode}")
+        found = json.loads(report.read_bytes())["latency"]
+        return Times(found["median_ms"] / 1e3, found["p5_ms"] / 1e3)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the rounds and the ratios."""
+    parser = argparse.ArgumentParser(prog="python -m edgebench.benchmarks.agreement")
+    parser.add_argument("model", type=Path, help="a .tflite file")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    if options.rounds < MIN_BLOCKS:
+        parser.error(f"--rounds must be {MIN_BLOCKS} or more")
+    try:
+        pairs = agreement(options.model, options.rounds, options.threads)
+    except (EdgeBenchError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    for ours, theirs in pairs:
+        print(f"ours {milliseconds(ours.median_s)} ms, peer {milliseconds(theirs.median_s)} ms")
+    medians = [(ours.median_s, theirs.median_s) for ours, theirs in pairs]
+    undisturbed = [(ours.p5_s, theirs.p5_s) for ours, theirs in pairs]
+    print(f"ours / peer over {len(pairs)} rounds, medians: {ratio(medians)}")
+    print(f"ours / peer over {len(pairs)} rounds, fifth percentiles: {ratio(undisturbed)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The design of the experiment: laws that every plan keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from replay import TOYS, Toy, make_artifacts
+
+from edgebench.benchmarks import design
+from edgebench.benchmarks.design import choose, make_plan
+from edgebench.benchmarks.request import RunRequest
+from edgebench.converters.artifact import Artifact, find_artifacts
+from edgebench.errors import DataError, UnknownNameError, UsageError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("artifacts")
+    make_artifacts(path, (*TOYS, Toy("other", "other", 1, 1, "untrained")), ("fp32", "int8"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def artifacts(folder: Path) -> list[Artifact]:
+    return list(find_artifacts(folder))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.floats(0.1, 1000), st.integers(0, 99), st.booleans())
+def test_every_plan_keeps_the_laws_of_the_design(
+    artifacts: list[Artifact], budget: float, seed: int, itself: bool
+) -> None:
+    request = RunRequest("a", budget_s=budget, seed=seed, against_itself=itself)
+    plan = make_plan("id", choose(artifacts, request), request)
+    slots = {group.name: set(group.slots) for group in plan.groups}
+    for block in plan.blocks:
+        assert block.order == tuple(reversed(block.order))
+        assert Counter(block.order) == dict.fromkeys(slots[block.group], 2)
+    assert [block.index for block in plan.blocks] == list(range(len(plan.blocks)))
+    processes = [block.process for block in plan.blocks]
+    assert processes == sorted(processes)
+    assert plan.processes >= 3
+    counts = Counter((block.process, block.group) for block in plan.blocks)
+    assert len(set(counts.values())) == 1
+    assert len(counts) == plan.processes * len(plan.groups)
+
+
+@given(st.integers(0, 99))
+def test_the_same_seed_gives_the_same_plan(seed: int) -> None:
+    toy = [_artifact("a"), _artifact("b")]
+    request = RunRequest("x", seed=seed, baseline="a")
+    families = choose(toy, request)
+    assert make_plan("id", families, request) == make_plan("id", families, request)
+
+
+def _artifact(model: str) -> Artifact:
+    from edgebench.converters.artifact import Manifest
+
+    manifest = Manifest(
+        model, "a", "tflite", "fp32", f"{model}.tflite", model, 1, "unknown", "",
+        (), (), None, None, None, None, (), None, None, {}, "", "",
+    )  # fmt: skip
+    return Artifact(Path(f"{model}.fp32.tflite"), manifest)
+
+
+def test_the_order_in_a_block_changes_with_the_seed(artifacts: list[Artifact]) -> None:
+    orders = set()
+    for seed in range(8):
+        request = RunRequest("a", seed=seed)
+        orders.add(make_plan("id", choose(artifacts, request), request).blocks[0].order)
+    assert len(orders) > 2
+
+
+def test_a_group_is_a_baseline_with_its_models_in_one_precision(
+    artifacts: list[Artifact],
+) -> None:
+    request = RunRequest("a")
+    plan = make_plan("id", choose(artifacts, request), request)
+    assert [group.slots for group in plan.groups] == [
+        (f"scenes_v2.{p}.tflite", f"scenes_v2_ca.{p}.tflite", f"scenes_v2_se.{p}.tflite")
+        for p in ("fp32", "int8")
+    ]
+
+
+def test_models_and_precisions_are_chosen_by_name(artifacts: list[Artifact]) -> None:
+    request = RunRequest("a", models=("scenes_v2_se",), precisions=("int8",))
+    plan = make_plan("id", choose(artifacts, request), request)
+    assert list(plan.artifacts) == ["scenes_v2.int8.tflite", "scenes_v2_se.int8.tflite"]
+
+
+def test_any_model_can_be_the_baseline(artifacts: list[Artifact]) -> None:
+    request = RunRequest("a", baseline="other", models=("scenes_v2_se",), precisions=("fp32",))
+    plan = make_plan("id", choose(artifacts, request), request)
+    assert plan.groups[0].slots == ("other.fp32.tflite", "scenes_v2_se.fp32.tflite")
+
+
+def test_a_baseline_against_itself_has_two_slots(artifacts: list[Artifact]) -> None:
+    request = RunRequest(
+        "a", baseline="other", models=(), precisions=("fp32",), against_itself=True
+    )
+    plan = make_plan("id", choose(artifacts, request), request)
+    assert plan.groups[0].slots == ("other.fp32.tflite", "other.fp32.tflite" + design.AGAIN)
+    first, second = plan.artifacts.values()
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ({"models": ("scenes_v2_sa",)}, "model"),
+        ({"formats": ("coreml",)}, "format"),
+        ({"precisions": ("int4",)}, "precision"),
+        ({"baseline": "scenes_v3"}, "baseline"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_known_ones(
+    options: dict[str, object], kind: str, artifacts: list[Artifact]
+) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown {kind}") as caught:
+        choose(artifacts, RunRequest("a", **options))
+    assert "known:" in caught.value.remedy
+
+
+def test_nothing_to_compare_is_refused(artifacts: list[Artifact]) -> None:
+    with pytest.raises(UsageError, match="has a baseline"):
+        choose(artifacts, RunRequest("a", models=("other",)))
+
+
+def test_no_artifacts_are_refused() -> None:
+    with pytest.raises(DataError, match="there are no artifacts in a"):
+        choose([], RunRequest("a"))
+
+
+@pytest.mark.parametrize(
+    "options", [{"threshold": 0}, {"threshold": 5}, {"budget_s": 0}, {"threads": 0}, {"cores": ()}]
+)
+def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        RunRequest("a", **options)
+
+
+def test_the_budget_is_kept_where_models_are_fast(artifacts: list[Artifact]) -> None:
+    for budget in (20.0, 60.0, 120.0):
+        request = RunRequest("a", budget_s=budget)
+        plan = make_plan("id", choose(artifacts, request), request)
+        visits = sum(len(block.order) for block in plan.blocks)
+        longest = visits * (plan.visit.min_s + plan.warmup.max_s)
+        assert visits * plan.visit.min_s < budget
+        assert longest == pytest.approx(budget, rel=0.02)

@@ -1,0 +1,194 @@
+"""The reports, from one replayed run with everything in it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from replay import TOYS, Replay, ReplayedDevice, Toy, make_artifacts
+from rich.console import Console
+
+from edgebench.benchmarks import run as running
+from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.report import html, markdown, terminal
+from edgebench.benchmarks.report.headline import headline
+from edgebench.benchmarks.request import RunRequest
+
+GOLDEN = Path(__file__).parent / "golden"
+ACCEPT = "EDGEBENCH_ACCEPT=1 .venv/bin/python -m pytest tests/benchmarks/test_reports.py"
+
+ZOO = (
+    *TOYS,
+    Toy("big", "big", 300_800_000, 3_504_872, "untrained"),
+    Toy("big_ca", "big", 306_700_000, 3_950_648, "untrained"),
+)
+OVERHEADS = {"scenes_v2": 0.0, "scenes_v2_se": 0.012, "scenes_v2_ca": 0.17, "big_ca": 0.19}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a run with trained and untrained models, in two precisions."""
+    make_artifacts(tmp_path / "artifacts", ZOO)
+    level = {toy.model: 0.012 if toy.baseline == "big" else 0.002 for toy in ZOO}
+    latency = {
+        f"{model}.{precision}.tflite": seconds * share * (1 + OVERHEADS.get(model, 0.0))
+        for model, seconds in level.items()
+        for precision, share in (("fp32", 1.0), ("int8", 0.5))
+    }
+    accuracy = {
+        f"{toy.model}.{precision}.tflite": toy.accuracy - loss
+        for toy in TOYS
+        for precision, loss in (("fp32", 0.0), ("int8", 0.02))
+    }
+    device = ReplayedDevice(
+        latency,
+        outputs_accuracy=accuracy,
+        partitions={"scenes_v2_ca.int8.tflite": 3},
+        errors={"big_ca.int8.tflite": "the runtime crashed (SIGSEGV)"},
+    )
+    request = RunRequest(
+        str(tmp_path / "artifacts"), against_itself=True, out=str(tmp_path / "runs")
+    )
+    running.run(request, device, command="edgebench --device replayed --baseline 'a <b>'")
+    return running.latest(tmp_path / "runs", "replayed")
+
+
+@pytest.fixture
+def comparison(folder: Path) -> Comparison:
+    result = running.read_result(folder)
+    run = running.read_run(folder, result, "a device that replays", "edgebench --models 'a <b>'")
+    return running.compare.compare(run)
+
+
+def golden(name: str, text: str) -> None:
+    """Compare with the accepted text, or accept this one."""
+    path = GOLDEN / name
+    if os.environ.get("EDGEBENCH_ACCEPT"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert path.exists() and text == path.read_text(), (
+        f"{path} differs; look at it, and if the new text is right accept it with:\n{ACCEPT}"
+    )
+
+
+def on_terminal(comparison: Comparison, **options: object) -> str:
+    stream = io.StringIO()
+    terminal.render(comparison, Console(file=stream, width=80, **options))
+    return stream.getvalue()
+
+
+def test_the_terminal_report_is_the_accepted_one(comparison: Comparison) -> None:
+    golden("terminal.txt", on_terminal(comparison))
+
+
+def test_the_markdown_report_is_the_accepted_one(comparison: Comparison) -> None:
+    text = markdown.render(comparison)
+    golden("report.md", re.sub(r"- run: \S+", "- run: RUN", text))
+
+
+def test_the_terminal_report_fits_in_80_columns_without_colour(comparison: Comparison) -> None:
+    text = on_terminal(comparison)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "\x1b" not in text
+
+
+def test_the_terminal_report_has_colour_where_the_terminal_has(comparison: Comparison) -> None:
+    assert "\x1b[31m" in on_terminal(comparison, force_terminal=True, color_system="standard")
+
+
+def test_every_report_says_untrained_where_weights_are(
+    comparison: Comparison, folder: Path
+) -> None:
+    for text in (
+        on_terminal(comparison),
+        markdown.render(comparison),
+        html.render(comparison, running.read_result(folder)),
+    ):
+        assert text.count("untrained") >= 4
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, and checks that its tags are closed."""
+
+    VOID = frozenset({"meta", "br", "line", "rect", "circle", "path"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.labels: list[str | None] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.references += [str(v) for name, v in attributes if name in ("src", "href")]
+        if tag == "svg":
+            self.labels.append(dict(attributes).get("aria-label"))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_html_report_is_one_whole_page_of_its_own(comparison: Comparison, folder: Path) -> None:
+    text = html.render(comparison, running.read_result(folder))
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert page.open == []
+    assert page.references == []
+    assert "<script" not in text and "@import" not in text and "url(" not in text
+    assert len(page.labels) >= 2 + len(comparison.groups)
+    assert all(page.labels)
+    assert headline(comparison).answer in page.text
+    for verdict in comparison.verdicts:
+        assert verdict.sentence in page.text
+
+
+def test_the_html_report_escapes_what_users_name(comparison: Comparison, folder: Path) -> None:
+    text = html.render(comparison, running.read_result(folder))
+    assert "'a <b>'" not in text
+    assert "a &lt;b&gt;" in text
+
+
+def test_a_run_without_a_single_sample_still_reports(replay: Replay, tmp_path: Path) -> None:
+    slots = [f"{toy.model}.{p}.tflite" for toy in TOYS for p in ("fp32", "int8")]
+    comparison = replay(ReplayedDevice(dict.fromkeys(slots, 0.002), blocks=0))
+    result = running.read_result(running.latest(tmp_path / "runs", "replayed"))
+    for text in (
+        on_terminal(comparison),
+        markdown.render(comparison),
+        html.render(comparison, result),
+    ):
+        assert "No verdict" in text
+        assert "--resume" in text
+
+
+@pytest.mark.parametrize(("overhead", "start"), [(0.0, "Yes:"), (0.5, "No:"), (0.05, "Undecided:")])
+def test_the_headline_answers_the_question(overhead: float, start: str, replay: Replay) -> None:
+    latency = {"scenes_v2.fp32.tflite": 0.002, "scenes_v2_ca.fp32.tflite": 0.002 * (1 + overhead)}
+    comparison = replay(
+        ReplayedDevice(latency, noise=0.05), models=("scenes_v2_ca",), precisions=("fp32",)
+    )
+    assert headline(comparison).answer.startswith(start)
+
+
+def test_the_headline_of_a_run_against_itself_is_its_noise(replay: Replay) -> None:
+    comparison = replay(
+        ReplayedDevice({"scenes_v2.fp32.tflite": 0.002}),
+        models=(),
+        precisions=("fp32",),
+        against_itself=True,
+    )
+    assert headline(comparison).answer.startswith("No difference")

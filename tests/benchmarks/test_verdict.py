@@ -1,0 +1,143 @@
+"""Verdicts: what is said for a known overhead, and when nothing is said."""
+
+from __future__ import annotations
+
+import pytest
+from replay import Replay, ReplayedDevice
+
+from edgebench.benchmarks.comparison import Comparison, Row
+
+BASE, CA = "scenes_v2.fp32.tflite", "scenes_v2_ca.fp32.tflite"
+
+
+def device(overhead: float, **options: object) -> ReplayedDevice:
+    """A device on which coordinate attention costs so much and nothing else anything."""
+    slots = [
+        f"{model}.{precision}.tflite"
+        for model in ("scenes_v2", "scenes_v2_se", "scenes_v2_ca")
+        for precision in ("fp32", "int8")
+    ]
+    return ReplayedDevice({**dict.fromkeys(slots, 0.002), CA: 0.002 * (1 + overhead)}, **options)
+
+
+def row(comparison: Comparison, slot: str = CA) -> Row:
+    return next(r for group in comparison.groups for r in group.rows if r.slot == slot)
+
+
+def verdict_on(replay: Replay, replayed: ReplayedDevice, **options: object) -> tuple[str, str]:
+    found = row(replay(replayed, **options)).verdict
+    assert found is not None
+    return found.outcome, found.sentence
+
+
+@pytest.mark.parametrize(
+    ("overhead", "outcome"), [(0.01, "supported"), (-0.2, "supported"), (0.5, "refuted")]
+)
+def test_a_clear_overhead_has_a_clear_verdict(
+    overhead: float, outcome: str, replay: Replay
+) -> None:
+    assert verdict_on(replay, device(overhead))[0] == outcome
+
+
+def test_at_the_threshold_a_noisy_run_is_undecided(replay: Replay) -> None:
+    outcome, sentence = verdict_on(replay, device(0.05, noise=0.05))
+    assert outcome == "undecided"
+    assert "too uncertain to tell from the 5 % allowed" in sentence
+
+
+def test_the_threshold_is_the_users(replay: Replay) -> None:
+    assert verdict_on(replay, device(0.08), threshold=0.1)[0] == "supported"
+    assert verdict_on(replay, device(0.08), threshold=0.05)[0] == "refuted"
+
+
+def test_a_refutation_says_how_little_counting_would_have_told(replay: Replay) -> None:
+    _, sentence = verdict_on(replay, device(0.54, noise=0.001))
+    assert sentence == (
+        "refuted: scenes_v2_ca costs +54.0 % [53.9, 54.0] here, more than the 5 % allowed, "
+        "though it adds only +2.5 % multiply-adds."
+    )
+
+
+def test_a_model_against_itself_shows_no_difference(replay: Replay) -> None:
+    comparison = replay(device(0.0), models=(), against_itself=True)
+    assert [v.outcome for v in comparison.verdicts] == ["no difference", "no difference"]
+    assert "scenes_v2 against itself" in comparison.verdicts[0].sentence
+
+
+def test_a_machine_too_noisy_for_the_threshold_says_so_against_itself(replay: Replay) -> None:
+    comparison = replay(device(0.0), models=(), against_itself=True, threshold=0.0001)
+    assert {v.outcome for v in comparison.verdicts} == {"undecided"}
+    assert "too noisy" in comparison.verdicts[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"errors": {CA: "5 outputs are not finite (NaN)"}}, "scenes_v2_ca does not run: 5 out"),
+        ({"errors": {BASE: "corrupt"}}, "the baseline does not run: corrupt"),
+        ({"blocks": 5}, "only"),
+        ({"partitions": {CA: 0}}, "ran without the xnnpack delegate"),
+        ({"core_share": 0.6}, "the runner had a core for only 60 % of the time"),
+        ({"steal_share": 0.2}, "the hypervisor took 20 %"),
+    ],
+)
+def test_a_run_that_cannot_be_trusted_has_no_verdict(
+    options: dict[str, object], reason: str, replay: Replay
+) -> None:
+    comparison = replay(device(0.5, **options))
+    found = row(comparison).verdict
+    assert found is not None
+    assert found.outcome == "no verdict"
+    assert reason in found.reasons[0]
+    assert reason in found.sentence
+
+
+def test_the_numbers_of_a_run_without_a_verdict_are_kept(replay: Replay) -> None:
+    found = row(replay(device(0.5, core_share=0.5)))
+    assert found.overhead is not None and found.overhead.value == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_failing_model_leaves_the_others_their_verdicts(replay: Replay) -> None:
+    comparison = replay(device(0.5, errors={CA: "corrupt"}))
+    outcomes = [v.outcome for v in comparison.verdicts]
+    assert outcomes.count("no verdict") == 1
+    assert outcomes.count("supported") == 3
+    assert comparison.answered
+
+
+def test_processes_that_disagree_take_the_verdict_away(replay: Replay) -> None:
+    class Moody(ReplayedDevice):
+        def _block(self, plan, planned, chance):  # type: ignore[no-untyped-def]
+            slow = {CA: self.latency_s[CA] * (1 + 0.1 * planned.process)}
+            calm = ReplayedDevice({**self.latency_s, **slow}, noise=self.noise)
+            return calm._block(plan, planned, chance)
+
+    outcome, sentence = verdict_on(replay, Moody(device(0.0).latency_s))
+    assert outcome == "no verdict"
+    assert "the processes disagree" in sentence
+
+
+def test_a_machine_that_slows_down_evenly_is_noted_and_still_judged(replay: Replay) -> None:
+    found = row(replay(device(0.5, drift=0.6))).verdict
+    assert found is not None
+    assert found.outcome == "refuted"
+    assert any("changed its speed on the way" in note for note in found.notes)
+
+
+def test_an_overhead_that_changes_with_the_speed_has_no_verdict(replay: Replay) -> None:
+    class Throttling(ReplayedDevice):
+        def _block(self, plan, planned, chance):  # type: ignore[no-untyped-def]
+            hot = planned.index > len(plan.blocks) / 2
+            times = {slot: level * (1.4 if hot else 1.0) for slot, level in self.latency_s.items()}
+            times[CA] *= 1.3 if hot else 1.0
+            return ReplayedDevice(times, noise=self.noise)._block(plan, planned, chance)
+
+    outcome, sentence = verdict_on(replay, Throttling(device(0.0).latency_s))
+    assert outcome == "no verdict"
+    assert "changed its speed, and the overhead with it" in sentence or "disagree" in sentence
+
+
+def test_partitions_are_noted(replay: Replay) -> None:
+    found = row(replay(device(0.5, partitions={CA: 18}))).verdict
+    assert found is not None
+    assert "18 partitions (left over: SPLIT_V)" in found.notes[0]

@@ -1,0 +1,88 @@
+"""Small real .tflite models, and run folders for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_models import IMAGES, MAKE, MEAN, SIZE, STD, MakeRun
+
+from edgebench.deploy.plan import (
+    EvaluationInputs,
+    Group,
+    Plan,
+    PlannedArtifact,
+    PlannedBlock,
+    VisitLength,
+    Warmup,
+)
+from edgebench.deploy.staging import stage_file, write_plan
+from edgebench.documents import sha256
+
+
+@pytest.fixture(scope="session")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with plain, attention, int8, nan and corrupt .tflite files, and images.npz."""
+    folder = tmp_path_factory.mktemp("toys")
+    done = subprocess.run([sys.executable, "-c", MAKE, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "corrupt.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:200])
+    (folder / "foreign.tflite").write_bytes(b"PK\x03\x04 this is not a model" * 50)
+    images = np.random.default_rng(1).integers(0, 256, (IMAGES, SIZE, SIZE, 3), np.uint8)
+    np.savez(folder / "images.npz", images=images, labels=np.arange(IMAGES) % 5)
+    return folder
+
+
+@pytest.fixture
+def make_run(toys: Path, tmp_path: Path) -> MakeRun:
+    """Stage a run of some toys in a new folder: `make_run("plain", "attention")`."""
+
+    def make(
+        *names: str,
+        processes: int = 2,
+        blocks: int = 4,
+        evaluate: bool = False,
+        cores: Sequence[int] | None = None,
+        threads: int = 1,
+        delegate: str = "xnnpack",
+        min_s: float = 0.005,
+        where: str = "run",
+    ) -> Path:
+        folder = tmp_path / where
+        evaluation = None
+        if evaluate:
+            images = toys / "images.npz"
+            digest = sha256(images)
+            evaluation = EvaluationInputs(
+                stage_file(images, digest, folder), digest, MEAN, STD, (0, 2, 3, 1), (0, 1)
+            )
+        artifacts = {}
+        for name in names:
+            path = toys / f"{name}.tflite"
+            digest = sha256(path)
+            file = stage_file(path, digest, folder)
+            artifacts[name] = PlannedArtifact(path.name, file, digest, "tflite", evaluation)
+        plan = Plan(
+            id="toys",
+            seed=0,
+            threads=threads,
+            cores=None if cores is None else tuple(cores),
+            delegate=delegate,
+            artifacts=artifacts,
+            groups=(Group("toys", names[0], names),),
+            processes=processes,
+            blocks=tuple(
+                PlannedBlock(i, i * processes // blocks, "toys", (*names, *reversed(names)))
+                for i in range(blocks)
+            ),
+            warmup=Warmup(3, 0.2, 0.05),
+            visit=VisitLength(min_s, 3),
+        )
+        write_plan(plan, folder)
+        return folder
+
+    return make

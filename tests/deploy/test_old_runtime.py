@@ -1,0 +1,54 @@
+"""The runner under the runtime that boards still carry: tflite-runtime 2.14 with NumPy 1."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_models import MakeRun
+
+from edgebench.deploy.local import LocalDevice
+
+ENVIRONMENT = Path(__file__).parents[2] / ".venv-old-runtime"
+PACKAGES = ("tflite-runtime==2.14.0", "numpy<2")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def old_python() -> str:
+    """An environment of its own, made once and kept."""
+    python = ENVIRONMENT / "bin" / "python"
+    ready = ENVIRONMENT / ".ready"
+    if not ready.exists():
+        if sys.version_info >= (3, 12):
+            pytest.skip("tflite-runtime 2.14 has no wheel for Python 3.12 and later")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", *PACKAGES]
+        done = subprocess.run(install, capture_output=True, text=True)
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines()
+            pytest.skip(f"cannot install {PACKAGES[0]}: {lines[-1] if lines else 'pip failed'}")
+        ready.touch()
+    return str(python)
+
+
+def test_it_measures_and_evaluates_as_under_the_new_one(old_python: str, make_run: MakeRun) -> None:
+    folders = [make_run("plain", "int8", evaluate=True, where=name) for name in ("old", "new")]
+    old = LocalDevice(old_python).run(folders[0], lambda *step: None)
+    new = LocalDevice().run(folders[1], lambda *step: None)
+    assert (old.context.runtime, old.context.runtime_version) == ("tflite-runtime", "2.14.0")
+    assert old.context.numpy.startswith("1.")
+    assert new.context.runtime == "ai-edge-litert"
+    assert old.complete and new.complete
+    assert [b.index for b in old.blocks] == [b.index for b in new.blocks]
+    for slot, evaluation in old.evaluations.items():
+        # This old wheel's XNNPACK delegate takes no int8 operations, and the result says so.
+        assert evaluation.partitions == {"plain": 1, "int8": 0}[slot]
+        ours, theirs = (np.load(folder / str(evaluation.outputs)) for folder in folders)
+        # One step of the int8 output; float32 differs in the last digits only.
+        step = {"plain": 1e-5, "int8": np.diff(np.unique(theirs)).min() * 1.01}[slot]
+        np.testing.assert_allclose(ours, theirs, atol=step)

@@ -1,0 +1,301 @@
+"""The runner as a device sees it: a program that gets a plan and leaves a result."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from toy_models import MEAN, STD, MakeRun
+
+from edgebench.deploy import runner
+from edgebench.deploy.result import RunResult
+from edgebench.documents import load
+
+RUNNER = Path(runner.__file__)
+
+
+def start(folder: Path, **options: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, str(RUNNER), "plan.json", "result.json"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, **options)
+
+
+def finish(folder: Path, **options: Any) -> tuple[int, str, str]:
+    process = start(folder, **options)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def result_of(folder: Path) -> RunResult:
+    return load(folder / "result.json", RunResult)
+
+
+def test_the_source_is_python_3_8_and_needs_the_standard_library_alone_to_start() -> None:
+    tree = ast.parse(RUNNER.read_text(), feature_version=(3, 8))
+    names = {
+        alias.name.partition(".")[0]
+        for node in tree.body
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    names |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert names <= set(sys.stdlib_module_names)
+
+
+def test_a_plan_is_carried_out_in_its_order(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", blocks=4, processes=2)
+    code, out, err = finish(folder)
+    assert (code, err) == (0, "")
+    result = result_of(folder)
+    assert result.complete
+    assert [(b.index, b.process) for b in result.blocks] == [(0, 0), (1, 0), (2, 1), (3, 1)]
+    for block in result.blocks:
+        assert [v.slot for v in block.visits] == ["plain", "attention", "attention", "plain"]
+        assert all(len(v.samples_ns) >= 3 and len(v.warmup_ns) >= 3 for v in block.visits)
+        assert all(sum(v.samples_ns) > 0 for v in block.visits)
+        assert block.before is not None and block.after is not None
+        assert block.after.own_s > block.before.own_s
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [e["done"] for e in events if e["event"] == "block"] == [1, 2, 3, 4]
+
+
+def test_what_it_writes_is_the_result_document_field_by_field(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", evaluate=True)
+    finish(folder)
+    written = json.loads((folder / "result.json").read_bytes())
+    read = {"schema": RunResult.SCHEMA, **msgspec.to_builtins(result_of(folder))}
+    assert json.loads(json.dumps(read)) == written
+
+
+def test_an_evaluation_says_load_memory_and_delegation(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    finish(folder)
+    for evaluation in result_of(folder).evaluations.values():
+        assert evaluation.error is None
+        assert evaluation.load_s and evaluation.load_s > 0
+        assert evaluation.first_inference_s and evaluation.first_inference_s > 0
+        assert evaluation.peak_memory_bytes is not None
+        assert 0 < evaluation.peak_memory_bytes < 200e6
+        assert (evaluation.partitions, evaluation.leftover_ops) == (1, ())
+
+
+def test_without_the_delegate_every_operation_is_left_over(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", delegate="none")
+    finish(folder)
+    evaluation = result_of(folder).evaluations["plain"]
+    assert evaluation.partitions == 0
+    assert evaluation.leftover_ops is not None and "CONV_2D" in evaluation.leftover_ops
+
+
+@pytest.mark.parametrize("name", ["attention", "int8"])
+def test_outputs_are_those_of_the_preprocessed_images(
+    name: str, make_run: MakeRun, toys: Path
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    folder = make_run("plain", name, blocks=1, processes=1, evaluate=True)
+    finish(folder)
+    stored = result_of(folder).evaluations[name].outputs
+    assert stored is not None
+    outputs = np.load(folder / stored)
+    interpreter = Interpreter(model_path=str(toys / f"{name}.tflite"), num_threads=1)
+    interpreter.allocate_tensors()
+    (source,), (sink,) = interpreter.get_input_details(), interpreter.get_output_details()
+    images = np.load(toys / "images.npz")["images"]
+    for image, output in zip(images, outputs, strict=True):
+        real = (image.astype(np.float64) / 255 - MEAN) / STD
+        if name == "int8":
+            scale, zero = source["quantization"]
+            real = np.clip(np.round(real / scale + zero), -128, 127)
+        interpreter.set_tensor(source["index"], real[np.newaxis].astype(source["dtype"]))
+        interpreter.invoke()
+        expected = interpreter.get_tensor(sink["index"])[0].astype(np.float64)
+        step = 1e-5
+        if name == "int8":
+            step, zero = sink["quantization"]
+            expected = (expected - zero) * step
+        # In int8 a pixel half way between two steps may round either way in float32.
+        np.testing.assert_allclose(output, expected, atol=step * 1.01)
+
+
+def test_nan_and_corrupt_models_are_reported_and_the_others_measured(make_run: MakeRun) -> None:
+    folder = make_run("plain", "nan", "corrupt", "foreign", "attention", evaluate=True)
+    code, _, err = finish(folder)
+    result = result_of(folder)
+    assert code == 0
+    assert not result.complete
+    assert "not finite" in str(result.evaluations["nan"].error)
+    assert result.evaluations["corrupt"].error and result.evaluations["foreign"].error
+    assert {v.slot for b in result.blocks for v in b.visits} == {"plain", "attention"}
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["nan", "corrupt", "foreign"]
+
+
+def test_with_a_baseline_that_does_not_run_there_is_nothing_to_compare(make_run: MakeRun) -> None:
+    folder = make_run("nan", "plain")
+    code, _, _ = finish(folder)
+    assert code == 0
+    assert all("baseline nan does not run" in str(b.error) for b in result_of(folder).blocks)
+
+
+def test_nothing_that_runs_is_a_failure(make_run: MakeRun) -> None:
+    code, _, err = finish(make_run("foreign", "corrupt"))
+    assert code == 1
+    assert "no artifact could be run" in err.splitlines()[-1]
+
+
+def test_a_vanished_artifact_is_named(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    gone = json.loads((folder / "plan.json").read_bytes())["artifacts"]["attention"]["file"]
+    (folder / "files" / gone).unlink()
+    finish(folder)
+    assert "No such file" in str(result_of(folder).evaluations["attention"].error)
+
+
+def test_a_changed_artifact_is_not_measured(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    file = json.loads((folder / "plan.json").read_bytes())["artifacts"]["attention"]["file"]
+    (folder / "files" / file).unlink()
+    (folder / "files" / file).write_bytes(b"something else")
+    finish(folder)
+    assert "has changed" in str(result_of(folder).evaluations["attention"].error)
+
+
+def test_a_complete_run_is_not_repeated(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    finish(folder)
+    before = result_of(folder)
+    assert finish(folder)[0] == 0
+    assert result_of(folder).blocks == before.blocks
+    assert result_of(folder).evaluations == before.evaluations
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_keeps_what_it_has_and_goes_on(
+    number: signal.Signals, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    process = start(folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "block" and json.loads(line)["done"] == 2:
+            process.send_signal(number)
+            break
+    process.communicate()
+    assert process.returncode == (-number if number == signal.SIGKILL else 130)
+    partial = result_of(folder)
+    assert not partial.complete
+    assert 2 <= len(partial.blocks) < 6
+    assert finish(folder)[0] == 0
+    resumed = result_of(folder)
+    assert resumed.complete
+    assert [block.index for block in resumed.blocks] == list(range(6))
+    assert resumed.blocks[: len(partial.blocks)] == partial.blocks
+    assert resumed.evaluations == partial.evaluations
+
+
+def test_it_stops_when_nobody_listens_any_more(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    process = start(folder)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait() == 130
+    assert process.stderr.read() == ""
+    assert len(result_of(folder).blocks) < 6
+    process.stderr.close()
+
+
+def test_a_result_of_another_plan_is_refused(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    other = make_run("plain", "attention", blocks=2, where="other")
+    finish(other)
+    (folder / "result.json").write_bytes((other / "result.json").read_bytes())
+    code, _, err = finish(folder)
+    assert code == 1
+    assert "belongs to another plan" in err
+
+
+@pytest.mark.parametrize("content", ["{", '{"schema": "edgebench.result/9"}'])
+def test_a_foreign_result_file_is_refused_and_kept(content: str, make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    (folder / "result.json").write_text(content)
+    code, _, err = finish(folder)
+    assert code == 1
+    assert "move it away" in err
+    assert (folder / "result.json").read_text() == content
+
+
+def test_a_disk_that_fills_up_leaves_the_last_whole_result(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    limit = 20_000  # Bytes: more than the evaluations take, less than the blocks.
+    code, _, err = finish(
+        folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
+    assert code == 1
+    assert "cannot write result.json" in err.splitlines()[-1]
+    assert set(result_of(folder).evaluations) == {"plain", "attention"}
+    assert not list(folder.glob("*.part"))
+
+
+def test_a_missing_runtime_is_named_with_what_to_install(make_run: MakeRun, tmp_path: Path) -> None:
+    for name in ("ai_edge_litert", "tflite_runtime", "tensorflow"):
+        (tmp_path / "broken" / name).mkdir(parents=True)
+        (tmp_path / "broken" / name / "__init__.py").write_text("raise ImportError('broken wheel')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "broken")}
+    code, _, err = finish(make_run("plain", "attention"), env=environment)
+    assert code == 1
+    assert "no TFLite runtime can be imported; pip install ai-edge-litert" in err
+    assert "tflite-runtime: broken wheel" in err
+
+
+def test_cores_that_do_not_exist_are_refused(make_run: MakeRun) -> None:
+    code, _, err = finish(make_run("plain", "attention", cores=(999,)))
+    assert code == 1
+    assert "cannot run on cores [999]" in err
+
+
+def test_it_stays_on_the_cores_of_the_plan(make_run: MakeRun) -> None:
+    core = min(os.sched_getaffinity(0))
+    folder = make_run("plain", "attention", cores=(core,))
+    finish(folder)
+    result = result_of(folder)
+    assert result.context.cores == (core,)
+    assert {b.after.core for b in result.blocks if b.after} == {core}
+
+
+def test_warm_up_ends_when_two_windows_agree() -> None:
+    times = iter([9.0, 9.0, 9.0, 5.0, 5.0, 5.0, 4.9, 5.0, 5.1])
+    clock = FakeClock(times)
+    warmup, steady = runner.warm_up(clock.invoke, 3, 0.05, 100.0, clock)
+    assert steady
+    assert len(warmup) == 9
+
+
+def test_warm_up_gives_up_in_time_and_says_so() -> None:
+    clock = FakeClock(iter(float(2**number) for number in range(30)))
+    warmup, steady = runner.warm_up(clock.invoke, 3, 0.05, 50.0, clock)
+    assert not steady
+    assert sum(warmup) >= 50e9
+
+
+class FakeClock:
+    """A clock that moves only while the model runs; times are in seconds."""
+
+    def __init__(self, times: Any) -> None:
+        self.times, self.now = times, 0
+
+    def __call__(self) -> int:
+        return self.now
+
+    def invoke(self) -> None:
+        self.now += int(next(self.times) * 1e9)
