@@ -52,6 +52,8 @@ class Backend(Protocol):
         """Open a file that `convert` made of the graph."""
         ...
 
-    def first_difference(self, graph: OnnxGraph, content: bytes, sample: Sample) -> str:
-        """A sentence that names the first layer whose values differ from the graph's."""
+    def first_difference(
+        self, graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float
+    ) -> str:
+        """A clause that names the first layer whose values fall below this SNR to the graph's."""
         ...

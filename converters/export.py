@@ -155,14 +155,18 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
     graph = source.graph
     progress("read the examples", 0, 0)
     data = examples.load(request.calibration_source, graph, source.preprocessing)
-    classifies = source.is_classifier and source.weights != "untrained" and data.meaningful
-    names = [port.name for port in graph.outputs]
+    trial = parity.Trial(
+        samples=data.held_out,
+        outputs=[port.name for port in graph.outputs],
+        meaningful=data.meaningful and source.weights != "untrained",
+        classifies=source.is_classifier,
+    )
     expected = reference.run(graph.model, data.held_out)
     hops: list[Hop] = []
     if source.torch is not None:
         progress("prove torch->onnx", 0, 0)
         outputs = source.torch(data.held_out)
-        hops.append(parity.check("torch->onnx", outputs, expected, names, classifies))
+        hops.append(parity.check("torch->onnx", outputs, expected, trial))
     contents = _convert(graph, todo, data.calibration, source, progress)
     evaluation = evaluate(request.spec, source)
     items = []
@@ -174,10 +178,8 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
             f"onnx->{target}",
             expected,
             [converted.run(sample) for sample in data.held_out],
-            names,
-            classifies,
+            trial,
             partial(backend.first_difference, graph, content),
-            data.held_out,
         )
         calibration = None
         if target.needs_calibration:

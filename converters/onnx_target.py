@@ -60,7 +60,7 @@ def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
     return Converted(reference.session(model), _specs(graph.inputs), _specs(graph.outputs))
 
 
-def first_difference(graph: OnnxGraph, content: bytes, sample: Sample) -> str:
+def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:
     return "the file is not the graph that was proved"
 
 

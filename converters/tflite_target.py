@@ -13,6 +13,7 @@ from edgebench.converters.onnx_graph import OnnxGraph, TensorInfo
 from edgebench.converters.reference import Array, Sample
 from edgebench.converters.tflite import inspect, layout
 from edgebench.converters.tflite.convert import convert_all
+from edgebench.converters.tflite.layers import compare_layers
 from edgebench.progress import Progress
 
 
@@ -64,8 +65,17 @@ def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
     )
 
 
-def first_difference(graph: OnnxGraph, content: bytes, sample: Sample) -> str:
-    return ""
+def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:
+    layers = compare_layers(graph.model, content, sample)
+    if not layers:
+        return "no layer of it can be compared by itself"
+    # Where every layer holds by itself, the errors have added up; the worst is where to look.
+    worst = min(layers, key=lambda layer: layer.snr_db)
+    first = next((layer for layer in layers if not layer.snr_db >= snr_db), worst)
+    return (
+        f"the first layer that differs is {first.node or first.value} ({first.op_type}), "
+        f"at {first.snr_db:.1f} dB"
+    )
 
 
 def _specs(ports: Sequence[TensorInfo], found: Sequence[inspect.Tensor]) -> tuple[TensorSpec, ...]:
