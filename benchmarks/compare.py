@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from edgebench.benchmarks import statistics
+from edgebench.benchmarks.checks import Evidence
 from edgebench.benchmarks.comparison import Accuracy, Comparison, Drift, GroupComparison, Row
 from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Floats, Overhead
-from edgebench.benchmarks.verdict import Evidence, Verdict, judge
+from edgebench.benchmarks.verdict import Verdict, judge
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.plan import Group, Plan
 from edgebench.deploy.result import Block, Evaluation, RunResult
@@ -141,7 +142,6 @@ def _judged(
             evaluation=evaluation,
             baseline_evaluation=run.result.evaluations.get(group.baseline, NOT_RUN),
             delegate=run.plan.delegate,
-            threads=run.plan.threads,
             core_count=run.result.context.core_count,
             madds_overhead=madds_overhead,
             against_itself=slot.endswith(AGAIN),
