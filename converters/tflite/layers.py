@@ -108,12 +108,21 @@ def _tensors(made: Any, lowering: Lowering) -> dict[str, Mapping[str, Any]]:
     """
     details = {detail["index"]: detail for detail in made.get_tensor_details()}
     made_by_ops = [int(out) for node in inspect.nodes(made) for out in node["outputs"]]
-    found = {details[i]["name"].split(";")[0]: details[i] for i in made_by_ops}
+    known = {trace.op for trace in lowering.traces.values()}
+    found = {_op_name(details[i]["name"], known): details[i] for i in made_by_ops}
     for port, detail in zip(lowering.outputs, made.get_output_details(), strict=True):
         trace = lowering.traces.get(port.name)
         if trace is not None and trace.order == port.axes:
             found[trace.op] = detail
     return found
+
+
+def _op_name(tensor: str, known: set[str]) -> str:
+    """The op that a tensor is named after; the converter may have added digits to be unique."""
+    name = tensor.split(";")[0]
+    digits = len(name) - len(name.rstrip("0123456789"))
+    endings = (name[: len(name) - cut] for cut in range(digits + 1))
+    return next((ending for ending in endings if ending in known), name)
 
 
 def _dequantised(made: Any, detail: Mapping[str, Any]) -> Array:

@@ -235,7 +235,7 @@ def _static_shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, np.dtype[An
     found = {}
     for info in [*inferred.value_info, *inferred.output]:
         tensor = info.type.tensor_type
-        if tensor.elem_type and all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+        if tensor.elem_type and all(dim.dim_value > 0 for dim in tensor.shape.dim):
             shape = tuple(dim.dim_value for dim in tensor.shape.dim)
             found[info.name] = (shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     return found

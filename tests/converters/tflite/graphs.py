@@ -1,0 +1,90 @@
+"""Small ONNX models for the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+
+def model(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Mapping[str, Sequence[int]],
+    outputs: Sequence[str],
+    weights: Mapping[str, np.ndarray] | None = None,
+    opset: int = 17,
+) -> onnx.ModelProto:
+    """A checked model of float32 inputs, with its shapes inferred."""
+    graph = helper.make_graph(
+        list(nodes),
+        "test",
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in inputs.items()],
+        [onnx.ValueInfoProto(name=name) for name in outputs],
+        [numpy_helper.from_array(np.asarray(w), n) for n, w in (weights or {}).items()],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    inferred = onnx.shape_inference.infer_shapes(made, data_prop=True)
+    onnx.checker.check_model(inferred)
+    return inferred
+
+
+def random_sample(made: onnx.ModelProto, seed: int = 0) -> dict[str, np.ndarray]:
+    """Standard normal inputs by name."""
+    rng = np.random.default_rng(seed)
+    weights = {w.name for w in made.graph.initializer}
+    return {
+        info.name: rng.standard_normal(
+            [d.dim_value for d in info.type.tensor_type.shape.dim], dtype=np.float32
+        )
+        for info in made.graph.input
+        if info.name not in weights
+    }
+
+
+def reference(made: onnx.ModelProto, sample: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """What ONNX Runtime computes."""
+    session = onnxruntime.InferenceSession(
+        made.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, dict(sample))
+
+
+def lowered(made: onnx.ModelProto, sample: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """What the lowered TensorFlow function computes, in ONNX's order of axes."""
+    from edgebench.converters.tflite.lower import from_target, lower, to_target
+    from edgebench.converters.tflite.tensorflow import tf
+
+    lowering = lower(made)
+    feeds = {p.key: tf.constant(to_target(sample[p.name], p)) for p in lowering.inputs}
+    results = lowering.function(**feeds)
+    return [from_target(results[p.key].numpy(), p) for p in lowering.outputs]
+
+
+def interpreted(
+    file: bytes, made: onnx.ModelProto, sample: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
+    """What LiteRT computes, in ONNX's order of axes; inputs and outputs may be int8."""
+    from edgebench.converters.tflite import inspect, layout
+
+    interpreter = inspect.interpreter(file)
+    weights = {w.name for w in made.graph.initializer}
+    names = [info.name for info in made.graph.input if info.name not in weights]
+    for name, detail in zip(names, interpreter.get_input_details(), strict=True):
+        array = np.transpose(sample[name], layout.boundary(sample[name].ndim))
+        scale, zero = detail["quantization"]
+        if scale:
+            limits = np.iinfo(detail["dtype"])
+            array = np.clip(np.round(array / scale) + zero, limits.min, limits.max)
+        interpreter.set_tensor(detail["index"], array.astype(detail["dtype"]))
+    interpreter.invoke()
+    results = []
+    for detail in interpreter.get_output_details():
+        array = interpreter.get_tensor(detail["index"])
+        scale, zero = detail["quantization"]
+        if scale:
+            array = (array.astype(np.float32) - zero) * scale
+        results.append(np.transpose(array, np.argsort(layout.boundary(array.ndim))))
+    return results

@@ -1,0 +1,123 @@
+"""Each pass leaves the function unchanged, and does what it is for."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from graphs import lowered, model, random_sample, reference
+from onnx import helper
+
+from edgebench.converters.tflite.passes.fold_gelu import fold_gelu
+from edgebench.converters.tflite.passes.pipeline import QUANTISED, run
+from edgebench.converters.tflite.passes.spread_hard_swish import spread_hard_swish
+
+RNG = np.random.default_rng(0)
+
+
+def ops(made: onnx.ModelProto) -> Counter[str]:
+    return Counter(node.op_type for node in made.graph.node)
+
+
+def conv(x: str, w: str, y: str) -> onnx.NodeProto:
+    return helper.make_node("Conv", [x, w], [y])
+
+
+def coordinate_strips() -> onnx.ModelProto:
+    """As in coordinate attention: one h-swish read by two convolutions behind a split."""
+    weights = {
+        "sizes": np.array([4, 4]),
+        "v": RNG.standard_normal((3, 4, 1, 1), dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("HardSwish", ["x"], ["h"], name="act"),
+        helper.make_node("Split", ["h", "sizes"], ["rows", "columns"], axis=2),
+        helper.make_node("Transpose", ["columns"], ["turned"], perm=[0, 1, 3, 2]),
+        conv("rows", "v", "y"),
+        conv("turned", "v", "z"),
+    ]
+    return model(nodes, {"x": (1, 4, 8, 1)}, ["y", "z"], weights)
+
+
+def gated() -> onnx.ModelProto:
+    """An h-swish that something else than a convolution reads too."""
+    weights = {"v": RNG.standard_normal((4, 4, 1, 1), dtype=np.float32)}
+    nodes = [
+        helper.make_node("HardSwish", ["x"], ["h"], name="act"),
+        conv("h", "v", "g"),
+        helper.make_node("Mul", ["h", "g"], ["y"]),
+    ]
+    return model(nodes, {"x": (1, 4, 8, 8)}, ["y"], weights)
+
+
+@pytest.mark.parametrize("build", [coordinate_strips, gated])
+def test_spread_hard_swish_keeps_the_function(build) -> None:
+    before = build()
+    sample = random_sample(before)
+    after = run(before, (spread_hard_swish,))
+    for got, want in zip(reference(after, sample), reference(before, sample), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_spread_hard_swish_folds_the_sixth_into_convolutions() -> None:
+    after = spread_hard_swish(coordinate_strips())
+    assert "HardSwish" not in ops(after)
+    assert ops(after)["Mul"] == 1
+
+
+def test_spread_hard_swish_multiplies_where_it_cannot_fold() -> None:
+    assert ops(spread_hard_swish(gated()))["Mul"] == 3
+
+
+def gelu(order: str) -> onnx.ModelProto:
+    weights = {
+        "root": np.array(np.sqrt(2), np.float32),
+        "one": np.array(1, np.float32),
+        "half": np.array(0.5, np.float32),
+    }
+    nodes = [
+        helper.make_node("Div", ["x", "root"], ["s"]),
+        helper.make_node("Erf", ["s"], ["e"]),
+        helper.make_node("Add", ["e", "one"], ["p"]),
+    ]
+    nodes += {
+        "x first": [
+            helper.make_node("Mul", ["x", "p"], ["m"]),
+            helper.make_node("Mul", ["m", "half"], ["y"]),
+        ],
+        "half first": [
+            helper.make_node("Mul", ["half", "p"], ["m"]),
+            helper.make_node("Mul", ["x", "m"], ["y"]),
+        ],
+        "half x": [
+            helper.make_node("Mul", ["x", "half"], ["m"]),
+            helper.make_node("Mul", ["m", "p"], ["y"]),
+        ],
+    }[order]
+    return model(nodes, {"x": (1, 4, 8, 8)}, ["y"], weights)
+
+
+@pytest.mark.parametrize("order", ["x first", "half first", "half x"])
+def test_fold_gelu_finds_every_association_and_keeps_the_function(order) -> None:
+    before = gelu(order)
+    after = run(before, (fold_gelu,))
+    assert ops(after) == {"Gelu": 1}
+    sample = random_sample(before)
+    np.testing.assert_allclose(
+        lowered(after, sample)[0], reference(before, sample)[0], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_fold_gelu_leaves_what_is_no_gelu() -> None:
+    before = gelu("x first")
+    before.graph.initializer[1].CopyFrom(onnx.numpy_helper.from_array(np.float32(2), "one"))
+    assert ops(fold_gelu(before))["Erf"] == 1
+
+
+def test_passes_work_on_a_copy() -> None:
+    before = coordinate_strips()
+    text = before.SerializeToString()
+    run(before, QUANTISED)
+    assert before.SerializeToString() == text

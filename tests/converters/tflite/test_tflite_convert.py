@@ -1,0 +1,230 @@
+"""Precisions, calibration, refusals, and what a file looks like inside."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import onnx
+import pytest
+from graphs import interpreted, model, random_sample, reference
+from onnx import helper
+
+from edgebench.converters.tflite import inspect
+from edgebench.converters.tflite.convert import PRECISIONS, convert, convert_all
+from edgebench.converters.tflite.layers import compare_layers
+from edgebench.converters.tflite.lower import lower, scopes
+from edgebench.converters.tflite.ops.error_function import erf
+from edgebench.errors import (
+    DataError,
+    InvalidFileError,
+    UnknownNameError,
+    UnsupportedModelError,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def classifier(dead: bool = False) -> onnx.ModelProto:
+    """Conv, squeeze-and-excite, mean, linear; `dead` silences the squeeze for good."""
+
+    def weight(*shape: int) -> np.ndarray:
+        return RNG.standard_normal(shape, dtype=np.float32) * 0.3
+
+    weights = {
+        "w": weight(8, 3, 3, 3),
+        "b": weight(8),
+        "down": weight(4, 8, 1, 1),
+        "down_b": np.full(4, -50 if dead else 0.5, np.float32),
+        "up": weight(8, 4, 1, 1),
+        "fc": weight(5, 8),
+        "zero": np.array(0, np.float32),
+        "six": np.array(6, np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], "stem", strides=[2, 2], pads=[1] * 4),
+        helper.make_node("Clip", ["c", "zero", "six"], ["r"], "relu6"),
+        helper.make_node("GlobalAveragePool", ["r"], ["m"], "squeeze"),
+        helper.make_node("Conv", ["m", "down", "down_b"], ["d"], "down"),
+        helper.make_node("Relu", ["d"], ["dr"], "relu"),
+        helper.make_node("Conv", ["dr", "up"], ["u"], "up"),
+        helper.make_node("Sigmoid", ["u"], ["g"], "gate"),
+        helper.make_node("Mul", ["r", "g"], ["a"], "scale"),
+        helper.make_node("GlobalAveragePool", ["a"], ["p"], "pool"),
+        helper.make_node("Flatten", ["p"], ["f"], "flatten"),
+        helper.make_node("Gemm", ["f", "fc"], ["logits"], "linear", transB=1),
+    ]
+    return model(nodes, {"x": (1, 3, 16, 16)}, ["logits"], weights)
+
+
+@pytest.fixture(scope="module")
+def source() -> onnx.ModelProto:
+    return classifier()
+
+
+@pytest.fixture(scope="module")
+def files(source: onnx.ModelProto) -> dict[str, bytes]:
+    samples = [random_sample(source, seed) for seed in range(16)]
+    return convert_all(source, PRECISIONS, samples)
+
+
+# Decibels of signal over the error against ONNX Runtime, about half of what each reaches.
+LEAST_SNR = {"fp32": 100, "fp16": 45, "dynamic": 25, "int8": 20, "int8f": 20, "int16x8": 30}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision_computes_the_model(precision, source, files) -> None:
+    sample = random_sample(source, 3)
+    want = reference(source, sample)[0]
+    got = interpreted(files[precision], source, sample)[0]
+    snr = 10 * np.log10(np.square(want).sum() / np.square(got - want).sum())
+    assert snr > LEAST_SNR[precision]
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("fp32", "float32"), ("int8", "int8"), ("int8f", "float32"), ("int16x8", "float32")],
+)
+def test_inputs_and_outputs_have_the_precisions_type(precision, dtype, files) -> None:
+    found = inspect.summary(files[precision])
+    assert {tensor.dtype for tensor in (*found.inputs, *found.outputs)} == {dtype}
+    assert all((t.quantization is not None) == (dtype == "int8") for t in found.inputs)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8f"])
+def test_the_file_is_one_partition_without_transposes(precision, files) -> None:
+    found = inspect.summary(files[precision])
+    assert (found.transposes, found.partitions, found.outside) == (0, 1, {})
+
+
+def test_int8_weights_are_per_channel(files) -> None:
+    made = inspect.interpreter(files["int8"], **inspect.without_delegates())
+    scales = [len(d["quantization_parameters"]["scales"]) for d in made.get_tensor_details()]
+    assert 8 in scales
+
+
+def test_a_layer_that_never_moves_does_not_break_int8() -> None:
+    source = classifier(dead=True)
+    samples = [random_sample(source, seed) for seed in range(4)]
+    assert inspect.summary(convert(source, "int8", samples)).partitions == 1
+
+
+def test_an_unknown_precision_lists_the_known_ones(source) -> None:
+    with pytest.raises(UnknownNameError, match="tflite precision 'int7'") as caught:
+        convert(source, "int7")
+    assert "int16x8" in caught.value.remedy
+
+
+def test_int8_without_calibration_data_is_refused(source) -> None:
+    with pytest.raises(DataError, match="int8 needs calibration data"):
+        convert(source, "int8", [])
+
+
+def test_calibration_data_must_fit(source) -> None:
+    with pytest.raises(DataError, match="not the input 'x'"):
+        convert(source, "int8", [{"image": np.zeros((1, 3, 16, 16), np.float32)}])
+    with pytest.raises(DataError, match=re.escape("(1, 3, 8, 8) does not fit")):
+        convert(source, "int8", [{"x": np.zeros((1, 3, 8, 8), np.float32)}])
+
+
+def test_all_nodes_that_cannot_be_carried_are_named_at_once() -> None:
+    nodes = [
+        helper.make_node("Det", ["x"], ["a"], "first"),
+        helper.make_node("NonZero", ["x"], ["b"], "second"),
+        helper.make_node("Relu", ["x"], ["r"], "fine"),
+        helper.make_node("CumSum", ["r", "axis"], ["y"], "third"),
+    ]
+    made = model(nodes, {"x": (1, 2, 3, 3)}, ["a", "b", "y"], {"axis": np.array(1)})
+    with pytest.raises(UnsupportedModelError) as caught:
+        lower(made)
+    text = caught.value.message
+    assert "first (ai.onnx::Det, opset 17)" in text
+    assert "second (ai.onnx::NonZero" in text
+    assert "fine" not in text
+
+
+def test_an_op_of_another_domain_is_named_with_it() -> None:
+    node = helper.make_node("Inverse", ["x"], ["y"], "inv", domain="com.example")
+    graph = helper.make_graph(
+        [node],
+        "test",
+        [helper.make_tensor_value_info("x", 1, [2, 2])],
+        [helper.make_tensor_value_info("y", 1, [2, 2])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.example", 1)]
+    with pytest.raises(UnsupportedModelError, match=r"com\.example::Inverse, opset 1"):
+        lower(helper.make_model(graph, opset_imports=opsets))
+
+
+def test_a_dynamic_shape_is_refused() -> None:
+    made = model([helper.make_node("Relu", ["x"], ["y"])], {"x": ("n", 2)}, ["y"])
+    with pytest.raises(UnsupportedModelError, match="shape of 'x' is not fixed"):
+        lower(made)
+
+
+def test_inputs_and_outputs_keep_onnx_sequence_and_names() -> None:
+    nodes = [
+        helper.make_node("Sub", ["z", "a.1"], ["out.b"]),
+        helper.make_node("Add", ["m", "z"], ["out.a"]),
+    ]
+    made = model(nodes, {"z": (2, 3), "m": (2, 3), "a.1": (2, 3)}, ["out.b", "out.a"])
+    found = inspect.summary(convert(made, "fp32"))
+    assert [t.key for t in found.inputs] == ["z", "m", "a_1"]
+    assert [t.key for t in found.outputs] == ["out_b", "out_a"]
+    sample = random_sample(made)
+    for got, want in zip(
+        interpreted(convert(made, "fp32"), made, sample), reference(made, sample), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_scopes_are_distinct_whatever_the_names() -> None:
+    found = scopes(["a.b", "a/b", "A_b", "1", "", "x"], taken=["x"])
+    assert len({name.lower() for name in found.values()}) == 6
+    assert all(re.fullmatch(r"[A-Za-z]\w*", name) for name in found.values())
+
+
+def test_erf_is_exact_to_float32() -> None:
+    from scipy.special import erf as exact
+
+    x = np.linspace(-6, 6, 10001, dtype=np.float32)
+    np.testing.assert_allclose(erf(x), exact(x.astype(np.float64)), rtol=0, atol=2.5e-7)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04rubbish", b"\x1c\0\0\0TFL3" + b"\xff" * 200])
+def test_foreign_and_corrupt_files_are_refused(content, tmp_path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with pytest.raises(InvalidFileError):
+        inspect.summary(path)
+
+
+def test_a_truncated_file_is_refused(files) -> None:
+    with pytest.raises(InvalidFileError):
+        inspect.summary(files["fp32"][: len(files["fp32"]) // 2])
+
+
+def test_a_missing_file_is_refused(tmp_path) -> None:
+    with pytest.raises(InvalidFileError, match="cannot read"):
+        inspect.summary(tmp_path / "none.tflite")
+
+
+def test_layers_agree_in_fp32_and_come_in_sequence(source, files) -> None:
+    errors = compare_layers(source, files["fp32"], random_sample(source))
+    assert [e.value for e in errors] == ["r", "m", "dr", "u", "g", "a", "p", "logits"]
+    assert max(e.max_abs_error for e in errors) < 1e-4
+
+
+def test_the_first_layer_that_differs_is_found(source, files) -> None:
+    other = onnx.ModelProto()
+    other.CopyFrom(source)
+    up = next(w for w in other.graph.initializer if w.name == "up")
+    up.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(up) * 1.1, "up"))
+    errors = compare_layers(other, files["fp32"], random_sample(source))
+    assert next(e.node for e in errors if e.max_abs_error > 1e-4) == "up"
+
+
+def test_layers_of_int8_are_dequantised(source, files) -> None:
+    errors = compare_layers(source, files["int8"], random_sample(source, 3))
+    assert len(errors) >= 6
+    assert all(15 < e.snr_db < 80 for e in errors)
