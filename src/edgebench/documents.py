@@ -37,7 +37,7 @@ def load(path: Path, kind: type[D]) -> D:
     try:
         raw: Any = json.loads(path.read_bytes())
     except OSError as error:
-        raise InvalidFileError(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidFileError(f"cannot read {path}: {error.strerror}", "check the path") from error
     except ValueError as error:
         raise InvalidFileError(f"{path} is not JSON: {error}", "write it again") from error
     found = raw.pop("schema", None) if isinstance(raw, dict) else None

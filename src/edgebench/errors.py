@@ -34,7 +34,7 @@ class UnknownNameError(UsageError):
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         remedy = f"did you mean '{near[0]}'? " if near else ""
-        super().__init__(f"unknown {kind} '{name}'", f"{remedy}known: {', '.join(names)}")
+        super().__init__(f"unknown {kind} '{name}'", f"{remedy}known: {', '.join(names) or 'none'}")
 
 
 class MissingExtraError(EdgeBenchError):

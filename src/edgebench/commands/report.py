@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
+from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.comparison import Comparison
@@ -47,12 +48,18 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def run_folder(name: str, runs: Path, device: str = "*") -> Path:
-    """The run that a user means by a folder or a name, or the latest."""
+    """The run that a user means by a folder or a name, or the latest. Raises `UnknownNameError`."""
     from edgebench.benchmarks.run import latest
+    from edgebench.deploy.staging import PLAN
 
     if not name:
         return latest(runs, device)
-    return Path(name) if Path(name).is_dir() else runs / name
+    folder = Path(name) if Path(name).is_dir() else runs / name
+    if not folder.is_dir():
+        raise UnknownNameError(
+            f"run in {runs}", name, (path.parent.name for path in runs.glob(f"*/{PLAN}"))
+        )
+    return folder
 
 
 def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> None:
