@@ -36,7 +36,10 @@ def execute(options: argparse.Namespace) -> int:
     from edgebench.documents import dump
 
     with console.shown_progress() as progress:
-        artifacts = export_many(_requests(options), options.jobs, progress)
+        exports = export_many(_requests(options), options.jobs, progress)
+    for note in dict.fromkeys(note for one in exports for note in one.notes):
+        console.say(note)
+    artifacts = [artifact for one in exports for artifact in one.artifacts]
     if options.json:
         print("[" + ",\n".join(dump(one.manifest).rstrip() for one in artifacts) + "]")
         return 0
