@@ -26,7 +26,7 @@ TYPES = (np.float32, np.int64, np.int32, np.bool_)
 
 EXCLUDED = {
     # Refused, with a reason that names the node.
-    r"_3d_": "3-D windows",
+    r"_3d(_|$)": "3-D windows",
     r"training": "training mode",
     r"maxpool_with_argmax": "the indices of a maximum",
     r"resize_.*(cubic|antialias|crop)": "not exactly expressible",
