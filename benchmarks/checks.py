@@ -95,8 +95,8 @@ def processes_disagree(evidence: Evidence) -> str | None:
 
 
 def _differ(processes: list[list[float]]) -> bool:
-    """Whether the ranks of the blocks' overheads tell the processes apart (Kruskal-Wallis)."""
-    return bool(stats.kruskal(*processes).pvalue < DISAGREEMENT)
+    """Whether the processes differ by more than their blocks do (analysis of variance)."""
+    return bool(stats.f_oneway(*processes).pvalue < DISAGREEMENT)
 
 
 def _by_process(evidence: Evidence) -> list[list[float]]:

@@ -37,9 +37,8 @@ def judge(evidence: Evidence) -> Verdict:
     overhead = evidence.overhead
     if reasons or overhead is None:
         reasons = reasons or ("nothing was measured",)
-        return Verdict(
-            "no verdict", f"no verdict on {evidence.model}: {reasons[0]}.", reasons, notes
-        )
+        judged = evidence.model + (" against itself" if evidence.against_itself else "")
+        return Verdict("no verdict", f"no verdict on {judged}: {reasons[0]}.", reasons, notes)
     allowed = f"{evidence.threshold * 100:.3g} %"
     measured = signed_in(overhead.value, overhead.interval)
     if evidence.against_itself:
@@ -51,9 +50,8 @@ def judge(evidence: Evidence) -> Verdict:
         outcome, tail = "refuted", f"more than the {allowed} allowed{_though(evidence)}"
     else:
         outcome, tail = "undecided", f"too uncertain to tell from the {allowed} allowed"
-    return Verdict(
-        outcome, f"{outcome}: {evidence.model} costs {measured} here, {tail}.", (), notes
-    )
+    claim = f"costs {measured} here" if overhead.interval.high > 0 else f"is faster, {measured}"
+    return Verdict(outcome, f"{outcome}: {evidence.model} {claim}, {tail}.", (), notes)
 
 
 def _though(evidence: Evidence) -> str:

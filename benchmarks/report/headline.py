@@ -71,12 +71,20 @@ def headline(comparison: Comparison) -> Headline:
     return Headline(outcome, answer, _detail(rows))
 
 
+def trusted(rows: list[Row]) -> list[Row]:
+    """The rows whose run stood up to its checks."""
+    return [row for row in rows if row.verdict and row.verdict.outcome != "no verdict"]
+
+
 def _detail(rows: list[Row]) -> str:
-    overheads = [row.overhead.value for row in rows if row.overhead is not None]
+    overheads = [row.overhead.value for row in trusted(rows) if row.overhead is not None]
     madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
     parts = []
     if overheads:
         parts.append(f"Measured overhead in time: {_range(overheads)}.")
+    else:
+        reasons = dict.fromkeys(row.verdict.reasons[0] for row in rows if row.verdict)
+        parts.append(f"Because {next(iter(reasons))}. The figures are kept; do not rely on them.")
     if madds:
         parts.append(f"Counted overhead in multiply-adds: {_range(madds)}.")
     if any(row.weights == "untrained" for row in rows):
@@ -102,7 +110,8 @@ def warnings(comparison: Comparison) -> list[str]:
             f"{comparison.blocks_planned} blocks; go on with --resume"
         )
     for verdict in comparison.verdicts:
-        found += [*verdict.reasons, *verdict.notes]
+        # The first reason stands in the sentence already.
+        found += [*verdict.reasons[1:], *verdict.notes]
     found += [
         f"{row.slot} does not run: {row.error}"
         for group in comparison.groups

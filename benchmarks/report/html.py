@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.report import plots, tables
 from edgebench.benchmarks.report.context import facts
-from edgebench.benchmarks.report.headline import compared, headline, warnings
+from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.statistics import Estimate
 from edgebench.benchmarks.wording import points, signed, whole
 from edgebench.deploy.result import RunResult
@@ -115,7 +115,7 @@ def render(comparison: Comparison, result: RunResult) -> str:
 
 def _tiles(comparison: Comparison) -> list[Tile]:
     rows = compared(comparison)
-    overheads = [row for row in rows if row.overhead is not None]
+    overheads = [row for row in trusted(rows) if row.overhead is not None]
     gains = [row for row in rows if row.accuracy is not None and row.accuracy.gain is not None]
     drops = [row for group in comparison.groups for row in group.rows if row.accuracy is not None]
     tiles = []
