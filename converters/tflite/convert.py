@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from edgebench.converters.tflite import quantise, signature
+from edgebench.converters.tflite import hybrid, quantise, signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.passes import pipeline
 from edgebench.converters.tflite.tensorflow import hushed, tf
@@ -74,10 +74,11 @@ def _fp16(source: _Source) -> bytes:
 
 def _dynamic(source: _Source) -> bytes:
     # The runtime of 2023, which boards still carry, has no per-channel dynamic FULLY_CONNECTED.
-    return source.converted(
+    made = source.converted(
         optimizations=[tf.lite.Optimize.DEFAULT],
         _experimental_disable_per_channel_quantization_for_dense_layers=True,
     )
+    return hybrid.with_float_depthwise(made)
 
 
 def _int8(source: _Source) -> bytes:
@@ -102,7 +103,11 @@ _TABLE = (
     Precision("fp32", "float32 weights and activations", False, _FLOAT, _fp32),
     Precision("fp16", "float16 weights, float32 activations", False, _FLOAT, _fp16),
     Precision(
-        "dynamic", "int8 weights, activations quantised at run time", False, _FLOAT, _dynamic
+        "dynamic",
+        "int8 weights but for depthwise, activations quantised at run time",
+        False,
+        _FLOAT,
+        _dynamic,
     ),
     Precision(
         "int8",
