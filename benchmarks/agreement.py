@@ -39,6 +39,9 @@ from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import silent
 
 PEER = "ai_edge_litert.tools.benchmark_litert_model"
+PEER_FLOOR_MS = 0.5
+"""Below this the peer's rounding is worth 2 % and more."""
+
 VISIT_S = 1.0
 SLOTS = ("one", "two")
 
@@ -57,7 +60,8 @@ def agreement(model: Path, rounds: int, threads: int) -> list[tuple[Times, Times
     Raises `EdgeBenchError` where either cannot run the file.
     """
     pairs = []
-    inferences = max(20, int(2 * VISIT_S / our_times(model, threads).median_s))
+    wanted = int(2 * VISIT_S / our_times(model, threads).median_s)
+    inferences = min(max(wanted, 20), 5000)
     for number in range(rounds):
         if number % 2:
             theirs = peer_times(model, inferences, threads)
@@ -119,6 +123,11 @@ def peer_times(model: Path, inferences: int, threads: int) -> Times:
             lines = done.stderr.strip().splitlines()
             raise DeviceError(f"{PEER} failed: {lines[-1] if lines else done.returncode}")
         found = json.loads(report.read_bytes())["latency"]
+        if found["p5_ms"] < PEER_FLOOR_MS:
+            raise DeviceError(
+                f"{PEER} rounds to 0.01 ms, too coarse for {found['p5_ms']} ms an inference",
+                "compare on a larger model",
+            )
         return Times(found["median_ms"] / 1e3, found["p5_ms"] / 1e3)
 
 
@@ -134,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         pairs = agreement(options.model, options.rounds, options.threads)
     except (EdgeBenchError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        remedy = f"; {error.remedy}" if isinstance(error, EdgeBenchError) else ""
+        print(f"error: {error}{remedy}", file=sys.stderr)
         return 1
     for ours, theirs in pairs:
         print(f"ours {milliseconds(ours.median_s)} ms, peer {milliseconds(theirs.median_s)} ms")
