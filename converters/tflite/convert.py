@@ -6,6 +6,7 @@ forms of a few ops (see `passes/pipeline.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -222,7 +223,6 @@ def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[
 
 def _gist(text: str) -> str:
     """What the converter says in its own words, without stack frames and repetitions."""
-    lines = [line.strip() for line in text.splitlines()]
-    telling = [line for line in lines if "error:" in line.lower() or "not supported" in line]
-    chosen = telling or [line for line in lines if line]
-    return "; ".join(dict.fromkeys(line[:300] for line in chosen[:4]))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"error:|supported|neither a custom", line)]
+    return "; ".join(dict.fromkeys(line[:300] for line in (telling or lines)[:3]))

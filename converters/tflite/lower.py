@@ -25,6 +25,27 @@ from edgebench.converters.tflite.tensorflow import hushed, tf
 from edgebench.converters.tflite.value import DTYPES, Array, Value
 from edgebench.errors import UnsupportedModelError
 
+# Types that a file can hold and move, but that its unquantised kernels do not compute with;
+# the converter does not refuse them all, it aborts the process on some.
+NARROW = (np.int8, np.uint8, np.int16)
+MOVERS = frozenset(
+    [
+        "Cast",
+        "Concat",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Port:
@@ -188,6 +209,9 @@ class _Builder:
         lowerer = OPS.get(proto.op_type) if proto.domain in ("", "ai.onnx") else None
         if lowerer is None:
             raise CannotLower("there is no lowering for this op")
+        narrow = {v.dtype.name for v in operands if v is not None and v.dtype in NARROW}
+        if narrow and proto.op_type not in MOVERS:
+            raise CannotLower(f"TFLite computes with {narrow.pop()} only where it is quantised")
         attributes = {a.name: _attribute(a) for a in proto.attribute}
         outputs = len([name for name in proto.output if name])
         try:

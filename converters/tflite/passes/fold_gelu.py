@@ -13,7 +13,11 @@ import math
 import onnx
 from onnx import helper
 
-from edgebench.converters.tflite.passes.graph import Graph, replace_nodes
+from edgebench.converters.tflite.passes.graph import (
+    Graph,
+    replace_nodes,
+    without_dead_nodes,
+)
 
 
 def fold_gelu(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -26,7 +30,7 @@ def fold_gelu(model: onnx.ModelProto) -> onnx.ModelProto:
             x, y, name = found
             # The lowering reads this op at any opset; no ONNX checker sees the graph again.
             replacements[y] = [helper.make_node("Gelu", [x], [y], name=name)]
-    return _without_dead_nodes(replace_nodes(model, replacements)) if replacements else model
+    return without_dead_nodes(replace_nodes(model, replacements)) if replacements else model
 
 
 def _match(graph: Graph, erf: onnx.NodeProto) -> tuple[str, str, str] | None:
@@ -103,16 +107,3 @@ def _only_reader(graph: Graph, value: str, op_type: str) -> onnx.NodeProto | Non
     readers = graph.readers[value]
     single = len(readers) == 1 and value not in graph.outputs
     return readers[0] if single and readers[0].op_type == op_type else None
-
-
-def _without_dead_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop nodes that nothing reads any more."""
-    needed = {info.name for info in model.graph.output}
-    kept = []
-    for node in reversed(model.graph.node):
-        if needed & set(node.output):
-            needed.update(node.input)
-            kept.append(node)
-    del model.graph.node[:]
-    model.graph.node.extend(reversed(kept))
-    return model

@@ -70,3 +70,16 @@ def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
         if each.name == name:
             return helper.get_attribute_value(each)
     return default
+
+
+def without_dead_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop nodes that nothing reads any more."""
+    needed = {info.name for info in model.graph.output}
+    kept = []
+    for node in reversed(model.graph.node):
+        if needed & set(node.output):
+            needed.update(node.input)
+            kept.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
+    return model

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import onnx
 
 from edgebench.converters.tflite.passes.fold_gelu import fold_gelu
+from edgebench.converters.tflite.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.tflite.passes.spread_hard_swish import spread_hard_swish
 
 Pass = Callable[[onnx.ModelProto], onnx.ModelProto]
@@ -18,6 +19,8 @@ FLOAT: tuple[Pass, ...] = (
 
 QUANTISED: tuple[Pass, ...] = (
     *FLOAT,
+    # What the next pass looks for.
+    join_hard_swish,
     # XNNPACK takes no int8 HARD_SWISH: each one would cut the delegate's partition in two.
     spread_hard_swish,
 )

@@ -7,8 +7,8 @@
                                                                 -> Conv(v / 6)
 
 TFLite fuses the clip into the addition. Where something other than a convolution or a matrix
-product with constant weights reads y (ops that only move data are looked through), one more
-multiplication by 1/6 makes y itself.
+product with constant weights reads y (ops that only move data are looked through), x is
+multiplied by 1/6 beforehand; done after the product, the converter would see HARD_SWISH again.
 """
 
 from __future__ import annotations
@@ -41,10 +41,13 @@ def spread_hard_swish(model: onnx.ModelProto) -> onnx.ModelProto:
         nodes = [
             helper.make_node("Add", [x, three], [added]),
             helper.make_node("Clip", [added, zero, six], [clipped]),
-            helper.make_node("Mul", [x, clipped], [product], name=node.name),
         ]
-        if not _fold(graph, y, product):
-            nodes.append(helper.make_node("Mul", [product, sixth], [y], name=f"{node.name}_sixth"))
+        if _fold(graph, y, product):
+            nodes.append(helper.make_node("Mul", [x, clipped], [product], name=node.name))
+        else:
+            part = graph.fresh(f"{y}_sixth")
+            nodes.append(helper.make_node("Mul", [x, sixth], [part]))
+            nodes.append(helper.make_node("Mul", [part, clipped], [y], name=node.name))
         replacements[y] = nodes
     return replace_nodes(model, replacements)
 

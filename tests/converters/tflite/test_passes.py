@@ -10,7 +10,10 @@ import pytest
 from graphs import lowered, model, random_sample, reference
 from onnx import helper
 
+from edgebench.converters.tflite import inspect
+from edgebench.converters.tflite.convert import convert
 from edgebench.converters.tflite.passes.fold_gelu import fold_gelu
+from edgebench.converters.tflite.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.tflite.passes.pipeline import QUANTISED, run
 from edgebench.converters.tflite.passes.spread_hard_swish import spread_hard_swish
 
@@ -71,6 +74,13 @@ def test_spread_hard_swish_multiplies_where_it_cannot_fold() -> None:
     assert ops(spread_hard_swish(gated()))["Mul"] == 3
 
 
+def test_a_spread_hard_swish_does_not_come_back_in_the_file() -> None:
+    before = gated()
+    for precision in ("int8", "int16x8"):
+        file = convert(before, precision, [random_sample(before, seed) for seed in range(3)])
+        assert "HARD_SWISH" not in inspect.summary(file).ops
+
+
 def gelu(order: str) -> onnx.ModelProto:
     weights = {
         "root": np.array(np.sqrt(2), np.float32),
@@ -108,6 +118,29 @@ def test_fold_gelu_finds_every_association_and_keeps_the_function(order) -> None
     np.testing.assert_allclose(
         lowered(after, sample)[0], reference(before, sample)[0], rtol=1e-5, atol=1e-6
     )
+
+
+def test_join_hard_swish_keeps_the_function() -> None:
+    nodes = [
+        helper.make_node("HardSigmoid", ["x"], ["g"], alpha=1 / 6, beta=0.5),
+        helper.make_node("Mul", ["x", "g"], ["y"]),
+    ]
+    before = model(nodes, {"x": (1, 4, 8, 8)}, ["y"])
+    after = run(before, (join_hard_swish,))
+    assert ops(after) == {"HardSwish": 1}
+    sample = random_sample(before)
+    np.testing.assert_allclose(
+        lowered(after, sample)[0], reference(before, sample)[0], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_join_hard_swish_leaves_other_gates() -> None:
+    nodes = [
+        helper.make_node("HardSigmoid", ["x"], ["g"], alpha=0.2, beta=0.5),
+        helper.make_node("Mul", ["x", "g"], ["y"]),
+    ]
+    before = model(nodes, {"x": (1, 4, 8, 8)}, ["y"])
+    assert ops(run(before, (join_hard_swish,))) == ops(before)
 
 
 def test_fold_gelu_leaves_what_is_no_gelu() -> None:

@@ -91,10 +91,27 @@ def test_inputs_and_outputs_have_the_precisions_type(precision, dtype, files) ->
     assert all((t.quantization is not None) == (dtype == "int8") for t in found.inputs)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int8f"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "dynamic", "int8", "int8f"])
 def test_the_file_is_one_partition_without_transposes(precision, files) -> None:
     found = inspect.summary(files[precision])
     assert (found.transposes, found.partitions, found.outside) == (0, 1, {})
+
+
+def test_depthwise_layers_stay_in_the_partition_of_a_dynamic_file() -> None:
+    weights = {
+        "w": RNG.standard_normal((128, 1, 3, 3), dtype=np.float32),
+        "v": RNG.standard_normal((64, 128, 1, 1), dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["d"], group=128, pads=[1] * 4),
+        helper.make_node("Conv", ["d", "v"], ["y"]),
+    ]
+    made = model(nodes, {"x": (1, 128, 8, 8)}, ["y"], weights)
+    file = convert(made, "dynamic")
+    assert inspect.summary(file).partitions == 1
+    sample = random_sample(made)
+    want, got = reference(made, sample)[0], interpreted(file, made, sample)[0]
+    assert np.square(got - want).sum() < 1e-4 * np.square(want).sum()
 
 
 def test_int8_weights_are_per_channel(files) -> None:
@@ -141,6 +158,24 @@ def test_all_nodes_that_cannot_be_carried_are_named_at_once() -> None:
     assert "first (ai.onnx::Det, opset 17)" in text
     assert "second (ai.onnx::NonZero" in text
     assert "fine" not in text
+
+
+def test_an_op_without_an_int16_kernel_is_named() -> None:
+    made = model([helper.make_node("Floor", ["x"], ["y"])], {"x": (1, 2, 3, 3)}, ["y"])
+    with pytest.raises(UnsupportedModelError, match=r"int16x8.*'FLOOR'") as caught:
+        convert(made, "int16x8", [random_sample(made)])
+    assert "Warning" not in caught.value.message
+
+
+def test_arithmetic_on_narrow_integers_is_refused() -> None:
+    nodes = [
+        helper.make_node("Cast", ["x"], ["c"], to=onnx.TensorProto.INT8),
+        helper.make_node("Equal", ["c", "c"], ["e"], "same"),
+        helper.make_node("Cast", ["e"], ["y"], to=onnx.TensorProto.FLOAT),
+    ]
+    made = model(nodes, {"x": (1, 2, 3, 3)}, ["y"], opset=19)
+    with pytest.raises(UnsupportedModelError, match=r"same .*computes with int8 only"):
+        lower(made)
 
 
 def test_an_op_of_another_domain_is_named_with_it() -> None:

@@ -89,7 +89,9 @@ def test_a_whole_model_is_one_partition_without_transposes(name) -> None:
     spec = MODELS[name]
     torch.manual_seed(0)
     model = exported(settle(network(spec), spec.input_size), spec.input_size)
-    files = convert_all(model, ["fp32", "int8"], [random_sample(model, s) for s in range(2)])
+    files = convert_all(
+        model, ["fp32", "dynamic", "int8"], [random_sample(model, s) for s in range(2)]
+    )
     for file in files.values():
         found = inspect.summary(file)
         assert (found.transposes, found.partitions, found.outside) == (0, 1, {})
