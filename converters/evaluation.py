@@ -33,9 +33,9 @@ class EvaluationFiles:
     contents: Mapping[str, bytes]
 
 
-def evaluate(spec: ModelSpec | None, source: Source) -> EvaluationFiles | None:
+def evaluate(spec: ModelSpec, source: Source) -> EvaluationFiles | None:
     """Make both files for a trained model of the digit scenes; None for any other."""
-    if spec is None or spec.data != SCENES or source.weights != "trained":
+    if spec.data != SCENES or source.weights != "trained":
         return None
     if source.torch is None or source.preprocessing is None:
         return None

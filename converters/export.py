@@ -28,6 +28,7 @@ from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from edgebench.converters.evaluation import EvaluationFiles
     from edgebench.converters.onnx_graph import OnnxGraph
     from edgebench.converters.reference import Sample
     from edgebench.converters.source import Source
@@ -146,7 +147,6 @@ class _Made:
 def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> _Made:
     """Convert and prove. Writes nothing."""
     from edgebench.converters import examples, parity, reference
-    from edgebench.converters.evaluation import evaluate
     from edgebench.converters.source import open_source
 
     # Taken before the work, for the files may change while it lasts.
@@ -168,7 +168,7 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
         outputs = source.torch(data.held_out)
         hops.append(parity.check("torch->onnx", outputs, expected, trial))
     contents = _convert(graph, todo, data.calibration, source, progress)
-    evaluation = evaluate(request.spec, source)
+    evaluation = _evaluation(request, source)
     items = []
     for done, target in enumerate(todo):
         progress(f"prove {target}", done, len(todo))
@@ -215,6 +215,15 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
         beside={request.out / name: content for name, content in beside.items()},
         notes=(*graph.notes, *source.notes),
     )
+
+
+def _evaluation(request: ExportRequest, source: Source) -> EvaluationFiles | None:
+    """The evaluation files of a zoo model; a user's file has none, and needs no torch."""
+    if request.spec is None:
+        return None
+    from edgebench.converters.evaluation import evaluate
+
+    return evaluate(request.spec, source)
 
 
 def _convert(

@@ -42,16 +42,17 @@ def fix_shapes(path: Path, model: onnx.ModelProto, wanted: InputShapes) -> None:
             fixed.dim.add().dim_value = size
     _apply(sizes, inputs.values())
     dynamic = [
-        f"'{value.name}' {shown(dimensions(value))}"
+        value
         for value in inputs.values()
         if not value.type.tensor_type.HasField("shape")
         or any(isinstance(d, str) for d in dimensions(value))
     ]
     if dynamic:
         raise UsageError(
-            f"{path} has inputs without a fixed shape: {', '.join(dynamic)}",
-            "fix them with --input-shape, for instance --input-shape "
-            + ("1,3,224,224" if len(inputs) == 1 else f"{next(iter(inputs))}=1,3,224,224"),
+            f"{path} has inputs without a fixed shape: "
+            + ", ".join(f"'{value.name}' {shown(dimensions(value))}" for value in dynamic),
+            "fix them, for instance with "
+            + " ".join(f"--input-shape {_example(value, len(inputs))}" for value in dynamic),
         )
     # What was inferred for dynamic inputs is inferred again for the fixed ones.
     del model.graph.value_info[:]
@@ -60,6 +61,13 @@ def fix_shapes(path: Path, model: onnx.ModelProto, wanted: InputShapes) -> None:
         for dim in output.type.tensor_type.shape.dim:
             if dim.dim_value <= 0:
                 dim.Clear()
+
+
+def _example(value: onnx.ValueInfoProto, inputs: int) -> str:
+    """What a user might want: a batch of one, and a usual size for what else is dynamic."""
+    known = dimensions(value) or ("?", 3, "?", "?")
+    sizes = [d if isinstance(d, int) else (1, 224)[i > 0] for i, d in enumerate(known)]
+    return ("" if inputs == 1 else f"{value.name}=") + ",".join(map(str, sizes))
 
 
 def _named(path: Path, names: list[str], wanted: InputShapes) -> dict[str, Shape]:

@@ -193,12 +193,21 @@ def _check_tensors(path: Path, model: onnx.ModelProto) -> None:
 
 
 def _check_static(path: Path, model: onnx.ModelProto) -> None:
+    foreign = [node for node in model.graph.node if node.domain not in _DEFAULT_DOMAINS]
     for value in model.graph.output:
-        if not value.type.tensor_type.HasField("shape") or any(
-            isinstance(d, str) for d in dimensions(value)
-        ):
+        has_shape = value.type.tensor_type.HasField("shape")
+        if has_shape and all(isinstance(d, int) for d in dimensions(value)):
+            continue
+        if foreign:
+            node = foreign[0]
             raise UnsupportedModelError(
-                f"the output '{value.name}' of {path} has a shape that depends on the data: "
-                f"{shown(dimensions(value))}",
-                "cut the model before the ops that select by value (NonZero, NMS and the like)",
+                f"the shape of '{value.name}' of {path} cannot be told: node "
+                f"'{node.name or node.output[0]}' is a {node.domain}::{node.op_type}, "
+                "which is not of ONNX's own ops",
+                "export the float model with standard ONNX ops, without ONNX Runtime's optimiser",
             )
+        raise UnsupportedModelError(
+            f"the output '{value.name}' of {path} has a shape that depends on the data: "
+            f"{shown(dimensions(value))}",
+            "cut the model before the ops that select by value (NonZero, NMS and the like)",
+        )

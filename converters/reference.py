@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Sample = Mapping[str, Array]
 
-# Sides in pixels of the patches of the noise, coarse to fine, as in a photograph: the power of
-# natural images falls with frequency (Field, J. Opt. Soc. Am. A 4, 1987).
-_CELLS = (2, 4, 8, 16, 32, 64)
+# Cells along each side of the noise's grids, coarse to fine: as in a photograph, the power falls
+# with frequency (Field, J. Opt. Soc. Am. A 4, 1987).
+_CELLS = (2, 4, 8, 16, 32)
 
 
 def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -62,18 +62,21 @@ def noise(model: onnx.ModelProto, seed: int) -> dict[str, Array]:
 def image_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Smooth random patches of every scale along the last two axes, zero mean, unit variance.
 
-    The channels of a patch share half of its brightness, as those of a photograph do.
+    The same as `edgebench.models.build` settles untrained batch norms with, so that untrained
+    networks work in the range they were settled for.
     """
     *lead, height, width = shape
     total = np.zeros(shape, np.float32)
     for cells in _CELLS:
-        if cells > 2 * max(height, width):
-            break
         grid = rng.standard_normal((*lead, cells, cells)).astype(np.float32)
-        if len(lead) > 1:
-            grid += rng.standard_normal((*lead[:-1], 1, cells, cells)).astype(np.float32)
-        rows = np.minimum(np.arange(height) * cells // max(height, 1), cells - 1)
-        columns = np.minimum(np.arange(width) * cells // max(width, 1), cells - 1)
-        total += grid[..., rows[:, None], columns] / np.sqrt(cells)
+        rows, columns = _interpolation(cells, height), _interpolation(cells, width)
+        total += rows @ grid @ columns.T / np.float32(np.sqrt(cells))
     spread = float(total.std())
     return (total - total.mean()) / spread if spread > 0 else total
+
+
+def _interpolation(cells: int, size: int) -> NDArray[np.float32]:
+    """(size, cells) weights of linear interpolation between the centres of the cells."""
+    position = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0, cells - 1)
+    distance = np.abs(position[:, None] - np.arange(cells))
+    return np.maximum(0, 1 - distance).astype(np.float32)
