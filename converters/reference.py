@@ -79,4 +79,5 @@ def _interpolation(cells: int, size: int) -> NDArray[np.float32]:
     """(size, cells) weights of linear interpolation between the centres of the cells."""
     position = np.clip((np.arange(size) + 0.5) * cells / size - 0.5, 0, cells - 1)
     distance = np.abs(position[:, None] - np.arange(cells))
-    return np.maximum(0, 1 - distance).astype(np.float32)
+    weights: NDArray[np.float32] = np.maximum(0, 1 - distance).astype(np.float32)
+    return weights

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edgebench.converters.workers import Failure, Pool
+from edgebench.errors import DataError
+from edgebench.progress import Progress
+
+
+def square(task: int, progress: Progress) -> int:
+    """A task for the workers; odd behaviour at a few numbers."""
+    progress("square", 0, 0)
+    if task == 13:
+        raise DataError("thirteen is unlucky", "choose another")
+    if task == 99:
+        os._exit(7)
+    return task * task
+
+
+def test_results_come_in_the_order_of_the_tasks() -> None:
+    heard: list[tuple[int, str]] = []
+    pool: Pool[int, int] = Pool(square, jobs=2)
+    assert pool.run(range(5), lambda n, step: heard.append((n, step))) == [0, 1, 4, 9, 16]
+    assert sorted(heard) == [(n, "square") for n in range(5)]
+
+
+def test_errors_and_crashes_leave_the_other_tasks_alone() -> None:
+    pool: Pool[int, int] = Pool(square, jobs=1)
+    three, unlucky, crash, four = pool.run([3, 13, 99, 4], lambda n, step: None)
+    assert (three, four) == (9, 16)
+    assert unlucky == Failure("thirteen is unlucky", "choose another")
+    assert isinstance(crash, Failure) and "exit status 7" in crash.message
+
+
+INTERRUPTED = """
+import sys, time
+sys.path.insert(0, {folder!r})
+from pathlib import Path
+from sleepy import write_slowly
+from edgebench.converters.workers import Pool
+if __name__ == "__main__":
+    Pool(write_slowly, 2).run([Path({out!r}, "a"), Path({out!r}, "b")], lambda n, step: None)
+"""
+SLEEPY = """
+import os, time
+from edgebench.documents import replacing
+
+def write_slowly(path, progress):
+    with replacing(path) as temporary:
+        temporary.write_text(str(os.getpid()))
+        time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_ctrl_c_leaves_no_worker_and_no_half_written_file(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    main = tmp_path / "main.py"
+    main.write_text(INTERRUPTED.format(folder=str(tmp_path), out=str(out)))
+    process = subprocess.Popen(
+        [sys.executable, str(main)], start_new_session=True, stderr=subprocess.PIPE
+    )
+    pids: list[int] = []
+    for _ in range(600):
+        texts = [path.read_text() for path in out.iterdir()]
+        pids = [int(text) for text in texts if text]
+        if len(pids) == 2:
+            break
+        time.sleep(0.1)
+    assert len(pids) == 2
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert list(out.iterdir()) == []
+    assert not any(alive(pid) for pid in pids)
