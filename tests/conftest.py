@@ -1,4 +1,4 @@
-"""Small real .tflite models, and run folders for them."""
+"""What tests share: small real .tflite models, and run folders for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from toy_models import IMAGES, MAKE, MEAN, SIZE, STD, MakeRun
 
 from edgebench.deploy.plan import (
@@ -22,6 +23,10 @@ from edgebench.deploy.plan import (
 )
 from edgebench.deploy.staging import stage_file, write_plan
 from edgebench.documents import sha256
+
+# How fast a machine runs an example is no property of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

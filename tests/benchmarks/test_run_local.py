@@ -1,0 +1,89 @@
+"""A whole run on this machine, with real models: everything but the figures is certain."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replay import Toy, make_artifacts
+from toy_models import MEAN, STD
+
+from edgebench.benchmarks import run as running
+from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.request import RunRequest
+from edgebench.converters.artifact import Evaluation, Manifest, Preprocessing, manifest_path
+from edgebench.deploy.local import LocalDevice
+from edgebench.documents import load, save, sha256
+
+CLASSES = 5
+
+
+@pytest.fixture
+def folder(toys: Path, tmp_path: Path) -> Path:
+    """Artifacts of two real models, whose references say they are always right."""
+    artifacts = tmp_path / "artifacts"
+    zoo = (Toy("plain", "plain", 1000, 10), Toy("attention", "plain", 1010, 12))
+    make_artifacts(artifacts, zoo, ("fp32",))
+    shutil.copy(toys / "images.npz", artifacts)
+    labels = np.load(toys / "images.npz")["labels"]
+    np.savez(
+        artifacts / "reference.npz",
+        logits=np.eye(CLASSES, dtype=np.float32)[labels],
+    )
+    for toy in zoo:
+        path = artifacts / f"{toy.model}.fp32.tflite"
+        shutil.copy(toys / f"{toy.model}.tflite", path)
+        manifest = load(manifest_path(path), Manifest)
+        save(
+            manifest_path(path),
+            replace(
+                manifest,
+                sha256=sha256(path),
+                preprocessing=Preprocessing(MEAN, STD),
+                evaluation=Evaluation(
+                    inputs="images.npz",
+                    inputs_sha256=sha256(artifacts / "images.npz"),
+                    reference="reference.npz",
+                    reference_sha256=sha256(artifacts / "reference.npz"),
+                    samples=len(labels),
+                ),
+            ),
+        )
+    return artifacts
+
+
+def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
+    request = RunRequest(str(folder), budget_s=1.0, against_itself=True, out=str(tmp_path / "runs"))
+    steps: list[tuple[str, int, int]] = []
+    comparison = running.run(request, LocalDevice(), lambda *step: steps.append(step))
+    assert not comparison.interrupted
+    assert comparison.blocks_done == comparison.blocks_planned
+    (group,) = comparison.groups
+    assert [row.model for row in group.rows] == ["plain", "attention", "plain (again)"]
+    for row in group.rows:
+        assert row.error is None
+        assert row.latency is not None and row.latency.min_s <= row.latency.median_s
+        assert row.partitions == 1
+        assert row.accuracy is not None and row.accuracy.trained.value == 1.0
+        assert row.accuracy.on_device.value == pytest.approx(1 + row.accuracy.drop.value)
+    assert all(row.overhead is not None for row in group.rows[1:])
+    assert [done for step, done, total in steps if done == total and step] == [3, 3, 12]
+    run_folder = running.latest(tmp_path / "runs", "local")
+    assert load(run_folder / running.COMPARISON, Comparison) == comparison
+
+
+def test_the_accuracy_on_the_device_is_that_of_its_own_outputs(
+    folder: Path, toys: Path, tmp_path: Path
+) -> None:
+    request = RunRequest(str(folder), budget_s=0.5, out=str(tmp_path / "runs"))
+    comparison = running.run(request, LocalDevice())
+    outputs = np.load(
+        running.latest(tmp_path / "runs", "local") / "outputs" / "attention.fp32.tflite.npy"
+    )
+    labels = np.load(toys / "images.npz")["labels"]
+    row = comparison.groups[0].rows[1]
+    assert row.accuracy is not None
+    assert row.accuracy.on_device.value == pytest.approx(np.mean(outputs.argmax(1) == labels))
