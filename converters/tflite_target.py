@@ -14,6 +14,7 @@ from edgebench.converters.reference import Array, Sample
 from edgebench.converters.tflite import inspect, layout
 from edgebench.converters.tflite.convert import convert_all
 from edgebench.converters.tflite.layers import compare_layers
+from edgebench.converters.tflite_metadata import with_metadata
 from edgebench.progress import Progress
 
 
@@ -53,7 +54,8 @@ def describe(
     preprocessing: Preprocessing | None,
     labels: Sequence[str] | None,
 ) -> bytes:
-    return content
+    found = open_converted(graph, content)
+    return with_metadata(content, graph.name, found.inputs, found.outputs, preprocessing, labels)
 
 
 def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
