@@ -43,7 +43,7 @@ class Precision:
 class _Source:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
-    def __init__(self, lowering: Lowering, samples: list[dict[str, Array]]) -> None:
+    def __init__(self, lowering: Lowering, samples: list[list[Array]]) -> None:
         self.lowering = lowering
         self.samples = samples
 
@@ -53,9 +53,7 @@ class _Source:
 
     def converted(self, **settings: Any) -> bytes:
         """What TensorFlow's converter makes of the model, with these attributes set."""
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [self.lowering.function], self.lowering.module
-        )
+        converter = quantise.converter_of(self.lowering)
         for name, value in settings.items():
             setattr(converter, name, value)
         made: bytes = converter.convert()
@@ -193,15 +191,15 @@ def _file(source: _Source, precision: Precision) -> bytes:
                 "export it in another precision, or replace what it names",
             ) from error
     lowering = source.lowering
-    return signature.in_sequence(
+    return signature.signed(
         made, [port.key for port in lowering.inputs], [port.key for port in lowering.outputs]
     )
 
 
-def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[dict[str, Array]]:
+def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[list[Array]]:
     arranged = []
     for sample in calibration or ():
-        batch = {}
+        batch = []
         for port in lowering.inputs:
             if port.name not in sample:
                 given = ", ".join(sorted(sample)) or "nothing"
@@ -216,7 +214,7 @@ def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[
                     f"'{port.name}' of shape {port.onnx_shape}",
                     "give samples of the input's shape",
                 )
-            batch[port.key] = to_target(array.astype(port.dtype), port)
+            batch.append(to_target(array.astype(port.dtype), port))
         arranged.append(batch)
     return arranged
 

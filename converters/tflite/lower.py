@@ -28,22 +28,9 @@ from edgebench.errors import UnsupportedModelError
 # Types that a file can hold and move, but that its unquantised kernels do not compute with;
 # the converter does not refuse them all, it aborts the process on some.
 NARROW = (np.int8, np.uint8, np.int16)
-MOVERS = frozenset(
-    [
-        "Cast",
-        "Concat",
-        "Expand",
-        "Flatten",
-        "Gather",
-        "Identity",
-        "Reshape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Tile",
-        "Transpose",
-        "Unsqueeze",
-    ]
+MOVERS = (
+    *("Cast", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"),
+    *("Squeeze", "Tile", "Transpose", "Unsqueeze"),
 )
 
 
@@ -167,8 +154,8 @@ class _Builder:
         self.outputs: tuple[Port, ...] = ()
         self.traces: dict[str, Trace] = {}
 
-    def build(self, *arguments: Any) -> dict[str, Any]:
-        """The body of the function: all nodes in sequence, then the outputs by key."""
+    def build(self, *arguments: Any) -> list[Any]:
+        """The body of the function: all nodes in sequence, then the outputs in sequence."""
         graph = self._model.graph
         values = {w.name: Value.of(numpy_helper.to_array(w)) for w in graph.initializer}
         for port, argument in zip(self._ports, arguments, strict=True):
@@ -231,17 +218,17 @@ class _Builder:
             found.append(Value.of(tf.zeros(shape, dtype)))
         return found
 
-    def _results(self, values: Mapping[str, Value]) -> dict[str, Any]:
+    def _results(self, values: Mapping[str, Value]) -> list[Any]:
         infos = self._model.graph.output
         keys = scopes((info.name for info in infos), (port.key for port in self._ports))
-        results = {}
+        results = []
         ports = []
         for info in infos:
             value = values[info.name]
             order = layout.boundary(value.rank)
             placed = tf.convert_to_tensor(value.at(order).data)
             key = keys[info.name]
-            results[key] = tf.identity(placed)
+            results.append(tf.identity(placed))
             shape = value.shape
             dtype = value.dtype.name
             ports.append(Port(info.name, shape, layout.lie(shape, order), order, key, dtype))

@@ -10,7 +10,7 @@ widened: that costs nothing, for there is nothing in them to resolve.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,11 +31,19 @@ SUMS = ("ADD", "SUB")
 PLAIN = (*SUMS, "MEAN")
 
 
-def calibrated(lowering: Lowering, samples: Sequence[Mapping[str, Array]]) -> bytes:
-    """The float file with each tensor's range over the samples, keyed by signature key."""
+def converter_of(lowering: Lowering) -> Any:
+    """TensorFlow's converter of the function, by its graph and not by a SavedModel on disk."""
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [lowering.function], lowering.module
     )
+    converter.experimental_lower_to_saved_model = False
+    converter.exclude_conversion_metadata = True
+    return converter
+
+
+def calibrated(lowering: Lowering, samples: Sequence[Sequence[Array]]) -> bytes:
+    """The float file with each tensor's range over the samples, arrays in the inputs' sequence."""
+    converter = converter_of(lowering)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.representative_dataset = lambda: iter(samples)

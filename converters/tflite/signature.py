@@ -1,7 +1,7 @@
-"""The sequence of a TFLite file's inputs and outputs, made ONNX's.
+"""The signature of a TFLite file: its inputs and outputs by name.
 
-The converter shuffles them. The flatbuffer keeps them as vectors of tensor numbers, which can be
-put in sequence where they are, without writing the file anew.
+TensorFlow's converter writes one only where it goes by a SavedModel on disk, which takes three
+times as long as going by the graph itself.
 """
 
 from __future__ import annotations
@@ -9,27 +9,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+KEY = "serving_default"
 
-def in_sequence(file: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """The same file with its inputs and outputs in the sequence of these signature keys."""
+
+def signed(file: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """The same file with the signature `serving_default`.
+
+    The names are those of the file's inputs and outputs in their sequence.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(file))
+    graph = model.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey = KEY
+    signature.subgraphIndex = 0
+    signature.inputs = _named(inputs, graph.inputs)
+    signature.outputs = _named(outputs, graph.outputs)
+    model.signatureDefs = [signature]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _named(names: Sequence[str], tensors: Sequence[int]) -> list[Any]:
     from tensorflow.lite.python import schema_py_generated as schema
 
-    buffer = bytearray(file)
-    model = schema.Model.GetRootAs(buffer, 0)
-    entry, main = model.SignatureDefs(0), model.Subgraphs(0)
-    tensors = {
-        entry.Inputs(i).Name().decode(): entry.Inputs(i).TensorIndex()
-        for i in range(entry.InputsLength())
-    }
-    _write(main.InputsAsNumpy(), [tensors[key] for key in inputs if key in tensors])
-    tensors = {
-        entry.Outputs(i).Name().decode(): entry.Outputs(i).TensorIndex()
-        for i in range(entry.OutputsLength())
-    }
-    _write(main.OutputsAsNumpy(), [tensors[key] for key in outputs])
-    return bytes(buffer)
-
-
-def _write(vector: Any, numbers: Sequence[int]) -> None:
-    if sorted(vector.tolist()) == sorted(numbers):
-        vector[:] = numbers
+    entries = []
+    for name, tensor in zip(names, tensors, strict=True):
+        entry = schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, int(tensor)
+        entries.append(entry)
+    return entries

@@ -60,7 +60,7 @@ def lowered(made: onnx.ModelProto, sample: Mapping[str, np.ndarray]) -> list[np.
     lowering = lower(made)
     feeds = {p.key: tf.constant(to_target(sample[p.name], p)) for p in lowering.inputs}
     results = lowering.function(**feeds)
-    return [from_target(results[p.key].numpy(), p) for p in lowering.outputs]
+    return [from_target(r.numpy(), p) for r, p in zip(results, lowering.outputs, strict=True)]
 
 
 def interpreted(
