@@ -58,7 +58,7 @@ class Tolerance:
 #   tflite:int16x8           0.04       35 dB    0.99             7.3 dB
 #   tflite:int8, int8f       0.09       25 dB    0.96             0.8 dB (triplet; the next is 6.9)
 #
-# Other people's networks came within 1.2e-4 and 95 dB in fp32 (a text recogniser's attention), 40 dB
+# Other networks came within 1.2e-4 and 95 dB in fp32 (a text recogniser with attention), 40 dB
 # in fp16, 12 dB in int8 (a detector with boxes and scores on one scale). Each bound leaves room for
 # such, and stays above what a wrong axis, pad or activation leaves: unrelated outputs of equal
 # power have -3 dB, zeros 0 dB. On untrained weights the int8 bound says no more than that: it is
@@ -67,7 +67,7 @@ TOLERANCES: dict[str, Tolerance] = {
     "torch->onnx": Tolerance(1e-3, 80.0, 60.0, 0.99),
     "onnx:fp32": Tolerance(0.0, math.inf, math.inf, 1.0),
     "tflite:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99),
-    "tflite:fp16": Tolerance(0.02, 40.0, 10.0, 0.97),
+    "tflite:fp16": Tolerance(0.05, 30.0, 10.0, 0.97),
     "tflite:dynamic": Tolerance(math.inf, 20.0, 5.0, 0.90),
     "tflite:int8": Tolerance(math.inf, 10.0, 0.5, 0.80),
     "tflite:int8f": Tolerance(math.inf, 10.0, 0.5, 0.80),
