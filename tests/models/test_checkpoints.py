@@ -87,8 +87,8 @@ def test_gains_are_paired_by_seed_with_students_interval() -> None:
         for model in ("scenes_v2", "scenes_v2_ca")
     }
     records["scenes_v2_se0"] = record("scenes_v2_se", 0, 0.9)
-    (found,) = summary.differences(records)
-    assert (found.model, found.seeds) == ("scenes_v2_ca", 3)
+    (found,) = summary.differences(summary.by_seed(records))
+    assert (found.model, found.over, found.seeds) == ("scenes_v2_ca", "scenes_v2", 3)
     # Gains 2, 4, 6: mean 4, standard error 2 / sqrt 3, t(0.975, 2) = 4.30265.
     half = 0.0430265 * 2 / 3**0.5
     assert found.gain == pytest.approx(0.04)
@@ -101,9 +101,9 @@ def test_gains_are_paired_by_seed_with_students_interval() -> None:
     [([0.05, 0.051, 0.049], "better"), ([-0.05, -0.051, -0.049], "worse"), ([-0.1, 0.1], "undec")],
 )
 def test_the_verdict_follows_the_interval(gains: list[float], verdict: str) -> None:
-    assert summary.difference("scenes_v2_ca", gains).verdict.startswith(verdict)
+    assert summary.difference("scenes_v2_ca", "scenes_v2", gains).verdict.startswith(verdict)
 
 
 def test_one_seed_gives_no_interval() -> None:
     with pytest.raises(ValueError, match="at least two"):
-        summary.difference("scenes_v2_ca", [0.1])
+        summary.difference("scenes_v2_ca", "scenes_v2", [0.1])
