@@ -19,7 +19,7 @@ from edgebench.models.registry import ModelSpec
 from edgebench.progress import Progress
 
 _UNTRAINED = "it is good for latency, and no accuracy or drift is claimed for it"
-_NO_PREPROCESSING = "no --mean and --std were given: the model is taken to want pixels in 0..1"
+_NO_PREPROCESSING = "no --mean and --std were given: images were fed as pixels in 0..1"
 
 # Samples of batch 1 that torch computes at once.
 _BATCH = 32
@@ -87,7 +87,7 @@ def _from_file(request: ExportRequest) -> Source:
         parameters=None,
         madds=None,
         torch=None,
-        notes=() if preprocessing else (_NO_PREPROCESSING,),
+        notes=(_NO_PREPROCESSING,) if request.calibration and not preprocessing else (),
     )
 
 

@@ -90,6 +90,14 @@ def test_unrelated_outputs_pass_nowhere(target: str, meaningful: bool) -> None:
             check(f"onnx->{target}", logits(), wrong, trial(50, meaningful))
 
 
+def test_what_float32_cannot_tell_from_zero_is_no_error() -> None:
+    silent = [[np.full((1, 10), 1e-9)] for _ in range(50)]
+    close = [[y + 1e-7 for y in sample] for sample in silent]
+    assert check("onnx->tflite:fp32", silent, close, trial(50)).max_abs_error < 2e-7
+    with pytest.raises(ParityError):
+        check("onnx->tflite:fp32", silent, [[y + 1e-5 for y in s] for s in silent], trial(50))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_outputs_that_are_not_finite_fail_whatever_the_weights(bad: float) -> None:
     broken = logits()
