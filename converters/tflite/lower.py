@@ -138,8 +138,7 @@ def lower(model: onnx.ModelProto) -> Lowering:
 def _refuse(reasons: list[str]) -> None:
     raise UnsupportedModelError(
         f"{len(reasons)} node(s) cannot be carried to TFLite: " + "; ".join(reasons),
-        "replace them in the model by ops that `edgebench export --help` lists, "
-        "or export to another format",
+        "replace them in the model, or export it to another format",
     )
 
 
@@ -187,7 +186,9 @@ class _Builder:
 
     def _lowered(self, proto: onnx.NodeProto, values: Mapping[str, Value]) -> list[Value]:
         operands = tuple(values[name] if name else None for name in proto.input)
-        opset = self._opsets["ai.onnx"]
+        opset = self._opsets.get("ai.onnx", onnx.defs.onnx_opset_version())
+        if proto.op_type.startswith("Random"):
+            raise CannotLower("what it computes is random")
         if all(value is None or value.is_constant for value in operands):
             arrays = fold(
                 proto, [None if value is None else value.array for value in operands], opset
@@ -211,27 +212,23 @@ class _Builder:
         """Zeros of the right shape for a node that failed, so that the rest is checked too."""
         found = []
         for name in proto.output:
-            info = self._shapes.get(name)
-            if info is None:
+            if name not in self._shapes:
                 break
-            shape, dtype = info
-            found.append(Value.of(tf.zeros(shape, dtype)))
+            found.append(Value.of(tf.zeros(*self._shapes[name])))
         return found
 
     def _results(self, values: Mapping[str, Value]) -> list[Any]:
         infos = self._model.graph.output
         keys = scopes((info.name for info in infos), (port.key for port in self._ports))
-        results = []
-        ports = []
+        results, ports = [], []
         for info in infos:
             value = values[info.name]
             order = layout.boundary(value.rank)
             placed = tf.convert_to_tensor(value.at(order).data)
-            key = keys[info.name]
             results.append(tf.identity(placed))
-            shape = value.shape
-            dtype = value.dtype.name
-            ports.append(Port(info.name, shape, layout.lie(shape, order), order, key, dtype))
+            lying = layout.lie(value.shape, order)
+            key, dtype = keys[info.name], value.dtype.name
+            ports.append(Port(info.name, value.shape, lying, order, key, dtype))
         self.outputs = tuple(ports)
         return results
 

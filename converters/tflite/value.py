@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +124,3 @@ def aligned(values: Sequence[Value]) -> tuple[list[Any], Order]:
 def _stripped(data: Array) -> Array:
     leading = next((i for i, extent in enumerate(data.shape) if extent != 1), len(data.shape))
     return np.reshape(data, data.shape[leading:])
-
-
-def size(value: Value) -> int:
-    return math.prod(value.shape)
