@@ -33,6 +33,11 @@ setting was tuned, and none for one model alone. Every accuracy is top-1 on the 
 of digits that no training has seen.
 """
 
+# What happened on the way and no manifest tells, by attention.
+_REMARKS = {
+    "sca": "Its gates start at 0.88: a first training whose gates started at 1/2 stayed at chance.",
+}
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -151,7 +156,11 @@ def _ranking(top1: dict[str, dict[int, float]]) -> str:
 
 def _notes(records: dict[str, Checkpoint]) -> list[str]:
     specs = {r.model: registry.get(r.model) for r in records.values()}
-    notes = [f"`{name}`: {spec.note}." for name, spec in specs.items() if spec.note]
+    notes = [
+        " ".join((f"`{name}`: {spec.note}.", _REMARKS.get(spec.attention, ""))).strip()
+        for name, spec in specs.items()
+        if spec.note
+    ]
     return [*notes, ""] if notes else []
 
 
