@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,13 +99,14 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
     from edgebench.models.build import build
 
     progress("build the model", 0, 0)
-    model = build(spec, request.weights)
-    progress("torch to ONNX", 0, 0)
-    graph = to_onnx(model)
+    with _one_thread():
+        model = build(spec, request.weights)
+        progress("torch to ONNX", 0, 0)
+        graph = to_onnx(model)
 
     def run(samples: Sequence[Sample]) -> list[list[Array]]:
         outputs: list[list[Array]] = []
-        with torch.no_grad():
+        with torch.no_grad(), _one_thread():
             for start in range(0, len(samples), _BATCH):
                 images = [sample[INPUT] for sample in samples[start : start + _BATCH]]
                 logits = model.module(torch.from_numpy(np.concatenate(images))).numpy()
@@ -126,6 +128,23 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         torch=run,
         notes=() if model.trained else (f"{spec.name} has untrained weights: {_UNTRAINED}",),
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: its sums then come out the same on every machine.
+
+    The networks are small, and on a busy machine torch's threads wait for each other far longer
+    than they compute.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _data(spec: ModelSpec) -> tuple[Preprocessing, tuple[str, ...] | None]:

@@ -61,7 +61,7 @@ def describe(
 def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
     found = inspect.summary(content)
     return Converted(
-        inspect.interpreter(content, num_threads=2),
+        inspect.interpreter(content, num_threads=1),
         _specs(graph.inputs, found.inputs),
         _specs(graph.outputs, found.outputs),
     )
