@@ -27,7 +27,7 @@ from those files by `python -m edgebench.models.summary`.
 The task is the built-in digit scenes: three real handwritten digits at random places on clutter,
 and the label is the value of the topmost one. A network has to keep *where* a feature stands, which
 is what coordinate attention claims to help with. All trainings share one recipe, and those of one
-seed see the same scenes in the same order. The scenes' difficulty was settled by short trials of the
+seed see the same scenes in the same order. The difficulty was settled by short trials of the
 baseline, the learning rate by trials of the baseline and of coordinate attention: at 0.02 the
 latter began to learn much later, at 0.01 sooner. Every accuracy is top-1 on the same {count} scenes
 of digits that no training has seen.
