@@ -121,9 +121,11 @@ def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Famil
             yield Family(name, by_name[key], tuple(members[key]))
 
 
-def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, str]:
-    """By baseline and format, and float before integer."""
-    return key[0], key[1], not key[2].startswith("fp"), key[2]
+def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, int, str]:
+    """By baseline and format; floats before integers, and wider floats first."""
+    baseline, form, precision = key
+    is_float = precision.startswith("fp")
+    return baseline, form, not is_float, -int(precision[2:]) if is_float else 0, precision
 
 
 def make_plan(identity: str, families: Sequence[Family], request: RunRequest) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.design import AGAIN
@@ -145,9 +145,31 @@ def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
 
 
 def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
-    """Accuracy and drift, with the interval of the accuracy itself if asked `in_full`."""
-    columns = ACCURACY_IN_FULL if in_full else ACCURACY
-    return _sheet("Accuracy and drift", ACCURACY_LEGEND, columns, comparison, again=False)
+    """Accuracy and drift, with the interval of the accuracy itself if asked `in_full`.
+
+    Groups without a trained model have no rows: their names stand in the legend instead.
+    """
+    untrained = dict.fromkeys(
+        row.model
+        for group in comparison.groups
+        for row in group.rows
+        if row.weights == "untrained" and not row.slot.endswith(AGAIN)
+    )
+    groups = tuple(
+        group
+        for group in comparison.groups
+        if any(row.weights != "untrained" for row in group.rows)
+    )
+    legend = ACCURACY_LEGEND if groups else ""
+    if untrained:
+        legend += f" Untrained, here for their latency alone: {', '.join(untrained)}."
+    return _sheet(
+        "Accuracy and drift",
+        legend.strip(),
+        ACCURACY_IN_FULL if in_full else ACCURACY,
+        replace(comparison, groups=groups),
+        again=False,
+    )
 
 
 def size(comparison: Comparison) -> Sheet:

@@ -33,15 +33,20 @@ def render(comparison: Comparison, console: Console) -> None:
     console.print(Text(answer.answer, style=f"bold {STYLES[answer.outcome]}"))
     if answer.detail:
         console.print(Text(answer.detail))
+    if answer.outcome != "no verdict":  # Otherwise the answer has said why, once for all.
+        _print_verdicts(comparison, console)
+    console.print()
+    for warning in warnings(comparison):
+        console.print(Text(f"note: {warning}", style="dim"))
+
+
+def _print_verdicts(comparison: Comparison, console: Console) -> None:
     for group in comparison.groups:
         console.print(Text(f"\n{group.name}"))
         for row in group.rows:
             if row.verdict is not None:
-                style = STYLES[row.verdict.outcome]
-                console.print(Padding(Text(row.verdict.sentence, style=style), (0, 0, 0, 2)))
-    console.print()
-    for warning in warnings(comparison):
-        console.print(Text(f"note: {warning}", style="dim"))
+                line = Text(row.verdict.sentence, style=STYLES[row.verdict.outcome])
+                console.print(Padding(line, (0, 0, 0, 2)))
 
 
 def _table(sheet: Sheet) -> Table:
