@@ -1,11 +1,12 @@
-"""Simplify an ONNX graph, in a process of its own, and be sure that nothing changed.
+"""Simplify an ONNX graph, and be sure that nothing changed.
 
     Shape -> Gather -> Concat -> Reshape      =>      Reshape by a constant
     Conv -> BatchNormalization                =>      Conv
     Dropout, Identity                         =>      nothing
 
-onnxsim is C++ and can take its process down with it on a foreign model; so it works in a child
-(`python -m edgebench.converters.simplify IN OUT`), and its chatter stays there. Where it fails, or
+onnxsim is C++ and can take its process down with it on a foreign model; there it works in a child
+(`python -m edgebench.converters.simplify IN OUT`), and its chatter stays there. The child takes two
+seconds to start, which a graph of our own zoo need not pay. Where it fails, or
 where what it made does not compute the same, onnxscript's optimiser folds constants instead, and
 the returned notes say why. Opset and IR version are kept.
 """
@@ -21,6 +22,7 @@ import numpy as np
 import onnx
 from onnx import shape_inference
 
+from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 
 _TIMEOUT_S = 600
@@ -28,8 +30,12 @@ _TIMEOUT_S = 600
 _TOLERANCE = 1e-4
 
 
-def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
+def simplify(
+    model: onnx.ModelProto, foreign: bool = True
+) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """Simplify a model of static input shapes; the notes say where it took the second way.
+
+    A `foreign` model is not trusted to leave the process alive.
 
     Raises `UnsupportedModelError` for a model that ONNX Runtime cannot run, for then nothing
     could be compared with it.
@@ -45,7 +51,7 @@ def simplify(model: onnx.ModelProto) -> tuple[onnx.ModelProto, tuple[str, ...]]:
             "export the model with standard ONNX ops",
         ) from error
     reason = ""
-    for way in (_onnxsim, _onnxscript):
+    for way in (_isolated if foreign else _onnxsim, _onnxscript):
         try:
             simplified = _finished(way(model), model)
             after = session(simplified).run(None, feed)
@@ -71,6 +77,14 @@ def _same(a: object, b: object) -> bool:
 
 
 def _onnxsim(model: onnx.ModelProto) -> onnx.ModelProto:
+    import onnxsim
+
+    with quiet():
+        simplified: onnx.ModelProto = onnxsim.simplify(model)[0]
+    return simplified
+
+
+def _isolated(model: onnx.ModelProto) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
         given, made = Path(folder, "given.onnx"), Path(folder, "made.onnx")
         given.write_bytes(model.SerializeToString())
@@ -111,10 +125,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _child(given: str, made: str) -> None:
-    import onnxsim
-
-    model, _ = onnxsim.simplify(given)
-    Path(made).write_bytes(model.SerializeToString())
+    Path(made).write_bytes(_onnxsim(onnx.load(given)).SerializeToString())
 
 
 if __name__ == "__main__":

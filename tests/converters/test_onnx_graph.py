@@ -174,7 +174,7 @@ def test_a_failing_simplifier_is_replaced_and_named(
     def crash(model: onnx.ModelProto) -> onnx.ModelProto:
         raise RuntimeError("exit status -11")
 
-    monkeypatch.setattr(simplify, "_onnxsim", crash)
+    monkeypatch.setattr(simplify, "_isolated", crash)
     graph = read(write())
     assert "Shape" not in ops(graph.model)
     assert "onnxsim failed (exit status -11)" in graph.notes[0]
@@ -190,7 +190,7 @@ def test_a_simplifier_that_changes_the_result_is_not_believed(
         changed.graph.node[2].op_type = "Sigmoid"
         return changed
 
-    monkeypatch.setattr(simplify, "_onnxsim", wrong)
+    monkeypatch.setattr(simplify, "_isolated", wrong)
     graph = read(write())
     assert "does not compute the same" in graph.notes[0]
     assert "Relu" in ops(graph.model)
