@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ from edgebench.deploy.plan import (
 )
 from edgebench.deploy.staging import stage_file, write_plan
 from edgebench.documents import sha256
+
+# In the background of a script SIGINT is ignored, and so would be by every process that a test
+# starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast a machine runs an example is no property of the code.
 settings.register_profile("untimed", deadline=None)

@@ -130,7 +130,7 @@ DETECTABLE_LEGEND = "Detectable: the smallest overhead that a run of this noise 
 ACCURACY_LEGEND = (
     "Top-1: right answers among the device's own outputs. Gain: points over the baseline. "
     "Drop: points against the trained model; agree (%) and SNR (dB) compare the outputs with it "
-    "too. Intervals: 95 %."
+    "too. Intervals: 95 % over the images, for these weights; another training may differ by more."
 )
 SIZE_LEGEND = (
     "Params*: counted. Peak: memory above the bare runtime. First: the first inference. "
