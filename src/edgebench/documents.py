@@ -93,7 +93,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise UnwritableError(
             f"cannot write {path}: {error.strerror or error}",
-            "free some space or choose another folder with --out",
+            "free some space or choose another folder",
         ) from error
     finally:
         if temporary is not None:

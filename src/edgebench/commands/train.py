@@ -40,6 +40,8 @@ def execute(options: argparse.Namespace) -> int:
     config = TrainConfig(**{k: v for k, v in vars(options).items() if k in names})
     with console.shown_progress() as progress:
         result = train(config, progress)
+    if os.environ.get("RANK", "0") != "0":  # torchrun's first process speaks for all.
+        return 0
     print(result.weights)
     if result.accuracy is not None:
         found = result.accuracy
