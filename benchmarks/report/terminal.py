@@ -27,7 +27,7 @@ STYLES = {
 def render(comparison: Comparison, console: Console) -> None:
     """Print tables, verdicts and warnings. Colour only where the console has it."""
     for sheet in (tables.latency(comparison), tables.accuracy(comparison), tables.size(comparison)):
-        console.print(_table(sheet))
+        console.print(_table(sheet) if sheet.sections else Text(sheet.title, style="bold"))
         console.print(Padding(Text(sheet.legend, style="dim"), (0, 1, 1, 2)))
     answer = headline(comparison)
     console.print(Text(answer.answer, style=f"bold {STYLES[answer.outcome]}"))
