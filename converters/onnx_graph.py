@@ -30,7 +30,7 @@ from edgebench.converters.input_shapes import (
 from edgebench.converters.simplify import simplify
 from edgebench.errors import InvalidFileError, UnsupportedModelError
 
-OPSETS = range(11, 22)
+OPSETS = range(11, 26)
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 

@@ -97,7 +97,7 @@ def _stored(value: Array, spec: TensorSpec) -> Array:
     """Real numbers as the file wants them."""
     dtype = np.dtype(spec.dtype)
     if spec.quantization is None:
-        return np.ascontiguousarray(value.astype(dtype))
+        return np.asarray(value.astype(dtype), order="C")  # keeps a scalar a scalar
     limits = np.iinfo(dtype)
     steps = np.round(value / spec.quantization.scale) + spec.quantization.zero_point
     return np.clip(steps, limits.min, limits.max).astype(dtype)

@@ -297,3 +297,21 @@ def test_a_trained_model_keeps_its_answers_in_every_precision(tmp_path: Path) ->
     (tmp_path / evaluation.inputs).unlink()
     assert manifest_path(done.artifacts[0].path).exists()
     assert export(request("scenes_v2", tmp_path, ONNX)).made
+
+
+def test_a_scalar_input_goes_through(tmp_path: Path) -> None:
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Mul", ["x", "y"], ["z"])],
+        "scalar",
+        [
+            onnx.helper.make_tensor_value_info("x", kind, [2, 3]),
+            onnx.helper.make_tensor_value_info("y", kind, []),
+        ],
+        [onnx.helper.make_tensor_value_info("z", kind, [2, 3])],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    path = tmp_path / "scalar.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), path)
+    done = export(ExportRequest(str(path), (parse("tflite:fp32"),), tmp_path / "out"))
+    assert done.artifacts[0].manifest.inputs[1].shape == ()

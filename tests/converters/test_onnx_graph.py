@@ -33,7 +33,7 @@ def test_reading_keeps_what_the_model_computes(write: Write) -> None:
     np.testing.assert_allclose(after[0], before[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("opset", [11, 13, 17, 21])
+@pytest.mark.parametrize("opset", [11, 13, 17, 21, 25])
 def test_reading_keeps_opset_and_ir_version(write: Write, opset: int) -> None:
     graph = read(write(tiny_cnn(opset=opset)))
     assert graph.model.opset_import[0].version == opset
@@ -139,7 +139,7 @@ def test_missing_external_data_is_named(tmp_path: Path) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("opset", [9, 22])
+@pytest.mark.parametrize("opset", [9, 26])
 def test_opsets_outside_the_range_are_refused_with_the_range(write: Write, opset: int) -> None:
     model = tiny_cnn()
     model.opset_import[0].version = opset
