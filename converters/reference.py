@@ -10,6 +10,8 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgebench.errors import UnsupportedModelError
+
 Array = NDArray[Any]
 Sample = Mapping[str, Array]
 
@@ -30,9 +32,18 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 
 def run(model: onnx.ModelProto, samples: Iterable[Sample]) -> list[list[Array]]:
-    """The outputs for each sample, in the graph's order, with ONNX's axes."""
+    """The outputs for each sample, in the graph's order, with ONNX's axes.
+
+    Raises `UnsupportedModelError` where ONNX Runtime cannot compute them.
+    """
     opened = session(model)
-    return [list(opened.run(None, dict(sample))) for sample in samples]
+    try:
+        return [list(opened.run(None, dict(sample))) for sample in samples]
+    except Exception as error:  # ONNX Runtime's errors share no narrower base.
+        raise UnsupportedModelError(
+            f"ONNX Runtime cannot run the model on the examples: {str(error).splitlines()[0]}",
+            "give examples that fit its inputs with --calibration",
+        ) from error
 
 
 def noise(model: onnx.ModelProto, seed: int) -> dict[str, Array]:
