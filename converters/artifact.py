@@ -1,8 +1,9 @@
 """The artifact: one deployable file of one model, with the manifest that says what it is.
 
-An artifact is two files in one folder, `mobilenet_v2_ca.int8.tflite` and its manifest
-`mobilenet_v2_ca.int8.tflite.json`. The manifest is all that later stages, the apps and the boards
-know of the model; it names neither a machine nor an absolute path.
+An artifact is `mobilenet_v2_ca.int8.tflite` and beside it its manifest
+`mobilenet_v2_ca.int8.tflite.json`. Where the format is a folder (OpenVINO's, Core ML's package),
+so is the artifact. The manifest is all that later stages, the apps and the boards know of the
+model; it names neither a machine nor an absolute path.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ class Evaluation:
 class Manifest:
     """What an artifact is and how it came about.
 
+    `file` is its name; it may be a folder's, and then `sha256` is what
+    `edgebench.documents.folder_sha256` says and `size_bytes` that of all its files together.
     `weights` says whether accuracy and drift mean anything: `untrained` weights are for latency
     alone, and `unknown` stands for a user's own ONNX file. `fingerprint` hashes all that the file
     was made from, so that an export with nothing new to say is not repeated.
@@ -126,7 +129,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact on this machine: the file and what its manifest says of it."""
+    """An artifact on this machine: the file or folder and what its manifest says of it."""
 
     path: Path
     manifest: Manifest

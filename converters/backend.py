@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from edgebench.content import Content
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.onnx_graph import OnnxGraph
 from edgebench.converters.reference import Array, Sample
@@ -34,26 +35,26 @@ class Backend(Protocol):
         precisions: Sequence[str],
         calibration: Sequence[Sample],
         progress: Progress,
-    ) -> Mapping[str, bytes]:
-        """The file for each precision. Raises `UnsupportedModelError`, `DataError`."""
+    ) -> Mapping[str, Content]:
+        """The file or folder for each precision. Raises `UnsupportedModelError`, `DataError`."""
         ...
 
     def describe(
         self,
         graph: OnnxGraph,
-        content: bytes,
+        content: Content,
         preprocessing: Preprocessing | None,
         labels: Sequence[str] | None,
-    ) -> bytes:
-        """The file with mean, std and labels in it, where the format can hold them."""
+    ) -> Content:
+        """The content with mean, std and labels in it, where the format can hold them."""
         ...
 
-    def open_converted(self, graph: OnnxGraph, content: bytes) -> Converted:
-        """Open a file that `convert` made of the graph."""
+    def open_converted(self, graph: OnnxGraph, content: Content) -> Converted:
+        """Open what `convert` made of the graph."""
         ...
 
     def first_difference(
-        self, graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float
+        self, graph: OnnxGraph, content: Content, sample: Sample, snr_db: float
     ) -> str:
         """A clause that names the first layer whose values fall below this SNR to the graph's."""
         ...

@@ -9,7 +9,6 @@ what stood there all at once: a failed export leaves all as it was.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import documents
+from edgebench.content import Content, digest, size_bytes, write_content
 from edgebench.converters import request as requests
 from edgebench.converters import targets
 from edgebench.converters.artifact import Artifact, Calibration, Hop, Manifest, manifest_path
@@ -131,7 +131,7 @@ def _in_processes(
 
 @dataclass(frozen=True)
 class _Item:
-    content: bytes
+    content: Content
     artifact: Artifact
 
 
@@ -191,8 +191,8 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
             format=target.format,
             precision=target.precision,
             file=path.name,
-            sha256=hashlib.sha256(content).hexdigest(),
-            size_bytes=len(content),
+            sha256=digest(content),
+            size_bytes=size_bytes(content),
             weights=source.weights,
             weights_sha256=source.weights_sha256,
             inputs=converted.inputs,
@@ -232,9 +232,9 @@ def _convert(
     calibration: Sequence[Sample],
     source: Source,
     progress: Progress,
-) -> dict[Target, bytes]:
-    """The file for each target, with what it can hold of the preprocessing and the labels."""
-    contents: dict[Target, bytes] = {}
+) -> dict[Target, Content]:
+    """The content for each target, with what it can hold of the preprocessing and the labels."""
+    contents: dict[Target, Content] = {}
     for format_name in dict.fromkeys(target.format for target in todo):
         backend = targets.backend(format_name)
         wanted = {t.precision: t for t in todo if t.format == format_name}
@@ -247,9 +247,9 @@ def _convert(
 
 
 def _write(made: _Made) -> None:
-    """Put all files in place, or none. Raises `UnwritableError`.
+    """Put all files and folders in place, or none. Raises `UnwritableError`.
 
-    All of them are on disk under temporary names before the first takes its place; files take
+    All of them are on disk under temporary names before the first takes its place; they take
     theirs before the manifests that describe them.
     """
     with ExitStack() as stack:
@@ -259,4 +259,4 @@ def _write(made: _Made) -> None:
             stack.enter_context(documents.replacing(path)).write_text(text)
         contents = {item.artifact.path: item.content for item in made.items} | dict(made.beside)
         for path, content in contents.items():
-            stack.enter_context(documents.replacing(path)).write_bytes(content)
+            write_content(stack.enter_context(documents.replacing(path)), content)

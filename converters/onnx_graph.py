@@ -48,7 +48,8 @@ class OnnxGraph:
     """A simplified model of static shapes.
 
     `sha256` is that of the zoo's serialised graph or of the user's file with its external data.
-    `notes` are what the user ought to know of how it was read.
+    `float_nodes` names the nodes that stay in float where the rest is quantised. `notes` are what
+    the user ought to know of how it was read.
     """
 
     model: onnx.ModelProto
@@ -56,6 +57,7 @@ class OnnxGraph:
     source: Literal["zoo", "file"]
     sha256: str
     notes: tuple[str, ...] = ()
+    float_nodes: frozenset[str] = frozenset()
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:

@@ -1,7 +1,8 @@
 """Staging: the folder that a device runs a plan from.
 
     plan.json            the plan
-    files/<sha256>.<ext> the artifacts and evaluation inputs, by content
+    runner.pyz           the program that carries it out
+    files/<sha256>.<ext> the artifacts (files or folders) and evaluation inputs, by content
     result.json          the result, as it comes
     outputs/<slot>.npy   the outputs of the evaluation inputs
 
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
+from edgebench.deploy import runner
 from edgebench.deploy.plan import Plan
 from edgebench.documents import load, replacing, save, sha256
 from edgebench.errors import InvalidFileError
@@ -22,17 +25,24 @@ from edgebench.errors import InvalidFileError
 PLAN = "plan.json"
 RESULT = "result.json"
 FILES = "files"
+RUNNER = "runner.pyz"
+
+_START = """\
+import sys
+from edgebench_runner.command import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def content_name(path: Path, digest: str) -> str:
-    """The name that a file goes by in the staging folder."""
+    """The name that a file or folder goes by in the staging folder."""
     return digest + path.suffix
 
 
 def stage_file(path: Path, digest: str, folder: Path) -> str:
-    """Put a file into a run folder, by content, and return its name there.
+    """Put a file or folder into a run folder, by content, and return its name there.
 
-    It is a hard link where that is possible, so that large models cost no space. Raises
+    Files are hard links where that is possible, so that large models cost no space. Raises
     `InvalidFileError` where the file is gone or is not the one of that digest, and
     `UnwritableError`.
     """
@@ -50,11 +60,32 @@ def stage_file(path: Path, digest: str, folder: Path) -> str:
     target = folder / FILES / content_name(path, digest)
     with replacing(target) as temporary:
         temporary.unlink()
-        try:
-            os.link(path, temporary)
-        except OSError:
-            shutil.copyfile(path, temporary)
+        if path.is_dir():
+            shutil.copytree(path, temporary, copy_function=_link_or_copy)
+        else:
+            _link_or_copy(path, temporary)
     return target.name
+
+
+def _link_or_copy(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def stage_runner(folder: Path) -> str:
+    """Pack the runner into one file in a run folder, and return its name there.
+
+    The same sources make the same bytes. Raises `UnwritableError`.
+    """
+    source = Path(runner.__file__).parent
+    with replacing(folder / RUNNER) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py"), _START)
+        for path in sorted(source.rglob("*.py")):
+            name = Path("edgebench_runner") / path.relative_to(source)
+            archive.writestr(zipfile.ZipInfo(name.as_posix()), path.read_bytes())
+    return RUNNER
 
 
 def write_plan(plan: Plan, folder: Path) -> None:

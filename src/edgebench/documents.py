@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -78,8 +79,8 @@ def dump(document: Document) -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place if the block ends well.
 
-    Raises `UnwritableError` where the folder cannot be written or the disk is full; what stood at
-    `path` before is untouched then.
+    It is an empty file; the block may make a folder of it. Raises `UnwritableError` where the
+    folder cannot be written or the disk is full; what stood at `path` before is untouched then.
     """
     temporary: Path | None = None
     try:
@@ -89,7 +90,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         temporary.chmod(0o644)
         yield temporary
-        temporary.replace(path)
+        _take_place(temporary, path)
     except OSError as error:
         raise UnwritableError(
             f"cannot write {path}: {error.strerror or error}",
@@ -97,10 +98,48 @@ def replacing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            remove(temporary)
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    """Move a file or folder to `path`, whatever stands there; it comes back where that fails."""
+    if not temporary.is_dir() and not path.is_dir():
+        temporary.replace(path)
+        return
+    # No system call puts a folder in the place of a full one: the old one has to step aside.
+    aside = temporary.with_name(temporary.name + ".old")
+    if path.exists():
+        path.rename(aside)
+    try:
+        temporary.rename(path)
+    except OSError:
+        if aside.exists():
+            aside.rename(path)
+        raise
+    remove(aside)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """SHA-256 of a file, in hex; of a folder see `folder_sha256`. Raises `OSError`."""
+    if path.is_dir():
+        files = (file for file in path.rglob("*") if not file.is_dir())
+        return folder_sha256({file.relative_to(path).as_posix(): sha256(file) for file in files})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_sha256(files: Mapping[str, str]) -> str:
+    """The hash of a folder from those of its files, by relative path.
+
+    It is the hash of what `sha256sum` prints for them in the order of their paths' bytes.
+    """
+    lines = (f"{files[name]}  {name}\n" for name in sorted(files, key=str.encode))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

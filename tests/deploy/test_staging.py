@@ -49,6 +49,23 @@ def test_it_is_copied_where_it_cannot_be_linked(
     assert (tmp_path / "run" / "files" / name).read_bytes() == b"model"
 
 
+def test_a_folder_is_staged_as_one_thing(tmp_path: Path) -> None:
+    package = tmp_path / "model.openvino"
+    (package / "data").mkdir(parents=True)
+    (package / "model.xml").write_bytes(b"network")
+    (package / "data" / "weights.bin").write_bytes(b"weights")
+    digest = sha256(package)
+    name = staging.stage_file(package, digest, tmp_path / "run")
+    assert name == digest + ".openvino"
+    staged = tmp_path / "run" / "files" / name
+    assert sha256(staged) == digest
+    assert staging.stage_file(package, digest, tmp_path / "run") == name
+    (package / "data" / "weights.bin").unlink()
+    with pytest.raises(InvalidFileError, match="has changed since its manifest"):
+        staging.stage_file(package, digest, tmp_path / "run")
+    assert sha256(staged) == digest
+
+
 def test_a_changed_file_is_refused(model: Path, tmp_path: Path) -> None:
     digest = sha256(model)
     model.write_bytes(b"another model")
