@@ -13,7 +13,7 @@ import onnxruntime
 
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
-from edgebench.converters.tflite.passes import pipeline
+from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite.value import Array
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import onnx
 
-from edgebench.converters.tflite.passes.fold_gelu import fold_gelu
-from edgebench.converters.tflite.passes.join_hard_swish import join_hard_swish
-from edgebench.converters.tflite.passes.spread_hard_swish import spread_hard_swish
+from edgebench.converters.passes.fold_gelu import fold_gelu
+from edgebench.converters.passes.join_hard_swish import join_hard_swish
+from edgebench.converters.passes.spread_hard_swish import spread_hard_swish
 
 Pass = Callable[[onnx.ModelProto], onnx.ModelProto]
 

@@ -23,6 +23,11 @@ class Graph:
         for node in model.graph.node:
             for name in node.input:
                 self.readers[name].append(node)
+        self._shapes = {
+            info.name: info.type.tensor_type.shape
+            for info in (*model.graph.input, *model.graph.value_info, *model.graph.output)
+            if info.type.tensor_type.HasField("shape")
+        }
         self._names = {*self.initializers, *self.producers, *(i.name for i in model.graph.input)}
 
     def fresh(self, name: str) -> str:
@@ -33,6 +38,28 @@ class Graph:
             free = f"{name}_{count}"
         self._names.add(free)
         return free
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The extents of a value, None where one of them is not known."""
+        if name in self.initializers:
+            return tuple(self.initializers[name].dims)
+        found = self._shapes.get(name)
+        if found is None or not all(dim.dim_value > 0 for dim in found.dim):
+            return None
+        return tuple(dim.dim_value for dim in found.dim)
+
+    def axes(self, node: onnx.NodeProto) -> tuple[int, ...] | None:
+        """The axes of a reduction, an attribute or from opset 18 a second input; None if unsaid."""
+        if len(node.input) > 1 and node.input[1]:
+            known = self.constant(node.input[1])
+            return None if known is None else tuple(int(axis) for axis in known.ravel())
+        given = attribute(node, "axes")
+        return None if given is None else tuple(given)
+
+    def only_reader(self, name: str) -> onnx.NodeProto | None:
+        """The node that alone reads a value; None where there are more or it is an output."""
+        readers = self.readers[name]
+        return readers[0] if len(readers) == 1 and name not in self.outputs else None
 
     def constant(self, name: str) -> NDArray[Any] | None:
         """The elements of an initialiser or of a Constant node, None where it is neither."""

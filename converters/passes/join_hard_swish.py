@@ -14,7 +14,7 @@ import math
 import onnx
 from onnx import helper
 
-from edgebench.converters.tflite.passes.graph import (
+from edgebench.converters.passes.graph import (
     Graph,
     attribute,
     replace_nodes,

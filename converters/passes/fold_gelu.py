@@ -13,7 +13,7 @@ import math
 import onnx
 from onnx import helper
 
-from edgebench.converters.tflite.passes.graph import (
+from edgebench.converters.passes.graph import (
     Graph,
     replace_nodes,
     without_dead_nodes,

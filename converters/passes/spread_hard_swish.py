@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edgebench.converters.tflite.passes.graph import Graph, replace_nodes
+from edgebench.converters.passes.graph import Graph, replace_nodes
 
 # Ops that move elements without looking at them: what holds of the input holds of the output.
 MOVERS = {"Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
