@@ -82,7 +82,7 @@ class GroupComparison:
 class Comparison:
     """A run in one document. `interrupted` says that the plan was not carried out to its end."""
 
-    SCHEMA: ClassVar[str] = "edgebench.comparison/1"
+    SCHEMA: ClassVar[str] = "edgebench.comparison/2"
 
     run: str
     device: str

@@ -11,9 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from edgebench.deploy import runner
 from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import PLAN, RESULT
+from edgebench.deploy.staging import PLAN, RESULT, stage_runner
 from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
@@ -33,7 +32,7 @@ class LocalDevice:
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `edgebench.deploy.devices.Device.run`."""
-        command = [self._python, str(runner.__file__), PLAN, RESULT]
+        command = [self._python, stage_runner(folder), PLAN, RESULT]
         with tempfile.TemporaryFile("w+") as complaints:
             try:
                 process = subprocess.Popen(

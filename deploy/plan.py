@@ -93,7 +93,7 @@ class Plan:
     processes that the blocks are dealt to.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.plan/1"
+    SCHEMA: ClassVar[str] = "edgebench.plan/2"
 
     id: str
     seed: int

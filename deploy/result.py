@@ -1,7 +1,7 @@
 """The run result: what a device writes while it runs a plan.
 
-It mirrors, field by field, the JSON that `deploy/runner.py` writes. All that a device cannot tell
-is None. Every raw sample is kept; nothing here is derived from another field.
+It mirrors, field by field, the JSON that the runner (`edgebench.deploy.runner`) writes. All that a
+device cannot tell is None. Every raw sample is kept; nothing here is derived from another field.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from typing import ClassVar
 
 
 @dataclass(frozen=True)
+class Runtime:
+    """What ran a format's artifacts."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
 class Context:
     """Where and with what the plan ran.
 
-    `cores` are those that the measuring processes were allowed to use.
+    `runtimes` are by format. `cores` are those that the measuring processes were allowed to use.
     """
 
-    runtime: str
-    runtime_version: str
+    runtimes: dict[str, Runtime]
     python: str
     numpy: str
     system: str
@@ -56,18 +63,29 @@ class Readings:
 
     Cumulative times are in seconds since boot, over all cores: `busy_s` is everything but idling,
     `steal_s` is what the hypervisor took. `own_s` is the CPU time of the measuring process since it
-    started. Frequencies are in kHz by core, temperatures in degrees Celsius by sensor.
+    started. Frequencies are in kHz by core, temperatures in degrees Celsius by sensor;
+    `thermal_status` is Android's, from 0 (none) to 6 (shutdown), and `throttled` what the firmware
+    says of itself. `running` counts the processes that run or wait to. `time_in_state_s` gives, by
+    core, the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
+    computation, which slows down with the machine even where that tells nothing.
     """
 
     unix_s: float
     frequencies_khz: dict[str, int] | None
     governors: tuple[str, ...] | None
     temperatures_c: dict[str, float] | None
+    thermal_status: int | None
+    throttled: bool | None
+    battery_percent: float | None
+    charging: bool | None
     load_1min: float | None
+    running: int | None
     busy_s: float | None
     steal_s: float | None
     own_s: float
     core: int | None
+    time_in_state_s: dict[str, dict[str, float]] | None
+    probe_ns: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +116,7 @@ class Block:
 class RunResult:
     """What a plan produced so far. `complete` says that nothing of the plan is left to do."""
 
-    SCHEMA: ClassVar[str] = "edgebench.result/1"
+    SCHEMA: ClassVar[str] = "edgebench.result/2"
 
     plan_sha256: str
     started: str

@@ -15,7 +15,10 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("device", f"{comparison.device} ({comparison.description})"),
         ("processor", f"{context.cpu_model or 'unknown'}, {context.core_count} cores"),
         ("system", f"{context.system} {context.kernel}, {context.machine}"),
-        ("runtime", f"{context.runtime} {context.runtime_version}"),
+        *(
+            (f"{form} runtime", f"{runtime.name} {runtime.version}")
+            for form, runtime in context.runtimes.items()
+        ),
         ("Python", f"{context.python} with NumPy {context.numpy}"),
         ("threads", str(comparison.threads)),
         ("cores allowed", cores),

@@ -26,7 +26,7 @@ from edgebench.converters.artifact import (
     manifest_path,
 )
 from edgebench.deploy.plan import Plan, PlannedBlock
-from edgebench.deploy.result import Block, Context, Evaluation, Readings, RunResult, Visit
+from edgebench.deploy.result import Block, Context, Evaluation, Readings, RunResult, Runtime, Visit
 from edgebench.deploy.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
 from edgebench.progress import Progress
@@ -204,11 +204,25 @@ class ReplayedDevice:
 
 
 QUIET = Readings(
-    START, {"cpu0": 2_400_000}, ("performance",), {"thermal_zone0": 45.0}, 0.5, 0.0, 0.0, 0.0, 0
+    unix_s=START,
+    frequencies_khz={"cpu0": 2_400_000},
+    governors=("performance",),
+    temperatures_c={"thermal_zone0": 45.0},
+    thermal_status=None,
+    throttled=None,
+    battery_percent=None,
+    charging=None,
+    load_1min=0.5,
+    running=1,
+    busy_s=0.0,
+    steal_s=0.0,
+    own_s=0.0,
+    core=0,
+    time_in_state_s=None,
+    probe_ns=None,
 )
 CONTEXT = Context(
-    runtime="ai-edge-litert",
-    runtime_version="2.3.0",
+    runtimes={"tflite": Runtime("ai-edge-litert", "2.3.0")},
     python="3.11.7",
     numpy="2.3.5",
     system="Linux",

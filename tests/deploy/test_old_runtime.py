@@ -11,6 +11,7 @@ import pytest
 from toy_models import MakeRun
 
 from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.result import Runtime
 
 ENVIRONMENT = Path(__file__).parents[2] / ".venv-old-runtime"
 PACKAGES = ("tflite-runtime==2.14.0", "numpy<2")
@@ -40,9 +41,9 @@ def test_it_measures_and_evaluates_as_under_the_new_one(old_python: str, make_ru
     folders = [make_run("plain", "int8", evaluate=True, where=name) for name in ("old", "new")]
     old = LocalDevice(old_python).run(folders[0], lambda *step: None)
     new = LocalDevice().run(folders[1], lambda *step: None)
-    assert (old.context.runtime, old.context.runtime_version) == ("tflite-runtime", "2.14.0")
+    assert old.context.runtimes == {"tflite": Runtime("tflite-runtime", "2.14.0")}
     assert old.context.numpy.startswith("1.")
-    assert new.context.runtime == "ai-edge-litert"
+    assert new.context.runtimes["tflite"].name == "ai-edge-litert"
     assert old.complete and new.complete
     assert [b.index for b in old.blocks] == [b.index for b in new.blocks]
     for slot, evaluation in old.evaluations.items():

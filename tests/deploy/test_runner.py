@@ -19,13 +19,15 @@ from toy_models import MEAN, STD, MakeRun
 
 from edgebench.deploy import runner
 from edgebench.deploy.result import RunResult
+from edgebench.deploy.runner.timing import warm_up
+from edgebench.deploy.staging import stage_runner
 from edgebench.documents import load
 
-RUNNER = Path(runner.__file__)
+SOURCES = sorted(Path(runner.__file__).parent.rglob("*.py"))
 
 
 def start(folder: Path, **options: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, str(RUNNER), "plan.json", "result.json"]
+    command = [sys.executable, stage_runner(folder), "plan.json", "result.json"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, **options)
 
@@ -40,16 +42,28 @@ def result_of(folder: Path) -> RunResult:
     return load(folder / "result.json", RunResult)
 
 
-def test_the_source_is_python_3_8_and_needs_the_standard_library_alone_to_start() -> None:
-    tree = ast.parse(RUNNER.read_text(), feature_version=(3, 8))
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_the_source_is_python_3_8_and_starts_with_the_standard_library_alone(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 8))
     names = {
         alias.name.partition(".")[0]
         for node in tree.body
         if isinstance(node, ast.Import)
         for alias in node.names
     }
-    names |= {str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)}
-    assert names <= set(sys.stdlib_module_names)
+    names |= {
+        str(node.module)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and not node.level
+    }
+    assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+def test_the_same_sources_pack_into_the_same_program(tmp_path: Path) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    assert (first / stage_runner(first)).read_bytes() == (
+        second / stage_runner(second)
+    ).read_bytes()
 
 
 def test_a_plan_is_carried_out_in_its_order(make_run: MakeRun) -> None:
@@ -276,14 +290,14 @@ def test_it_stays_on_the_cores_of_the_plan(make_run: MakeRun) -> None:
 def test_warm_up_ends_when_two_windows_agree() -> None:
     times = iter([9.0, 9.0, 9.0, 5.0, 5.0, 5.0, 4.9, 5.0, 5.1])
     clock = FakeClock(times)
-    warmup, steady = runner.warm_up(clock.invoke, 3, 0.05, 100.0, clock)
+    warmup, steady = warm_up(clock.invoke, 3, 0.05, 100.0, clock)
     assert steady
     assert len(warmup) == 9
 
 
 def test_warm_up_gives_up_in_time_and_says_so() -> None:
     clock = FakeClock(iter(float(2**number) for number in range(30)))
-    warmup, steady = runner.warm_up(clock.invoke, 3, 0.05, 50.0, clock)
+    warmup, steady = warm_up(clock.invoke, 3, 0.05, 50.0, clock)
     assert not steady
     assert sum(warmup) >= 50e9
 

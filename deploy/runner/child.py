@@ -1,0 +1,184 @@
+"""The child: load, evaluate, measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from typing import Any
+
+from . import machine
+from .engines import engine
+from .files import checked, images
+from .messages import Json, RunnerError, first_line
+from .timing import timed, warm_up
+
+
+class Child:
+    """A fresh process that carries out one job and answers in JSON lines."""
+
+    def __init__(self, plan_path: str) -> None:
+        machine.die_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides when to stop.
+        # Libraries may print to stdout; keep the channel to ourselves.
+        self.channel = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+        with open(plan_path, encoding="utf-8") as file:
+            self.plan: Json = json.load(file)
+        self.files = os.path.join(os.path.dirname(os.path.abspath(plan_path)), "files")
+
+    def go(self) -> None:
+        job: Json = json.loads(sys.stdin.readline())
+        jobs = {"context": self._context, "evaluate": self._evaluate, "measure": self._measure}
+        jobs[job["kind"]](job)
+
+    def _answer(self, body: Json) -> None:
+        self.channel.write(json.dumps(body, allow_nan=False) + "\n")
+        self.channel.flush()
+        if not sys.stdin.readline():
+            raise SystemExit(0)  # Nobody listens any more.
+
+    def _pin(self) -> None:
+        cores = self.plan["cores"]
+        if cores is None:
+            return
+        if not hasattr(os, "sched_setaffinity"):
+            raise RunnerError("this system cannot pin a process to cores; leave out --cores")
+        try:
+            os.sched_setaffinity(0, cores)
+        except OSError:
+            raise RunnerError(
+                f"cannot run on cores {cores}: this machine has 0 to {(os.cpu_count() or 1) - 1}"
+            ) from None
+
+    def _context(self, job: Json) -> None:
+        try:
+            self._pin()
+            import numpy
+
+            runtimes = self._runtimes()
+        except (RunnerError, ImportError) as error:
+            self._answer({"error": first_line(error)})
+            return
+        self._answer(
+            {
+                "runtimes": runtimes,
+                "python": platform.python_version(),
+                "numpy": numpy.__version__,
+                "system": platform.system(),
+                "kernel": platform.release(),
+                "machine": platform.machine(),
+                "cpu_model": machine.cpu_model(),
+                "core_count": os.cpu_count() or 1,
+                "cores": sorted(os.sched_getaffinity(0)) if machine.can_pin() else None,
+                "threads": self.plan["threads"],
+                "delegate": self.plan["delegate"],
+            }
+        )
+
+    def _runtimes(self) -> Json:
+        """Name and version by format; one that is missing fails its artifacts, all fail the run."""
+        found, missing = {}, []
+        for form in sorted({one["format"] for one in self.plan["artifacts"].values()}):
+            try:
+                name, version = engine(form).runtime()
+                found[form] = {"name": name, "version": version}
+            except RunnerError as error:
+                missing.append(str(error))
+        if not found:
+            raise RunnerError("; ".join(missing))
+        return found
+
+    def _evaluate(self, job: Json) -> None:
+        try:
+            self._answer({"error": None, **self._evaluation(job["slot"], job["outputs"])})
+        except Exception as error:
+            self._answer({"error": first_line(error)})
+
+    def _evaluation(self, slot: str, folder: str) -> Json:
+        self._pin()
+        planned = self.plan["artifacts"][slot]
+        checked(self.files, planned["file"], planned["sha256"])
+        engine(planned["format"]).runtime()  # Its import counts neither as loading nor as memory.
+        bare = machine.peak_memory_bytes(restart=True)
+        start = time.perf_counter_ns()
+        opened = self._engine(planned)
+        loaded = time.perf_counter_ns()
+        opened.fill(None)
+        fed = time.perf_counter_ns()
+        opened.invoke()
+        first = time.perf_counter_ns()
+        opened.invoke()
+        peak = machine.peak_memory_bytes()
+        outputs = self._outputs(opened, planned, os.path.join(folder, slot + ".npy"))
+        return {
+            "load_s": (loaded - start) / 1e9,
+            "first_inference_s": (first - fed) / 1e9,
+            "peak_memory_bytes": None if peak is None or bare is None else peak - bare,
+            "outputs": outputs,
+            **opened.delegation(),
+        }
+
+    def _outputs(self, opened: Any, planned: Json, path: str) -> str | None:
+        """Run the evaluation inputs and save the outputs as (N, ...) float32 .npy."""
+        np = opened.np
+        if planned["evaluation"] is None:
+            check_finite(np, opened.output())
+            return None
+        rows = []
+        for image in images(np, self.files, planned["evaluation"]):
+            opened.feed(opened.inputs[0], image)
+            opened.invoke()
+            rows.append(
+                np.transpose(opened.output(), np.argsort(planned["evaluation"]["output_axes"]))
+            )
+        outputs = np.concatenate(rows)
+        check_finite(np, outputs)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".part", "wb") as file:
+            np.save(file, outputs)
+        os.replace(path + ".part", path)
+        return "outputs/" + os.path.basename(path)
+
+    def _engine(self, planned: Json) -> Any:
+        return engine(planned["format"])(os.path.join(self.files, planned["file"]), self.plan)
+
+    def _measure(self, job: Json) -> None:
+        self._pin()
+        engines = {}
+        for slot in sorted({slot for block in job["blocks"] for slot in block["order"]}):
+            planned = self.plan["artifacts"][slot]
+            engines[slot] = self._engine(planned)
+            np = engines[slot].np
+            evaluation = planned["evaluation"]
+            engines[slot].fill(next(images(np, self.files, evaluation)) if evaluation else None)
+        for block in job["blocks"]:
+            before = machine.readings()
+            visits = [self._visit(slot, engines[slot]) for slot in block["order"]]
+            after = machine.readings()
+            kept = {name: block[name] for name in ("index", "process", "group")}
+            self._answer(
+                {**kept, "error": None, "before": before, "after": after, "visits": visits}
+            )
+
+    def _visit(self, slot: str, opened: Any) -> Json:
+        started = time.time()
+        rule, length = self.plan["warmup"], self.plan["visit"]
+        warmup, steady = warm_up(opened.invoke, rule["window"], rule["tolerance"], rule["max_s"])
+        samples = timed(opened.invoke, length["min_s"], length["min_inferences"])
+        return {
+            "slot": slot,
+            "unix_s": started,
+            "steady": steady,
+            "warmup_ns": warmup,
+            "samples_ns": samples,
+        }
+
+
+def check_finite(np: Any, outputs: Any) -> None:
+    bad = int(np.size(outputs) - np.isfinite(outputs).sum())
+    if bad:
+        raise RunnerError(f"{bad} of {np.size(outputs)} outputs are not finite (NaN or infinity)")

@@ -1,0 +1,28 @@
+"""The engines: one module a format, each with a class `Engine`.
+
+Engine(path, plan)  open the file, with the plan's threads and delegate
+runtime()           name and version of the runtime, a static method; raises `RunnerError`
+inputs              what `feed` takes, the image input first
+fill(image)         set every input: the image where there is one, else seeded noise
+feed(input, values) set one input from real values
+invoke()            one inference and nothing else
+output()            the first output, as real values
+delegation()        how much of the graph the delegate took
+np                  NumPy
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ..messages import RunnerError
+
+FORMATS = ("tflite",)
+
+
+def engine(format_name: str) -> Any:
+    """The engine of a format. Raises `RunnerError`."""
+    if format_name not in FORMATS:
+        raise RunnerError(f"this runner cannot run {format_name} files")
+    return importlib.import_module("." + format_name, __name__).Engine

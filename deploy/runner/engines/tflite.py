@@ -1,0 +1,108 @@
+"""TFLite, in whichever of its runtimes is there."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import Any
+
+from ..messages import Json, RunnerError, first_line
+
+# In order of preference: the maintained package, its predecessor that boards still carry, and
+# the framework that has it inside. (Module, distribution.)
+RUNTIMES = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert"),
+    ("tflite_runtime.interpreter", "tflite-runtime"),
+    ("tensorflow.lite.python.interpreter", "tensorflow"),
+)
+
+
+class Engine:
+    """A .tflite file in whichever TFLite runtime is there."""
+
+    def __init__(self, path: str, plan: Json) -> None:
+        import numpy
+
+        self.np = numpy
+        module, _ = find_runtime()
+        resolvers = module.OpResolverType
+        resolver = {
+            "xnnpack": resolvers.AUTO,
+            "none": resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        }[plan["delegate"]]
+        self.interpreter = module.Interpreter(
+            model_path=path,
+            num_threads=plan["threads"],
+            experimental_op_resolver_type=resolver,
+        )
+        self.interpreter.allocate_tensors()
+        self.invoke = self.interpreter.invoke
+        self.inputs = self.interpreter.get_input_details()
+        self.outputs = self.interpreter.get_output_details()
+
+    @staticmethod
+    def runtime() -> tuple[str, str]:
+        _, distribution = find_runtime()
+        return distribution, version(distribution)
+
+    def feed(self, detail: Json, values: Any) -> None:
+        """Set one input from real values, quantised as the file asks for."""
+        np, dtype = self.np, self.np.dtype(detail["dtype"])
+        scale, zero_point = detail["quantization"]
+        if dtype.kind in "iu" and scale:
+            limits = np.iinfo(dtype)
+            values = np.clip(np.round(values / scale + zero_point), limits.min, limits.max)
+        self.interpreter.set_tensor(detail["index"], values.astype(dtype))
+
+    def fill(self, image: Any | None) -> None:
+        """Set every input: an image where there is one, else seeded noise in -1..1."""
+        noise = self.np.random.RandomState(0)
+        for detail in self.inputs:
+            values = noise.uniform(-1, 1, tuple(detail["shape"]))
+            self.feed(detail, values if image is None else image)
+
+    def output(self) -> Any:
+        """The first output, as real values."""
+        detail = self.outputs[0]
+        values = self.interpreter.get_tensor(detail["index"])
+        scale, zero_point = detail["quantization"]
+        if values.dtype.kind in "iu" and scale:
+            values = (values.astype("float64") - zero_point) * scale
+        return values.astype("float32")
+
+    def delegation(self) -> Json:
+        """How many nodes the delegate made of the graph, and which operations it left over.
+
+        The runtime lists the original operations and then the delegate's nodes; walking back from
+        the outputs, and preferring a delegate's node, meets just those that are executed.
+        """
+        try:
+            ops = self.interpreter._get_ops_details()
+        except AttributeError:
+            return {"partitions": None, "leftover_ops": None}
+        maker = {}
+        for op in ops:  # Delegate nodes come last and so take the place of what they replaced.
+            maker.update({int(tensor): op for tensor in op["outputs"]})
+        executed: dict[int, Json] = {}
+        wanted = [int(detail["index"]) for detail in self.outputs]
+        while wanted:
+            op = maker.get(wanted.pop())
+            if op is not None and op["index"] not in executed:
+                executed[op["index"]] = op
+                wanted.extend(int(tensor) for tensor in op["inputs"])
+        names = [executed[index]["op_name"] for index in sorted(executed)]
+        left = [name for name in names if name != "DELEGATE"]
+        return {"partitions": len(names) - len(left), "leftover_ops": left}
+
+
+def find_runtime() -> tuple[Any, str]:
+    """The first runtime that can be imported, and the distribution it came from."""
+    reasons = []
+    for module, distribution in RUNTIMES:
+        try:
+            return importlib.import_module(module), distribution
+        except Exception as error:  # A wheel for another NumPy fails in ways of its own.
+            reasons.append(f"{distribution}: {first_line(error)}")
+    raise RunnerError(
+        "no TFLite runtime can be imported; pip install ai-edge-litert (" + "; ".join(reasons) + ")"
+    )
