@@ -103,6 +103,9 @@ def _row(run: Run, group: Group, slot: str) -> Row:
         weights=manifest.weights,
         error=evaluation.error,
         latency=statistics.latency(times) if times else None,
+        levels_s=tuple(
+            statistics.level_s(visits) for block in blocks if (visits := samples([block], slot))
+        ),
         overhead=overhead,
         verdict=verdict,
         madds=manifest.madds,

@@ -44,8 +44,9 @@ class Drift:
 class Row:
     """One slot. Measured values are None where there was nothing to measure.
 
-    `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not measured.
-    `overhead` and `verdict` are None for the baseline.
+    `levels_s` are the slot's levels in seconds, one a block: how its latency scattered in this
+    session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
+    measured. `overhead` and `verdict` are None for the baseline.
     """
 
     slot: str
@@ -53,6 +54,7 @@ class Row:
     weights: Literal["trained", "untrained", "unknown"]
     error: str | None
     latency: Latency | None
+    levels_s: tuple[float, ...]
     overhead: Overhead | None
     verdict: Verdict | None
     madds: int | None
