@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class Format:
     packages: tuple[str, ...]
     module: str
 
+
+ALL = "all"
 
 _BASE_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxsim")
 
@@ -85,12 +88,47 @@ def parse(text: str) -> Target:
     return Target(name, precision)
 
 
+def expand(texts: Iterable[str]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+    """Read targets as `parse` does, where `all` means every target and `tflite:all` every TFLite.
+
+    The second part of the answer says which formats `all` leaves out here, and why; a format that
+    is asked for by name is never left out. Raises `UnknownNameError`.
+    """
+    targets: dict[Target, None] = {}
+    notes: dict[str, None] = {}
+    for text in texts:
+        name, _, precision = text.partition(":")
+        if name != ALL and precision != ALL:
+            targets[parse(text)] = None
+            continue
+        for format_name in FORMATS if name == ALL else (parse(name).format,):
+            lacking = missing(format_name) if name == ALL else None
+            if lacking:
+                notes[f"{format_name} is left out: {lacking.message}; {lacking.remedy}"] = None
+                continue
+            for one in FORMATS[format_name].precisions:
+                if name != ALL or precision in ("", ALL, one):
+                    targets[Target(format_name, one)] = None
+    if not targets and not notes:
+        known = {one for form in FORMATS.values() for one in form.precisions}
+        raise UnknownNameError("precision", ", ".join(texts), known)
+    return tuple(targets), tuple(notes)
+
+
 def require(target: Target) -> None:
     """Raise `MissingExtraError` if a package that the target needs is not installed."""
-    form = FORMATS[target.format]
+    lacking = missing(target.format)
+    if lacking:
+        raise lacking
+
+
+def missing(format_name: str) -> MissingExtraError | None:
+    """The error for the first package that a format needs and that is not installed."""
+    form = FORMATS[format_name]
     for package in form.packages:
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package, form.extra)
+            return MissingExtraError(package, form.extra)
+    return None
 
 
 def backend(format_name: str) -> Backend:

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from edgebench.converters import targets
-from edgebench.converters.targets import FORMATS, Target, parse, require
+from edgebench.converters.targets import FORMATS, Target, expand, parse, require
 from edgebench.errors import MissingExtraError, UnknownNameError
 
 
@@ -51,3 +51,32 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(MissingExtraError) as caught:
         require(parse("tflite"))
     assert "edgebench[tflite]" in caught.value.remedy
+
+
+def test_all_means_every_target_and_a_format_s_all_every_one_of_it() -> None:
+    everything = {Target(name, p) for name, form in FORMATS.items() for p in form.precisions}
+    found, notes = expand(["all"])
+    assert set(found) == everything and not notes
+    assert set(expand(["tflite:all"])[0]) == {t for t in everything if t.format == "tflite"}
+    assert set(expand(["all:fp32"])[0]) == {t for t in everything if t.precision == "fp32"}
+    assert expand(["tflite:int8", "tflite:int8", "onnx"])[0] == (
+        Target("tflite", "int8"),
+        Target("onnx", "fp32"),
+    )
+
+
+def test_all_leaves_out_what_is_not_installed_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        targets.importlib.util, "find_spec", lambda n: None if n == "tensorflow" else real(n)
+    )
+    found, notes = expand(["all"])
+    assert found and not any(target.format == "tflite" for target in found)
+    assert len(notes) == 1 and "edgebench[tflite]" in notes[0]
+    assert Target("tflite", "fp32") in expand(["tflite:all"])[0]  # Asked for by name.
+
+
+@pytest.mark.parametrize("text", ["tflight:all", "all:int9"])
+def test_all_of_something_unknown_lists_the_known_ones(text: str) -> None:
+    with pytest.raises(UnknownNameError, match=text.replace("tflight:all", "tflight")):
+        expand([text])

@@ -11,6 +11,7 @@ from edgebench import arguments, console
 
 if TYPE_CHECKING:
     from edgebench.converters.request import ExportRequest
+    from edgebench.converters.targets import Target
 
 HELP = "export models or ONNX files to device formats"
 
@@ -18,7 +19,12 @@ HELP = "export models or ONNX files to device formats"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", nargs="+", metavar="MODEL|FILE.onnx", help="models of the zoo or ONNX files")
-    add("--to", action="append", metavar="FORMAT[:PRECISION]", help="a target; may be repeated")
+    add(
+        "--to",
+        action="append",
+        metavar="FORMAT[:PRECISION]",
+        help="a target; may be repeated; 'all' and 'tflite:all' are every one of them",
+    )
     add("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="where artifacts go")
     add("--weights", type=Path, metavar="FILE", help="trained weights (.safetensors or .pth)")
     add("--calibration", metavar="DIR|scenes|random", help="inputs that set the int8 ranges")
@@ -33,11 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     from edgebench.converters.export import export_many
+    from edgebench.converters.targets import expand
     from edgebench.documents import dump
 
+    targets, left_out = expand(options.to or ["tflite:fp32"])
     with console.shown_progress() as progress:
-        exports = export_many(_requests(options), options.jobs, progress)
-    for note in dict.fromkeys(note for one in exports for note in one.notes):
+        exports = export_many(_requests(options, targets), options.jobs, progress)
+    for note in dict.fromkeys((*left_out, *(note for one in exports for note in one.notes))):
         console.say(note)
     artifacts = [artifact for one in exports for artifact in one.artifacts]
     if options.json:
@@ -48,11 +56,9 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _requests(options: argparse.Namespace) -> list[ExportRequest]:
+def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[ExportRequest]:
     from edgebench.converters.request import ExportRequest
-    from edgebench.converters.targets import parse
 
-    targets = tuple(parse(text) for text in dict.fromkeys(options.to or ["tflite:fp32"]))
     return [
         ExportRequest(
             source=source,
