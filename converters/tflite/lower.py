@@ -7,8 +7,7 @@ the file's signature).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +15,10 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from edgebench.converters.lowering.folding import fold
+from edgebench.converters.lowering.names import scopes
+from edgebench.converters.lowering.node import attributes
 from edgebench.converters.tflite import layout
-from edgebench.converters.tflite.folding import fold
 from edgebench.converters.tflite.layout import Order, Shape
 from edgebench.converters.tflite.node import CannotLower, Node
 from edgebench.converters.tflite.ops.all_ops import OPS
@@ -81,21 +82,6 @@ def to_target(array: Array, port: Port) -> Array:
 def from_target(array: Array, port: Port) -> Array:
     """Move an array from the file's order of axes to ONNX's."""
     return np.array(np.transpose(array, np.argsort(port.axes).tolist()), order="C")
-
-
-def scopes(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """A distinct name for each ONNX name, of letters, digits and underscores only."""
-    used, result = {name.lower() for name in taken}, {}
-    for name in names:
-        plain = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "value"
-        plain = plain if plain[0].isalpha() else f"v{plain}"
-        free, count = plain, 1
-        while free.lower() in used:
-            count += 1
-            free = f"{plain}_{count}"
-        used.add(free.lower())
-        result[name] = free
-    return result
 
 
 def _port(info: onnx.ValueInfoProto, key: str) -> Port:
@@ -200,10 +186,9 @@ class _Builder:
         narrow = {v.dtype.name for v in operands if v is not None and v.dtype in NARROW}
         if narrow and proto.op_type not in MOVERS:
             raise CannotLower(f"TFLite computes with {narrow.pop()} only where it is quantised")
-        attributes = {a.name: _attribute(a) for a in proto.attribute}
         outputs = len([name for name in proto.output if name])
         try:
-            result = lowerer(Node(proto.op_type, opset, operands, outputs, attributes))
+            result = lowerer(Node(proto.op_type, opset, operands, outputs, attributes(proto)))
         except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
             raise CannotLower(f"TensorFlow refuses it: {error}") from error
         return [result] if isinstance(result, Value) else list(result)
@@ -231,11 +216,6 @@ class _Builder:
             ports.append(Port(info.name, value.shape, lying, order, key, dtype))
         self.outputs = tuple(ports)
         return results
-
-
-def _attribute(proto: onnx.AttributeProto) -> Any:
-    value = helper.get_attribute_value(proto)
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _static_shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, np.dtype[Any]]]:

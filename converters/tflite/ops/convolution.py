@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from edgebench.converters.lowering.window import Window
 from edgebench.converters.tflite import layout
 from edgebench.converters.tflite.layout import CHANNELS_LAST, Order
 from edgebench.converters.tflite.node import CannotLower, Node, lowers
-from edgebench.converters.tflite.ops.window import Window
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array, Value
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from edgebench.converters.lowering.window import Window
 from edgebench.converters.tflite.layout import CHANNELS_LAST
 from edgebench.converters.tflite.node import CannotLower, Node, lowers
 from edgebench.converters.tflite.ops.convolution import as_image, as_line
-from edgebench.converters.tflite.ops.window import Window
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value
 

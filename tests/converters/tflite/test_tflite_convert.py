@@ -10,10 +10,11 @@ import pytest
 from graphs import interpreted, model, random_sample, reference
 from onnx import helper
 
+from edgebench.converters.lowering.names import scopes
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.convert import PRECISIONS, convert, convert_all
 from edgebench.converters.tflite.layers import compare_layers
-from edgebench.converters.tflite.lower import lower, scopes
+from edgebench.converters.tflite.lower import lower
 from edgebench.converters.tflite.ops.error_function import erf
 from edgebench.errors import (
     DataError,

@@ -9,8 +9,7 @@ import onnx
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
-from edgebench.converters.tflite.node import CannotLower
-from edgebench.converters.tflite.value import Array
+from edgebench.converters.lowering.node import Array, CannotLower
 
 
 def fold(proto: onnx.NodeProto, operands: Sequence[Array | None], opset: int) -> list[Array]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgebench.converters.tflite.node import CannotLower, Node
-from edgebench.converters.tflite.value import Array
+from edgebench.converters.lowering.node import Array, CannotLower, Node, V
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Window:
     ceil: bool = False
 
     @classmethod
-    def of(cls, node: Node, size: Sequence[int], kernel: Sequence[int]) -> Window:
+    def of(cls, node: Node[V], size: Sequence[int], kernel: Sequence[int]) -> Window:
         """Read the attributes that Conv and the pools have in common."""
         rank = len(kernel)
         ones, zeros = [1] * rank, [0] * (2 * rank)

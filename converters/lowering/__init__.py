@@ -1,0 +1,1 @@
+"""What the lowerings from ONNX have in common, whatever they lower to."""
