@@ -7,13 +7,13 @@ variance 1) activations shrink block by block until every int8 range is degenera
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from edgebench.models import manifest
+from edgebench.models import ablation, manifest
 from edgebench.models.manifest import Accuracy
 from edgebench.models.network import network
 from edgebench.models.registry import ModelSpec
@@ -27,8 +27,10 @@ _SETTLING_IMAGES = 8
 class Model:
     """A network in evaluation mode, fp32, (N, 3, S, S) normalised floats to (N, classes) logits.
 
-    `trained` is whether the weights came from a file. `accuracy` is what the file's manifest
-    records, where it has one. `weights_sha256` is over the values, whatever file they came from.
+    `trained` is whether the weights came from a file and all of them are in use: a network that
+    lost a stage's attention computes something else than was trained. `accuracy` is what the
+    file's manifest records, where it has one. `weights_sha256` is over the values, whatever file
+    they came from.
     """
 
     spec: ModelSpec
@@ -49,7 +51,8 @@ def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
         path = manifest.shipped(spec.checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = network(spec)
+        # Attention is taken out last, so that all that is left has the whole model's weights.
+        module = network(replace(spec, without=None))
         if path is None:
             _settle_statistics(module, spec.input_size)
     accuracy = None
@@ -59,8 +62,14 @@ def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
             manifest.check(record, path)
             accuracy = record.accuracy
         load_into(module, path)
-    module.eval().requires_grad_(False)
-    return Model(spec, module, path is not None, _digest(module), accuracy)
+    if spec.without is not None:
+        ablation.remove(module, spec.without)
+        return Model(spec, _frozen(module), False, _digest(module), None)
+    return Model(spec, _frozen(module), path is not None, _digest(module), accuracy)
+
+
+def _frozen(module: nn.Module) -> nn.Module:
+    return module.eval().requires_grad_(False)
 
 
 def _settle_statistics(module: nn.Module, size: int) -> None:

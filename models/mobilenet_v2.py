@@ -23,6 +23,7 @@ STAGES = (
     (6, 320, 1, 1),
 )
 STEM_CHANNELS = 32
+STEM_STRIDE = 2
 LAST_CHANNELS = 1280
 # The stride to the input from which on `late` places attention: 14x14 maps at 224, and smaller.
 LATE_STRIDE = 16
@@ -76,6 +77,7 @@ class InvertedResidual(nn.Module):
         if narrow is not None:
             named["attention"] = narrow(outputs)
         self.conv = nn.Sequential(OrderedDict(named))
+        self.stride = stride
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,8 +104,8 @@ class MobileNetV2(nn.Module):
     ) -> None:
         super().__init__()
         channels = divisible(STEM_CHANNELS * width)
-        features: list[nn.Module] = [_ConvBnRelu6(3, channels, 3, 2, 1)]
-        total_stride = 2
+        features: list[nn.Module] = [_ConvBnRelu6(3, channels, 3, STEM_STRIDE, 1)]
+        total_stride = STEM_STRIDE
         for expansion, stage_channels, repeats, first_stride in STAGES:
             outputs = divisible(stage_channels * width)
             for index in range(repeats):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from edgebench.models import ablation
 from edgebench.models.attention import ATTENTION
 from edgebench.models.mobilenet_v2 import MobileNetV2
 from edgebench.models.registry import ModelSpec
@@ -20,4 +21,7 @@ def network(spec: ModelSpec, dropout: float = 0.0) -> MobileNetV2:
         def attention(channels: int) -> nn.Module:
             return kind(channels, spec.reduction)
 
-    return MobileNetV2(spec.width, spec.num_classes, attention, spec.placement, dropout)
+    module = MobileNetV2(spec.width, spec.num_classes, attention, spec.placement, dropout)
+    if spec.without is not None:
+        ablation.remove(module, spec.without)
+    return module

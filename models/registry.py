@@ -34,7 +34,8 @@ class ModelSpec:
     with any weights, trained elsewhere) or "scenes" (the built-in digit scenes, trained here).
     `madds` counts convolutions and linear layers for one image, `multiplies` the elementwise
     products of the attention, which the papers leave out. `checkpoint` is the stem of the shipped
-    weights under models/checkpoints.
+    weights under models/checkpoints. `without` is the stage whose attention was taken out, for
+    measuring what it costs; see `edgebench.models.ablation`.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ModelSpec:
     published: Published | None = None
     checkpoint: str | None = None
     multiplies: int = 0
+    without: int | None = None
 
     @property
     def note(self) -> str:
@@ -107,6 +109,9 @@ _SCENES: tuple[_Row, ...] = (
 SCENE_SIZE = 48
 SCENE_CLASSES = 10
 
+# Stands between a model's name and the stage whose attention was taken out of it.
+ABLATED = "~stage"
+
 MODELS: dict[str, ModelSpec] = {}
 
 
@@ -118,11 +123,21 @@ def register(spec: ModelSpec) -> None:
 
 
 def get(name: str) -> ModelSpec:
-    """The model of that name. Raises `UnknownNameError`, which lists the names there are."""
-    try:
-        return MODELS[name]
-    except KeyError:
-        raise UnknownNameError("model", name, MODELS) from None
+    """The model of that name, such as `mobilenet_v2_ca` or `mobilenet_v2_ca~stage2`.
+
+    Raises `UnknownNameError`, which lists the names there are.
+    """
+    whole, ablated, stage = name.partition(ABLATED)
+    if whole not in MODELS:
+        raise UnknownNameError("model", name, MODELS)
+    if not ablated:
+        return MODELS[whole]
+    from edgebench.models import ablation  # Counts a network, so it needs torch.
+
+    known = {ablation.name(whole, one): one for one in ablation.stages(MODELS[whole])}
+    if name not in known:
+        raise UnknownNameError(f"stage with attention in {whole}", stage, map(str, known.values()))
+    return ablation.ablated(MODELS[whole], known[name])
 
 
 def _register_table(rows: tuple[_Row, ...], data: str, size: int, classes: int) -> None:
