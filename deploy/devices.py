@@ -7,6 +7,8 @@ from typing import Protocol
 
 from edgebench.deploy.local import LocalDevice
 from edgebench.deploy.result import RunResult
+from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.simulated.scenarios import SCENARIOS
 from edgebench.errors import UnknownNameError
 from edgebench.progress import Progress
 
@@ -29,11 +31,18 @@ class Device(Protocol):
         ...
 
 
-DEVICES: dict[str, Device] = {device.name: device for device in (LocalDevice(),)}
+DEVICES: dict[str, Device] = {
+    device.name: device for device in (LocalDevice(), SimulatedDevice("clean"))
+}
+
+SIMULATED = {f"simulated:{scenario}": scenario for scenario in SCENARIOS}
+"""Devices that are not listed, for they are one device on better and worse days."""
 
 
 def get(name: str) -> Device:
     """The device of that name. Raises `UnknownNameError`."""
+    if name in SIMULATED:
+        return SimulatedDevice(SIMULATED[name])
     if name not in DEVICES:
-        raise UnknownNameError("device", name, DEVICES)
+        raise UnknownNameError("device", name, {*DEVICES, *SIMULATED})
     return DEVICES[name]

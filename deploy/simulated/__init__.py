@@ -1,0 +1,1 @@
+"""A device that is simulated: plans carried out on virtual time, with overheads that are known."""
