@@ -13,7 +13,7 @@ def signed(share: float) -> str:
     return f"{_fixed(value, 1 if abs(value) < 9.95 else 0, '+')} %"
 
 
-def signed_in(share: float, interval: Interval) -> str:
+def signed_in(share: float, interval: Interval | Estimate) -> str:
     """A share with its sign and interval, as precise as that: +54 % [51, 57]."""
     digits = _digits(interval)
     return f"{_fixed(share * 100, digits, '+')} % {bounds(interval)}"

@@ -1,0 +1,110 @@
+"""The runs that were kept, and what they say in short.
+
+A run is kept as what it is: a folder of versioned JSON under `runs/`, which is complete in itself
+and can be copied, sent and deleted like any other. There is no index beside the folders, for it
+could only disagree with them; a listing reads one small file a run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.run import COMPARISON, REQUEST
+from edgebench.deploy.staging import PLAN
+from edgebench.documents import load
+from edgebench.errors import InvalidFileError, UnknownNameError
+
+State = Literal["complete", "interrupted", "not measured", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder among the runs. What is not known of it is empty, and `problem` says why."""
+
+    name: str
+    state: State
+    started: str = ""
+    device: str = ""
+    models: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    verdicts: tuple[tuple[str, int], ...] = ()
+    problem: str = ""
+
+
+def entries(runs: Path, device: str | None = None) -> list[Entry]:
+    """All runs in a folder, the oldest first; of one device if that is asked for.
+
+    Never raises for what lies there: a run that cannot be read is listed with the reason, and a
+    folder that was never a run is passed over.
+    """
+    found = [_entry(folder) for folder in sorted(_folders(runs))]
+    return [one for one in found if device is None or one.device == device]
+
+
+def comparisons(runs: Path) -> Iterator[Comparison]:
+    """What each readable run says, in the order in which they were started."""
+    kept = []
+    for folder in _folders(runs):
+        try:
+            kept.append(load(folder / COMPARISON, Comparison))
+        except InvalidFileError:
+            continue  # The listing names it with the reason.
+    yield from sorted(kept, key=lambda one: (one.started, one.run))
+
+
+def read(name: str, runs: Path) -> Comparison:
+    """The comparison that a user means by a file, a folder or a run's name.
+
+    Raises `UnknownNameError`, and `InvalidFileError` for one that cannot be read.
+    """
+    path = Path(name)
+    if path.is_file():
+        return load(path, Comparison)
+    for folder in (path, runs / name):
+        if folder.is_dir():
+            return load(folder / COMPARISON, Comparison)
+    raise UnknownNameError(f"run in {runs}", name, (folder.name for folder in _folders(runs)))
+
+
+def _folders(runs: Path) -> Iterator[Path]:
+    for name in (PLAN, COMPARISON):
+        for path in runs.glob(f"*/{name}"):
+            if name == PLAN or not (path.parent / PLAN).exists():
+                yield path.parent
+
+
+def _entry(folder: Path) -> Entry:
+    # A folder is named <stamp>-<device>, which is all that is known of an unreadable one.
+    device = folder.name.partition("-")[2].partition("-")[2]
+    if not (folder / COMPARISON).exists():
+        missing = "it has a plan and nothing measured"
+        if (folder / REQUEST).exists():
+            missing = f"go on with: edgebench run --resume {folder}"
+        return Entry(folder.name, "not measured", device=device, problem=missing)
+    try:
+        found = load(folder / COMPARISON, Comparison)
+    except InvalidFileError as error:
+        return Entry(folder.name, "unreadable", device=device, problem=error.message)
+    judged = [row for _, row in compared(found)]
+    return Entry(
+        name=folder.name,
+        state="interrupted" if found.interrupted else "complete",
+        started=found.started,
+        device=found.device,
+        models=tuple(dict.fromkeys(row.model for row in judged)),
+        kinds=tuple(dict.fromkeys(f"{g.format} {g.precision}" for g in found.groups)),
+        verdicts=tuple(Counter(v.outcome for v in found.verdicts).most_common()),
+    )
+
+
+def compared(comparison: Comparison) -> Iterator[tuple[str, Row]]:
+    """Each artifact that was compared with a baseline: its name in a history, and its row."""
+    for group in comparison.groups:
+        for row in group.rows:
+            if row.verdict is not None:
+                yield f"{row.model} {group.format} {group.precision}", row
