@@ -8,10 +8,12 @@ READY  := $(VENV)/.ready
 # What `make export-*` exports, and how precisely.
 MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se scenes_v2_ca
 PRECISION ?= fp32 fp16 int8
+COREML_PRECISION ?= fp16 int8w w8a8
 ARTIFACTS ?= artifacts
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports test-fast export-tflite export-onnx \
+.PHONY: help setup demo test check lint types imports test-fast export-tflite export-coreml \
+	export-openvino export-onnx export-all \
 	bench-agreement clean
 
 help:  ## what there is to make
@@ -50,8 +52,17 @@ test-fast: $(READY)  ## the tests that take seconds
 export-tflite: $(READY)  ## export MODELS="..." in PRECISION="..." to artifacts/
 	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to tflite:%) --out $(ARTIFACTS)
 
-export-onnx: $(READY)  ## export MODELS="..." to ONNX
-	$(BIN)/edgebench export $(MODELS) --to onnx --out $(ARTIFACTS)
+export-coreml: $(READY)  ## the same to Core ML, in fp16, int8w and w8a8
+	$(BIN)/edgebench export $(MODELS) $(COREML_PRECISION:%=--to coreml:%) --out $(ARTIFACTS)
+
+export-openvino: $(READY)  ## the same to OpenVINO
+	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to openvino:%) --out $(ARTIFACTS)
+
+export-onnx: $(READY)  ## the same to ONNX, for ONNX Runtime
+	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to onnx:%) --out $(ARTIFACTS)
+
+export-all: $(READY)  ## MODELS="..." to every format and precision that there is
+	$(BIN)/edgebench export $(MODELS) --to all --out $(ARTIFACTS)
 
 bench-agreement: $(READY)  ## our times beside those of LiteRT's own benchmark, on one artifact
 	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.tflite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.request import RunRequest
+    from edgebench.converters.targets import Target
     from edgebench.progress import Progress
 
 HELP = "measure models against their baseline (the default command)"
@@ -28,8 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", default="local", metavar="NAME", help="where to measure")
     add("--models", type=arguments.names, default=MODELS, metavar="A,B", help="what to measure")
     add("--baseline", metavar="MODEL", help="compare with this instead of each model's own")
-    add("--formats", type=arguments.names, default="tflite", metavar="F,G", help="formats")
-    add("--precisions", type=arguments.names, default="fp32,fp16,int8", metavar="P,Q", help="types")
+    add("--formats", type=arguments.names, default="tflite", metavar="F,G", help="formats, or all")
+    add(
+        "--precisions",
+        type=arguments.names,
+        default="fp32,fp16,int8",
+        metavar="P,Q",
+        help="number types, or all",
+    )
     add("--threshold", type=arguments.fraction, default="5%", help="overhead that counts as none")
     add("--budget", type=arguments.seconds, default="90s", help="time to spend on measuring")
     add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
@@ -49,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
     with console.shown_progress() as progress:
         if options.resume is None:
             options.models = tuple(options.model) or options.models
-            _export_missing(options, progress)
+            _export_missing(options, _makeable(options, _targets(options)), progress)
             folder = runs.prepare(_request(options), device, progress)
         else:
             folder = report.run_folder(options.resume, options.runs, device.name)
@@ -63,13 +71,14 @@ def execute(options: argparse.Namespace) -> int:
 
 def _request(options: argparse.Namespace) -> RunRequest:
     from edgebench.benchmarks.request import RunRequest
+    from edgebench.converters.targets import ALL
 
     return RunRequest(
         artifacts=str(options.artifacts),
         device=options.device,
         models=options.models,
-        formats=options.formats,
-        precisions=options.precisions,
+        formats=None if ALL in options.formats else options.formats,
+        precisions=None if ALL in options.precisions else options.precisions,
         baseline=options.baseline,
         against_itself=options.baseline in options.models,
         threshold=options.threshold,
@@ -81,12 +90,47 @@ def _request(options: argparse.Namespace) -> RunRequest:
     )
 
 
-def _export_missing(options: argparse.Namespace, progress: Progress) -> None:
+def _targets(options: argparse.Namespace) -> tuple[Target, ...]:
+    """What the formats and precisions asked for make together.
+
+    A precision that one of the formats does not have is left out for that format.
+    """
+    from edgebench.converters.targets import ALL, FORMATS, Target, parse
+
+    forms = tuple(FORMATS) if ALL in options.formats else options.formats
+    targets = tuple(
+        Target(form, kind)
+        for form in forms
+        for kind in FORMATS[parse(form).format].precisions
+        if ALL in options.precisions or kind in options.precisions
+    )
+    known = {kind for form in forms for kind in FORMATS[form].precisions} | {ALL}
+    for kind in options.precisions:
+        if kind not in known:
+            raise UnknownNameError("precision", kind, known)
+    return targets
+
+
+def _makeable(options: argparse.Namespace, targets: Sequence[Target]) -> tuple[Target, ...]:
+    """The targets to export; a format that only `all` asks for may lack its packages."""
+    from edgebench.converters.targets import ALL, missing
+
+    if ALL not in options.formats:
+        return tuple(targets)
+    lacking = {form: missing(form) for form in dict.fromkeys(t.format for t in targets)}
+    for form, error in lacking.items():
+        if error:
+            console.say(f"{form} is not exported: {error.message}; {error.remedy}")
+    return tuple(target for target in targets if not lacking[target.format])
+
+
+def _export_missing(
+    options: argparse.Namespace, targets: Sequence[Target], progress: Progress
+) -> None:
     """Export what the run needs and is not there; what lies there is measured as it is."""
     from edgebench.converters.artifact import find_artifacts
     from edgebench.converters.export import export_many
     from edgebench.converters.request import ExportRequest
-    from edgebench.converters.targets import parse
     from edgebench.models.registry import MODELS as ZOO
 
     there = {
@@ -94,7 +138,6 @@ def _export_missing(options: argparse.Namespace, progress: Progress) -> None:
         for one in find_artifacts(options.artifacts)
     }
     own = {model for model, _, _ in there if model not in ZOO}
-    targets = [parse(f"{form}:{kind}") for form in options.formats for kind in options.precisions]
     missing = []
     for name in _needed(options):
         if name not in ZOO and name not in own:
