@@ -14,6 +14,7 @@ from . import machine
 from .engines import engine
 from .files import checked, images
 from .messages import Json, RunnerError, first_line
+from .readings import readings
 from .timing import timed, warm_up
 
 
@@ -156,9 +157,9 @@ class Child:
             evaluation = planned["evaluation"]
             engines[slot].fill(next(images(np, self.files, evaluation)) if evaluation else None)
         for block in job["blocks"]:
-            before = machine.readings()
+            before = readings()
             visits = [self._visit(slot, engines[slot]) for slot in block["order"]]
-            after = machine.readings()
+            after = readings()
             kept = {name: block[name] for name in ("index", "process", "group")}
             self._answer(
                 {**kept, "error": None, "before": before, "after": after, "visits": visits}

@@ -8,9 +8,6 @@ import glob
 import os
 import platform
 import signal
-import time
-
-from .messages import Json
 
 
 def read_text(path: str) -> str | None:
@@ -25,50 +22,6 @@ def read_all(pattern: str) -> list[tuple[str, str]]:
     """Path and content of the files that match and can be read, by name."""
     pairs = ((path, read_text(path)) for path in sorted(glob.glob(pattern)))
     return [(path, text) for path, text in pairs if text]
-
-
-def readings() -> Json:
-    """The machine's state now; see `Readings` in deploy/result.py for the units."""
-    cpufreq = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/"
-    frequencies = {
-        path.split("/")[5]: int(text) for path, text in read_all(cpufreq + "scaling_cur_freq")
-    }
-    governors = [text for _, text in read_all(cpufreq + "scaling_governor")]
-    temperatures = {
-        os.path.basename(os.path.dirname(path)): int(text) / 1000
-        for path, text in read_all("/sys/class/thermal/thermal_zone*/temp")
-        if text.lstrip("-").isdigit()
-    }
-    load = read_text("/proc/loadavg")
-    busy, steal = processor_seconds()
-    return {
-        "unix_s": time.time(),
-        "frequencies_khz": frequencies or None,
-        "governors": sorted(set(governors)) or None,
-        "temperatures_c": temperatures or None,
-        "thermal_status": None,
-        "throttled": None,
-        "battery_percent": None,
-        "charging": None,
-        "load_1min": float(load.split()[0]) if load else None,
-        "running": None,
-        "busy_s": busy,
-        "steal_s": steal,
-        "own_s": time.process_time(),
-        "core": current_core(),
-        "time_in_state_s": None,
-        "probe_ns": None,
-    }
-
-
-def processor_seconds() -> tuple[float | None, float | None]:
-    """Seconds that all cores were busy, and that the hypervisor stole, since boot (proc(5))."""
-    text = read_text("/proc/stat")
-    if not text or not text.startswith("cpu "):
-        return None, None
-    tick = os.sysconf("SC_CLK_TCK")
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, text.split()[1:9])
-    return (user + nice + system + irq + softirq) / tick, steal / tick
 
 
 def peak_memory_bytes(restart: bool = False) -> int | None:
