@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.run import COMPARISON, REQUEST
 from edgebench.deploy.staging import PLAN
 from edgebench.documents import load
@@ -67,8 +67,21 @@ def read(name: str, runs: Path) -> Comparison:
         return load(path, Comparison)
     for folder in (path, runs / name):
         if folder.is_dir():
-            return load(folder / COMPARISON, Comparison)
+            return of_folder(folder)
     raise UnknownNameError(f"run in {runs}", name, (folder.name for folder in _folders(runs)))
+
+
+def of_folder(folder: Path) -> Comparison:
+    """The comparison of a run folder. Raises `InvalidFileError`."""
+    if not (folder / COMPARISON).exists():
+        raise InvalidFileError(f"{folder} has no {COMPARISON} yet", _how_to_go_on(folder))
+    return load(folder / COMPARISON, Comparison)
+
+
+def _how_to_go_on(folder: Path) -> str:
+    if (folder / REQUEST).exists():
+        return f"go on with: edgebench run --resume {folder}"
+    return "start a new run: edgebench run"
 
 
 def _folders(runs: Path) -> Iterator[Path]:
@@ -82,15 +95,12 @@ def _entry(folder: Path) -> Entry:
     # A folder is named <stamp>-<device>, which is all that is known of an unreadable one.
     device = folder.name.partition("-")[2].partition("-")[2]
     if not (folder / COMPARISON).exists():
-        missing = "it has a plan and nothing measured"
-        if (folder / REQUEST).exists():
-            missing = f"go on with: edgebench run --resume {folder}"
-        return Entry(folder.name, "not measured", device=device, problem=missing)
+        return Entry(folder.name, "not measured", device=device, problem=_how_to_go_on(folder))
     try:
-        found = load(folder / COMPARISON, Comparison)
+        found = of_folder(folder)
     except InvalidFileError as error:
         return Entry(folder.name, "unreadable", device=device, problem=error.message)
-    judged = [row for _, row in compared(found)]
+    judged = [row for group in found.groups for row in group.rows if row.verdict is not None]
     return Entry(
         name=folder.name,
         state="interrupted" if found.interrupted else "complete",
@@ -101,10 +111,3 @@ def _entry(folder: Path) -> Entry:
         verdicts=tuple(Counter(v.outcome for v in found.verdicts).most_common()),
     )
 
-
-def compared(comparison: Comparison) -> Iterator[tuple[str, Row]]:
-    """Each artifact that was compared with a baseline: its name in a history, and its row."""
-    for group in comparison.groups:
-        for row in group.rows:
-            if row.verdict is not None:
-                yield f"{row.model} {group.format} {group.precision}", row

@@ -25,9 +25,9 @@ STYLES = {
 }
 
 LEGEND = (
-    "Overhead: time against the baseline of the same run, before and after. Change: how much longer "
-    "the model takes now, against its baseline, with its 95 % interval. Latency*: how its time "
-    "itself moved; that compares two sessions, and holds only as far as they were alike."
+    "Overhead: time against the baseline of the same run, before and after. Change: how much "
+    "longer the model takes now, against its baseline, with its 95 % interval. Latency*: how its "
+    "time itself moved; that compares two sessions, and holds only as far as they were alike."
 )
 
 

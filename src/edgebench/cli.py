@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edgebench import __version__, console
-from edgebench.commands import compare, devices, export, models, report, run, train
+from edgebench.commands import compare, devices, export, models, report, run, runs, train, trend
 from edgebench.errors import EdgeBenchError, UnknownNameError
 
 
@@ -32,7 +32,9 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "export": export,
     "report": report,
+    "runs": runs,
     "compare": compare,
+    "trend": trend,
     "models": models,
     "devices": devices,
     "train": train,
@@ -46,6 +48,7 @@ examples:
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench report --html                      the last run, as a page
+  edgebench trend mobilenet_v2_ca              its overhead, run by run
   edgebench compare A B --fail-above 5%        two runs, as a gate for CI
 
 exit codes: 0 done, 1 failed, 2 wrong usage, 3 measured but no verdict,

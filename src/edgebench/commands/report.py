@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
+from edgebench.commands import gate
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -35,16 +36,14 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     ):
         help_ = f"write the report as {kind}, to {where} if no path is given"
         parser.add_argument(f"--{kind}", nargs="?", const=default, metavar="PATH", help=help_)
+    gate.add_arguments(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.benchmarks.comparison import Comparison
-    from edgebench.benchmarks.run import COMPARISON
-    from edgebench.documents import load
+    from edgebench.benchmarks.history import of_folder
 
     folder = run_folder(options.run, options.runs)
-    show(load(folder / COMPARISON, Comparison), folder, options)
-    return 0
+    return show(of_folder(folder), folder, options)
 
 
 def run_folder(name: str, runs: Path, device: str = "*") -> Path:
@@ -62,11 +61,14 @@ def run_folder(name: str, runs: Path, device: str = "*") -> Path:
     return folder
 
 
-def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> None:
-    """Print the tables, unless a document goes to stdout, and write the documents asked for."""
-    from edgebench.benchmarks.report import html, markdown, terminal
+def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> int:
+    """Print the tables, unless a document goes to stdout, and write the documents asked for.
+
+    Returns the exit code: that of the gate where an overhead is above it, else 0.
+    """
+    from edgebench.benchmarks.report import html, junit, markdown, terminal
     from edgebench.benchmarks.run import read_result
-    from edgebench.documents import dump, replacing
+    from edgebench.documents import dump
 
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: dump(comparison),
@@ -81,7 +83,10 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> N
             sys.stdout.write(writers[kind]())
             continue
         path = folder / f"report.{kind}" if where == RUN_FOLDER else Path(where)
-        text = writers[kind]()
-        with replacing(path) as temporary:
-            temporary.write_text(text)
-        console.say(f"wrote {path}")
+        gate.write(path, writers[kind]())
+    cases = junit.of_run(comparison, options.fail_above or comparison.threshold)
+    if options.junit:
+        name = f"edgebench run {comparison.run}"
+        gate.write(options.junit, junit.render(name, comparison.started, cases))
+    failed = options.fail_above and any(case.status == "failed" for case in cases)
+    return gate.ABOVE if failed else 0

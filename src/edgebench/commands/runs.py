@@ -1,0 +1,52 @@
+"""`edgebench runs`: list the runs that were kept."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import console
+
+if TYPE_CHECKING:
+    from edgebench.benchmarks.history import Entry
+
+HELP = "list the runs that were kept"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
+    add("--device", metavar="NAME", help="only the runs of this device")
+    add("--json", action="store_true", help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.benchmarks import history
+
+    entries = history.entries(options.runs, options.device)
+    if options.json:
+        print(json.dumps([asdict(entry) for entry in entries], indent=1))
+        return 0
+    if not entries:
+        console.say(f"there are no runs in {options.runs}; start one: edgebench run")
+        return 0
+    table = console.table("run", "models", "verdicts", "state")
+    for column in table.columns:
+        column.no_wrap = column.header == "run"
+        column.overflow = "fold"
+    for entry in entries:
+        table.add_row(*_cells(entry))
+    console.results(80).print(table)
+    for entry in entries:
+        if entry.problem:
+            console.say(f"{entry.name}: {entry.problem}")
+    return 0
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    measured = "\n".join(filter(None, (", ".join(entry.models), ", ".join(entry.kinds))))
+    verdicts = "\n".join(f"{count} {outcome}" for outcome, count in entry.verdicts)
+    return entry.name, measured, verdicts, entry.state
