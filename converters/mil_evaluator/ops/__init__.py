@@ -1,0 +1,1 @@
+"""What computes each MIL op, one file for each family. Importing `all_ops` fills the table."""

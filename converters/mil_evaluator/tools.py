@@ -1,0 +1,21 @@
+"""coremltools, imported once and silently; outside a Mac it warns of libraries it cannot load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgebench.converters.quiet import quiet
+from edgebench.errors import MissingExtraError
+
+
+def _load() -> Any:
+    try:
+        with quiet():
+            import coremltools
+            import coremltools.optimize.coreml.experimental  # not imported by the package itself
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("coremltools", "coreml") from error
+    return coremltools
+
+
+ct: Any = _load()
