@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from edgebench.content import Content
@@ -10,6 +11,26 @@ from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.onnx_graph import OnnxGraph
 from edgebench.converters.reference import Array, Sample
 from edgebench.progress import Progress
+
+
+def unheard(note: str) -> None:
+    """Take no notes."""
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """What a file is to be beyond the graph's numbers; each format heeds what it can.
+
+    `preprocessing` and `labels` are the source's. `ios` is the oldest version that a Core ML file
+    is for; with `image_input` it takes images as they are and normalises them itself. `note`
+    hears sentences that the user ought to read.
+    """
+
+    preprocessing: Preprocessing | None = None
+    labels: Sequence[str] | None = None
+    ios: int = 16
+    image_input: bool = True
+    note: Callable[[str], None] = unheard
 
 
 class Converted(Protocol):
@@ -34,6 +55,7 @@ class Backend(Protocol):
         graph: OnnxGraph,
         precisions: Sequence[str],
         calibration: Sequence[Sample],
+        instructions: Instructions,
         progress: Progress,
     ) -> Mapping[str, Content]:
         """The file or folder for each precision. Raises `UnsupportedModelError`, `DataError`."""

@@ -21,6 +21,7 @@ from edgebench.content import Content, digest, size_bytes, write_content
 from edgebench.converters import request as requests
 from edgebench.converters import targets
 from edgebench.converters.artifact import Artifact, Calibration, Hop, Manifest, manifest_path
+from edgebench.converters.backend import Instructions
 from edgebench.converters.request import ExportRequest
 from edgebench.converters.targets import Target
 from edgebench.converters.workers import Failure, Pool
@@ -167,7 +168,11 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
         progress("prove torch->onnx", 0, 0)
         outputs = source.torch(data.held_out)
         hops.append(parity.check("torch->onnx", outputs, expected, trial))
-    contents = _convert(graph, todo, data.calibration, source, progress)
+    notes: list[str] = []
+    instructions = Instructions(
+        source.preprocessing, source.labels, request.ios, request.image_input, notes.append
+    )
+    contents = _convert(graph, todo, data.calibration, instructions, progress)
     evaluation = _evaluation(request, source)
     items = []
     for done, target in enumerate(todo):
@@ -213,7 +218,7 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
     return _Made(
         items=tuple(items),
         beside={request.out / name: content for name, content in beside.items()},
-        notes=(*graph.notes, *source.notes),
+        notes=(*graph.notes, *source.notes, *notes),
     )
 
 
@@ -230,7 +235,7 @@ def _convert(
     graph: OnnxGraph,
     todo: Sequence[Target],
     calibration: Sequence[Sample],
-    source: Source,
+    instructions: Instructions,
     progress: Progress,
 ) -> dict[Target, Content]:
     """The content for each target, with what it can hold of the preprocessing and the labels."""
@@ -238,10 +243,10 @@ def _convert(
     for format_name in dict.fromkeys(target.format for target in todo):
         backend = targets.backend(format_name)
         wanted = {t.precision: t for t in todo if t.format == format_name}
-        files = backend.convert(graph, list(wanted), calibration, progress)
+        files = backend.convert(graph, list(wanted), calibration, instructions, progress)
         for precision, target in wanted.items():
             contents[target] = backend.describe(
-                graph, files[precision], source.preprocessing, source.labels
+                graph, files[precision], instructions.preprocessing, instructions.labels
             )
     return contents
 

@@ -10,6 +10,7 @@ import onnxruntime
 
 from edgebench.converters import reference
 from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx_graph import OnnxGraph, TensorInfo
 from edgebench.converters.reference import Array, Sample
 from edgebench.progress import Progress
@@ -31,6 +32,7 @@ def convert(
     graph: OnnxGraph,
     precisions: Sequence[str],
     calibration: Sequence[Sample],
+    instructions: Instructions,
     progress: Progress,
 ) -> Mapping[str, bytes]:
     return {name: graph.model.SerializeToString(deterministic=True) for name in precisions}

@@ -20,6 +20,7 @@ from edgebench.models import manifest as checkpoints
 from edgebench.models import registry
 from edgebench.models.registry import ModelSpec
 
+IOS_VERSIONS = range(15, 19)
 _SOURCES = ("models", "converters")
 
 
@@ -29,6 +30,8 @@ class ExportRequest:
 
     `input_shapes` is one shape, or shapes by input name; `calibration` a folder, `scenes` or
     `random`, or None for the model's own. `mean` and `std` are per channel, for pixels in 0..1.
+    `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them, and whether
+    they take images where the preprocessing is known, or arrays that are normalised already.
     `command` is what the user typed, for the manifest.
     """
 
@@ -41,6 +44,8 @@ class ExportRequest:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: Path | None = None
+    ios: int = 16
+    image_input: bool = True
     command: str = ""
     force: bool = False
 
@@ -86,6 +91,9 @@ def check(request: ExportRequest) -> None:
     """Raise an `EdgeBenchError` for what is wrong with a request itself."""
     if not request.targets:
         raise UsageError("there is nothing to export to", "name a target with --to")
+    if request.ios not in IOS_VERSIONS:
+        known = ", ".join(map(str, IOS_VERSIONS))
+        raise UsageError(f"there is no Core ML for iOS {request.ios} here", f"known: {known}")
     if request.file and request.weights is not None:
         raise UsageError(
             "an ONNX file brings its own weights", "leave --weights out, or name a zoo model"
@@ -148,6 +156,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "mean": request.mean,
         "std": request.std,
         "labels": read_labels(request.labels) if request.labels else None,
+        "coreml": [request.ios, request.image_input] if target.format == "coreml" else None,
         "code": _code(),
         "tools": tools(target),
     }

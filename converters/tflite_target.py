@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx_graph import OnnxGraph, TensorInfo
 from edgebench.converters.reference import Array, Sample
 from edgebench.converters.tflite import inspect, layout
@@ -43,6 +44,7 @@ def convert(
     graph: OnnxGraph,
     precisions: Sequence[str],
     calibration: Sequence[Sample],
+    instructions: Instructions,
     progress: Progress,
 ) -> Mapping[str, bytes]:
     return convert_all(graph.model, precisions, calibration, progress)
