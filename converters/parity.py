@@ -67,7 +67,9 @@ class Tolerance:
 # the fp32 hop, over the same lowering, that finds faults there.
 TOLERANCES: dict[str, Tolerance] = {
     "torch->onnx": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
-    "onnx:fp32": Tolerance(0.0, math.inf, math.inf, 1.0),
+    "onnx:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
+    "onnx:fp16": Tolerance(0.05, 30.0, 10.0, 0.97),
+    "onnx:int8": Tolerance(math.inf, 10.0, 0.5, 0.80),
     "tflite:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "tflite:fp16": Tolerance(0.05, 30.0, 10.0, 0.97),
     "tflite:dynamic": Tolerance(math.inf, 20.0, 5.0, 0.90),

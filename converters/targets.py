@@ -40,8 +40,8 @@ _BASE_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxsim")
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(
-        precisions=("fp32",),
-        calibrated=frozenset(),
+        precisions=("fp32", "fp16", "int8"),
+        calibrated=frozenset({"int8"}),
         extension="onnx",
         extra="onnx",
         packages=_BASE_PACKAGES,

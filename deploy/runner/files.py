@@ -10,16 +10,26 @@ from .messages import Json, RunnerError
 
 
 def checked(folder: str, name: str, sha256: str) -> str:
-    """The path of a file of that name, if it is the one of that hash. Raises `RunnerError`."""
+    """The path of a file or folder, if it is the one of that hash. Raises `RunnerError`."""
     path = os.path.join(folder, name)
     try:
-        with open(path, "rb") as file:
-            found = hashlib.sha256(file.read()).hexdigest()
+        found = hash_of(path)
     except OSError as error:
         raise RunnerError(f"cannot read {path}: {error.strerror}") from None
     if found != sha256:
         raise RunnerError(f"{path} has changed since the plan was made")
     return path
+
+
+def hash_of(path: str) -> str:
+    """SHA-256 of a file, or of a folder's listing as `sha256sum` prints it. Raises `OSError`."""
+    if not os.path.isdir(path):
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    found = [os.path.join(where, name) for where, _, names in os.walk(path) for name in names]
+    hashes = {os.path.relpath(file, path).replace(os.sep, "/"): hash_of(file) for file in found}
+    lines = [f"{hashes[name]}  {name}\n" for name in sorted(hashes, key=str.encode)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def images(np: Any, folder: str, evaluation: Json) -> Iterator[Any]:

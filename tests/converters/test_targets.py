@@ -21,7 +21,7 @@ def test_every_target_reads_back_what_it_prints() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "near"), [("tflight:int8", "tflite"), ("tflite:int", "int8"), ("onnx:int8", "fp32")]
+    ("text", "near"), [("tflight:int8", "tflite"), ("tflite:int", "int8"), ("onnx:int16x8", "fp32")]
 )
 def test_unknown_names_list_the_known_ones(text: str, near: str) -> None:
     with pytest.raises(UnknownNameError) as caught:
