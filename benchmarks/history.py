@@ -110,4 +110,3 @@ def _entry(folder: Path) -> Entry:
         kinds=tuple(dict.fromkeys(f"{g.format} {g.precision}" for g in found.groups)),
         verdicts=tuple(Counter(v.outcome for v in found.verdicts).most_common()),
     )
-
