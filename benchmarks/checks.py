@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from edgebench.benchmarks.statistics import MIN_BLOCKS, Overhead
+from edgebench.benchmarks.statistics import Overhead, fewest_processes
 from edgebench.benchmarks.wording import signed, whole
 from edgebench.deploy.result import Block, Evaluation
 
@@ -40,7 +40,8 @@ class Evidence:
     """What the checks look at: one model's blocks beside its baseline's.
 
     `blocks` are those in which both were measured, `overhead.blocks` their single overheads in
-    the same order, and `baseline_s` the baseline's level in them, in seconds.
+    the same order, and `baseline_s` the baseline's level in them, in seconds. `comparisons` models
+    share the baseline, and `steady_share` of the model's visits got steady.
     """
 
     model: str
@@ -55,6 +56,8 @@ class Evidence:
     core_count: int
     madds_overhead: float | None
     against_itself: bool
+    comparisons: int
+    steady_share: float
 
 
 Check = Callable[[Evidence], str | None]
@@ -73,8 +76,13 @@ def does_not_run(evidence: Evidence) -> str | None:
 
 def too_few_blocks(evidence: Evidence) -> str | None:
     """Too few blocks to know their spread."""
-    if len(evidence.blocks) < MIN_BLOCKS:
-        return f"only {len(evidence.blocks)} blocks were measured, of the {MIN_BLOCKS} it takes"
+    needed = fewest_processes(evidence.comparisons)
+    there = len({block.process for block in evidence.blocks})
+    if there < needed:
+        return (
+            f"only {len(evidence.blocks)} blocks were measured, in {there} fresh processes; "
+            f"it takes {needed}"
+        )
     return None
 
 
@@ -85,8 +93,8 @@ def processes_disagree(evidence: Evidence) -> str | None:
     is unsure in that case but not the verdict.
     """
     processes = _by_process(evidence)
-    if evidence.overhead is None or len(processes) < 2:
-        return None
+    if evidence.overhead is None or min(map(len, processes), default=0) < 2:
+        return None  # One block a process: the interval is of the processes' spread already.
     medians = [float(np.median(part)) for part in processes]
     allowed = max(evidence.threshold, abs(evidence.overhead.value) / 4)
     if max(medians) - min(medians) <= allowed or not _differ(processes):
@@ -196,9 +204,9 @@ def loud_neighbours(evidence: Evidence) -> str | None:
 
 def unsteady(evidence: Evidence) -> str | None:
     """Most visits did not warm up to a steady time."""
-    visits = [v for block in evidence.blocks for v in block.visits if v.slot == evidence.slot]
-    if visits and sum(v.steady for v in visits) < MIN_STEADY * len(visits):
-        return f"{evidence.model} had not reached a steady time in most visits"
+    if evidence.steady_share < MIN_STEADY:
+        unsteady = whole(1 - evidence.steady_share)
+        return f"{evidence.model} never reached a steady time in {unsteady} of its visits"
     return None
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebench.benchmarks import statistics
+from edgebench.benchmarks import proportions, statistics
 from edgebench.benchmarks.checks import Evidence
 from edgebench.benchmarks.comparison import Accuracy, Comparison, Drift, GroupComparison, Row
 from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.levels import TimedBlock, timed_block
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Floats, Overhead
 from edgebench.benchmarks.verdict import Verdict, judge
@@ -71,41 +72,35 @@ def measured(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if not block.error)
 
 
-def samples(blocks: Sequence[Block], slot: str) -> list[tuple[int, ...]]:
-    """A slot's timed inferences in ns, visit by visit."""
-    return [v.samples_ns for block in blocks for v in block.visits if v.slot == slot]
-
-
 def _group(run: Run, group: Group) -> GroupComparison:
     manifest = run.manifests[group.baseline]
+    blocks = [timed_block(b) for b in measured(run.result.blocks) if b.group == group.name]
     return GroupComparison(
         name=group.name,
         format=manifest.format,
         precision=manifest.precision,
-        rows=tuple(_row(run, group, slot) for slot in group.slots),
+        rows=tuple(_row(run, group, slot, blocks) for slot in group.slots),
     )
 
 
-def _row(run: Run, group: Group, slot: str) -> Row:
+def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row:
     manifest, baseline = run.manifests[slot], run.manifests[group.baseline]
     evaluation = run.result.evaluations.get(slot, NOT_RUN)
-    blocks = [b for b in measured(run.result.blocks) if b.group == group.name]
-    times = [time for visit in samples(blocks, slot) for time in visit]
+    of_slot = [block.slots[slot] for block in blocks if slot in block.slots]
+    times = [time for one in of_slot for visit in one.samples_ns for time in visit]
     madds_overhead = None
     if slot != group.baseline and manifest.madds and baseline.madds:
         madds_overhead = manifest.madds / baseline.madds - 1
     overhead, verdict = None, None
     if slot != group.baseline:
-        overhead, verdict = _judged(run, group, slot, evaluation, madds_overhead)
+        overhead, verdict = _judged(run, group, slot, blocks, madds_overhead)
     return Row(
         slot=slot,
         model=manifest.model + (" (again)" if slot.endswith(AGAIN) else ""),
         weights=manifest.weights,
         error=evaluation.error,
         latency=statistics.latency(times) if times else None,
-        levels_s=tuple(
-            statistics.level_s(visits) for block in blocks if (visits := samples([block], slot))
-        ),
+        levels_s=tuple(statistics.level_s(one.samples_ns) for one in of_slot),
         overhead=overhead,
         verdict=verdict,
         madds=manifest.madds,
@@ -123,34 +118,53 @@ def _row(run: Run, group: Group, slot: str) -> Row:
 
 
 def _judged(
-    run: Run, group: Group, slot: str, evaluation: Evaluation, madds_overhead: float | None
+    run: Run,
+    group: Group,
+    slot: str,
+    blocks: Sequence[TimedBlock],
+    madds_overhead: float | None,
 ) -> tuple[Overhead | None, Verdict]:
-    both = [
-        block
-        for block in measured(run.result.blocks)
-        if block.group == group.name and {slot, group.baseline} <= {v.slot for v in block.visits}
-    ]
-    pairs = [(samples([b], slot), samples([b], group.baseline)) for b in both]
+    both = [one for one in blocks if {slot, group.baseline} <= one.slots.keys()]
+    comparisons = _comparisons(run, group, slot)
     overhead = None
-    if len(pairs) >= statistics.MIN_BLOCKS:
-        overhead = statistics.overhead([statistics.log_ratio(*pair) for pair in pairs])
+    processes = [one.block.process for one in both]
+    if len(set(processes)) >= statistics.fewest_processes(comparisons):
+        ratios = np.array(
+            [one.slots[slot].log_levels - one.slots[group.baseline].log_levels for one in both]
+        )
+        headline, *others = ratios.T
+        beside = dict(zip(statistics.SUMMARIES[1:], others, strict=True))
+        overhead = statistics.overhead(headline, processes, comparisons, beside)
+    steady = [steady for one in both for steady in one.slots[slot].steady]
     verdict = judge(
         Evidence(
             model=run.manifests[slot].model,
             slot=slot,
             threshold=run.request.threshold,
             overhead=overhead,
-            blocks=tuple(both),
-            baseline_s=tuple(statistics.level_s(baseline) for _, baseline in pairs),
-            evaluation=evaluation,
+            blocks=tuple(one.block for one in both),
+            baseline_s=tuple(
+                statistics.level_s(one.slots[group.baseline].samples_ns) for one in both
+            ),
+            evaluation=run.result.evaluations.get(slot, NOT_RUN),
             baseline_evaluation=run.result.evaluations.get(group.baseline, NOT_RUN),
             delegate=run.plan.delegate,
             core_count=run.result.context.core_count,
             madds_overhead=madds_overhead,
             against_itself=slot.endswith(AGAIN),
+            comparisons=comparisons,
+            steady_share=float(np.mean(steady)) if steady else 1.0,
         )
     )
     return overhead, verdict
+
+
+def _comparisons(run: Run, group: Group, slot: str) -> int:
+    """How many models share this one's 95 %; an artifact against itself is no model."""
+    if slot.endswith(AGAIN):
+        return 1
+    models = [one for one in group.slots if one != group.baseline and not one.endswith(AGAIN)]
+    return sum(not run.result.evaluations.get(one, NOT_RUN).error for one in models) or 1
 
 
 def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
@@ -179,11 +193,11 @@ def _accuracy(run: Run, group: Group, slot: str) -> Accuracy | None:
     gain = None
     beside = _answers(run, group.baseline) if slot != group.baseline else None
     if beside is not None and np.array_equal(beside[0], labels):
-        gain = statistics.paired_difference(hits, beside[2].argmax(-1) == labels)
+        gain = proportions.paired_difference(hits, beside[2].argmax(-1) == labels)
     return Accuracy(
-        on_device=statistics.proportion(hits),
-        trained=statistics.proportion(trained),
-        drop=statistics.paired_difference(hits, trained),
+        on_device=proportions.proportion(hits),
+        trained=proportions.proportion(trained),
+        drop=proportions.paired_difference(hits, trained),
         gain=gain,
     )
 
@@ -196,8 +210,8 @@ def _drift(run: Run, slot: str) -> Drift | None:
     return Drift(
         hops=run.manifests[slot].hops,
         samples=len(logits),
-        agreement=statistics.proportion(outputs.argmax(-1) == logits.argmax(-1)),
-        snr_db=statistics.snr_db(logits, outputs),
+        agreement=proportions.proportion(outputs.argmax(-1) == logits.argmax(-1)),
+        snr_db=proportions.snr_db(logits, outputs),
         max_abs_error=float(np.abs(outputs - logits).max()),
     )
 

@@ -1,14 +1,15 @@
 """The statistics of a paired measurement. NumPy and SciPy only; nothing here knows a device.
 
-The unit that is resampled is the block (for latency) or the image (for accuracy), never the
-inference: inferences of one visit share its cache, clock and neighbours, and so tell less than
-their number suggests.
+The unit is never the inference: inferences of one visit share its cache, clock and neighbours, and
+so tell less than their number suggests. Nor is it the block where blocks share a process, for the
+layout of memory, which favours one model or another, is drawn once a process. It is the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,17 @@ from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 Visits = Sequence[Sequence[int]]
-Bools = npt.NDArray[np.bool_]
 
 CONFIDENCE = 0.95
 EQUIVALENCE_CONFIDENCE = 0.90
 """Two one-sided tests at 5 % each are an interval of 90 % (Schuirmann 1987)."""
 
-MIN_BLOCKS = 6
-"""With fewer the signed-rank test has no 95 % interval: 2 / 2**5 is more than 5 %."""
+POWER = 0.9
+"""The chance to find what is called detectable."""
+
+HEADLINE = "median"
+SUMMARIES = (HEADLINE, "p90", "mean", "min")
+"""What is said of a visit's times, the headline first; the others stand beside it."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,11 @@ class Estimate:
 class Overhead:
     """latency(model) / latency(baseline) - 1, from paired blocks.
 
-    `interval` holds 95 %, `equivalence` the 90 % that the test against the threshold uses.
-    `detectable` is the smallest overhead that a run of this noise and length finds with 80 %
-    power. `blocks` are the single blocks' overheads, in the order they were measured.
+    `interval` holds 95 %, `equivalence` the 90 % that the test against the threshold uses; where
+    `comparisons` models share a baseline, all of their intervals hold together that often.
+    `detectable` is the smallest overhead that a run of this noise and length finds with 90 %
+    power. `blocks` are the single blocks' overheads, in the order they were measured. The
+    overheads of other summaries than the median, with their intervals, stand in `beside` by name.
     """
 
     value: float
@@ -56,6 +62,17 @@ class Overhead:
     equivalence: Interval
     detectable: float
     blocks: tuple[float, ...]
+    comparisons: int = 1
+    beside: dict[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def contradicted(self) -> tuple[str, ...]:
+        """The summaries that are sure of the other sign than the median's."""
+        return tuple(
+            name
+            for name, one in self.beside.items()
+            if (one.low > 0 and self.value < 0) or (one.high < 0 and self.value > 0)
+        )
 
 
 @dataclass(frozen=True)
@@ -81,117 +98,133 @@ def latency(samples_ns: npt.ArrayLike) -> Latency:
     )
 
 
-def level_s(visits: Visits) -> float:
-    """A slot's level in one block, in seconds: the geometric mean of its visits' medians."""
-    return float(np.exp(np.mean([np.log(np.median(visit)) for visit in visits])) / 1e9)
-
-
-def log_ratio(model: Visits, baseline: Visits) -> float:
-    """One block's log of latency(model) / latency(baseline), each given in ns by visit.
+def log_levels(visits: Visits) -> Floats:
+    """A slot's log levels in one block, one for each of `SUMMARIES`, from its visits' times in ns.
 
     Every visit counts the same: with a palindromic order a drift that is linear in log time
     cancels exactly then, however many inferences each visit had.
     """
-    return float(np.log(level_s(model) / level_s(baseline)))
+    return np.asarray(np.mean([_summaries(visit) for visit in visits], axis=0))
 
 
-def overhead(log_ratios: npt.ArrayLike) -> Overhead:
-    """Estimate the overhead from the log ratios of `MIN_BLOCKS` blocks or more.
+def _summaries(visit: Sequence[int]) -> Floats:
+    times = np.sort(np.asarray(visit, dtype=np.float64))
+    places = np.arange(times.size)
+    middle, ninth = np.interp((0.5 * places[-1], 0.9 * places[-1]), places, times)
+    return np.log((middle, ninth, times.mean(), times[0]))
 
-    The estimate is Hodges and Lehmann's: the median of the means of all pairs of blocks. Its
-    interval is the one that Wilcoxon's signed-rank test implies (Hollander, Wolfe and Chicken,
-    Nonparametric Statistical Methods, 3.2 and 3.3), exact at any number of blocks. Both ask only
-    that log ratios scatter evenly about the truth, which the random order in a block provides:
-    what disturbs the machine hits model and baseline alike. A machine that jumps between two
-    speeds spoils the blocks it jumps in, and this estimate bears a quarter of them: simulated
-    with one block in five spoiled, its intervals are a third (30 blocks) to three quarters (12
-    blocks) as wide as Student's.
+
+def log_ratio(model: Visits, baseline: Visits) -> float:
+    """One block's log of latency(model) / latency(baseline), each given in ns by visit."""
+    return float((log_levels(model) - log_levels(baseline))[0])
+
+
+def level_s(visits: Visits) -> float:
+    """A slot's level in one block, in seconds: the geometric mean of its visits' medians."""
+    return float(np.exp(log_levels(visits)[0]) / 1e9)
+
+
+def fewest_processes(comparisons: int = 1) -> int:
+    """With fewer the signed-rank test has no interval: with 6 it cannot go above 1 - 2 / 2**6."""
+    return int(np.ceil(1 + np.log2(comparisons / (1 - CONFIDENCE))))
+
+
+MIN_BLOCKS = fewest_processes()
+
+
+def overhead(
+    log_ratios: npt.ArrayLike,
+    processes: Sequence[int] | None = None,
+    comparisons: int = 1,
+    beside: Mapping[str, npt.ArrayLike] | None = None,
+) -> Overhead:
+    """Estimate the overhead from the log ratios of blocks, model over baseline.
+
+    `processes` gives the process of each block; without it each had its own. `comparisons` is the
+    number of models that share the baseline. `beside` gives the log ratios of other summaries.
+
+    A process's level is the Hodges-Lehmann centre of its blocks (the median of the means of all
+    pairs), and the estimate that of its processes. The interval is the one that Wilcoxon's
+    signed-rank test over processes implies (Hollander, Wolfe and Chicken, Nonparametric
+    Statistical Methods, 3.2 and 3.3): exact at any number, asking only that processes scatter
+    evenly about the truth, which the random order in a block provides.
+
+    With several models the level is Bonferroni's, 1 - 0.05 / comparisons for each. Holm's steps
+    decide more, but have no interval that a row could show; the maximum over the shared blocks
+    would narrow the interval by 2 % (four models whose ratios correlate by 0.5, as a common
+    baseline makes them), too little to resample for.
+
+    Raises `ValueError` for fewer processes than `fewest_processes`.
     """
     ratios = np.asarray(log_ratios, dtype=np.float64)
-    if ratios.size < MIN_BLOCKS:
-        raise ValueError(f"{ratios.size} blocks are fewer than {MIN_BLOCKS}")
-    first, second = np.triu_indices(ratios.size)
-    means = np.sort((ratios[first] + ratios[second]) / 2)
-    low, high = _signed_rank_interval(means, ratios.size, CONFIDENCE)
+    own = list(range(ratios.size)) if processes is None else list(processes)
+    levels = process_levels(ratios, own)
+    needed = fewest_processes(comparisons)
+    if levels.size < needed:
+        raise ValueError(f"{levels.size} processes are fewer than {needed}")
+    means = _means_of_pairs(levels)
+    low, high = _signed_rank_interval(means, levels.size, 1 - (1 - CONFIDENCE) / comparisons)
+    narrow = 1 - (1 - EQUIVALENCE_CONFIDENCE) / comparisons
     return Overhead(
         value=float(np.expm1(np.median(means))),
-        interval=Interval(float(np.expm1(low)), float(np.expm1(high))),
-        equivalence=Interval(
-            *(
-                float(np.expm1(end))
-                for end in _signed_rank_interval(means, ratios.size, EQUIVALENCE_CONFIDENCE)
-            )
-        ),
-        detectable=_detectable(high - low, ratios.size),
-        blocks=tuple(float(one) for one in np.expm1(ratios)),
+        interval=_shares(low, high),
+        equivalence=_shares(*_signed_rank_interval(means, levels.size, narrow)),
+        detectable=_detectable(high - low, levels.size, comparisons),
+        blocks=tuple(np.expm1(ratios).tolist()),
+        comparisons=comparisons,
+        beside={
+            name: _estimate(np.asarray(others, dtype=np.float64), own, comparisons)
+            for name, others in (beside or {}).items()
+        },
     )
 
 
-def _signed_rank_interval(means: Floats, blocks: int, level: float) -> tuple[float, float]:
+def _estimate(ratios: Floats, processes: Sequence[int], comparisons: int) -> Estimate:
+    levels = process_levels(ratios, processes)
+    means = _means_of_pairs(levels)
+    ends = _signed_rank_interval(means, levels.size, 1 - (1 - CONFIDENCE) / comparisons)
+    share = _shares(*ends)
+    return Estimate(float(np.expm1(np.median(means))), share.low, share.high)
+
+
+def _shares(low: float, high: float) -> Interval:
+    return Interval(float(np.expm1(low)), float(np.expm1(high)))
+
+
+def process_levels(ratios: Floats, processes: Sequence[int]) -> Floats:
+    """The level of each process: the Hodges-Lehmann centre of its blocks' log ratios."""
+    if len(set(processes)) == len(processes):
+        return ratios
+    of = np.asarray(processes)
+    return np.array([np.median(_means_of_pairs(ratios[of == one])) for one in dict.fromkeys(of)])
+
+
+def _means_of_pairs(values: Floats) -> Floats:
+    """Sorted, each value paired with itself too (Walsh's averages)."""
+    first, second = np.triu_indices(values.size)
+    return np.sort((values[first] + values[second]) / 2)
+
+
+def _signed_rank_interval(means: Floats, count: int, level: float) -> tuple[float, float]:
     """The interval from the sorted means of pairs: as many cut off each end as the test allows."""
-    ways: npt.NDArray[np.floating[Any]] = np.ones(1)
-    for rank in range(1, blocks + 1):  # Each rank is in the sum or not.
-        ways = np.convolve(ways, np.r_[1.0, np.zeros(rank - 1), 1.0])
-    below = np.cumsum(ways / ways.sum())
-    cut = int(np.searchsorted(below, (1 - level) / 2, side="right"))
+    cut = _cut(count, level)
     return float(means[cut - 1]), float(means[-cut])
 
 
-def _detectable(width: float, blocks: int, power: float = 0.8) -> float:
+@cache
+def _cut(count: int, level: float) -> int:
+    ways: npt.NDArray[np.floating[Any]] = np.ones(1)
+    for rank in range(1, count + 1):  # Each rank is in the sum or not.
+        ways = np.convolve(ways, np.r_[1.0, np.zeros(rank - 1), 1.0])
+    below = np.cumsum(ways / ways.sum())
+    return int(np.searchsorted(below, (1 - level) / 2, side="right"))
+
+
+def _detectable(width: float, count: int, comparisons: int) -> float:
     """The smallest overhead that a run with an interval of that width tells from none.
 
     The usual approximation (Bloom 1995, "Minimum Detectable Effects"): (t[0.975] + t[power])
     standard errors, where the interval is 2 t[0.975] of them wide.
     """
-    tail = stats.t.ppf((1 + CONFIDENCE) / 2, blocks - 1)
-    return float(np.expm1((tail + stats.t.ppf(power, blocks - 1)) * width / (2 * tail)))
-
-
-def proportion(hits: Bools) -> Estimate:
-    """A share, such as accuracy, with Wilson's interval (Wilson 1927)."""
-    test = stats.binomtest(int(hits.sum()), hits.size)
-    interval = test.proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(float(hits.mean()), float(interval.low), float(interval.high))
-
-
-def paired_difference(hits: Bools, reference: Bools) -> Estimate:
-    """The difference of two shares over the same images, hits minus reference.
-
-    The interval for paired proportions is Newcombe's square-and-add method with the correlation
-    of the pairs (Newcombe 1998, method 10): it needs no resampling and holds its level where the
-    two rarely differ, which is when a bootstrap over images has nothing to resample.
-    """
-    first, second = proportion(hits), proportion(reference)
-    n11 = int((hits & reference).sum())
-    n10 = int((hits & ~reference).sum())
-    n01 = int((~hits & reference).sum())
-    n00 = hits.size - n11 - n10 - n01
-    phi = _phi(n11, n10, n01, n00)
-    difference = first.value - second.value
-    below = _root(first.value - first.low, second.high - second.value, phi)
-    above = _root(first.high - first.value, second.value - second.low, phi)
-    return Estimate(difference, max(-1.0, difference - below), min(1.0, difference + above))
-
-
-def _phi(n11: int, n10: int, n01: int, n00: int) -> float:
-    """The pairs' correlation, with Newcombe's continuity correction."""
-    product = (n11 + n10) * (n01 + n00) * (n11 + n01) * (n10 + n00)
-    if product == 0:
-        return 0.0
-    total = n11 + n10 + n01 + n00
-    cross = n11 * n00 - n10 * n01
-    corrected = max(cross - total / 2, 0) if cross > 0 else cross
-    return float(corrected / np.sqrt(product))
-
-
-def _root(a: float, b: float, phi: float) -> float:
-    return float(np.sqrt(max(a * a - 2 * phi * a * b + b * b, 0.0)))
-
-
-def snr_db(signal: npt.ArrayLike, other: npt.ArrayLike) -> float | None:
-    """10 log10 of the signal's power over that of the difference; None where both are equal."""
-    wanted = np.asarray(signal, dtype=np.float64)
-    noise = np.square(np.asarray(other, dtype=np.float64) - wanted).sum()
-    if noise == 0:
-        return None
-    return float(10 * np.log10(np.square(wanted).sum() / noise))
+    tail = stats.t.ppf(1 - (1 - CONFIDENCE) / comparisons / 2, count - 1)
+    return float(np.expm1((tail + stats.t.ppf(POWER, count - 1)) * width / (2 * tail)))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgebench.benchmarks import statistics
+from edgebench.benchmarks import proportions, statistics
 
 finite = st.floats(-1, 1, allow_nan=False, width=32)
 blocks = st.lists(finite, min_size=statistics.MIN_BLOCKS, max_size=25)
@@ -64,8 +64,74 @@ def test_equal_blocks_have_an_interval_of_no_width() -> None:
 
 
 def test_too_few_blocks_are_refused() -> None:
-    with pytest.raises(ValueError, match="5 blocks are fewer than 6"):
+    with pytest.raises(ValueError, match="5 processes are fewer than 6"):
         statistics.overhead([0.0] * 5)
+    with pytest.raises(ValueError, match="5 processes are fewer than 6"):
+        statistics.overhead([0.0] * 20, [number // 4 for number in range(20)])
+
+
+@given(st.integers(1, 40))
+def test_the_fewest_processes_are_the_first_that_scipy_s_test_can_reject_with(models: int) -> None:
+    fewest = statistics.fewest_processes(models)
+    for count, enough in ((fewest, True), (fewest - 1, False)):
+        p = stats.wilcoxon(np.arange(1, count + 1), method="exact").pvalue
+        assert (p <= 0.05 / models + 1e-12) == enough
+    assert statistics.overhead(np.zeros(fewest), comparisons=models).comparisons == models
+
+
+@given(blocks.filter(lambda ratios: len(ratios) >= 8))
+def test_each_of_several_models_has_the_wider_interval_of_bonferroni(ratios: list[float]) -> None:
+    alone = statistics.overhead(ratios)
+    among = statistics.overhead(ratios, comparisons=4)
+    assert among.value == alone.value
+    assert among.interval.low <= alone.interval.low <= alone.interval.high <= among.interval.high
+    if len(set(map(abs, ratios))) == len(ratios) and 0 not in ratios:
+        p = stats.wilcoxon(ratios, method="exact").pvalue
+        if abs(p - 0.05 / 4) > 1e-9:
+            assert (among.interval.low > 0 or among.interval.high < 0) == (p < 0.05 / 4)
+
+
+def test_the_intervals_of_a_group_hold_together_as_often_as_they_say() -> None:
+    chance = np.random.default_rng(11)
+    count, models, runs, held = 12, 4, 1000, 0
+    for _ in range(runs):
+        baseline = chance.normal(0, 0.01, count)
+        found = [
+            statistics.overhead(chance.normal(0, 0.01, count) - baseline, comparisons=models)
+            for _ in range(models)
+        ]
+        held += all(one.interval.low <= 0 <= one.interval.high for one in found)
+    assert 0.935 < held / runs < 0.985
+
+
+def test_blocks_that_share_a_process_share_its_luck() -> None:
+    chance = np.random.default_rng(5)
+    processes = [number // 3 for number in range(36)]
+    runs, nested, ignored = 500, 0, 0
+    for _ in range(runs):
+        luck = np.repeat(chance.uniform(-0.01, 0.01, 12), 3)
+        ratios = luck + chance.normal(0, 0.005, 36)
+        for_processes = statistics.overhead(ratios, processes).interval
+        for_blocks = statistics.overhead(ratios).interval
+        nested += for_processes.low <= 0 <= for_processes.high
+        ignored += for_blocks.low <= 0 <= for_blocks.high
+    assert 0.93 < nested / runs < 0.98
+    assert ignored / runs < 0.85
+
+
+@given(blocks)
+def test_one_block_a_process_is_the_same_as_no_processes(ratios: list[float]) -> None:
+    assert statistics.overhead(ratios, range(len(ratios))) == statistics.overhead(ratios)
+
+
+def test_a_summary_that_is_sure_of_the_other_sign_is_named() -> None:
+    chance = np.random.default_rng(1)
+    faster = chance.normal(-0.05, 0.001, 12)
+    found = statistics.overhead(
+        faster, beside={"p90": -faster, "mean": faster, "min": chance.normal(0, 0.01, 12)}
+    )
+    assert found.contradicted == ("p90",)
+    assert found.beside["p90"].low > 0 > found.beside["mean"].high
 
 
 @pytest.mark.parametrize("scatter", ["normal", "heavy tails", "bursts", "two speeds"])
@@ -94,7 +160,7 @@ def test_95_of_100_intervals_hold_the_truth_whatever_the_noise(scatter: str, cou
     assert 0.872 < narrow / runs < 0.938
 
 
-def test_what_is_called_detectable_is_found_four_times_in_five() -> None:
+def test_what_is_called_detectable_is_found_nine_times_in_ten() -> None:
     chance = np.random.default_rng(7)
     count, spread, runs = 18, 0.02, 600
     typical = np.median(
@@ -104,7 +170,15 @@ def test_what_is_called_detectable_is_found_four_times_in_five() -> None:
         statistics.overhead(math.log1p(typical) + chance.normal(0, spread, count)).interval.low > 0
         for _ in range(runs)
     ]
-    assert 0.72 < np.mean(found) < 0.88
+    assert 0.85 < np.mean(found) < 0.95
+
+
+@given(st.lists(times, min_size=1, max_size=3))
+def test_the_summaries_of_visits_are_numpy_s(visits: list[list[int]]) -> None:
+    found = statistics.log_levels(visits)
+    summaries = (np.median, lambda one: np.quantile(one, 0.9), np.mean, np.min)
+    for level, summary in zip(found, summaries, strict=True):
+        assert level == pytest.approx(np.mean([np.log(summary(visit)) for visit in visits]))
 
 
 @given(times, times, st.floats(0.1, 10))
@@ -141,8 +215,8 @@ def test_latency_is_numpy_s(samples: list[int]) -> None:
 @given(hits)
 def test_swapping_the_two_sides_turns_the_difference_around(pairs: list[tuple[bool, bool]]) -> None:
     one, other = (np.array(side) for side in zip(*pairs, strict=True))
-    there = statistics.paired_difference(one, other)
-    back = statistics.paired_difference(other, one)
+    there = proportions.paired_difference(one, other)
+    back = proportions.paired_difference(other, one)
     assert there.low <= there.value <= there.high
     assert (there.value, there.low, there.high) == pytest.approx(
         (-back.value, -back.high, -back.low)
@@ -155,12 +229,12 @@ def test_95_of_100_accuracy_differences_hold_the_truth() -> None:
     for _ in range(runs):
         easy = chance.random(images) < 0.8
         one = easy & (chance.random(images) < 0.98)
-        found = statistics.paired_difference(one, easy)
+        found = proportions.paired_difference(one, easy)
         held += found.low <= -0.8 * 0.02 <= found.high
     assert 0.93 < held / runs < 0.99
 
 
 def test_signal_to_noise_is_ten_times_the_log_of_the_power_ratio() -> None:
     signal = np.array([3.0, 4.0])
-    assert statistics.snr_db(signal, signal) is None
-    assert statistics.snr_db(signal, [3.5, 4.0]) == pytest.approx(20.0)
+    assert proportions.snr_db(signal, signal) is None
+    assert proportions.snr_db(signal, [3.5, 4.0]) == pytest.approx(20.0)

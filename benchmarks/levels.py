@@ -1,0 +1,46 @@
+"""From a block's visits to each slot's level: the times that count, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgebench.benchmarks.statistics import Floats, log_levels
+from edgebench.benchmarks.steady import steadiness
+from edgebench.deploy.result import Block
+
+
+@dataclass(frozen=True)
+class SlotTimes:
+    """One slot in one block.
+
+    `samples_ns` are the steady timed inferences of its visits, `log_levels` their log levels, one
+    for each of `statistics.SUMMARIES`, and `steady` says which visits got steady at all.
+    """
+
+    samples_ns: tuple[Sequence[int], ...]
+    log_levels: Floats
+    steady: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class TimedBlock:
+    """A block, with the times of its slots."""
+
+    block: Block
+    slots: dict[str, SlotTimes]
+
+
+def timed_block(block: Block) -> TimedBlock:
+    """Find the steady part of every visit, and each slot's levels."""
+    slots = dict.fromkeys(visit.slot for visit in block.visits)
+    return TimedBlock(block, {slot: _slot_times(block, slot) for slot in slots})
+
+
+def _slot_times(block: Block, slot: str) -> SlotTimes:
+    visits = [visit for visit in block.visits if visit.slot == slot]
+    found = [steadiness(visit.warmup_ns, visit.samples_ns) for visit in visits]
+    samples_ns = tuple(
+        visit.samples_ns[one.start :] for visit, one in zip(visits, found, strict=True)
+    )
+    return SlotTimes(samples_ns, log_levels(samples_ns), tuple(one.steady for one in found))
