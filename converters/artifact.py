@@ -91,6 +91,51 @@ class Evaluation:
     samples: int
 
 
+OperationKind = Literal[
+    "convolution",
+    "depthwise",
+    "linear",
+    "pooling",
+    "multiply",
+    "add",
+    "activation",
+    "move",
+    "other",
+]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a file, counted from its shapes and types; nothing here is measured.
+
+    `name` and `type` are the file's. `block` is the network's (`features.N`), `stage` the binary
+    logarithm of its stride to the input, and `attention` says whether the operation belongs to the
+    block's attention; all three need a model of the zoo. `madds` counts convolutions and linear
+    layers; `elementwise` one for each product, sum or other function of an element. Bytes are
+    those of the tensors, each read or written once.
+    """
+
+    name: str
+    type: str
+    kind: OperationKind
+    block: int | None
+    stage: int | None
+    attention: bool
+    madds: int
+    elementwise: int
+    weight_bytes: int
+    read_bytes: int
+    written_bytes: int
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an ablated model lacks: the attention of one `stage` of `model`."""
+
+    model: str
+    stage: int
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What an artifact is and how it came about.
@@ -99,7 +144,8 @@ class Manifest:
     `edgebench.documents.folder_sha256` says and `size_bytes` that of all its files together.
     `weights` says whether accuracy and drift mean anything: `untrained` weights are for latency
     alone, and `unknown` stands for a user's own ONNX file. `fingerprint` hashes all that the file
-    was made from, so that an export with nothing new to say is not repeated.
+    was made from, so that an export with nothing new to say is not repeated. `operations` are in
+    the file's order; formats whose files are not read have those of the graph they came from.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.artifact/1"
@@ -125,6 +171,8 @@ class Manifest:
     tools: dict[str, str]
     command: str
     fingerprint: str
+    ablation: Ablation | None = None
+    operations: tuple[Operation, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class _Made:
 
 def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> _Made:
     """Convert and prove. Writes nothing."""
-    from edgebench.converters import examples, parity, reference
+    from edgebench.converters import examples, operations, parity, reference
     from edgebench.converters.source import open_source
 
     # Taken before the work, for the files may change while it lasts.
@@ -212,6 +212,8 @@ def _make(request: ExportRequest, todo: Sequence[Target], progress: Progress) ->
             tools=requests.tools(target),
             command=request.command,
             fingerprint=fingerprints[target],
+            ablation=request.ablation,
+            operations=operations.count(target, graph, content),
         )
         items.append(_Item(content, Artifact(path, manifest)))
     beside = evaluation.contents if evaluation else {}

@@ -13,7 +13,13 @@ from pathlib import Path
 import edgebench
 from edgebench import documents
 from edgebench.converters import calibration
-from edgebench.converters.artifact import Artifact, file_name, manifest_path, open_artifact
+from edgebench.converters.artifact import (
+    Ablation,
+    Artifact,
+    file_name,
+    manifest_path,
+    open_artifact,
+)
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
@@ -59,6 +65,14 @@ class ExportRequest:
     def spec(self) -> ModelSpec | None:
         """The zoo's entry, or None for a user's file. Raises `UnknownNameError`."""
         return None if self.file else registry.get(self.source)
+
+    @property
+    def ablation(self) -> Ablation | None:
+        """What the model lacks, where it is one of the zoo without a stage's attention."""
+        spec = self.spec
+        if spec is None or spec.without is None:
+            return None
+        return Ablation(spec.name.partition(registry.ABLATED)[0], spec.without)
 
     @property
     def name(self) -> str:

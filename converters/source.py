@@ -19,7 +19,9 @@ from edgebench.errors import UsageError
 from edgebench.models.registry import ModelSpec
 from edgebench.progress import Progress
 
-_UNTRAINED = "it is good for latency, and no accuracy or drift is claimed for it"
+_UNTRAINED = "has untrained weights"
+_ABLATED = "lacks a part of the network that its weights were made for"
+_LATENCY_ONLY = "it is good for latency, and no accuracy or drift is claimed for it"
 _NO_PREPROCESSING = "no --mean and --std were given: images were fed as pixels in 0..1"
 
 # Samples of batch 1 that torch computes at once.
@@ -126,8 +128,14 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         parameters=spec.parameters,
         madds=spec.madds,
         torch=run,
-        notes=() if model.trained else (f"{spec.name} has untrained weights: {_UNTRAINED}",),
+        notes=() if model.trained else (_latency_only(spec),),
     )
+
+
+def _latency_only(spec: ModelSpec) -> str:
+    """Why the weights of a model say nothing of its accuracy."""
+    reason = _UNTRAINED if spec.without is None else _ABLATED
+    return f"{spec.name} {reason}: {_LATENCY_ONLY}"
 
 
 @contextmanager

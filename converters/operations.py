@@ -1,0 +1,216 @@
+"""What a file's operations compute and move, counted from shapes and types.
+
+A count says why a time is what it is, and nothing else: attention adds two per cent of
+multiply-adds, but each of its means and products reads a whole map and some write one. The bytes
+are those of the tensors, each counted once; what a cache saves or a kernel reads again is not
+known here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from edgebench.converters.artifact import Operation, OperationKind
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.placing import Place, Step, anchors, place
+from edgebench.converters.targets import Target
+
+Shape = tuple[int, ...]
+
+KINDS: dict[str, OperationKind] = {
+    "Conv": "convolution",
+    "Gemm": "linear",
+    "MatMul": "linear",
+    **dict.fromkeys(("ReduceMean", "ReduceMax", "AveragePool", "MaxPool"), "pooling"),
+    **dict.fromkeys(("GlobalAveragePool", "GlobalMaxPool", "ReduceSum"), "pooling"),
+    **dict.fromkeys(("Mul", "Div"), "multiply"),
+    **dict.fromkeys(("Add", "Sub", "Sum"), "add"),
+    **dict.fromkeys(("Clip", "Relu", "Sigmoid", "HardSwish", "HardSigmoid"), "activation"),
+    **dict.fromkeys(("Softmax", "Tanh", "Gelu", "Erf"), "activation"),
+    **dict.fromkeys(("Transpose", "Concat", "Split", "Slice", "Pad", "Gather"), "move"),
+    **dict.fromkeys(("Expand", "Tile", "Cast"), "move"),
+}
+# These give the same values another shape, and move nothing.
+RENAMES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
+
+# Bytes of a weight and of an activation, where the target's types are not ONNX's.
+ITEM_BYTES = {"fp16": (2, 4), "int8": (1, 1), "int8f": (1, 1), "w8": (1, 4), "w8a8": (1, 1)}
+
+
+@dataclass(frozen=True)
+class Tensor:
+    shape: Shape
+    item_bytes: int
+    constant: bool
+
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.elements * self.item_bytes
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operation before it is counted. `madds` is what its own format's rules make of it."""
+
+    step: Step
+    type: str
+    madds: int
+    renames: bool
+
+
+def count(target: Target, graph: OnnxGraph, content: object) -> tuple[Operation, ...]:
+    """The operations of a target's file, or those of the graph where the file cannot be read."""
+    if target.format == "tflite" and isinstance(content, bytes):
+        from edgebench.converters.tflite import operations
+
+        return operations.count(graph, content)
+    return _of_graph(graph.model, target.precision)
+
+
+def _of_graph(model: onnx.ModelProto, precision: str) -> tuple[Operation, ...]:
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    tensors = _tensors(inferred, ITEM_BYTES.get(precision))
+    nodes = []
+    for node in inferred.node:
+        if node.op_type == "Constant" or not all(name in tensors for name in node.output):
+            continue
+        inputs = tuple(name for name in node.input if name in tensors)
+        shapes = [tensors[name].shape for name in inputs]
+        kind = KINDS.get(node.op_type, "move" if node.op_type in RENAMES else "other")
+        group = next((a.i for a in node.attribute if a.name == "group"), 1)
+        if kind == "convolution" and group == shapes[0][1] > 1:
+            kind = "depthwise"
+        renames = node.op_type in RENAMES or _only_renames(node, shapes)
+        madds = _madds(node, kind, shapes, tensors[node.output[0]].elements)
+        outputs = tuple(name for name in node.output if name)
+        step = Step(node.output[0], kind, inputs, outputs)
+        nodes.append(Node(step, node.op_type, madds, renames))
+    side = max((port.shape[-1] for port in _images(inferred)), default=0)
+    return counted(nodes, tensors, anchors(model.graph), side, height_axis=2)
+
+
+def _images(graph: onnx.GraphProto) -> list[Tensor]:
+    weights = {tensor.name for tensor in graph.initializer}
+    shapes = [
+        tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
+        for info in graph.input
+        if info.name not in weights
+    ]
+    return [Tensor(shape, 4, False) for shape in shapes if len(shape) == 4]
+
+
+def _tensors(graph: onnx.GraphProto, item_bytes: tuple[int, int] | None) -> dict[str, Tensor]:
+    """Every value whose shape is known. Floats take the target's size, if it has another."""
+    found = {}
+    for info in (*graph.input, *graph.value_info, *graph.output):
+        shape = tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
+        found[info.name] = Tensor(
+            shape, _size(info.type.tensor_type.elem_type, item_bytes, 1), False
+        )
+    for tensor in graph.initializer:
+        size = _size(tensor.data_type, item_bytes, 0)
+        found[tensor.name] = Tensor(tuple(tensor.dims), size, True)
+    return found
+
+
+def _size(elem_type: int, item_bytes: tuple[int, int] | None, which: int) -> int:
+    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
+    return item_bytes[which] if item_bytes and dtype.kind == "f" else dtype.itemsize
+
+
+def _only_renames(node: onnx.NodeProto, shapes: Sequence[Shape]) -> bool:
+    """Whether a Transpose only moves axes of length one past the others."""
+    if node.op_type != "Transpose":
+        return False
+    order = next(list(a.ints) for a in node.attribute if a.name == "perm")
+    long = [axis for axis in order if shapes[0][axis] > 1]
+    return long == sorted(long)
+
+
+def _madds(
+    node: onnx.NodeProto, kind: OperationKind, shapes: Sequence[Shape], elements: int
+) -> int:
+    """Multiply-adds of a convolution or linear layer: outputs times what each is summed over."""
+    if kind in ("convolution", "depthwise"):
+        return elements * math.prod(shapes[1][1:])
+    if kind == "linear":
+        transposed = any(a.name == "transA" and a.i for a in node.attribute)
+        return elements * (shapes[0][-2] if transposed else shapes[0][-1])
+    return 0
+
+
+def counted(
+    nodes: Sequence[Node],
+    tensors: Mapping[str, Tensor],
+    weights: Mapping[str, str],
+    image_side: int,
+    height_axis: int,
+) -> tuple[Operation, ...]:
+    """Count nodes in their order, and place them in the network."""
+    places = place([node.step for node in nodes], weights)
+    stages = _stages(nodes, places, tensors, image_side, height_axis)
+    fused = _fused(nodes)
+    return tuple(
+        _operation(node, where, stages.get(where.block), tensors, node.step.name in fused)
+        for node, where in zip(nodes, places, strict=True)
+    )
+
+
+def _stages(
+    nodes: Sequence[Node],
+    places: Sequence[Place],
+    tensors: Mapping[str, Tensor],
+    image_side: int,
+    height_axis: int,
+) -> dict[int | None, int]:
+    """Each block's stage: log2 of the stride of its last convolution to the input."""
+    stages: dict[int | None, int] = {}
+    for node, where in zip(nodes, places, strict=True):
+        shape = tensors[node.step.outputs[0]].shape
+        if where.block is not None and not where.attention and node.madds and len(shape) == 4:
+            stages[where.block] = round(math.log2(image_side / shape[height_axis]))
+    return stages
+
+
+def _fused(nodes: Sequence[Node]) -> set[str]:
+    """Activations right after a convolution, which every runtime computes within it."""
+    weighted = {out for node in nodes if node.madds for out in node.step.outputs}
+    return {
+        node.step.name
+        for node in nodes
+        if node.step.kind == "activation" and set(node.step.inputs[:1]) <= weighted
+    }
+
+
+def _operation(
+    node: Node, where: Place, stage: int | None, tensors: Mapping[str, Tensor], fused: bool
+) -> Operation:
+    step = node.step
+    inputs = [tensors[name] for name in step.inputs]
+    outputs = [tensors[name] for name in step.outputs]
+    elements = sum(tensor.elements for tensor in outputs)
+    if step.kind == "pooling":
+        elements = sum(tensor.elements for tensor in inputs if not tensor.constant)
+    moves = not (fused or node.renames)
+    return Operation(
+        name=step.name,
+        type=node.type,
+        kind=step.kind,
+        block=where.block,
+        stage=stage,
+        attention=where.attention,
+        madds=node.madds,
+        elementwise=0 if node.madds or step.kind == "move" else elements,
+        weight_bytes=sum(t.size_bytes for t in inputs if t.constant) if moves else 0,
+        read_bytes=sum(t.size_bytes for t in inputs if not t.constant) if moves else 0,
+        written_bytes=sum(t.size_bytes for t in outputs) if moves else 0,
+    )
