@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import onnx
 
+from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite import hybrid, quantise, signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
-from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite.tensorflow import hushed, tf
 from edgebench.converters.tflite.value import Array
 from edgebench.errors import DataError, UnknownNameError, UnsupportedModelError

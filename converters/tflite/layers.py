@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
-from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite.value import Array
 
 

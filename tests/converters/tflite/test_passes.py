@@ -10,12 +10,12 @@ import pytest
 from graphs import lowered, model, random_sample, reference
 from onnx import helper
 
-from edgebench.converters.tflite import inspect
-from edgebench.converters.tflite.convert import convert
 from edgebench.converters.passes.fold_gelu import fold_gelu
 from edgebench.converters.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.passes.pipeline import QUANTISED, run
 from edgebench.converters.passes.spread_hard_swish import spread_hard_swish
+from edgebench.converters.tflite import inspect
+from edgebench.converters.tflite.convert import convert
 
 RNG = np.random.default_rng(0)
 
