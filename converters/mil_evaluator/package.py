@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,7 @@ class _Reader:
         if value.type.WhichOneof("type") == "listType":
             return [self._value(item) for item in value.immediateValue.list.values]
         tensor = value.type.tensorType
-        element, shape = _element(tensor), _shape(tensor)
+        element, shape = _element(tensor), tuple(int(dim or 0) for dim in _shape(tensor))
         if value.WhichOneof("value") == "blobFileValue":
             return self._blob(value.blobFileValue, element).reshape(shape)
         stored = value.immediateValue.tensor
@@ -208,23 +209,22 @@ class _Reader:
         return np.array(stored, _DTYPES[element])
 
 
-def _from_bytes(content: bytes, element: str, shape: tuple[int | None, ...]) -> Array:
+def _from_bytes(content: bytes, element: str, shape: tuple[int, ...]) -> Array:
     if element not in _NARROW:
         return np.frombuffer(content, _DTYPES[element]).reshape(shape)
-    count = int(np.prod([dim or 0 for dim in shape]))
-    return unpacked(np.frombuffer(content, np.uint8), _NARROW[element], count, element).reshape(
-        shape
-    )
+    packed = np.frombuffer(content, np.uint8)
+    return unpacked(packed, _NARROW[element], math.prod(shape), element).reshape(shape)
 
 
 def unpacked(content: Array, bits: int, count: int, element: str = "") -> Array:
     """Elements of a few bits each, packed from the lowest bit of the first byte on."""
     flags = np.unpackbits(content, bitorder="little")[: count * bits].reshape(count, bits)
-    numbers = (flags.astype(np.int16) << np.arange(bits, dtype=np.int16)).sum(1)
-    if element.startswith("INT"):
-        numbers = np.where(numbers >= 1 << (bits - 1), numbers - (1 << bits), numbers)
-        return numbers.astype(np.int8)
-    return numbers.astype(np.uint8)
+    numbers: Array = (flags.astype(np.int16) << np.arange(bits, dtype=np.int16)).sum(1)
+    if not element.startswith("INT"):
+        return numbers.astype(np.uint8)
+    negative = numbers >= 1 << (bits - 1)
+    signed: Array = (numbers - (negative << bits)).astype(np.int8)
+    return signed
 
 
 def _is_small(value: Any) -> bool:

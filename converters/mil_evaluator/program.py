@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edgebench.converters.mil_evaluator import package
+from edgebench.converters.mil_evaluator import package, tensors
 from edgebench.converters.mil_evaluator.images import Image, described_image, pixels
 from edgebench.converters.mil_evaluator.operation import (
     Block,
@@ -36,8 +36,6 @@ from edgebench.errors import DataError, UnsupportedModelError
 
 Array = NDArray[Any]
 Visit = Callable[[str, str, Array], None]
-
-_WIDE = {"int64", "uint32", "uint64"}
 
 
 @dataclass(frozen=True)
@@ -105,19 +103,19 @@ class Program:
             for port in self.inputs:
                 values[port.name] = _fed(port, feeds[port.name])
                 if visit is not None:
-                    visit(port.name, "input", _array(values[port.name], port.dtype))
+                    visit(port.name, "input", tensors.array(values[port.name], port.dtype))
             for step in self._steps:
                 self._compute(step.operation, values, visit)
                 for name in step.last_read:
                     values.pop(name, None)
         found = {port.name: values[port.name] for port in self.outputs}
-        return {port.name: _array(found[port.name], port.dtype) for port in self.outputs}
+        return {port.name: tensors.array(found[port.name], port.dtype) for port in self.outputs}
 
     def _compute(self, operation: Operation, values: dict[str, Value], visit: Visit | None) -> None:
         for declared, value in _results(operation, values, self.opset):
             values[declared.name] = value
             if visit is not None and isinstance(value, Tensor):
-                visit(declared.name, operation.op_type, _array(value, declared.dtype))
+                visit(declared.name, operation.op_type, tensors.array(value, declared.dtype))
 
 
 def load(path: Path) -> Program:
@@ -128,7 +126,7 @@ def load(path: Path) -> Program:
     """
     found = package.read(path)
     _refuse_unknown(found.body)
-    constants = {name: _constant(value) for name, value in found.constants.items()}
+    constants = {name: tensors.constant(value) for name, value in found.constants.items()}
     body = _fold(found.body, constants, found.opset)
     steps = tuple(_steps(body))
     read = set(_reads(body)) | set(body.outputs)
@@ -226,32 +224,7 @@ def _results(
         ) from error
     results = result if isinstance(result, tuple) else (result,)
     for declared, value in zip(operation.outputs, results, strict=True):
-        yield declared, _rounded(value, declared.dtype, entry.exact)
-
-
-def _rounded(value: Value, dtype: str, exact: bool) -> Value:
-    if not isinstance(value, Tensor) or not dtype:
-        return value
-    if dtype == "float16":
-        return value.float() if exact else value.half().float()
-    if dtype == "float32":
-        return value.float()
-    if dtype == "bool":
-        return value.bool()
-    return value.to(torch.int64 if dtype in _WIDE else torch.int32)
-
-
-def _constant(value: Any) -> Value:
-    """An array as a tensor that torch can compute with."""
-    if not isinstance(value, np.ndarray):
-        return value
-    if value.dtype.kind == "f":
-        return torch.from_numpy(value.astype(np.float32))
-    if value.dtype.kind == "u" and value.dtype.itemsize > 1:
-        return torch.from_numpy(value.astype(np.int64 if value.dtype.itemsize > 2 else np.int32))
-    if value.dtype.kind not in "iub":
-        return value.tolist()
-    return torch.from_numpy(np.array(value))
+        yield declared, tensors.rounded(value, declared.dtype, entry.exact)
 
 
 def _fed(port: Port, given: Array) -> Tensor:
@@ -268,19 +241,7 @@ def _fed(port: Port, given: Array) -> Tensor:
             f"input '{port.name}' has the shape {array.shape}, the program takes {shape}",
             "give inputs of the program's shape",
         )
-    tensor = torch.from_numpy(np.array(array, order="C").astype(_fed_dtype(port.dtype)))
-    return _rounded(tensor, port.dtype, exact=False)
-
-
-def _fed_dtype(dtype: str) -> str:
-    return {"float16": "float32", "uint16": "int32", "uint32": "int64"}.get(dtype, dtype)
-
-
-def _array(value: Value, dtype: str) -> Array:
-    if isinstance(value, Tensor):
-        found: Array = value.numpy()
-        return found.astype(dtype or found.dtype)
-    return np.asarray(value)
+    return tensors.fed(array, port.dtype)
 
 
 def _output(

@@ -3,7 +3,9 @@
 from edgebench.converters.mil_evaluator.operation import OPS
 from edgebench.converters.mil_evaluator.ops import (
     activation,
+    blocks,
     compression,
+    control,
     convolution,
     creation,
     elementwise,
@@ -11,6 +13,7 @@ from edgebench.converters.mil_evaluator.ops import (
     linear,
     normalisation,
     pooling,
+    recurrent,
     reduction,
     resize,
     shape,
@@ -18,7 +21,9 @@ from edgebench.converters.mil_evaluator.ops import (
 
 FAMILIES = (
     activation,
+    blocks,
     compression,
+    control,
     convolution,
     creation,
     elementwise,
@@ -26,6 +31,7 @@ FAMILIES = (
     linear,
     normalisation,
     pooling,
+    recurrent,
     reduction,
     resize,
     shape,

@@ -80,7 +80,7 @@ def unary(call: Call) -> Tensor:
 
 @evaluates("inverse")
 def inverse(call: Call) -> Tensor:
-    return 1 / (call.tensor() + call.parameter("epsilon", 1e-4))
+    return torch.reciprocal(call.tensor() + call.parameter("epsilon", 1e-4))
 
 
 @evaluates("rsqrt")

@@ -22,7 +22,7 @@ def gather(call: Call) -> Tensor:
     shape = indices.shape[:batch]
     rows = zip(x.flatten(0, batch - 1), indices.flatten(0, batch - 1), strict=True)
     taken = torch.stack([_taken(row, index, axis - batch) for row, index in rows])
-    return taken.unflatten(0, shape)
+    return taken.reshape(*shape, *taken.shape[1:])
 
 
 @evaluates("gather_along_axis", exact=True)
@@ -38,7 +38,8 @@ def gather_nd(call: Call) -> Tensor:
     if not batch:
         return _taken_nd(x, indices)
     rows = zip(x.flatten(0, batch - 1), indices.flatten(0, batch - 1), strict=True)
-    return torch.stack([_taken_nd(*row) for row in rows]).unflatten(0, indices.shape[:batch])
+    taken = torch.stack([_taken_nd(row, index) for row, index in rows])
+    return taken.reshape(*indices.shape[:batch], *taken.shape[1:])
 
 
 SCATTER: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {

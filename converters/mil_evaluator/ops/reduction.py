@@ -49,7 +49,7 @@ def arg(call: Call) -> Tensor:
 def argsort(call: Call) -> Tensor:
     descending = not call.parameter("ascending", False)
     axis = call.parameter("axis", -1)
-    return torch.argsort(call.tensor(), axis, descending, stable=True)
+    return torch.argsort(call.tensor(), stable=True, dim=axis, descending=descending)
 
 
 @evaluates("topk", exact=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from edgebench.converters.mil_evaluator.operation import Call, CannotEvaluate, evaluates
 from edgebench.converters.mil_evaluator.ops.window import padded
@@ -55,7 +55,7 @@ def squeeze(call: Call) -> Tensor:
 @evaluates("flatten2d", exact=True)
 def flatten2d(call: Call) -> Tensor:
     x, axis = call.tensor(), call.parameter("axis", 1)
-    return x.reshape(int(np.prod(x.shape[:axis])), int(np.prod(x.shape[axis:])))
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
 
 
 @evaluates("shape", exact=True)
@@ -91,7 +91,10 @@ def split(call: Call) -> tuple[Tensor, ...]:
 
 @evaluates("slice_by_index", exact=True)
 def slice_by_index(call: Call) -> Tensor:
-    x = call.tensor()
+    return _sliced(call, call.tensor())
+
+
+def _sliced(call: Call, x: Tensor) -> Tensor:
     begin, end = call.ints("begin"), call.ints("end")
     steps = call.ints("stride", [1] * x.ndim)
     masks = {
@@ -132,15 +135,7 @@ def slice_update(call: Call) -> Tensor:
     x = call.tensor().clone()
     # A slice of the numbers of all elements says where each of them goes.
     places = torch.arange(x.numel()).reshape(x.shape)
-    where = slice_by_index(
-        Call(
-            call.operation,
-            {**call.values, call.operation.inputs["x"][0]: places},
-            call.opset,
-            call.run_block,
-        )
-    )
-    x.view(-1)[where.reshape(-1)] = call.tensor("update").reshape(-1)
+    x.view(-1)[_sliced(call, places).reshape(-1)] = call.tensor("update").reshape(-1)
     return x
 
 
@@ -185,56 +180,3 @@ def reverse_sequence(call: Call) -> Tensor:
     for row, length in zip(rows, call.ints("lengths"), strict=True):
         row[:length] = row[:length].flip(0)
     return rows.movedim((0, 1), (batch, sequence))
-
-
-@evaluates("sliding_windows", exact=True)
-def sliding_windows(call: Call) -> Tensor:
-    x = call.tensor()
-    axis = call.parameter("axis") % x.ndim
-    return x.unfold(axis, call.parameter("size"), call.parameter("stride", 1)).movedim(-1, axis + 1)
-
-
-@evaluates("pixel_shuffle", exact=True)
-def pixel_shuffle(call: Call) -> Tensor:
-    return functional.pixel_shuffle(call.tensor(), call.parameter("upscale_factor"))
-
-
-@evaluates("pixel_unshuffle", exact=True)
-def pixel_unshuffle(call: Call) -> Tensor:
-    return functional.pixel_unshuffle(call.tensor(), call.parameter("downscale_factor"))
-
-
-@evaluates("depth_to_space", exact=True)
-def depth_to_space(call: Call) -> Tensor:
-    """The block's place is the slower part of the channel, as in TensorFlow."""
-    x, b = call.tensor(), call.parameter("block_size")
-    n, c, h, w = x.shape
-    blocks = x.reshape(n, b, b, c // b**2, h, w)
-    return blocks.permute(0, 3, 4, 1, 5, 2).reshape(n, c // b**2, h * b, w * b)
-
-
-@evaluates("space_to_depth", exact=True)
-def space_to_depth(call: Call) -> Tensor:
-    x, b = call.tensor(), call.parameter("block_size")
-    n, c, h, w = x.shape
-    blocks = x.reshape(n, c, h // b, b, w // b, b)
-    return blocks.permute(0, 3, 5, 1, 2, 4).reshape(n, c * b**2, h // b, w // b)
-
-
-@evaluates("space_to_batch", exact=True)
-def space_to_batch(call: Call) -> Tensor:
-    rows, columns = call.ints("block_shape")
-    x = padded(call.tensor(), [tuple(pair) for pair in call.parameter("paddings")])
-    n, c, h, w = x.shape
-    blocks = x.reshape(n, c, h // rows, rows, w // columns, columns)
-    return blocks.permute(3, 5, 0, 1, 2, 4).reshape(-1, c, h // rows, w // columns)
-
-
-@evaluates("batch_to_space", exact=True)
-def batch_to_space(call: Call) -> Tensor:
-    rows, columns = call.ints("block_shape")
-    x = call.tensor()
-    n, c, h, w = x.shape
-    blocks = x.reshape(rows, columns, n // (rows * columns), c, h, w).permute(2, 3, 4, 0, 5, 1)
-    whole = blocks.reshape(-1, c, h * rows, w * columns)
-    return padded(whole, [(-before, -after) for before, after in call.parameter("crops")])
