@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+SHORT = 32
+"""Constants of whole numbers up to this length are axes, shapes and paddings, and are read."""
+
 
 @dataclass(frozen=True)
 class Quantised:
@@ -30,7 +33,9 @@ class Tensor:
     """A value of the graph. `shape` has None where a dimension is not fixed.
 
     `dtype` is NumPy's name for the stored type (`float32`, `int8`, ...). `constant` says that the
-    value lies in the file, as weights do. `shape` is None where not even the rank is known.
+    value lies in the file, as weights do, in whatever type it lies there. `shape` is None where
+    not even the rank is known. `values` are those of a short constant of whole numbers, such as
+    axes or a padding, row by row.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Tensor:
     dtype: str
     constant: bool = False
     quantised: Quantised | None = None
+    values: tuple[int, ...] | None = None
 
     @property
     def rank(self) -> int | None:

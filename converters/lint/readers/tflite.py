@@ -1,0 +1,120 @@
+"""A .tflite file as a graph."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from edgebench.converters.lint.graph import SHORT, Graph, Op, Quantised, Tensor
+from edgebench.converters.lint.kinds import TFLITE, kind
+from edgebench.converters.tflite import inspect
+from edgebench.errors import InvalidFileError
+
+ABSENT = -1
+
+
+def read(path: Path, name: str, precision: str) -> Graph:
+    """Read the file's main subgraph, and ask LiteRT how XNNPACK divides it on this machine.
+
+    A DEQUANTIZE of weights, as in an fp16 file, is no operation here: runtimes expand the weights
+    once while they load. Raises `InvalidFileError` and `MissingExtraError`.
+    """
+    content = inspect.read(path)
+    summary = inspect.summary(content)  # LiteRT itself checks that the file is whole.
+    try:
+        model = schema.ModelT.InitFromPackedBuf(content, 0)
+    except Exception as error:
+        raise InvalidFileError(f"cannot read the graph of {path}: {error}") from error
+    subgraph = model.subgraphs[0]
+    names = [f"{number} {_text(one.name)}" for number, one in enumerate(subgraph.tensors)]
+    tensors = {
+        name: _tensor(one, name, model.buffers)
+        for name, one in zip(names, subgraph.tensors, strict=True)
+    }
+    ops = []
+    for number, operator in enumerate(subgraph.operators):
+        op = _op(number, operator, model.operatorCodes[operator.opcodeIndex], names)
+        if op.kind == "dequantise" and tensors[op.inputs[0]].constant:
+            expanded = tensors[op.outputs[0]]
+            tensors[op.outputs[0]] = Tensor(expanded.name, expanded.shape, expanded.dtype, True)
+        else:
+            ops.append(op)
+    return Graph(
+        name=name,
+        format="tflite",
+        precision=precision,
+        ops=tuple(ops),
+        tensors=tensors,
+        inputs=tuple(names[i] for i in subgraph.inputs),
+        outputs=tuple(names[i] for i in subgraph.outputs),
+        partitions=summary.partitions,
+        outside=summary.outside,
+    )
+
+
+def _text(name: Any) -> str:
+    """The first of the names that TensorFlow's converter joins when it fuses operations."""
+    return bytes(name or b"").decode(errors="replace").partition(";")[0]
+
+
+def _tensor(one: Any, name: str, buffers: Any) -> Tensor:
+    dtype = _dtypes()[one.type]
+    data = buffers[one.buffer].data
+    constant = data is not None and len(data) > 0
+    values = None
+    if constant and dtype in ("int32", "int64") and len(data) <= SHORT * 8:
+        values = tuple(int(n) for n in np.frombuffer(bytes(data), dtype))
+    return Tensor(name, _shape(one), dtype, constant, _quantised(one.quantization), values)
+
+
+def _shape(one: Any) -> tuple[int | None, ...]:
+    """The signature's shape, which has -1 where a dimension is not fixed, or else the plain one."""
+    found = one.shape if one.shapeSignature is None else one.shapeSignature
+    return tuple(None if n < 0 else int(n) for n in (() if found is None else found))
+
+
+def _quantised(found: Any) -> Quantised | None:
+    if found is None or found.scale is None or len(found.scale) == 0:
+        return None
+    points = found.zeroPoint
+    points = [0] * len(found.scale) if points is None else points
+    return Quantised(tuple(float(s) for s in found.scale), tuple(int(z) for z in points))
+
+
+@cache
+def _dtypes() -> dict[int, str]:
+    return {value: name.lower() for name, value in _constants(schema.TensorType)}
+
+
+@cache
+def _op_types() -> dict[int, str]:
+    return {value: name for name, value in _constants(schema.BuiltinOperator)}
+
+
+def _constants(enumeration: type) -> list[tuple[str, int]]:
+    return [(name, value) for name, value in vars(enumeration).items() if name.isupper()]
+
+
+def _op(number: int, operator: Any, code: Any, names: list[str]) -> Op:
+    # Codes above 127 are in the newer of the two fields; the other one holds the larger number.
+    type_ = _op_types()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    if type_ == "CUSTOM":
+        type_ = _text(code.customCode)
+    outputs = tuple(names[i] for i in operator.outputs)
+    return Op(
+        name=outputs[0].partition(" ")[2] if outputs else str(number),
+        type=type_,
+        kind=kind(TFLITE, type_),
+        inputs=tuple("" if i == ABSENT else names[i] for i in operator.inputs),
+        outputs=outputs,
+        attributes={"version": code.version, **_options(operator)},
+    )
+
+
+def _options(operator: Any) -> dict[str, object]:
+    options = operator.builtinOptions
+    return {} if options is None else dict(vars(options))
