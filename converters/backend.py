@@ -22,13 +22,13 @@ class Instructions:
     """What a file is to be beyond the graph's numbers; each format heeds what it can.
 
     `preprocessing` and `labels` are the source's. `ios` is the oldest version that a Core ML file
-    is for; with `image_input` it takes images as they are and normalises them itself. `note`
-    hears sentences that the user ought to read.
+    is for, None for what each precision is usually for; with `image_input` it takes images as
+    they are and normalises them itself. `note` hears sentences that the user ought to read.
     """
 
     preprocessing: Preprocessing | None = None
     labels: Sequence[str] | None = None
-    ios: int = 16
+    ios: int | None = None
     image_input: bool = True
     note: Callable[[str], None] = unheard
 

@@ -66,6 +66,12 @@ class Tolerance:
 # power have -3 dB, zeros 0 dB. On untrained weights the int8 bound says no more than that: it is
 # the fp32 hop, over the same lowering, that finds faults there.
 TOLERANCES: dict[str, Tolerance] = {
+    "coreml:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
+    "coreml:fp16": Tolerance(0.05, 30.0, 10.0, 0.97),
+    "coreml:int8w": Tolerance(math.inf, 20.0, 5.0, 0.90),
+    "coreml:w8a8": Tolerance(math.inf, 10.0, 0.5, 0.80),
+    "coreml:palettized4": Tolerance(math.inf, 10.0, 0.5, 0.80),
+    "coreml:palettized6": Tolerance(math.inf, 20.0, 5.0, 0.90),
     "torch->onnx": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "onnx:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "onnx:fp16": Tolerance(0.05, 30.0, 10.0, 0.97),

@@ -36,8 +36,9 @@ class ExportRequest:
 
     `input_shapes` is one shape, or shapes by input name; `calibration` a folder, `scenes` or
     `random`, or None for the model's own. `mean` and `std` are per channel, for pixels in 0..1.
-    `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them, and whether
-    they take images where the preprocessing is known, or arrays that are normalised already.
+    `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them (None for
+    what each precision is usually for), and whether they take images where the preprocessing is
+    known, or arrays that are normalised already.
     `command` is what the user typed, for the manifest.
     """
 
@@ -50,7 +51,7 @@ class ExportRequest:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: Path | None = None
-    ios: int = 16
+    ios: int | None = None
     image_input: bool = True
     command: str = ""
     force: bool = False
@@ -105,7 +106,7 @@ def check(request: ExportRequest) -> None:
     """Raise an `EdgeBenchError` for what is wrong with a request itself."""
     if not request.targets:
         raise UsageError("there is nothing to export to", "name a target with --to")
-    if request.ios not in IOS_VERSIONS:
+    if request.ios not in (None, *IOS_VERSIONS):
         known = ", ".join(map(str, IOS_VERSIONS))
         raise UsageError(f"there is no Core ML for iOS {request.ios} here", f"known: {known}")
     if request.file and request.weights is not None:
@@ -219,6 +220,8 @@ def up_to_date(request: ExportRequest, target: Target) -> Artifact | None:
             evaluation.inputs: evaluation.inputs_sha256,
             evaluation.reference: evaluation.reference_sha256,
         }
+        if evaluation.outputs is not None and evaluation.outputs_sha256 is not None:
+            wanted[evaluation.outputs] = evaluation.outputs_sha256
         for name, sha256 in wanted.items():
             beside = path.with_name(name)
             if not beside.exists() or documents.sha256(beside) != sha256:

@@ -39,6 +39,14 @@ ALL = "all"
 _BASE_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxsim")
 
 FORMATS: dict[str, Format] = {
+    "coreml": Format(
+        precisions=("fp32", "fp16", "int8w", "palettized4", "palettized6"),
+        calibrated=frozenset(),
+        extension="mlpackage",
+        extra="coreml",
+        packages=(*_BASE_PACKAGES, "coremltools"),
+        module="edgebench.converters.coreml_target",
+    ),
     "onnx": Format(
         precisions=("fp32", "fp16", "int8"),
         calibrated=frozenset({"int8"}),

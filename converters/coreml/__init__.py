@@ -1,0 +1,1 @@
+"""ONNX to Core ML programs (.mlpackage), by coremltools' own MIL builder."""

@@ -1,0 +1,139 @@
+"""ONNX to Core ML packages, one for each precision asked for.
+
+The graph is lowered once for each iOS version that the precisions need, and converted once for
+float32 and once for float16; what keeps weights in fewer bits is made of the float16 program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgebench.content import Content
+from edgebench.converters import reference
+from edgebench.converters.backend import Instructions
+from edgebench.converters.coreml import metadata, overflow
+from edgebench.converters.coreml.image import ImageInput, image_input
+from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lower
+from edgebench.converters.coreml.mil import ct
+from edgebench.converters.coreml.package import packed
+from edgebench.converters.coreml.precisions import Precision, precision_of
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.parity import is_classifier
+from edgebench.converters.quiet import quiet
+from edgebench.converters.reference import Sample
+from edgebench.errors import UnsupportedModelError
+from edgebench.progress import Progress, silent
+
+DEFAULT_IOS = 16
+# Noise to look for overflows with, where there is no calibration data.
+_NOISE = 4
+
+
+@dataclass
+class _Source:
+    """A graph with what is common to all its files; keeps what several precisions need."""
+
+    graph: OnnxGraph
+    image: ImageInput | None
+    labels: tuple[str, ...]
+    samples: Sequence[Sample]
+    floats: dict[tuple[int, bool], Any] = field(default_factory=dict)
+    overflows: tuple[overflow.Overflow, ...] | None = None
+
+    def found_overflows(self) -> tuple[overflow.Overflow, ...]:
+        if self.overflows is None:
+            self.overflows = overflow.find(self.graph.model, self.samples)
+        return self.overflows
+
+    def float_model(self, ios: int, half: bool) -> Any:
+        if (ios, half) not in self.floats:
+            self.floats[ios, half] = self._converted(ios, half)
+        return self.floats[ios, half]
+
+    def _converted(self, ios: int, half: bool) -> Any:
+        model = self.graph.model if self.image is None else self.image.with_spread(self.graph.model)
+        lowering = lower(model, ios, probabilities=bool(self.labels))
+        inputs = None
+        if self.image is not None:
+            inputs = [self.image.coreml_type(lowering.names[self.image.name])]
+        classifier = None
+        if self.labels:
+            classifier = ct.ClassifierConfig(
+                list(self.labels), CLASS, predicted_probabilities_output=PROBABILITIES
+            )
+        precision = ct.precision.FLOAT32
+        if half:
+            kept = overflow.layers_to_keep(self.graph.model, self.found_overflows())
+            layers = {lowering.names[name] for name in kept}
+            precision = ct.transform.FP16ComputePrecision(
+                op_selector=lambda op: layer_of(op.name) not in layers
+            )
+        with quiet():
+            return ct.convert(
+                lowering.program,
+                source="milinternal",
+                convert_to="mlprogram",
+                minimum_deployment_target=getattr(ct.target, f"iOS{ios}"),
+                inputs=inputs,
+                classifier_config=classifier,
+                compute_precision=precision,
+                skip_model_load=True,
+            )
+
+
+def convert_all(
+    graph: OnnxGraph,
+    precisions: Sequence[str],
+    calibration: Sequence[Sample] = (),
+    instructions: Instructions | None = None,
+    progress: Progress = silent,
+) -> dict[str, Content]:
+    """A Core ML package for each precision, by its name.
+
+    Raises `UnknownNameError`, `UnsupportedModelError`, `DataError`.
+    """
+    wanted = [precision_of(name) for name in precisions]
+    instructions = instructions or Instructions()
+    versions = {precision.name: _ios(precision, instructions.ios) for precision in wanted}
+    image = image_input(graph, instructions.preprocessing) if instructions.image_input else None
+    samples = calibration or [reference.noise(graph.model, seed) for seed in range(_NOISE)]
+    source = _Source(graph, image, _labels(graph, instructions), samples)
+    files: dict[str, Content] = {}
+    for done, precision in enumerate(wanted):
+        progress(f"convert to {precision.name}", done, len(wanted))
+        files[precision.name] = _file(source, precision, versions[precision.name])
+    if any(precision.half for precision in wanted) and source.found_overflows():
+        instructions.note(overflow.note(source.found_overflows()))
+    progress("convert", len(wanted), len(wanted))
+    return files
+
+
+def _ios(precision: Precision, asked: int | None) -> int:
+    """The iOS version of a file: the user's, or the first that is enough."""
+    if asked is not None and asked < precision.least_ios:
+        raise UnsupportedModelError(
+            f"coreml:{precision.name} needs iOS {precision.least_ios}; asked for is iOS {asked}",
+            f"export for --ios {precision.least_ios}, or choose another precision",
+        )
+    return asked or max(DEFAULT_IOS, precision.least_ios)
+
+
+def _labels(graph: OnnxGraph, instructions: Instructions) -> tuple[str, ...]:
+    """The labels, where the graph is a classifier of one image at a time."""
+    shapes = [port.shape for port in graph.outputs]
+    fits = is_classifier(shapes) and shapes[0][0] == 1
+    return tuple(instructions.labels or ()) if fits else ()
+
+
+def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes]:
+    model = source.float_model(ios, precision.half)
+    if precision.compress is not None:
+        with quiet():
+            model = precision.compress(model)
+    what = f"{precision.description}, iOS {ios} or later"
+    metadata.describe(model, source.graph, source.image, what)
+    kept = source.found_overflows() if precision.half else ()
+    names = tuple(one.node for one in kept)
+    return packed(model, metadata.user_defined(source.graph, precision.name, source.image, names))

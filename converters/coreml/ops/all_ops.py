@@ -1,0 +1,32 @@
+"""The whole table: importing this registers every family."""
+
+from edgebench.converters.coreml.node import OPS
+from edgebench.converters.coreml.ops import (
+    activation,
+    arithmetic,
+    constants,
+    convolution,
+    linear,
+    normalisation,
+    pooling,
+    reduction,
+    resize,
+    shape,
+    slicing,
+)
+
+FAMILIES = (
+    activation,
+    arithmetic,
+    constants,
+    convolution,
+    linear,
+    normalisation,
+    pooling,
+    reduction,
+    resize,
+    shape,
+    slicing,
+)
+
+__all__ = ["FAMILIES", "OPS"]

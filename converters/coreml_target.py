@@ -1,0 +1,141 @@
+"""The Core ML artifact: our lowering's package in the MIL evaluator, on a Mac in Core ML."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgebench.content import Content
+from edgebench.converters import layers
+from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
+from edgebench.converters.coreml import package
+from edgebench.converters.coreml.convert import convert_all
+from edgebench.converters.coreml.image import ImageInput
+from edgebench.converters.coreml.lower import value_names
+from edgebench.converters.coreml.metadata import image_of
+from edgebench.converters.mil_evaluator import program
+from edgebench.converters.mil_evaluator.package import read
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.reference import Array, Sample
+from edgebench.progress import Progress
+
+# What a manifest calls the type of an input that takes an image as it is.
+IMAGE = "image"
+
+Run = Callable[[Mapping[str, Array]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A package in the MIL evaluator; on a Mac, in Core ML itself."""
+
+    graph: OnnxGraph
+    image: ImageInput | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    compute: Run
+
+    def run(self, sample: Sample) -> list[Array]:
+        made = self.compute(feeds(self.graph, self.inputs, self.image, sample))
+        return [
+            np.reshape(made[spec.name], port.shape).astype(port.dtype)
+            for spec, port in zip(self.outputs, self.graph.outputs, strict=True)
+        ]
+
+
+def convert(
+    graph: OnnxGraph,
+    precisions: Sequence[str],
+    calibration: Sequence[Sample],
+    instructions: Instructions,
+    progress: Progress,
+) -> Mapping[str, Content]:
+    return convert_all(graph, precisions, calibration, instructions, progress)
+
+
+def describe(
+    graph: OnnxGraph,
+    content: Content,
+    preprocessing: Preprocessing | None,
+    labels: Sequence[str] | None,
+) -> Content:
+    """The content as it is: the program was made with all of it inside."""
+    return content
+
+
+def open_converted(graph: OnnxGraph, content: Content) -> Converted:
+    with package.on_disk(content) as path:
+        opened = program.load(path)
+        image = image_of(read(path).description, graph)
+        compute: Run = _core_ml(path, opened) if sys.platform == "darwin" else opened.run
+    names = value_names(graph.model)
+    known = {port.name: port for port in (*opened.inputs, *opened.outputs)}
+    return Converted(
+        graph,
+        image,
+        tuple(_spec(known[names[port.name]]) for port in graph.inputs),
+        tuple(_spec(known[names[port.name]]) for port in graph.outputs),
+        compute,
+    )
+
+
+def first_difference(graph: OnnxGraph, content: Content, sample: Sample, snr_db: float) -> str:
+    """By the evaluator's values, on a Mac too: Core ML shows none but its outputs."""
+    with package.on_disk(content) as path:
+        opened = program.load(path)
+        image = image_of(read(path).description, graph)
+    names = value_names(graph.model)
+    found: dict[str, Array] = {}
+    inputs = tuple(_spec(port) for port in opened.inputs)
+    opened.trace(
+        feeds(graph, inputs, image, sample),
+        lambda name, op_type, array: found.__setitem__(name.removesuffix("_cast_fp16"), array),
+    )
+    by_onnx = {name: found[key] for name, key in names.items() if key in found}
+    return layers.first_difference(graph.model, by_onnx, sample, snr_db)
+
+
+def feeds(
+    graph: OnnxGraph, inputs: Sequence[TensorSpec], image: ImageInput | None, sample: Sample
+) -> dict[str, Array]:
+    """A sample of ONNX's inputs as the file takes it: pixels for an image, its own types."""
+    fed: dict[str, Array] = {}
+    for port, spec in zip(graph.inputs, inputs, strict=True):
+        array = np.asarray(sample[port.name])
+        if image is not None and port.name == image.name:
+            fed[spec.name] = image.pixels(array)
+        else:
+            fed[spec.name] = np.reshape(array, spec.shape).astype(spec.dtype)
+    return fed
+
+
+def _spec(port: program.Port) -> TensorSpec:
+    shape = tuple(extent or 1 for extent in port.shape)
+    dtype = port.dtype if port.image is None else IMAGE
+    return TensorSpec(port.name, shape, dtype, tuple(range(len(shape))))
+
+
+def _core_ml(path: Any, opened: program.Program) -> Run:
+    """Core ML on a Mac. Images have whole pixels there, in 8 bits."""
+    from PIL import Image
+
+    from edgebench.converters.coreml.mil import ct
+
+    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
+    pictures = {port.name for port in opened.inputs if port.image is not None}
+
+    def picture(pixels: Array) -> Any:
+        rounded = np.clip(np.rint(pixels[0]), 0, 255).astype(np.uint8)
+        return Image.fromarray(rounded.transpose(1, 2, 0).squeeze())
+
+    def run(fed: Mapping[str, Array]) -> Mapping[str, Any]:
+        given = {name: picture(a) if name in pictures else a for name, a in fed.items()}
+        found: Mapping[str, Any] = model.predict(given)
+        return found
+
+    return run
