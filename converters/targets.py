@@ -23,7 +23,9 @@ class Format:
     """A file format: its precisions (the first is the default), and what it takes to write it.
 
     `calibrated` names the precisions whose ranges are set by data. `packages` are the modules to
-    import and, where it differs, `extra` is edgebench's own name for the set of them.
+    import and, where it differs, `extra` is edgebench's own name for the set of them. Where no
+    runtime runs the format off its own devices it is not `measured_here`: then the export takes
+    the artifact's outputs, so that its accuracy is known.
     """
 
     precisions: tuple[str, ...]
@@ -32,6 +34,7 @@ class Format:
     extra: str
     packages: tuple[str, ...]
     module: str
+    measured_here: bool = True
 
 
 ALL = "all"
@@ -54,6 +57,14 @@ FORMATS: dict[str, Format] = {
         extra="onnx",
         packages=_BASE_PACKAGES,
         module="edgebench.converters.onnx_target",
+    ),
+    "openvino": Format(
+        precisions=("fp32", "fp16", "int8"),
+        calibrated=frozenset({"int8"}),
+        extension="openvino",
+        extra="openvino",
+        packages=(*_BASE_PACKAGES, "openvino", "nncf"),
+        module="edgebench.converters.openvino_target",
     ),
     "tflite": Format(
         precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),

@@ -1,0 +1,56 @@
+"""What the CPU plugin makes of a model: which layers it runs, and in which precision.
+
+The plugin fuses, reorders and falls back as it compiles; only its execution graph says what runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from edgebench.converters.openvino.session import openvino
+
+INT8 = ("i8", "u8")
+# Layers that compute nothing of the network: its borders, constants, and changes of form.
+_FORM = frozenset({"Input", "Output", "Const", "Reorder", "Reshape", "Convert", "FakeQuantize"})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the execution graph.
+
+    `nodes` are the names of the operations that it runs, ONNX's where they come from there;
+    `precision` is the plugin's name of it, such as `u8` or `f32`.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    nodes: tuple[str, ...]
+
+
+def layers(compiled: openvino.CompiledModel) -> list[Layer]:
+    """The layers that compute, in the order they run."""
+    found = []
+    for op in compiled.get_runtime_model().get_ordered_ops():
+        info = {name: op.get_rt_info()[name].astype(str) for name in _FIELDS}
+        nodes = tuple(filter(None, info["originalLayersNames"].split(",")))
+        if info["layerType"] not in _FORM and not all("fq_" in node for node in nodes):
+            name, precision = op.get_friendly_name(), info["runtimePrecision"]
+            found.append(Layer(name, info["layerType"], precision, nodes))
+    return found
+
+
+_FIELDS = ("layerType", "runtimePrecision", "originalLayersNames")
+
+
+def in_words(compiled: openvino.CompiledModel) -> str:
+    """A sentence that says how many layers run in int8, and which do not."""
+    every = layers(compiled)
+    others = [layer for layer in every if layer.precision not in INT8]
+    said = f"{len(every) - len(others)} of {len(every)} layers run in int8 on this machine's CPU"
+    if not others:
+        return said
+    kinds = Counter(f"{layer.kind} ({layer.precision})" for layer in others)
+    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"{said}; the others: {listed}, the first of them {others[0].name}"
