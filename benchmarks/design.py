@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.sizing import MIN_INFERENCES, Size
 from edgebench.converters.artifact import Artifact
 from edgebench.deploy.plan import (
     EvaluationInputs,
@@ -31,19 +32,8 @@ from edgebench.errors import DataError, UnknownNameError, UsageError
 AGAIN = "~again"
 """Marks the second slot of an artifact that is measured against itself."""
 
-PROCESSES = 6
-"""The layout of memory favours one model or another by up to a per cent, anew in each process."""
-
-MIN_ROUNDS = 12
-MAX_ROUNDS = 30
-TARGET_VISIT_S = 0.3
-MIN_VISIT_S = 0.05
-MAX_VISIT_S = 2.0
-MIN_INFERENCES = 5
 WARMUP_WINDOW = 3
 WARMUP_TOLERANCE = 0.05
-WARMUP_SHARE = 0.5
-"""A visit's warm-up takes at most this part of its timed length (but one window at least)."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +118,8 @@ def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, int, st
     return baseline, form, not is_float, -int(precision[2:]) if is_float else 0, precision
 
 
-def make_plan(identity: str, families: Sequence[Family], request: RunRequest) -> Plan:
-    """Lay out the blocks of a run that takes about `request.budget_s` seconds.
-
-    The budget sets the number of blocks a group (between `MIN_ROUNDS` and `MAX_ROUNDS`) and the
-    length of a visit. Slow models may take longer: a visit has `MIN_INFERENCES` at least.
-    """
+def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -> Plan:
+    """The plan as far as it is known before the pilot: everything but blocks and their length."""
     artifacts: dict[str, PlannedArtifact] = {}
     groups = []
     for family in families:
@@ -142,10 +128,6 @@ def make_plan(identity: str, families: Sequence[Family], request: RunRequest) ->
             slots[family.baseline.key + AGAIN] = family.baseline
         artifacts.update({slot: _planned(one) for slot, one in slots.items()})
         groups.append(Group(family.name, family.baseline.key, tuple(slots)))
-    visits_a_round = 2 * sum(len(group.slots) for group in groups)
-    rounds = _rounds(request.budget_s, visits_a_round)
-    visit_s = request.budget_s / (rounds * visits_a_round) / (1 + WARMUP_SHARE)
-    visit_s = min(max(visit_s, MIN_VISIT_S), MAX_VISIT_S)
     return Plan(
         id=identity,
         seed=request.seed,
@@ -154,32 +136,36 @@ def make_plan(identity: str, families: Sequence[Family], request: RunRequest) ->
         delegate=request.delegate,
         artifacts=artifacts,
         groups=tuple(groups),
-        processes=PROCESSES,
-        blocks=_blocks(groups, rounds, random.Random(request.seed)),
-        warmup=Warmup(WARMUP_WINDOW, WARMUP_TOLERANCE, round(visit_s * WARMUP_SHARE, 4)),
-        visit=VisitLength(round(visit_s, 4), MIN_INFERENCES),
+        processes=0,
+        blocks=(),
+        warmup=Warmup(WARMUP_WINDOW, WARMUP_TOLERANCE, 0.0),
+        visit=VisitLength(0.0, MIN_INFERENCES),
     )
 
 
-def _rounds(budget_s: float, visits_a_round: int) -> int:
-    """How many blocks each group gets: a multiple of the number of processes."""
-    affordable = budget_s / (visits_a_round * TARGET_VISIT_S * (1 + WARMUP_SHARE))
-    rounds = int(min(max(affordable, MIN_ROUNDS), MAX_ROUNDS))
-    return rounds - rounds % PROCESSES
+def lay_out(draft: Plan, size: Size, warmup_s: float) -> Plan:
+    """A drafted plan with its blocks, of a size; visits may warm up for `warmup_s` seconds."""
+    return replace(
+        draft,
+        processes=size.processes,
+        blocks=blocks_of(draft.groups, size, random.Random(draft.seed)),
+        warmup=replace(draft.warmup, max_s=round(warmup_s, 4)),
+        visit=replace(draft.visit, min_s=size.visit_s),
+    )
 
 
-def _blocks(
-    groups: Sequence[Group], rounds: int, chance: random.Random
+def blocks_of(
+    groups: Sequence[Group], size: Size, chance: random.Random
 ) -> tuple[PlannedBlock, ...]:
     """All blocks in the order they run: process by process, the groups taking turns."""
     blocks: list[PlannedBlock] = []
-    for turn in range(rounds):
+    for turn in range(size.blocks):
         for group in chance.sample(groups, len(groups)):
             there = chance.sample(group.slots, len(group.slots))
             blocks.append(
                 PlannedBlock(
                     index=len(blocks),
-                    process=turn * PROCESSES // rounds,
+                    process=turn * size.processes // size.blocks,
                     group=group.name,
                     order=(*there, *reversed(there)),
                 )

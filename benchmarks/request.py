@@ -8,6 +8,8 @@ from typing import ClassVar
 from edgebench.deploy.plan import Delegate
 from edgebench.errors import UsageError
 
+DEFAULT_BUDGET_S = 90.0
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -18,7 +20,10 @@ class RunRequest:
     baseline: the model that all are compared with; None for each model's own.
     against_itself: measure each baseline against itself too (A/A), which shows the noise floor.
     threshold: the overhead that still counts as "nearly none", as a fraction.
-    budget_s: about how long the measuring may take, in seconds.
+    budget_s: how long the measuring may take, in seconds; None for as long as `detect` takes, and
+        for `DEFAULT_BUDGET_S` without that.
+    detect: the smallest overhead that the run has to find with 90 % power, as a fraction; None
+        for the smallest that the budget can pay for.
     cores: CPU cores to stay on; None for all.
     out: the folder that run folders are made in.
 
@@ -35,7 +40,8 @@ class RunRequest:
     baseline: str | None = None
     against_itself: bool = False
     threshold: float = 0.05
-    budget_s: float = 60.0
+    budget_s: float | None = None
+    detect: float | None = None
     threads: int = 1
     cores: tuple[int, ...] | None = None
     delegate: Delegate = "xnnpack"
@@ -45,9 +51,17 @@ class RunRequest:
     def __post_init__(self) -> None:
         for name, valid, remedy in (
             ("threshold", 0 < self.threshold < 1, "give a share such as 5%"),
-            ("budget", self.budget_s > 0, "give a time such as 60s"),
+            ("budget", self.budget_s is None or self.budget_s > 0, "give a time such as 60s"),
+            ("detect", self.detect is None or 0 < self.detect < 1, "give a share such as 3%"),
             ("threads", self.threads > 0, "give 1 or more"),
             ("cores", self.cores is None or bool(self.cores), "name one core or more, such as 0,1"),
         ):
             if not valid:
                 raise UsageError(f"the {name} asked for is out of range", remedy)
+
+    @property
+    def limit_s(self) -> float | None:
+        """How long the measuring may take; None for as long as the precision asked for takes."""
+        if self.budget_s is None and self.detect is None:
+            return DEFAULT_BUDGET_S
+        return self.budget_s

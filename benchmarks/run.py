@@ -1,9 +1,12 @@
-"""Carry out a request: choose, plan, stage, measure, compare.
+"""Carry out a request: choose, stage, measure a pilot, plan, measure, compare.
 
 The run folder is complete in itself; it holds, beside what `edgebench.deploy.staging` says,
 
     request.json          what was asked
-    manifests/<slot>.json the manifests of what was measured
+    manifests/<slot>.json the manifests of what is measured
+    draft.json            the plan as far as it is known before the pilot
+    pilot/                a run folder of the pilot's own
+    forecast.json         what the plan will take, and what it can detect
     comparison.json       what came out
 """
 
@@ -17,11 +20,14 @@ import numpy as np
 
 from edgebench.benchmarks import compare
 from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.design import AGAIN, Family, choose, make_plan
+from edgebench.benchmarks.design import AGAIN, Family, choose, draft_plan, lay_out
+from edgebench.benchmarks.pilot import PILOT, limit_s, measured_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.sizing import Forecast, choose_size
 from edgebench.benchmarks.statistics import Floats
 from edgebench.converters.artifact import Artifact, Manifest, find_artifacts
 from edgebench.deploy.devices import Device
+from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import (
     FILES,
@@ -39,6 +45,8 @@ from edgebench.progress import Progress, silent
 
 REQUEST = "request.json"
 MANIFESTS = "manifests"
+DRAFT = "draft.json"
+FORECAST = "forecast.json"
 COMPARISON = "comparison.json"
 
 
@@ -55,24 +63,46 @@ def run(
 
 
 def prepare(request: RunRequest, device: Device, progress: Progress = silent) -> Path:
-    """Make the run folder: request, plan, manifests and files. Measures nothing."""
+    """Make the run folder: request, drafted plan, manifests and files. Measures nothing."""
     families = choose(find_artifacts(Path(request.artifacts)), request)
     folder = _new_folder(Path(request.out), device.name)
-    plan = make_plan(folder.name, families, request)
-    artifacts = _by_slot(families, plan.artifacts)
+    draft = draft_plan(folder.name, families, request)
+    artifacts = _by_slot(families, draft.artifacts)
     for number, (slot, artifact) in enumerate(artifacts.items()):
         _stage(artifact, folder)
         save(folder / MANIFESTS / f"{slot}.json", artifact.manifest)
         progress("staging files", number + 1, len(artifacts))
     save(folder / REQUEST, request)
-    write_plan(plan, folder)  # Last, so that a folder with a plan is a complete one.
+    write_plan(pilot_plan(draft), folder / PILOT)
+    save(folder / DRAFT, draft)  # Last, so that a folder with a draft is a complete one.
     return folder
+
+
+def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast:
+    """Plan a run folder by what its pilot finds, and say what the plan takes and can detect.
+
+    What is done of the pilot or the plan is not done again. Raises `UsageError` where the budget
+    is too short for these models, `KeyboardInterrupt` and `EdgeBenchError`.
+    """
+    if (folder / PLAN).exists():
+        return load(folder / FORECAST, Forecast)
+    request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
+    result = run_pilot(folder / PILOT, device, limit_s(request.limit_s), progress)
+    found = pace(read_plan(folder / PILOT), result)
+    left_s = request.limit_s
+    if left_s is not None:
+        left_s = max(left_s - measured_s(result.blocks), left_s / 2)
+    forecast = choose_size(found, left_s, request.detect)
+    save(folder / FORECAST, forecast)
+    write_plan(lay_out(draft, forecast.size, forecast.warmup_s), folder)
+    return forecast
 
 
 def carry_out(
     folder: Path, device: Device, progress: Progress = silent, command: str = ""
 ) -> Comparison:
-    """Measure what is left of a run folder's plan, and write its comparison."""
+    """Plan a run folder if that is left to do, measure what is left, and write the comparison."""
+    plan_ahead(folder, device, progress)
     result = device.run(folder, progress)
     comparison = compare.compare(read_run(folder, result, device.description, command))
     save(folder / COMPARISON, comparison)
@@ -81,7 +111,7 @@ def carry_out(
 
 def latest(out: Path, device: str) -> Path:
     """The newest run folder of a device, for `--resume`. Raises `DataError`."""
-    folders = sorted(path.parent for path in out.glob(f"*-{device}/{PLAN}"))
+    folders = sorted(path.parent for path in out.glob(f"*-{device}/{DRAFT}"))
     if not folders:
         raise DataError(f"there is no run of device {device} in {out}", "start one: edgebench run")
     return folders[-1]
@@ -132,7 +162,8 @@ def _by_slot(families: Sequence[Family], slots: Mapping[str, object]) -> dict[st
 
 def _stage(artifact: Artifact, folder: Path) -> None:
     manifest = artifact.manifest
-    stage_file(artifact.path, manifest.sha256, folder)
+    for place in (folder, folder / PILOT):
+        stage_file(artifact.path, manifest.sha256, place)
     if manifest.evaluation is not None:
         beside, inputs = artifact.path.parent, manifest.evaluation
         stage_file(beside / inputs.inputs, inputs.inputs_sha256, folder)

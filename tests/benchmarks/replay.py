@@ -14,6 +14,7 @@ import numpy as np
 
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.pilot import PILOT
 from edgebench.converters.artifact import (
     Evaluation as EvaluationFiles,
 )
@@ -128,7 +129,7 @@ class ReplayedDevice:
 
     `latency_s` is by slot; `noise` is the standard deviation of log times, `drift` the machine's
     slow-down over the whole run. `errors` makes slots fail, `outputs_accuracy` sets what comes
-    back by slot, and `blocks` stops the run after as many.
+    back by slot, `blocks` stops the run after as many, and `pilot_blocks` its pilot.
     """
 
     latency_s: Mapping[str, float]
@@ -138,6 +139,7 @@ class ReplayedDevice:
     outputs_accuracy: Mapping[str, float] = field(default_factory=dict)
     partitions: Mapping[str, int] = field(default_factory=dict)
     blocks: int | None = None
+    pilot_blocks: int | None = None
     core_share: float = 1.0
     steal_share: float = 0.0
     name: str = "replayed"
@@ -146,7 +148,8 @@ class ReplayedDevice:
     def run(self, folder: Path, progress: Progress) -> RunResult:
         plan = read_plan(folder)
         chance = np.random.default_rng(plan.seed)
-        blocks = [self._block(plan, planned, chance) for planned in plan.blocks[: self.blocks]]
+        limit = self.pilot_blocks if folder.name == PILOT else self.blocks
+        blocks = [self._block(plan, planned, chance) for planned in plan.blocks[:limit]]
         evaluations = {slot: self._evaluation(slot, folder) for slot in plan.artifacts}
         result = RunResult(
             plan_sha256=plan_hash(folder),

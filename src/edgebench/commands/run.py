@@ -23,6 +23,9 @@ NO_VERDICT = 3
 INTERRUPTED = 130
 MODELS = "mobilenet_v2_se,mobilenet_v2_ca,scenes_v2_se,scenes_v2_ca"
 
+BUDGET_HELP = "time to spend on measuring; without it and --detect 90s"
+DETECT_HELP = "overhead to find with 90 %% power, within the budget or else 20 minutes"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
@@ -39,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="number types, or all",
     )
     add("--threshold", type=arguments.fraction, default="5%", help="overhead that counts as none")
-    add("--budget", type=arguments.seconds, default="90s", help="time to spend on measuring")
+    add("--budget", type=arguments.seconds, metavar="TIME", help=BUDGET_HELP)
+    add("--detect", type=arguments.fraction, metavar="SHARE", help=DETECT_HELP)
     add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
     add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores")
     add("--seed", type=int, default=0, help="of the order in which models are visited")
@@ -61,12 +65,20 @@ def execute(options: argparse.Namespace) -> int:
             folder = runs.prepare(_request(options), device, progress)
         else:
             folder = report.run_folder(options.resume, options.runs, device.name)
+        try:
+            console.say(runs.plan_ahead(folder, device, progress).sentence)
+        except KeyboardInterrupt:
+            return _interrupted(folder)
         comparison = runs.carry_out(folder, device, progress, options.command_line)
     report.show(comparison, folder, options)
     if comparison.interrupted:
-        console.say(f"interrupted; go on with: edgebench run --resume {folder}")
-        return INTERRUPTED
+        return _interrupted(folder)
     return 0 if comparison.answered else NO_VERDICT
+
+
+def _interrupted(folder: Path) -> int:
+    console.say(f"interrupted; go on with: edgebench run --resume {folder}")
+    return INTERRUPTED
 
 
 def _request(options: argparse.Namespace) -> RunRequest:
@@ -83,6 +95,7 @@ def _request(options: argparse.Namespace) -> RunRequest:
         against_itself=options.baseline in options.models,
         threshold=options.threshold,
         budget_s=options.budget,
+        detect=options.detect,
         threads=options.threads,
         cores=options.cores,
         seed=options.seed,

@@ -1,0 +1,209 @@
+"""The size of a run: how long its visits are, and how many blocks in how many processes.
+
+The scatter of a block's log ratio has two parts: one that stays however long the visits are, and
+one that shrinks with the number of inferences in a visit. Processes add a third, for memory is
+laid out anew in each. So for P processes with N blocks in all, of visits of n inferences,
+
+    variance of the overhead = LAYOUT_SCATTER^2 / P + (block^2 + within^2 / n) / N
+
+and every size has a price in seconds and a smallest overhead that it detects. All sizes of a grid
+are priced with what the pilot found; the best that a budget can pay for is taken, or the cheapest
+that is precise enough. So a larger budget never detects less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import ClassVar
+
+import numpy as np
+from scipy import stats
+
+from edgebench.benchmarks.statistics import CONFIDENCE, POWER, fewest_processes
+from edgebench.benchmarks.wording import signed
+from edgebench.errors import UsageError
+
+LAYOUT_SCATTER = 0.004
+"""The layout of memory favours a model by up to a per cent, one way or the other."""
+
+PROCESSES = (6, 7, 8, 10, 12, 14, 16, 20, 24)
+BLOCKS_A_PROCESS = (*range(1, 11), 12, 15, 20)
+VISITS_S = tuple(float(one) for one in np.geomspace(0.01, 2.0, 16).round(4))
+MIN_INFERENCES = 3
+WARMUP_WINDOW = 3
+
+DETECT_LIMIT_S = 1200.0
+"""A run that is asked for a precision alone takes this long at most."""
+
+MEDIAN_COST = math.pi / 2
+"""How much more a median scatters than a mean, in variance, for normal log times."""
+
+
+@dataclass(frozen=True)
+class SlotPace:
+    """One slot's seconds an inference and a warm-up, and the scatter of one inference's log."""
+
+    inference_s: float
+    warmup_s: float
+    scatter: float
+
+    def inferences(self, visit_s: float) -> float:
+        return max(visit_s / self.inference_s, MIN_INFERENCES)
+
+    def visit_s(self, visit_s: float) -> float:
+        """What a visit that is planned for so long takes, with its warm-up."""
+        return self.warmup_s + max(visit_s, MIN_INFERENCES * self.inference_s)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a pilot found.
+
+    groups: by name, the slots that run; the baseline is the first.
+    comparisons: how many models share a baseline, at most.
+    block_scatter: standard deviation of a block's log ratio, beyond what its inferences explain.
+    warmup_s: how long a visit may warm up.
+    start_s: how long a fresh process takes until it measures.
+    """
+
+    groups: Mapping[str, Mapping[str, SlotPace]]
+    comparisons: int
+    block_scatter: float
+    warmup_s: float
+    start_s: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """`blocks` are those of each group, dealt evenly to `processes`."""
+
+    processes: int
+    blocks: int
+    visit_s: float
+
+
+SIZES = tuple(
+    Size(processes, processes * each, visit_s)
+    for processes, each, visit_s in product(PROCESSES, BLOCKS_A_PROCESS, VISITS_S)
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a plan will take and what it can detect, said before it is carried out.
+
+    `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes.
+    `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
+    """
+
+    SCHEMA: ClassVar[str] = "edgebench.forecast/1"
+
+    size: Size
+    warmup_s: float
+    blocks: int
+    measuring_s: float
+    starting_s: float
+    detectable: float
+    asked: float | None
+
+    @property
+    def sentence(self) -> str:
+        """72 blocks in 6 processes, about 58 s: overheads from 1.8 % will show."""
+        seconds = self.measuring_s + self.starting_s
+        found = signed(self.detectable).lstrip("+")
+        said = (
+            f"{self.blocks} blocks in {self.size.processes} processes, about {seconds:.0f} s: "
+            f"overheads from {found} will show"
+        )
+        if self.asked is not None and self.detectable > self.asked:
+            said += f", not from {signed(self.asked).lstrip('+')} as asked: that takes longer"
+        return said
+
+
+def measuring_s(pace: Pace, size: Size) -> float:
+    """The seconds that a size spends in blocks."""
+    there_and_back = 2 * sum(
+        slot.visit_s(size.visit_s) for slots in pace.groups.values() for slot in slots.values()
+    )
+    return size.blocks * there_and_back
+
+
+def detectable(pace: Pace, size: Size) -> float:
+    """The smallest overhead that a run of this size tells from none with 90 % power.
+
+    (t[0.975] + t[0.9]) standard errors (Bloom 1995, "Minimum Detectable Effects") of processes,
+    for the model whose times scatter most; as strict as several comparisons ask for.
+    """
+    within = max(
+        (
+            median_variance(baseline, size.visit_s) + median_variance(model, size.visit_s)
+            for baseline, model in _pairs(pace)
+        ),
+        default=0.0,
+    )
+    variance = LAYOUT_SCATTER**2 / size.processes
+    variance += (pace.block_scatter**2 + within) / size.blocks
+    return math.expm1(_errors(size.processes, pace.comparisons) * math.sqrt(variance))
+
+
+def _pairs(pace: Pace) -> Iterator[tuple[SlotPace, SlotPace]]:
+    """Every baseline with each of its models."""
+    for slots in pace.groups.values():
+        baseline, *models = slots.values()
+        yield from ((baseline, model) for model in models)
+
+
+def median_variance(slot: SlotPace, visit_s: float) -> float:
+    """The variance of a slot's log level in one block: the mean of two visits' medians."""
+    return MEDIAN_COST * slot.scatter**2 / slot.inferences(visit_s) / 2
+
+
+@cache
+def _errors(processes: int, comparisons: int) -> float:
+    """How many standard errors an overhead has to be away from none."""
+    tail = (1 - CONFIDENCE) / comparisons / 2
+    return float(stats.t.isf(tail, processes - 1) + stats.t.ppf(POWER, processes - 1))
+
+
+def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> Forecast:
+    """The cheapest size that detects what is asked, or the best that the budget can pay for.
+
+    Without a budget the limit is `DETECT_LIMIT_S`. Starting processes counts against the budget,
+    but takes half of it at most: a very short run starts longer than it measures. Raises
+    `UsageError` where the budget cannot pay for the smallest size.
+    """
+    budget_s = DETECT_LIMIT_S if budget_s is None else budget_s
+    fewest = fewest_processes(pace.comparisons)
+    forecasts = [_forecast(pace, size, detect) for size in SIZES if size.processes >= fewest]
+    payable = [one for one in forecasts if _fits(one, budget_s)]
+    if not payable:
+        least = min(one.measuring_s + one.starting_s for one in forecasts)
+        raise UsageError(
+            f"a budget of {budget_s:.3g} s is too short for these models: the least that gives a "
+            f"verdict takes {least:.0f} s",
+            f"give --budget {math.ceil(least)}s or more, or measure fewer models or precisions",
+        )
+    enough = [one for one in payable if detect is not None and one.detectable <= detect]
+    if enough:
+        return min(enough, key=lambda one: one.measuring_s + one.starting_s)
+    return min(payable, key=lambda one: one.detectable)
+
+
+def _forecast(pace: Pace, size: Size, asked: float | None) -> Forecast:
+    return Forecast(
+        size=size,
+        warmup_s=pace.warmup_s,
+        blocks=size.blocks * len(pace.groups),
+        measuring_s=measuring_s(pace, size),
+        starting_s=size.processes * pace.start_s,
+        detectable=detectable(pace, size),
+        asked=asked,
+    )
+
+
+def _fits(forecast: Forecast, budget_s: float) -> bool:
+    return forecast.measuring_s <= max(budget_s - forecast.starting_s, budget_s / 2)

@@ -1,0 +1,128 @@
+"""The pilot: what it finds, when it stops, and that it is not done twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from replay import ReplayedDevice
+
+from edgebench.benchmarks import run as running
+from edgebench.benchmarks.pilot import PILOT, SHARE, limit_s, pace, pilot_plan, run_pilot
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.sizing import Pace
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.staging import PLAN, read_plan
+from edgebench.documents import load
+from edgebench.errors import UsageError
+from edgebench.progress import silent
+
+MODELS = ("scenes_v2", "scenes_v2_se", "scenes_v2_ca")
+LATENCY = {f"{model}.{kind}.tflite": 0.002 for model in MODELS for kind in ("fp32", "int8")}
+CA, BASE = "scenes_v2_ca.fp32.tflite", "scenes_v2.fp32.tflite"
+
+
+@pytest.fixture
+def folder(artifacts: Path, tmp_path: Path) -> Path:
+    """A prepared run folder in which nothing is measured yet."""
+    request = RunRequest(str(artifacts), precisions=("fp32",), out=str(tmp_path / "runs"))
+    return running.prepare(request, ReplayedDevice(LATENCY))
+
+
+def found(device: ReplayedDevice | SimulatedDevice, folder: Path) -> Pace:
+    result = run_pilot(folder / PILOT, device, 10.0, silent)
+    return pace(read_plan(folder / PILOT), result)
+
+
+def test_it_finds_how_long_and_how_unsteady_models_are(folder: Path) -> None:
+    device = ReplayedDevice({**LATENCY, CA: 0.003}, noise=0.05)
+    ((name, slots),) = found(device, folder).groups.items()
+    assert name == "scenes_v2, tflite fp32"
+    assert next(iter(slots)) == BASE
+    assert slots[CA].inference_s == pytest.approx(0.003, rel=0.02)
+    assert slots[BASE].inference_s == pytest.approx(0.002, rel=0.02)
+    assert slots[CA].scatter == pytest.approx(0.05, rel=0.2)
+    assert slots[CA].warmup_s == pytest.approx(6 * 0.003, rel=0.05)
+
+
+def test_blocks_that_scatter_more_are_found_to(folder: Path) -> None:
+    draft = load(folder / running.DRAFT, Plan)
+    for seed in range(3):
+        plan = pilot_plan(replace(draft, id="pilot", seed=seed))
+        clean, bursts = (
+            pace(plan, SimulatedDevice(name).simulate(plan)).block_scatter
+            for name in ("clean", "bursts")
+        )
+        assert 0.003 < clean < 0.02
+        assert bursts > 1.5 * clean
+
+
+def test_models_that_do_not_run_are_left_out(folder: Path) -> None:
+    (slots,) = found(ReplayedDevice(LATENCY, errors={CA: "corrupt"}), folder).groups.values()
+    assert CA not in slots and len(slots) == 2
+    assert found(ReplayedDevice(LATENCY, errors={BASE: "corrupt"}), folder).groups == {}
+
+
+def test_its_part_of_the_budget_is_bounded() -> None:
+    assert limit_s(20.0) == pytest.approx(20.0 * SHARE)
+    assert limit_s(None) == limit_s(100_000.0) < 60
+
+
+class BlockByBlock(ReplayedDevice):
+    """Reports every block, and what is interrupted leaves what it has."""
+
+    def run(self, folder, progress):  # type: ignore[no-untyped-def]
+        total = len(read_plan(folder).blocks)
+        for done in range(1, total + 1):
+            self.pilot_blocks = done
+            result = super().run(folder, silent)
+            progress("measuring blocks", done, total)
+        return result
+
+
+def test_it_stops_when_it_has_taken_long_enough(folder: Path) -> None:
+    steps: list[tuple[str, int, int]] = []
+    device = BlockByBlock(LATENCY)
+    result = run_pilot(folder / PILOT, device, 0.0, lambda *step: steps.append(step))
+    assert len(result.blocks) == 1
+    assert steps == [("pilot: measuring blocks", 6, 6)]
+
+
+def test_an_interruption_by_the_user_goes_on(folder: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_pilot(folder / PILOT, ReplayedDevice(LATENCY, pilot_blocks=3), 1000.0, silent)
+
+
+def test_the_plan_is_made_once_and_from_the_folder_alone(folder: Path, artifacts: Path) -> None:
+    for path in artifacts.iterdir():
+        path.unlink()
+    device = ReplayedDevice(LATENCY)
+    forecast = running.plan_ahead(folder, device)
+    plan = load(folder / PLAN, Plan)
+    assert len(plan.blocks) == forecast.blocks
+    assert plan.processes == forecast.size.processes
+    assert plan.visit.min_s == forecast.size.visit_s
+    assert all(one.evaluation is not None for one in plan.artifacts.values())
+    before = (folder / PLAN).stat().st_mtime_ns
+    assert running.plan_ahead(folder, ReplayedDevice({})) == forecast
+    assert (folder / PLAN).stat().st_mtime_ns == before
+
+
+def test_the_pilot_is_a_plan_with_a_result_and_evaluates_nothing(folder: Path) -> None:
+    running.plan_ahead(folder, ReplayedDevice(LATENCY))
+    pilot = json.loads((folder / PILOT / "plan.json").read_bytes())
+    assert all(one["evaluation"] is None for one in pilot["artifacts"].values())
+    assert load(folder / PILOT / "result.json", RunResult).complete
+
+
+def test_a_budget_too_short_is_refused_before_measuring(artifacts: Path, tmp_path: Path) -> None:
+    request = RunRequest(str(artifacts), budget_s=20.0, out=str(tmp_path / "runs"))
+    slow = ReplayedDevice(dict.fromkeys(LATENCY, 1.0))
+    with pytest.raises(UsageError, match="too short for these models"):
+        running.run(request, slow)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert not (folder / PLAN).exists()
