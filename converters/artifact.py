@@ -81,7 +81,9 @@ class Evaluation:
     """Files beside the artifact: inputs with labels, and the trained model's own outputs.
 
     `inputs` is an .npz with `images` (N, H, W, 3) uint8 and `labels` (N,) int64; `reference` is
-    an .npz with `logits` (N, classes) float32 of the trained model in torch.
+    an .npz with `logits` (N, classes) float32 of the trained model in torch. `outputs` is an .npz
+    with `logits` (M, classes) of the artifact itself for the first M inputs, taken when it was
+    exported; None where a run takes them on the device.
     """
 
     inputs: str
@@ -89,6 +91,8 @@ class Evaluation:
     reference: str
     reference_sha256: str
     samples: int
+    outputs: str | None = None
+    outputs_sha256: str | None = None
 
 
 OperationKind = Literal[

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,8 +14,8 @@ import pytest
 from onnx import numpy_helper
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
-from edgebench.converters import tflite_target
-from edgebench.converters.artifact import Artifact, manifest_path, open_artifact
+from edgebench.converters import make, tflite_target
+from edgebench.converters.artifact import Artifact, find_artifacts, manifest_path, open_artifact
 from edgebench.converters.export import export, export_many
 from edgebench.converters.request import ExportRequest
 from edgebench.converters.targets import Target, parse
@@ -172,7 +173,7 @@ def corrupted(model: onnx.ModelProto) -> onnx.ModelProto:
     return changed
 
 
-def test_a_planted_fault_stops_the_export_and_names_its_layer(
+def test_a_planted_fault_stops_its_target_alone_and_names_the_layer(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = tflite_target.convert_all
@@ -180,8 +181,12 @@ def test_a_planted_fault_stops_the_export_and_names_its_layer(
         tflite_target, "convert_all", lambda model, *rest: real(corrupted(model), *rest)
     )
     with pytest.raises(ParityError, match=r"onnx->tflite:fp32 .*(the_conv|the_relu)"):
-        export(request(write(), tmp_path / "out", ONNX, FP32))
+        export(request(write(), tmp_path / "out", FP32))
     assert not (tmp_path / "out").exists()
+    with pytest.raises(EdgeBenchError, match=r"1 of 2 .*the_(conv|relu).*; the others are written"):
+        export(request(write(), tmp_path / "out", ONNX, FP32))
+    assert not list((tmp_path / "out").glob("*.tflite*"))
+    assert [one.manifest.format for one in find_artifacts(tmp_path / "out")] == ["onnx"]
 
 
 def fill_the_disk_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
@@ -207,12 +212,16 @@ def test_a_full_disk_leaves_the_old_artifacts_whole(
     real = onnx.load(source)
     real.producer_name = "changed"
     source.write_bytes(real.SerializeToString())
-    from edgebench.converters import export as module
+    real_make = make.make
 
-    made = module._make(request(source, out), [ONNX], lambda *_: None)
-    fill_the_disk_after(monkeypatch, 0)
+    def made_as_the_disk_fills(*arguments: Any) -> make.Made:
+        made = real_make(*arguments)
+        fill_the_disk_after(monkeypatch, 0)
+        return made
+
+    monkeypatch.setattr(make, "make", made_as_the_disk_fills)
     with pytest.raises(UnwritableError, match="No space left"):
-        module._write(made)
+        export(request(source, out))
     assert files(out) == before
 
 

@@ -1,0 +1,210 @@
+"""One model converted to its targets, each proved. Nothing is written here.
+
+A target that fails does not take the others with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench.content import Content, digest, size_bytes
+from edgebench.converters import examples, operations, parity, reference, targets
+from edgebench.converters import request as requests
+from edgebench.converters.artifact import Artifact, Calibration, Evaluation, Hop, Manifest
+from edgebench.converters.backend import Converted, Instructions
+from edgebench.converters.request import ExportRequest
+from edgebench.converters.source import Source, open_source
+from edgebench.converters.targets import FORMATS, Target
+from edgebench.errors import EdgeBenchError
+from edgebench.progress import Progress
+
+if TYPE_CHECKING:
+    from edgebench.converters.evaluation import EvaluationFiles
+
+
+@dataclass(frozen=True)
+class Item:
+    """One artifact, its content, and the content of the files that it has to itself beside it."""
+
+    content: Content
+    artifact: Artifact
+    beside: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is to be written, by target; the files that all share, by name; and what failed."""
+
+    items: Mapping[Target, Item]
+    beside: Mapping[str, bytes]
+    failed: Mapping[Target, EdgeBenchError]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Proven:
+    """The ONNX graph, proved against its own source, and what its targets are proved with."""
+
+    source: Source
+    data: examples.ExampleSet
+    trial: parity.Trial
+    expected: parity.Outputs
+    hops: tuple[Hop, ...]
+    evaluation: EvaluationFiles | None
+
+
+def make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> Made:
+    """Convert and prove. Raises an `EdgeBenchError` where no target could be reached."""
+    # Taken before the work, for the files may change while it lasts.
+    fingerprints = {target: requests.fingerprint(request, target) for target in todo}
+    proven = _proven(request, progress)
+    source = proven.source
+    notes: list[str] = []
+    instructions = Instructions(
+        source.preprocessing, source.labels, request.ios, request.image_input, notes.append
+    )
+    contents, failed = _convert(proven, todo, instructions, progress)
+    items: dict[Target, Item] = {}
+    for done, (target, content) in enumerate(contents.items()):
+        progress(f"prove {target}", done, len(contents))
+        try:
+            items[target] = _item(request, target, content, proven, fingerprints[target], progress)
+        except EdgeBenchError as error:
+            failed[target] = error
+    return Made(
+        items=items,
+        beside=proven.evaluation.contents if proven.evaluation else {},
+        failed=failed,
+        notes=(*source.graph.notes, *source.notes, *notes),
+    )
+
+
+def _proven(request: ExportRequest, progress: Progress) -> _Proven:
+    source = open_source(request, progress)
+    graph = source.graph
+    progress("read the examples", 0, 0)
+    data = examples.load(request.calibration_source, graph, source.preprocessing)
+    trial = parity.Trial(
+        samples=data.held_out,
+        outputs=[port.name for port in graph.outputs],
+        meaningful=data.meaningful and source.weights != "untrained",
+        classifies=source.is_classifier,
+    )
+    expected = reference.run(graph.model, data.held_out)
+    hops: list[Hop] = []
+    if source.torch is not None:
+        progress("prove torch->onnx", 0, 0)
+        outputs = source.torch(data.held_out)
+        hops.append(parity.check("torch->onnx", outputs, expected, trial))
+    return _Proven(source, data, trial, expected, tuple(hops), _evaluation(request, source))
+
+
+def _evaluation(request: ExportRequest, source: Source) -> EvaluationFiles | None:
+    """The evaluation files of a zoo model; a user's file has none, and needs no torch."""
+    if request.spec is None:
+        return None
+    from edgebench.converters.evaluation import evaluate
+
+    return evaluate(request.spec, source)
+
+
+def _convert(
+    proven: _Proven, todo: Sequence[Target], instructions: Instructions, progress: Progress
+) -> tuple[dict[Target, Content], dict[Target, EdgeBenchError]]:
+    """The content for each target, with what it can hold of the preprocessing and the labels."""
+    graph = proven.source.graph
+    contents: dict[Target, Content] = {}
+    failed: dict[Target, EdgeBenchError] = {}
+    for format_name in dict.fromkeys(target.format for target in todo):
+        backend = targets.backend(format_name)
+        wanted = {t.precision: t for t in todo if t.format == format_name}
+        calibration = proven.data.calibration
+        try:
+            files = backend.convert(graph, list(wanted), calibration, instructions, progress)
+            for precision, target in wanted.items():
+                contents[target] = backend.describe(
+                    graph, files[precision], instructions.preprocessing, instructions.labels
+                )
+        except EdgeBenchError as error:
+            failed |= dict.fromkeys(wanted.values(), error)
+    return contents, failed
+
+
+def _item(
+    request: ExportRequest,
+    target: Target,
+    content: Content,
+    proven: _Proven,
+    fingerprint: str,
+    progress: Progress,
+) -> Item:
+    """Prove one target's content and write its manifest. Raises `ParityError`."""
+    source, data = proven.source, proven.data
+    backend = targets.backend(target.format)
+    converted = backend.open_converted(source.graph, content)
+    hop = parity.check(
+        f"onnx->{target}",
+        proven.expected,
+        [converted.run(sample) for sample in data.held_out],
+        proven.trial,
+        partial(backend.first_difference, source.graph, content),
+    )
+    calibration = None
+    if target.needs_calibration:
+        calibration = Calibration(data.source, len(data.calibration), data.sha256)
+    path = request.path(target)
+    evaluation, beside = _evaluated(target, path, converted, proven.evaluation, progress)
+    manifest = Manifest(
+        model=request.name,
+        baseline=source.baseline,
+        format=target.format,
+        precision=target.precision,
+        file=path.name,
+        sha256=digest(content),
+        size_bytes=size_bytes(content),
+        weights=source.weights,
+        weights_sha256=source.weights_sha256,
+        inputs=converted.inputs,
+        outputs=converted.outputs,
+        preprocessing=source.preprocessing,
+        labels=source.labels,
+        parameters=source.parameters,
+        madds=source.madds,
+        hops=(*proven.hops, hop),
+        calibration=calibration,
+        evaluation=evaluation,
+        tools=requests.tools(target),
+        command=request.command,
+        fingerprint=fingerprint,
+        ablation=request.ablation,
+        operations=operations.count(target, source.graph, content),
+    )
+    return Item(content, Artifact(path, manifest), beside)
+
+
+def _evaluated(
+    target: Target,
+    path: Path,
+    converted: Converted,
+    files: EvaluationFiles | None,
+    progress: Progress,
+) -> tuple[Evaluation | None, dict[str, bytes]]:
+    """The manifest's entry on evaluation, and the artifact's own outputs where they are due.
+
+    Where a run can take the outputs from the device itself they are not taken here.
+    """
+    if files is None:
+        return None, {}
+    if FORMATS[target.format].measured_here:
+        return files.entry, {}
+    from edgebench.converters.evaluation import own_outputs
+
+    name = f"{path.name}.outputs.npz"
+    content = own_outputs(converted, files, partial(progress, f"evaluate {target}"))
+    entry = replace(files.entry, outputs=name, outputs_sha256=hashlib.sha256(content).hexdigest())
+    return entry, {name: content}
