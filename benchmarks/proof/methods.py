@@ -1,0 +1,111 @@
+"""Which interval? The candidates, on the log ratios of simulated runs.
+
+Each is tried over blocks, as if they had nothing in common, and over processes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from edgebench.benchmarks.design import Family, draft_plan, lay_out
+from edgebench.benchmarks.levels import timed_block
+from edgebench.benchmarks.proof.trial import BASELINE, LATENCY_S, OVERHEAD, Answer, artifact
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.sizing import Size
+from edgebench.benchmarks.statistics import Floats, Interval, overhead, process_levels
+from edgebench.deploy.simulated.device import SimulatedDevice
+
+RESAMPLES = 500
+VISIT_S = 0.2
+WARMUP_S = 0.4
+MODEL = "model"
+
+SIZES = ((6, 6), (12, 12), (18, 18), (30, 30), (6, 18), (6, 30), (12, 24))
+"""Processes and blocks."""
+
+SCENARIOS = ("clean", "process-bias", "hiccups", "bursts", "slow-cores")
+
+Method = Callable[[Floats, np.random.Generator], Interval]
+
+
+def signed_rank(values: Floats, chance: np.random.Generator) -> Interval:
+    """The product's: Hodges and Lehmann's estimate with the interval of the signed-rank test."""
+    return overhead(values).interval
+
+
+def student(values: Floats, chance: np.random.Generator) -> Interval:
+    """Student's t on the mean."""
+    found = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    return Interval(float(np.expm1(found.low)), float(np.expm1(found.high)))
+
+
+def bca(values: Floats, chance: np.random.Generator) -> Interval:
+    """The bias-corrected and accelerated bootstrap of the mean (Efron 1987)."""
+    found = stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=chance
+    ).confidence_interval
+    return Interval(float(np.expm1(found.low)), float(np.expm1(found.high)))
+
+
+def studentised(values: Floats, chance: np.random.Generator) -> Interval:
+    """The bootstrap of Student's t (Efron and Tibshirani, An Introduction to the Bootstrap, 12.5).
+
+    Resamples of one value alone have no t, and are left out.
+    """
+    drawn = values[chance.integers(0, values.size, (RESAMPLES, values.size))]
+    errors = drawn.std(axis=1, ddof=1)
+    kept = errors > 0
+    t = (drawn[kept].mean(axis=1) - values.mean()) / errors[kept]
+    low, high = np.quantile(t, (0.025, 0.975)) * values.std(ddof=1)
+    return Interval(float(np.expm1(values.mean() - high)), float(np.expm1(values.mean() - low)))
+
+
+METHODS: dict[str, Method] = {
+    "signed rank": signed_rank,
+    "Student's t": student,
+    "studentised": studentised,
+    "BCa": bca,
+}
+
+
+def run(scenario: str, seed: int) -> dict[tuple[int, int, str, str], Answer]:
+    """The answers by processes, blocks, unit and method.
+
+    One run is simulated for each number of blocks in a process, and its first blocks are taken.
+    """
+    chance = np.random.default_rng(seed)
+    answers = {}
+    for each in sorted({blocks // processes for processes, blocks in SIZES}):
+        sizes = [size for size in SIZES if size[1] == each * size[0]]
+        ratios = log_ratios(scenario, seed, Size(max(sizes)[0], max(sizes)[1], VISIT_S))
+        for processes, blocks in sizes:
+            first = ratios[:blocks]
+            of = [number // each for number in range(blocks)]
+            units = {"blocks": first}
+            if each > 1:
+                units["processes"] = process_levels(first, of)
+            for unit, values in units.items():
+                for name, method in METHODS.items():
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # BCa warns of resamples that are alike.
+                        interval = method(values, chance)
+                    answers[processes, blocks, unit, name] = Answer(OVERHEAD, interval)
+    return answers
+
+
+def log_ratios(scenario: str, seed: int, size: Size) -> Floats:
+    """The blocks' log ratios of a simulated run of that size."""
+    baseline, model = artifact(BASELINE), artifact(MODEL)
+    request = RunRequest("simulated", seed=seed)
+    draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)
+    plan = lay_out(replace(draft, id=f"{draft.id}-{size.blocks}"), size, WARMUP_S)
+    result = SimulatedDevice(scenario, {model.key: OVERHEAD}, LATENCY_S).simulate(plan)
+    found = [timed_block(block).slots for block in result.blocks]
+    return np.array(
+        [(one[model.key].log_levels - one[baseline.key].log_levels)[0] for one in found]
+    )

@@ -1,0 +1,101 @@
+"""What others do, on the same simulated machines: no blocks, no pairs, no gate.
+
+Each way is a plan of its own and an interval over inferences, which is all that it leaves to take
+one over. The intervals are SciPy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from edgebench.benchmarks.design import AGAIN, Family, draft_plan
+from edgebench.benchmarks.proof.trial import BASELINE, LATENCY_S, OVERHEAD, Answer, Trial, artifact
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.statistics import Floats, Interval
+from edgebench.deploy.plan import Plan, PlannedBlock, VisitLength, Warmup
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.simulated.device import SimulatedDevice
+
+RESAMPLES = 200
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to compare two models: how they are run, and what is made of their times.
+
+    `warmup` and `inferences` are numbers of inferences; None for as many as the budget has.
+    """
+
+    name: str
+    warmup: int
+    inferences: int | None
+    a_process_each: bool
+    interval: Callable[[Floats, Floats], Interval]
+
+
+def of_means(baseline: Floats, model: Floats) -> Interval:
+    """Welch's t interval of the difference of means, as a share of the baseline's mean."""
+    found = stats.ttest_ind(model, baseline, equal_var=False).confidence_interval(0.95)
+    return Interval(float(found.low / baseline.mean()), float(found.high / baseline.mean()))
+
+
+def of_medians(baseline: Floats, model: Floats) -> Interval:
+    """The percentile bootstrap of the ratio of medians, over inferences."""
+    found = stats.bootstrap(
+        (model, baseline),
+        lambda one, other, axis: np.median(one, axis=axis) / np.median(other, axis=axis) - 1,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Interval(float(found.low), float(found.high))
+
+
+PEERS = (
+    Peer("mean of N, back to back", 1, None, False, of_means),
+    Peer("50 runs, 1 warm-up", 1, 50, True, of_means),
+    Peer("unpaired medians of N", 5, None, True, of_medians),
+)
+
+
+def run(peer: Peer, scenario: str, seed: int, budget_s: float) -> Trial:
+    """Simulate what a peer would measure and say, of A/A and of a model with `OVERHEAD`."""
+    baseline, model = artifact(BASELINE), artifact(MODEL)
+    request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
+    draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)
+    device = SimulatedDevice(scenario, {model.key: OVERHEAD}, LATENCY_S)
+    result = device.simulate(_plan(peer, draft, budget_s))
+    of_baseline, of_model, again = (
+        _times(result, slot) for slot in (baseline.key, model.key, baseline.key + AGAIN)
+    )
+    return Trial(
+        itself=Answer(0.0, peer.interval(of_baseline, again)),
+        models=(Answer(OVERHEAD, peer.interval(of_baseline, of_model)),),
+    )
+
+
+def _plan(peer: Peer, draft: Plan, budget_s: float) -> Plan:
+    (group,) = draft.groups
+    orders: Sequence[tuple[str, ...]] = (
+        [(slot,) for slot in group.slots] if peer.a_process_each else [group.slots]
+    )
+    inferences = peer.inferences or int(budget_s / LATENCY_S / len(group.slots))
+    return replace(
+        draft,
+        processes=len(orders),
+        blocks=tuple(
+            PlannedBlock(number, number, group.name, order) for number, order in enumerate(orders)
+        ),
+        warmup=Warmup(window=peer.warmup, tolerance=0.0, max_s=0.0),
+        visit=VisitLength(0.0, inferences),
+    )
+
+
+def _times(result: RunResult, slot: str) -> Floats:
+    visits = [v.samples_ns for block in result.blocks for v in block.visits if v.slot == slot]
+    return np.concatenate([np.asarray(visit, dtype=np.float64) for visit in visits])

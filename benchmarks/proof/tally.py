@@ -1,0 +1,55 @@
+"""From trials to shares with their binomial intervals, and to what they have to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebench.benchmarks.proof.trial import Trial
+from edgebench.benchmarks.proportions import proportion
+from edgebench.benchmarks.statistics import Estimate, Interval
+
+AT_MOST_5 = Interval(0.0, 0.05)
+COVERAGE = Interval(0.93, 0.97)
+AT_LEAST_90 = Interval(0.90, 1.0)
+AT_LEAST_95 = Interval(0.95, 1.0)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share of trials, and the bounds that it has to keep to; None where nothing is asked."""
+
+    share: Estimate
+    bounds: Interval | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the share itself, not merely its interval, keeps to the bounds."""
+        return self.bounds is None or self.bounds.low <= self.share.value <= self.bounds.high
+
+
+Question = Callable[[Trial], bool]
+
+QUESTIONS: dict[str, Question] = {
+    "false alarms": lambda trial: trial.itself.finds_any,
+    "coverage": lambda trial: all(one.covers for one in trial.models),
+    "3 % found": lambda trial: trial.models[0].finds_slower,
+    "withheld": lambda trial: trial.models[0].withheld,
+}
+"""A false alarm is a verdict on A/A whose interval leaves out zero. Coverage is that of the
+numbers, with a verdict or without; what is found is found with a verdict."""
+
+
+def share(hits: Iterable[bool]) -> Estimate:
+    """A share with Wilson's 95 % interval."""
+    return proportion(np.fromiter(hits, dtype=np.bool_))
+
+
+def figures(trials: Sequence[Trial], bounds: Sequence[Interval | None]) -> tuple[Figure, ...]:
+    """The answers to `QUESTIONS`, in their order."""
+    return tuple(
+        Figure(share(question(trial) for trial in trials), bound)
+        for question, bound in zip(QUESTIONS.values(), bounds, strict=True)
+    )

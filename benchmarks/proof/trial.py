@@ -1,0 +1,140 @@
+"""One simulated run through the product's own path: draft, pilot, plan, measure, compare, judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgebench.benchmarks.compare import Run, compare
+from edgebench.benchmarks.comparison import Row
+from edgebench.benchmarks.design import AGAIN, Family, draft_plan, lay_out
+from edgebench.benchmarks.pilot import limit_s, measured_s, pace, pilot_plan
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.sizing import choose_size
+from edgebench.benchmarks.statistics import Interval
+from edgebench.converters.artifact import Artifact, Manifest, file_name
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.result import Block, RunResult
+from edgebench.deploy.simulated.device import SimulatedDevice
+
+OVERHEAD = 0.03
+"""What the model costs that has to be found."""
+
+LATENCY_S = 0.02
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one method says of one comparison whose truth is known.
+
+    `withheld` says that the numbers come without a verdict.
+    """
+
+    truth: float
+    interval: Interval | None
+    withheld: bool = False
+
+    @property
+    def covers(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.interval is not None and self.interval.low <= self.truth <= self.interval.high
+
+    @property
+    def finds_slower(self) -> bool:
+        """Whether it says that the model costs something."""
+        return self.interval is not None and not self.withheld and self.interval.low > 0
+
+    @property
+    def finds_any(self) -> bool:
+        """Whether it says that there is a difference, either way."""
+        found = self.interval is not None and not self.withheld
+        return found and not self.interval.low <= 0 <= self.interval.high
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run: the baseline against itself, and models against it."""
+
+    itself: Answer
+    models: tuple[Answer, ...]
+
+
+def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> Trial:
+    """Simulate a run of models with these overheads."""
+    models = tuple(artifact(f"model{number}") for number in range(len(overheads)))
+    baseline = artifact(BASELINE)
+    truths = {one.key: truth for one, truth in zip(models, overheads, strict=True)}
+    device = SimulatedDevice(scenario, truths, LATENCY_S)
+    request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
+    draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, models)], request)
+    result, plan = measure(device, draft, request)
+    manifests = {one.key: one.manifest for one in (baseline, *models)}
+    manifests[baseline.key + AGAIN] = baseline.manifest
+    comparison = compare(
+        Run(draft.id, request, device.description, plan, result, manifests, {}, {}, "")
+    )
+    rows = {row.slot: row for row in comparison.groups[0].rows}
+    return Trial(
+        itself=answer(rows[baseline.key + AGAIN], 0.0),
+        models=tuple(answer(rows[slot], truth) for slot, truth in truths.items()),
+    )
+
+
+def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[RunResult, Plan]:
+    """Pilot, plan and run, as `edgebench.benchmarks.run` does it but without a folder."""
+    assert request.budget_s is not None
+    pilot = pilot_plan(draft)
+    piloted = _stopped(device.simulate(pilot), limit_s(request.budget_s))
+    left_s = max(request.budget_s - measured_s(piloted.blocks), request.budget_s / 2)
+    forecast = choose_size(pace(pilot, piloted), left_s, request.detect)
+    plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    return device.simulate(plan), plan
+
+
+def _stopped(result: RunResult, limit_s: float) -> RunResult:
+    """A result as it stood when its blocks had taken so long."""
+    kept: list[Block] = []
+    for block in result.blocks:
+        if measured_s(kept) < limit_s:
+            kept.append(block)
+    return replace(result, blocks=tuple(kept))
+
+
+def answer(row: Row, truth: float) -> Answer:
+    """What the product says of a row."""
+    assert row.verdict is not None
+    return Answer(
+        truth,
+        row.overhead.interval if row.overhead else None,
+        withheld=row.verdict.outcome == "no verdict",
+    )
+
+
+def artifact(model: str) -> Artifact:
+    """An artifact with nothing in it."""
+    name = file_name(model, "fp32", "tflite")
+    manifest = Manifest(
+        model=model,
+        baseline=BASELINE,
+        format="tflite",
+        precision="fp32",
+        file=name,
+        sha256=model,
+        size_bytes=1,
+        weights="unknown",
+        weights_sha256="",
+        inputs=(),
+        outputs=(),
+        preprocessing=None,
+        labels=None,
+        parameters=None,
+        madds=None,
+        hops=(),
+        calibration=None,
+        evaluation=None,
+        tools={},
+        command="",
+        fingerprint="",
+    )
+    return Artifact(Path(name), manifest)
