@@ -65,7 +65,7 @@ class Op:
 
     `type` is the format's own word, `kind` the common one (`edgebench.converters.lint.kinds`);
     a type that has no common word keeps its own in lower case. `attributes` are the format's own,
-    by its names, with scalars and tuples as values.
+    by its names, with scalars and tuples as values; a transpose has its order as `perm` in all.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgebench.converters.lint.graph import SHORT, Graph, Op, Quantised, Tensor
 from edgebench.converters.lint.kinds import TFLITE, kind
+from edgebench.converters.lint.readers.folding import without_constant_ops
 from edgebench.converters.tflite import inspect
 from edgebench.errors import InvalidFileError
 
@@ -20,8 +22,7 @@ ABSENT = -1
 def read(path: Path, name: str, precision: str) -> Graph:
     """Read the file's main subgraph, and ask LiteRT how XNNPACK divides it on this machine.
 
-    A DEQUANTIZE of weights, as in an fp16 file, is no operation here: runtimes expand the weights
-    once while they load. Raises `InvalidFileError` and `MissingExtraError`.
+    Raises `InvalidFileError` and `MissingExtraError`.
     """
     content = inspect.read(path)
     summary = inspect.summary(content)  # LiteRT itself checks that the file is whole.
@@ -35,14 +36,11 @@ def read(path: Path, name: str, precision: str) -> Graph:
         name: _tensor(one, name, model.buffers)
         for name, one in zip(names, subgraph.tensors, strict=True)
     }
-    ops = []
-    for number, operator in enumerate(subgraph.operators):
-        op = _op(number, operator, model.operatorCodes[operator.opcodeIndex], names)
-        if op.kind == "dequantise" and tensors[op.inputs[0]].constant:
-            expanded = tensors[op.outputs[0]]
-            tensors[op.outputs[0]] = Tensor(expanded.name, expanded.shape, expanded.dtype, True)
-        else:
-            ops.append(op)
+    ops = [
+        _op(number, operator, model.operatorCodes[operator.opcodeIndex], names, tensors)
+        for number, operator in enumerate(subgraph.operators)
+    ]
+    ops, tensors = without_constant_ops(ops, tensors)
     return Graph(
         name=name,
         format="tflite",
@@ -99,19 +97,25 @@ def _constants(enumeration: type) -> list[tuple[str, int]]:
     return [(name, value) for name, value in vars(enumeration).items() if name.isupper()]
 
 
-def _op(number: int, operator: Any, code: Any, names: list[str]) -> Op:
+def _op(
+    number: int, operator: Any, code: Any, names: list[str], tensors: Mapping[str, Tensor]
+) -> Op:
     # Codes above 127 are in the newer of the two fields; the other one holds the larger number.
     type_ = _op_types()[max(code.builtinCode, code.deprecatedBuiltinCode)]
     if type_ == "CUSTOM":
         type_ = _text(code.customCode)
+    inputs = tuple("" if i == ABSENT else names[i] for i in operator.inputs)
     outputs = tuple(names[i] for i in operator.outputs)
+    attributes = {"version": code.version, **_options(operator)}
+    if type_ == "TRANSPOSE":
+        attributes["perm"] = tensors[inputs[1]].values
     return Op(
         name=outputs[0].partition(" ")[2] if outputs else str(number),
         type=type_,
         kind=kind(TFLITE, type_),
-        inputs=tuple("" if i == ABSENT else names[i] for i in operator.inputs),
+        inputs=inputs,
         outputs=outputs,
-        attributes={"version": code.version, **_options(operator)},
+        attributes=attributes,
     )
 
 

@@ -1,0 +1,73 @@
+"""A Core ML .mlpackage as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgebench.converters.lint.graph import SHORT, Graph, Op, Tensor
+from edgebench.converters.lint.kinds import MIL, kind
+from edgebench.converters.lint.readers.folding import without_constant_ops
+from edgebench.converters.mil_evaluator import package
+from edgebench.converters.mil_evaluator.operation import Declared, Operation
+
+
+def read(path: Path, name: str, precision: str) -> Graph:
+    """Read the package's ML program.
+
+    Raises `InvalidFileError`, `UnsupportedModelError` for an older neural network, and
+    `MissingExtraError`.
+    """
+    found = package.read(path)
+    tensors = {key: _constant(key, value) for key, value in found.constants.items()}
+    tensors.update({port.name: _tensor(port) for port in found.inputs})
+    ops = []
+    for operation in found.body.operations:
+        tensors.update({made.name: _tensor(made) for made in operation.outputs})
+        ops.append(_op(operation, tensors))
+    ops, tensors = without_constant_ops(ops, tensors)
+    return Graph(
+        name=name,
+        format="coreml",
+        precision=precision,
+        ops=tuple(ops),
+        tensors=tensors,
+        inputs=tuple(port.name for port in found.inputs),
+        outputs=found.body.outputs,
+    )
+
+
+def _tensor(port: Declared) -> Tensor:
+    return Tensor(port.name, port.shape, port.dtype or "unknown")
+
+
+def _constant(name: str, value: Any) -> Tensor:
+    array = np.asarray(value)
+    short = array.dtype.kind in "iu" and array.size <= SHORT
+    values = tuple(int(n) for n in array.ravel()) if short else None
+    return Tensor(name, array.shape, array.dtype.name, True, values=values)
+
+
+def _op(operation: Operation, tensors: Mapping[str, Tensor]) -> Op:
+    inputs = tuple(name for names in operation.inputs.values() for name in names)
+    word = kind(MIL, operation.op_type)
+    first = operation.inputs.get("x", ("",))[0]
+    if word == "conv" and first in tensors:
+        shape, groups = tensors[first].shape, operation.parameters.get("groups", 1)
+        if shape and len(shape) > 1 and groups == shape[1] and groups != 1:
+            word = "depthwise_conv"
+    return Op(
+        name=operation.name,
+        type=operation.op_type,
+        kind=word,
+        inputs=inputs,
+        outputs=tuple(made.name for made in operation.outputs),
+        attributes={name: _plain(value) for name, value in operation.parameters.items()},
+    )
+
+
+def _plain(value: Any) -> object:
+    return tuple(value) if isinstance(value, list) else value
