@@ -44,20 +44,17 @@ class Block:
 class Operation:
     """One line of the program.
 
-    `inputs` gives, for each parameter, the names of the values bound to it. `parameters` holds
-    those parameters that are small constants, as Python numbers, strings and nested lists.
+    `name` is the op's own, which may differ from that of the values it computes. `inputs` gives,
+    for each parameter, the names of the values bound to it. `parameters` holds those that are
+    small constants, as Python numbers, strings and nested lists.
     """
 
     op_type: str
+    name: str
     inputs: Mapping[str, tuple[str, ...]]
     outputs: tuple[Declared, ...]
     blocks: tuple[Block, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The name of what it computes first; operations of a saved program have no other."""
-        return self.outputs[0].name if self.outputs else self.op_type
 
 
 @dataclass(frozen=True, slots=True)

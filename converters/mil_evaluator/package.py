@@ -152,6 +152,7 @@ class _Reader:
     def _operation(self, spec: Any) -> Operation:
         inputs: dict[str, tuple[str, ...]] = {}
         owner = spec.outputs[0].name if spec.outputs else spec.type
+        own = str(self._value(spec.attributes["name"])) if "name" in spec.attributes else owner
         # Ops of constants had attributes before iOS 18, where other ops have inputs.
         attributes = {name: value for name, value in spec.attributes.items() if name != "name"}
         for name, value in attributes.items():
@@ -173,7 +174,7 @@ class _Reader:
             for block in spec.blocks
         )
         outputs = tuple(_declared(port) for port in spec.outputs)
-        return Operation(spec.type, inputs, outputs, blocks, parameters)
+        return Operation(spec.type, own, inputs, outputs, blocks, parameters)
 
     def _inline(self, key: str, value: Any) -> str:
         self.constants[key] = self._value(value)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edgebench.converters.mil_evaluator.operation import Operation
 from edgebench.converters.mil_evaluator.program import Array, Program, load
 from edgebench.converters.mil_evaluator.ranges import Range, collect, shared_by_concats
 from edgebench.converters.mil_evaluator.tools import ct
@@ -33,10 +34,10 @@ def quantise_activations(
     """An `MLModel` whose convolutions, products, sums and pools take and give int8.
 
     Samples are what `Program.run` takes. `mode` is "linear_symmetric", whose zero point is 0 as
-    the Neural Engine wants it, or "linear". `keep` names ops that stay in floating point. Weights
-    are left as they are: compress them afterwards with `coremltools.optimize`. The result is of
-    iOS 17 or later. Raises `DataError`, and `UnsupportedModelError` where a range is not finite or
-    all is computed in float32.
+    the Neural Engine wants it, or "linear". `keep` names ops, or their values, that stay in
+    floating point. Weights are left as they are: compress them afterwards with
+    `coremltools.optimize`. The result is of iOS 17 or later. Raises `DataError`, and
+    `UnsupportedModelError` where a range is not finite or all is computed in float32.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.mlpackage"
@@ -65,13 +66,18 @@ def _left_in_float(program: Program, keep: Collection[str]) -> set[str]:
     coremltools looks at the kind of op alone, and gives its scales in float16.
     """
     candidates = [one for one in program.operations if one.op_type in _QUANTISED]
-    halves = {one.name for one in candidates if one.outputs[0].dtype == "float16"}
-    if candidates and not halves:
+    if candidates and not any(one.outputs[0].dtype == "float16" for one in candidates):
         raise UnsupportedModelError(
             "the program computes in float32, and coremltools quantises activations of float16",
             "convert the model with float16 as its compute precision",
         )
-    return {one.name for one in candidates if one.name not in halves} | set(keep)
+    left = [one for one in candidates if one.outputs[0].dtype != "float16" or _names(one) & {*keep}]
+    return set().union(*map(_names, left))
+
+
+def _names(operation: Operation) -> set[str]:
+    """The op's own name and its value's: coremltools may go by the one, users by the other."""
+    return {operation.name, operation.outputs[0].name}
 
 
 @contextmanager
