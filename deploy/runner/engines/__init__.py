@@ -18,7 +18,7 @@ from typing import Any
 
 from ..messages import RunnerError
 
-FORMATS = ("tflite",)
+FORMATS = ("tflite", "onnx", "openvino")
 
 
 def engine(format_name: str) -> Any:

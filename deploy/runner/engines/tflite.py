@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
+from .feeding import Feeding
 
 # In order of preference: the maintained package, its predecessor that boards still carry, and
 # the framework that has it inside. (Module, distribution.)
@@ -17,7 +18,7 @@ RUNTIMES = (
 )
 
 
-class Engine:
+class Engine(Feeding):
     """A .tflite file in whichever TFLite runtime is there."""
 
     def __init__(self, path: str, plan: Json) -> None:
@@ -53,13 +54,6 @@ class Engine:
             limits = np.iinfo(dtype)
             values = np.clip(np.round(values / scale + zero_point), limits.min, limits.max)
         self.interpreter.set_tensor(detail["index"], values.astype(dtype))
-
-    def fill(self, image: Any | None) -> None:
-        """Set every input: an image where there is one, else seeded noise in -1..1."""
-        noise = self.np.random.RandomState(0)
-        for detail in self.inputs:
-            values = noise.uniform(-1, 1, tuple(detail["shape"]))
-            self.feed(detail, values if image is None else image)
 
     def output(self) -> Any:
         """The first output, as real values."""

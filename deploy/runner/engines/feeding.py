@@ -1,0 +1,47 @@
+"""What the engines share: inputs that are filled before anything is timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..messages import Json
+
+
+class Feeding:
+    """Fills an engine's inputs: `inputs` says their shapes, `feed` sets one from real values."""
+
+    np: Any
+    inputs: Any
+
+    def feed(self, detail: Json, values: Any) -> None:
+        raise NotImplementedError
+
+    def fill(self, image: Any | None) -> None:
+        """Set every input: an image where there is one, else seeded noise in -1..1."""
+        noise = self.np.random.RandomState(0)
+        for detail in self.inputs:
+            values = noise.uniform(-1, 1, tuple(detail["shape"]))
+            self.feed(detail, values if image is None else image)
+
+
+class Buffers(Feeding):
+    """Inputs in arrays of the engine's own, which the runtime reads where they lie."""
+
+    def __init__(self) -> None:
+        import numpy
+
+        self.np = numpy
+        self.inputs: list[Json] = []
+
+    def add_input(self, shape: Any, dtype: Any) -> Any:
+        """A new input, as the array to give the runtime."""
+        array = self.np.zeros(tuple(shape), dtype)
+        self.inputs.append({"shape": array.shape, "array": array})
+        return array
+
+    def feed(self, detail: Json, values: Any) -> None:
+        self.np.copyto(detail["array"], values, casting="unsafe")
+
+    def delegation(self) -> Json:
+        """Nothing: only TFLite hands parts of a graph to a delegate."""
+        return {"partitions": None, "leftover_ops": None}

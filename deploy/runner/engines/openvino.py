@@ -1,0 +1,72 @@
+"""OpenVINO, on its CPU plugin. The plan's delegate means nothing to it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from importlib.metadata import version
+from typing import Any
+
+from ..messages import Json, RunnerError, first_line
+from .feeding import Buffers
+
+
+class Engine(Buffers):
+    """One stream for the lowest latency, on the plan's threads."""
+
+    def __init__(self, path: str, plan: Json) -> None:
+        super().__init__()
+        openvino = find_runtime()
+        compiled = compile_model(openvino, path, plan)
+        self.request = compiled.create_infer_request()
+        for number, port in enumerate(compiled.inputs):
+            array = self.add_input(port.shape, port.element_type.to_dtype())
+            self.request.set_input_tensor(number, openvino.Tensor(array, shared_memory=True))
+        self.invoke = functools.partial(self.request.infer, share_outputs=True)
+
+    @staticmethod
+    def runtime() -> tuple[str, str]:
+        find_runtime()
+        return "openvino", version("openvino")
+
+    def output(self) -> Any:
+        """The first output, as real values."""
+        return self.request.get_output_tensor(0).data.astype("float32")
+
+
+def compile_model(openvino: Any, path: str, plan: Json, **more: Any) -> Any:
+    """The model of an artifact's folder, compiled as a plan wants it, with `more` properties.
+
+    Which cores it runs on is the plan's choice, so the plugin pins no threads itself. What is in
+    float is computed in the file's own type, fp16 where the CPU can and the file holds fp16, else
+    fp32; left to itself the plugin would take bfloat16 for fp32 where the CPU has it.
+    """
+    core = openvino.Core()
+    model = core.read_model(os.path.join(path, "model.xml"))
+    halved = any(op.get_output_element_type(0) == openvino.Type.f16 for op in constants(model))
+    can_halve = "FP16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    properties = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": plan["threads"],
+        "ENABLE_CPU_PINNING": False,
+        "INFERENCE_PRECISION_HINT": "f16" if halved and can_halve else "f32",
+    }
+    return core.compile_model(model, "CPU", {**properties, **more})
+
+
+def constants(model: Any) -> list[Any]:
+    return [op for op in model.get_ops() if op.get_type_name() == "Constant"]
+
+
+def find_runtime() -> Any:
+    # It counts its uses over the network where this can be imported, and does without where not.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except Exception as error:  # A wheel for another NumPy fails in ways of its own.
+        raise RunnerError(
+            f"OpenVINO cannot be imported; pip install openvino ({first_line(error)})"
+        ) from None
+    return openvino
