@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgebench.benchmarks.statistics import Floats, log_levels
 from edgebench.benchmarks.steady import steadiness
 from edgebench.deploy.result import Block
@@ -21,6 +23,11 @@ class SlotTimes:
     samples_ns: tuple[Sequence[int], ...]
     log_levels: Floats
     steady: tuple[bool, ...]
+
+    @property
+    def level_s(self) -> float:
+        """The level in seconds: the geometric mean of the visits' medians."""
+        return float(np.exp(self.log_levels[0]) / 1e9)
 
 
 @dataclass(frozen=True)

@@ -86,11 +86,16 @@ def last_change(log_times: Floats) -> int:
 def _noise(log_times: Floats) -> float:
     """The standard deviation of single samples, by the median of their differences."""
     differences = np.abs(np.diff(log_times))
-    return max(float(np.median(differences)) * 1.4826 / 2**0.5, 1e-6) if differences.size else 1e-6
+    return max(_middle(differences) * 1.4826 / 2**0.5, 1e-6) if differences.size else 1e-6
+
+
+def _middle(values: Floats) -> float:
+    """The upper median; NumPy's takes ten times as long for so few."""
+    return float(np.sort(values)[values.size // 2])
 
 
 def _bounded(part: Floats, noise: float) -> Floats:
-    middle = float(np.median(part))
+    middle = _middle(part)
     reach = max(OUTLIER * noise, 2 * SMALLEST_CHANGE)
     return np.clip(part, middle - reach, middle + reach)
 
@@ -111,4 +116,4 @@ def _limit(count: int) -> float:
 
 
 def _matters(part: Floats, where: int) -> bool:
-    return bool(abs(np.median(part[:where]) - np.median(part[where:])) >= SMALLEST_CHANGE)
+    return abs(_middle(part[:where]) - _middle(part[where:])) >= SMALLEST_CHANGE
