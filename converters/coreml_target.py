@@ -15,6 +15,7 @@ from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.coreml import package
 from edgebench.converters.coreml.convert import convert_all
+from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import value_names
 from edgebench.converters.coreml.metadata import image_of
@@ -41,7 +42,7 @@ class Converted:
     compute: Run
 
     def run(self, sample: Sample) -> list[Array]:
-        made = self.compute(feeds(self.graph, self.inputs, self.image, sample))
+        made = self.compute(feed(self.graph, self.image, sample))
         return [
             np.reshape(made[spec.name], port.shape).astype(port.dtype)
             for spec, port in zip(self.outputs, self.graph.outputs, strict=True)
@@ -91,27 +92,12 @@ def first_difference(graph: OnnxGraph, content: Content, sample: Sample, snr_db:
         image = image_of(read(path).description, graph)
     names = value_names(graph.model)
     found: dict[str, Array] = {}
-    inputs = tuple(_spec(port) for port in opened.inputs)
     opened.trace(
-        feeds(graph, inputs, image, sample),
+        feed(graph, image, sample),
         lambda name, op_type, array: found.__setitem__(name.removesuffix("_cast_fp16"), array),
     )
     by_onnx = {name: found[key] for name, key in names.items() if key in found}
     return layers.first_difference(graph.model, by_onnx, sample, snr_db)
-
-
-def feeds(
-    graph: OnnxGraph, inputs: Sequence[TensorSpec], image: ImageInput | None, sample: Sample
-) -> dict[str, Array]:
-    """A sample of ONNX's inputs as the file takes it: pixels for an image, its own types."""
-    fed: dict[str, Array] = {}
-    for port, spec in zip(graph.inputs, inputs, strict=True):
-        array = np.asarray(sample[port.name])
-        if image is not None and port.name == image.name:
-            fed[spec.name] = image.pixels(array)
-        else:
-            fed[spec.name] = np.reshape(array, spec.shape).astype(spec.dtype)
-    return fed
 
 
 def _spec(port: program.Port) -> TensorSpec:
@@ -127,15 +113,16 @@ def _core_ml(path: Any, opened: program.Program) -> Run:
     from edgebench.converters.coreml.mil import ct
 
     model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
-    pictures = {port.name for port in opened.inputs if port.image is not None}
+    ports = {port.name: port for port in opened.inputs}
 
-    def picture(pixels: Array) -> Any:
-        rounded = np.clip(np.rint(pixels[0]), 0, 255).astype(np.uint8)
-        return Image.fromarray(rounded.transpose(1, 2, 0).squeeze())
+    def given(name: str, array: Array) -> Any:
+        if ports[name].image is None:
+            return array.astype(ports[name].dtype)
+        pixels = np.clip(np.rint(array[0]), 0, 255).astype(np.uint8)
+        return Image.fromarray(pixels.transpose(1, 2, 0).squeeze())
 
     def run(fed: Mapping[str, Array]) -> Mapping[str, Any]:
-        given = {name: picture(a) if name in pictures else a for name, a in fed.items()}
-        found: Mapping[str, Any] = model.predict(given)
+        found: Mapping[str, Any] = model.predict({k: given(k, array) for k, array in fed.items()})
         return found
 
     return run

@@ -43,8 +43,8 @@ _BASE_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxsim")
 
 FORMATS: dict[str, Format] = {
     "coreml": Format(
-        precisions=("fp32", "fp16", "int8w", "palettized4", "palettized6"),
-        calibrated=frozenset(),
+        precisions=("fp32", "fp16", "int8w", "w8a8", "palettized4", "palettized6"),
+        calibrated=frozenset({"w8a8"}),
         extension="mlpackage",
         extra="coreml",
         packages=(*_BASE_PACKAGES, "coremltools"),

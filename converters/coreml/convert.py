@@ -14,11 +14,13 @@ from edgebench.content import Content
 from edgebench.converters import reference
 from edgebench.converters.backend import Instructions
 from edgebench.converters.coreml import metadata, overflow
+from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput, image_input
 from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lower
 from edgebench.converters.coreml.mil import ct
 from edgebench.converters.coreml.package import packed
 from edgebench.converters.coreml.precisions import Precision, precision_of
+from edgebench.converters.mil_evaluator.quantise import quantise_activations
 from edgebench.converters.onnx_graph import OnnxGraph
 from edgebench.converters.parity import is_classifier
 from edgebench.converters.quiet import quiet
@@ -66,7 +68,9 @@ class _Source:
         precision = ct.precision.FLOAT32
         if half:
             kept = overflow.layers_to_keep(self.graph.model, self.found_overflows())
-            layers = {lowering.names[name] for name in kept}
+            # Reading the scores in float32, the softmax also keeps their cast before the class,
+            # which coremltools wants to find last when it compresses weights.
+            layers = {lowering.names[name] for name in kept} | {PROBABILITIES}
             precision = ct.transform.FP16ComputePrecision(
                 op_selector=lambda op: layer_of(op.name) not in layers
             )
@@ -129,6 +133,9 @@ def _labels(graph: OnnxGraph, instructions: Instructions) -> tuple[str, ...]:
 
 def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes]:
     model = source.float_model(ios, precision.half)
+    if precision.activations:
+        fed = [feed(source.graph, source.image, sample) for sample in source.samples]
+        model = quantise_activations(model, fed)
     if precision.compress is not None:
         with quiet():
             model = precision.compress(model)
