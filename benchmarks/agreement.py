@@ -1,27 +1,25 @@
-"""Does our runner agree with LiteRT's own benchmark on the same file?
+"""Does our runner agree with the runtime's own benchmark on the same file?
 
-    python -m edgebench.benchmarks.agreement model.tflite [--rounds 10] [--threads 1]
+    python -m edgebench.benchmarks.agreement artifacts/mobilenet_v2.fp32.openvino [--rounds 10]
 
 Rounds alternate the two, each in a fresh process and each going first in every other round, and
 the ratio of their times gets an interval over rounds: of their medians, and of their fifth
-percentiles, which tell the same where other work on the machine comes and goes. The peer is
-`ai_edge_litert.tools.benchmark_litert_model`, LiteRT's benchmark for Python.
+percentiles, which tell the same where other work on the machine comes and goes. The peers are in
+`edgebench.benchmarks.peers`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgebench.benchmarks.peers import Times, peer_of
 from edgebench.benchmarks.statistics import MIN_BLOCKS, overhead
 from edgebench.benchmarks.wording import milliseconds
 from edgebench.deploy.local import LocalDevice
@@ -35,23 +33,11 @@ from edgebench.deploy.plan import (
 )
 from edgebench.deploy.staging import stage_file, write_plan
 from edgebench.documents import sha256
-from edgebench.errors import DeviceError, EdgeBenchError
+from edgebench.errors import EdgeBenchError
 from edgebench.progress import silent
-
-PEER = "ai_edge_litert.tools.benchmark_litert_model"
-PEER_FLOOR_MS = 0.5
-"""Below this the peer's rounding is worth 2 % and more."""
 
 VISIT_S = 1.0
 SLOTS = ("one", "two")
-
-
-@dataclass(frozen=True)
-class Times:
-    """One tool's times in one round, in seconds an inference."""
-
-    median_s: float
-    p5_s: float
 
 
 def agreement(model: Path, rounds: int, threads: int) -> list[tuple[Times, Times]]:
@@ -59,16 +45,17 @@ def agreement(model: Path, rounds: int, threads: int) -> list[tuple[Times, Times
 
     Raises `EdgeBenchError` where either cannot run the file.
     """
+    peer = peer_of(model)
     pairs = []
     wanted = int(2 * VISIT_S / our_times(model, threads).median_s)
     inferences = min(max(wanted, 20), 5000)
     for number in range(rounds):
         if number % 2:
-            theirs = peer_times(model, inferences, threads)
+            theirs = peer.times(model, inferences, threads)
             ours = our_times(model, threads)
         else:
             ours = our_times(model, threads)
-            theirs = peer_times(model, inferences, threads)
+            theirs = peer.times(model, inferences, threads)
         pairs.append((ours, theirs))
     return pairs
 
@@ -86,7 +73,7 @@ def our_times(model: Path, threads: int) -> Times:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = stage_file(model, digest, folder)
-        planned = PlannedArtifact(model.name, file, digest, "tflite", None)
+        planned = PlannedArtifact(model.name, file, digest, model.suffix.removeprefix("."), None)
         plan = Plan(
             id="agreement",
             seed=0,
@@ -106,35 +93,10 @@ def our_times(model: Path, threads: int) -> Times:
     return Times(float(np.median(times_s)), float(np.quantile(times_s, 0.05)))
 
 
-def peer_times(model: Path, inferences: int, threads: int) -> Times:
-    """The peer's times over as many inferences."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        options = {
-            "--model": model,
-            "--num_runs": inferences,
-            "--warmup_runs": max(5, inferences // 10),
-            "--num_threads": threads,
-            "--result_json": report,
-        }
-        words = [str(word) for pair in options.items() for word in pair]
-        done = subprocess.run([sys.executable, "-m", PEER, *words], capture_output=True, text=True)
-        if done.returncode != 0 or not report.exists():
-            lines = done.stderr.strip().splitlines()
-            raise DeviceError(f"{PEER} failed: {lines[-1] if lines else done.returncode}")
-        found = json.loads(report.read_bytes())["latency"]
-        if found["p5_ms"] < PEER_FLOOR_MS:
-            raise DeviceError(
-                f"{PEER} rounds to 0.01 ms, too coarse for {found['p5_ms']} ms an inference",
-                "compare on a larger model",
-            )
-        return Times(found["median_ms"] / 1e3, found["p5_ms"] / 1e3)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the rounds and the ratios."""
     parser = argparse.ArgumentParser(prog="python -m edgebench.benchmarks.agreement")
-    parser.add_argument("model", type=Path, help="a .tflite file")
+    parser.add_argument("model", type=Path, help="a .tflite file or an .openvino folder")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The comparison with LiteRT's own benchmark, up to where its figures can be judged."""
+"""The comparison with the runtimes' own benchmarks, up to where its figures can be judged."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.benchmarks import agreement
+from edgebench.errors import UsageError
 
 
 def test_the_ratio_is_ours_over_the_peers_with_its_interval() -> None:
@@ -32,3 +33,8 @@ def test_a_model_too_small_for_the_peers_rounding_is_refused(
 def test_a_file_that_is_no_model_is_refused(toys: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert agreement.main([str(toys / "foreign.tflite")]) == 1
     assert "error: the runner failed" in capsys.readouterr().err
+
+
+def test_a_format_whose_runtime_brings_no_benchmark_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no benchmark .* compare model\.onnx with"):
+        agreement.agreement(tmp_path / "model.onnx", 6, 1)

@@ -56,7 +56,7 @@ def session_options(onnxruntime: Any, plan: Json) -> Any:
 def dtype_of(port: Any) -> str:
     """NumPy's name of a port's type: `float32` for `tensor(float)`."""
     name = port.type[len("tensor(") : -1]
-    return DTYPES.get(name, name)
+    return DTYPES.get(name, str(name))
 
 
 def find_runtime() -> Any:
