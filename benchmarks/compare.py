@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Run:
     command: str
 
 
+ELSEWHERE = Evaluation(error="this device does not run files of this format")
 NOT_RUN = Evaluation(error="it was not reached before the run was interrupted")
 
 
@@ -62,9 +63,24 @@ def compare(run: Run) -> Comparison:
         blocks_planned=len(plan.blocks),
         blocks_done=len(measured(result.blocks)),
         context=result.context,
-        groups=tuple(_group(run, group) for group in plan.groups),
+        groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
     )
+
+
+def _not_run_here(run: Run) -> Iterable[Group]:
+    """The artifacts that the plan leaves out because the device does not run their format."""
+    rest = {slot: one for slot, one in run.manifests.items() if slot not in run.plan.artifacts}
+    for key in dict.fromkeys((one.format, one.precision) for one in rest.values()):
+        slots = {s: one for s, one in rest.items() if (one.format, one.precision) == key}
+        for slot, one in slots.items():
+            others = tuple(s for s in slots if _baseline(run, slots[s]) == one.model and s != slot)
+            if others:
+                yield Group(f"{one.model}, {' '.join(key)}", slot, (slot, *others))
+
+
+def _baseline(run: Run, manifest: Manifest) -> str:
+    return run.request.baseline or manifest.baseline
 
 
 def measured(blocks: Sequence[Block]) -> tuple[Block, ...]:
@@ -79,28 +95,32 @@ def _group(run: Run, group: Group) -> GroupComparison:
         name=group.name,
         format=manifest.format,
         precision=manifest.precision,
+        maker=manifest.maker,
         rows=tuple(_row(run, group, slot, blocks) for slot in group.slots),
     )
 
 
 def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row:
     manifest, baseline = run.manifests[slot], run.manifests[group.baseline]
-    evaluation = run.result.evaluations.get(slot, NOT_RUN)
+    runs_here = slot in run.plan.artifacts
+    evaluation = run.result.evaluations.get(slot, NOT_RUN) if runs_here else ELSEWHERE
     of_slot = [block.slots[slot] for block in blocks if slot in block.slots]
     times = [time for one in of_slot for visit in one.samples_ns for time in visit]
     madds_overhead = None
     if slot != group.baseline and manifest.madds and baseline.madds:
         madds_overhead = manifest.madds / baseline.madds - 1
     overhead, verdict = None, None
-    if slot != group.baseline:
+    if slot != group.baseline and runs_here:
         overhead, verdict = _judged(run, group, slot, blocks, madds_overhead)
     return Row(
         slot=slot,
         model=manifest.model + (" (again)" if slot.endswith(AGAIN) else ""),
         weights=manifest.weights,
+        runs_here=runs_here,
         error=evaluation.error,
+        parity=manifest.hops[-1] if manifest.hops else None,
         latency=statistics.latency(times) if times else None,
-        levels_s=tuple(statistics.level_s(one.samples_ns) for one in of_slot),
+        levels_s=tuple(one.level_s for one in of_slot),
         overhead=overhead,
         verdict=verdict,
         madds=manifest.madds,
@@ -143,13 +163,11 @@ def _judged(
             threshold=run.request.threshold,
             overhead=overhead,
             blocks=tuple(one.block for one in both),
-            baseline_s=tuple(
-                statistics.level_s(one.slots[group.baseline].samples_ns) for one in both
-            ),
             evaluation=run.result.evaluations.get(slot, NOT_RUN),
             baseline_evaluation=run.result.evaluations.get(group.baseline, NOT_RUN),
             delegate=run.plan.delegate,
             core_count=run.result.context.core_count,
+            cores=run.plan.cores,
             madds_overhead=madds_overhead,
             against_itself=slot.endswith(AGAIN),
             comparisons=comparisons,
@@ -175,6 +193,8 @@ def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
         return None
     labels, logits = run.references[slot]
     outputs = run.outputs[slot]
+    if slot not in run.plan.artifacts:  # Such were evaluated on the first inputs alone.
+        labels, logits = labels[: len(outputs)], logits[: len(outputs)]
     if outputs.shape != logits.shape or len(labels) != len(logits):
         raise InvalidFileError(
             f"the outputs of {slot} are {outputs.shape}, the trained model's are {logits.shape}",

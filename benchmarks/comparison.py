@@ -44,6 +44,9 @@ class Drift:
 class Row:
     """One slot. Measured values are None where there was nothing to measure.
 
+    Where the device does not run the format (`runs_here` is false) accuracy and drift are those of
+    the export, by the program's meaning. `parity` is the export's last hop, from ONNX to the file.
+
     `levels_s` are the slot's levels in seconds, one a block: how its latency scattered in this
     session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
     measured. `overhead` and `verdict` are None for the baseline.
@@ -52,7 +55,9 @@ class Row:
     slot: str
     model: str
     weights: Literal["trained", "untrained", "unknown"]
+    runs_here: bool
     error: str | None
+    parity: Hop | None
     latency: Latency | None
     levels_s: tuple[float, ...]
     overhead: Overhead | None
@@ -72,11 +77,15 @@ class Row:
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """The rows of one format and precision. The first is the baseline."""
+    """The rows of one format and precision, and the tool that made them, with its version.
+
+    The first is the baseline.
+    """
 
     name: str
     format: str
     precision: str
+    maker: str
     rows: tuple[Row, ...]
 
 

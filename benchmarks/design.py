@@ -44,6 +44,10 @@ class Family:
     baseline: Artifact
     models: tuple[Artifact, ...]
 
+    @property
+    def format(self) -> str:
+        return self.baseline.manifest.format
+
 
 def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, ...]:
     """The families that a request asks for, in the order of formats and precisions found.

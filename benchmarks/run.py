@@ -3,7 +3,7 @@
 The run folder is complete in itself; it holds, beside what `edgebench.deploy.staging` says,
 
     request.json          what was asked
-    manifests/<slot>.json the manifests of what is measured
+    manifests/<slot>.json the manifests of what is measured, and of what this device cannot run
     draft.json            the plan as far as it is known before the pilot
     pilot/                a run folder of the pilot's own
     forecast.json         what the plan will take, and what it can detect
@@ -13,7 +13,7 @@ The run folder is complete in itself; it holds, beside what `edgebench.deploy.st
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ from edgebench.deploy.staging import (
     write_plan,
 )
 from edgebench.documents import load, save
-from edgebench.errors import DataError, InvalidFileError
+from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.progress import Progress, silent
 
 REQUEST = "request.json"
@@ -64,7 +64,14 @@ def run(
 
 def prepare(request: RunRequest, device: Device, progress: Progress = silent) -> Path:
     """Make the run folder: request, drafted plan, manifests and files. Measures nothing."""
-    families = choose(find_artifacts(Path(request.artifacts)), request)
+    chosen = choose(find_artifacts(Path(request.artifacts)), request)
+    families = [family for family in chosen if family.format in device.formats]
+    if not families:
+        forms = ", ".join(dict.fromkeys(family.format for family in chosen))
+        raise UsageError(
+            f"{device.name} runs no {forms} files, so there is nothing to measure",
+            f"it runs: {', '.join(device.formats)}",
+        )
     folder = _new_folder(Path(request.out), device.name)
     draft = draft_plan(folder.name, families, request)
     artifacts = _by_slot(families, draft.artifacts)
@@ -72,6 +79,9 @@ def prepare(request: RunRequest, device: Device, progress: Progress = silent) ->
         _stage(artifact, folder)
         save(folder / MANIFESTS / f"{slot}.json", artifact.manifest)
         progress("staging files", number + 1, len(artifacts))
+    for family in chosen:
+        if family not in families:
+            _stage_unrun(family, folder)
     save(folder / REQUEST, request)
     write_plan(pilot_plan(draft), folder / PILOT)
     save(folder / DRAFT, draft)  # Last, so that a folder with a draft is a complete one.
@@ -125,7 +135,8 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         )
     plan = read_plan(folder)
     manifests = {
-        slot: load(folder / MANIFESTS / f"{slot}.json", Manifest) for slot in plan.artifacts
+        path.name.removesuffix(".json"): load(path, Manifest)
+        for path in sorted((folder / MANIFESTS).glob("*.json"))
     }
     return compare.Run(
         name=folder.name,
@@ -134,8 +145,11 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         plan=plan,
         result=result,
         manifests=manifests,
-        references=_references(folder, manifests),
-        outputs=compare.load_outputs(result, folder),
+        references=_references(folder, manifests, plan.artifacts),
+        outputs={
+            **_own_outputs(folder, manifests, plan.artifacts),
+            **compare.load_outputs(result, folder),
+        },
         command=command,
     )
 
@@ -170,14 +184,38 @@ def _stage(artifact: Artifact, folder: Path) -> None:
         stage_file(beside / inputs.reference, inputs.reference_sha256, folder)
 
 
+def _stage_unrun(family: Family, folder: Path) -> None:
+    """Keep what is known of artifacts that the device cannot run: size, drift and accuracy."""
+    for artifact in (family.baseline, *family.models):
+        save(folder / MANIFESTS / f"{artifact.key}.json", artifact.manifest)
+        known, beside = artifact.manifest.evaluation, artifact.path.parent
+        if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
+            stage_file(beside / known.inputs, known.inputs_sha256, folder)
+            stage_file(beside / known.reference, known.reference_sha256, folder)
+            stage_file(beside / known.outputs, known.outputs_sha256, folder)
+
+
+def _own_outputs(
+    folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
+) -> dict[str, Floats]:
+    """The outputs that artifacts brought with them, (M, classes), by slot."""
+    outputs = {}
+    for slot, manifest in manifests.items():
+        known = manifest.evaluation if slot not in measured else None
+        if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
+            name = content_name(Path(known.outputs), known.outputs_sha256)
+            outputs[slot] = _member(folder / FILES / name, "logits")
+    return outputs
+
+
 def _references(
-    folder: Path, manifests: Mapping[str, Manifest]
+    folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
 ) -> dict[str, tuple[Floats, Floats]]:
     """Labels (N,) and the trained model's logits (N, classes), by slot."""
     references = {}
     for slot, manifest in manifests.items():
         evaluation = manifest.evaluation
-        if evaluation is not None:
+        if evaluation is not None and (slot in measured or evaluation.outputs is not None):
             inputs = content_name(Path(evaluation.inputs), evaluation.inputs_sha256)
             reference = content_name(Path(evaluation.reference), evaluation.reference_sha256)
             references[slot] = (

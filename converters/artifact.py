@@ -172,6 +172,7 @@ class Manifest:
     hops: tuple[Hop, ...]
     calibration: Calibration | None
     evaluation: Evaluation | None
+    maker: str
     tools: dict[str, str]
     command: str
     fingerprint: str

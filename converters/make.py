@@ -178,6 +178,7 @@ def _item(
         hops=(*proven.hops, hop),
         calibration=calibration,
         evaluation=evaluation,
+        maker=requests.maker(target),
         tools=requests.tools(target),
         command=request.command,
         fingerprint=fingerprint,

@@ -156,6 +156,12 @@ def tools(target: Target) -> dict[str, str]:
     return versions
 
 
+def maker(target: Target) -> str:
+    """The tool that writes the target's files, with its version."""
+    package = FORMATS[target.format].maker
+    return f"{package} {tools(target)[package]}"
+
+
 def fingerprint(request: ExportRequest, target: Target) -> str:
     """SHA-256 over all that the artifact is made from; where it is equal the artifact would be.
 

@@ -23,9 +23,9 @@ class Format:
     """A file format: its precisions (the first is the default), and what it takes to write it.
 
     `calibrated` names the precisions whose ranges are set by data. `packages` are the modules to
-    import and, where it differs, `extra` is edgebench's own name for the set of them. Where no
-    runtime runs the format off its own devices it is not `measured_here`: then the export takes
-    the artifact's outputs, so that its accuracy is known.
+    import, `extra` is edgebench's own name for the set of them, and `maker` the one that writes the
+    file. Where no runtime runs the format off its own devices it is not `measured_here`: then the
+    export takes the artifact's outputs, so that its accuracy is known.
     """
 
     precisions: tuple[str, ...]
@@ -34,6 +34,7 @@ class Format:
     extra: str
     packages: tuple[str, ...]
     module: str
+    maker: str
     measured_here: bool = True
 
 
@@ -49,6 +50,8 @@ FORMATS: dict[str, Format] = {
         extra="coreml",
         packages=(*_BASE_PACKAGES, "coremltools"),
         module="edgebench.converters.coreml_target",
+        maker="coremltools",
+        measured_here=False,
     ),
     "onnx": Format(
         precisions=("fp32", "fp16", "int8"),
@@ -57,6 +60,7 @@ FORMATS: dict[str, Format] = {
         extra="onnx",
         packages=_BASE_PACKAGES,
         module="edgebench.converters.onnx_target",
+        maker="onnx",
     ),
     "openvino": Format(
         precisions=("fp32", "fp16", "int8"),
@@ -65,6 +69,7 @@ FORMATS: dict[str, Format] = {
         extra="openvino",
         packages=(*_BASE_PACKAGES, "openvino", "nncf"),
         module="edgebench.converters.openvino_target",
+        maker="openvino",
     ),
     "tflite": Format(
         precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),
@@ -73,6 +78,7 @@ FORMATS: dict[str, Format] = {
         extra="tflite",
         packages=(*_BASE_PACKAGES, "tensorflow", "ai_edge_litert"),
         module="edgebench.converters.tflite_target",
+        maker="tensorflow",
     ),
 }
 

@@ -22,6 +22,11 @@ class Device(Protocol):
     @property
     def description(self) -> str: ...
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that it can run at all, whether or not their runtimes are installed."""
+        ...
+
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """Carry out what is left of the folder's plan, and return all that is measured so far.
 

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgebench.deploy.result import RunResult
+from edgebench.deploy.runner import engines
 from edgebench.deploy.staging import PLAN, RESULT, stage_runner
 from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
-STEPS = {"evaluate": "loading and evaluating artifacts", "block": "measuring blocks"}
+STEPS = {
+    "evaluate": "loading and evaluating artifacts",
+    "block": "measuring blocks",
+    "profile": "profiling by operation",
+}
 INTERRUPTED = 130
 
 
@@ -25,7 +30,8 @@ class LocalDevice:
     """Runs plans here, with the Python given (this one by default)."""
 
     name = "local"
-    description = "this machine's CPU, through LiteRT (TFLite)"
+    description = "this machine's CPU"
+    formats = engines.FORMATS
 
     def __init__(self, python: str = sys.executable) -> None:
         self._python = python

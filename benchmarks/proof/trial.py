@@ -133,6 +133,7 @@ def artifact(model: str) -> Artifact:
         hops=(),
         calibration=None,
         evaluation=None,
+        maker="nobody",
         tools={},
         command="",
         fingerprint="",

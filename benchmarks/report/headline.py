@@ -116,6 +116,8 @@ def warnings(comparison: Comparison) -> list[str]:
         f"{row.slot} does not run: {row.error}"
         for group in comparison.groups
         for row in group.rows
-        if row.error and row.verdict is None
+        if row.error and row.verdict is None and row.runs_here
     ]
+    elsewhere = {g.format for g in comparison.groups for row in g.rows if not row.runs_here}
+    found += [f"{name} files do not run on {comparison.device}" for name in sorted(elsewhere)]
     return list(dict.fromkeys(found))

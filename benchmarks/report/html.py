@@ -101,11 +101,7 @@ def render(comparison: Comparison, result: RunResult) -> str:
         overhead=plots.overhead(comparison),
         accuracy=plots.accuracy(comparison),
         traces=plots.samples(comparison, result),
-        sheets=(
-            tables.latency(comparison, in_full=True),
-            tables.accuracy(comparison, in_full=True),
-            tables.size(comparison),
-        ),
+        sheets=tables.sheets(comparison, in_full=True),
         chains=_chains(comparison),
         warnings=warnings(comparison),
         facts=facts(comparison),

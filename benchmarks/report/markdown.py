@@ -16,14 +16,7 @@ def render(comparison: Comparison) -> str:
         f"# {answer.answer}",
         answer.detail,
         *(_verdicts(comparison)),
-        *(
-            _table(sheet)
-            for sheet in (
-                tables.latency(comparison, in_full=True),
-                tables.accuracy(comparison, in_full=True),
-                tables.size(comparison),
-            )
-        ),
+        *(_table(sheet) for sheet in tables.sheets(comparison, in_full=True)),
         _list("Notes", warnings(comparison)),
         _list("Context", [f"{name}: {value}" for name, value in facts(comparison)]),
         f"```\n{comparison.command}\n```" if comparison.command else "",

@@ -25,6 +25,9 @@ Columns = Sequence[tuple[str, Cell]]
 COUNTED = "*"
 """Marks a column whose figures are counted from the model, not measured on the device."""
 
+COMPUTED = "\N{DEGREE SIGN}"
+"""Marks an accuracy that was computed at the export, for a format that does not run here."""
+
 NO_ACCURACY = {"untrained": "untrained", "unknown": "not known", "trained": MISSING}
 """What stands in place of an accuracy that was not, or cannot be, measured."""
 
@@ -48,24 +51,35 @@ def _verdict(row: Row) -> str:
 
 
 def _overhead(row: Row) -> str:
+    if not row.runs_here:
+        return "not run here"
     if row.overhead is None:
         return MISSING
     return signed_in(row.overhead.value, row.overhead.interval)
 
 
 def _accuracy(row: Row) -> str:
-    return share_in(row.accuracy.on_device) if row.accuracy else NO_ACCURACY[row.weights]
+    if row.accuracy is None:
+        return NO_ACCURACY[row.weights]
+    return share_in(row.accuracy.on_device) + ("" if row.runs_here else COMPUTED)
 
 
 def _accuracy_alone(row: Row) -> str:
     """Without its interval, where there is no room for it."""
-    return _accuracy(row).partition(" [")[0]
+    text = _accuracy(row)
+    return text.partition(" [")[0] + (COMPUTED if text.endswith(COMPUTED) else "")
 
 
 def _decibels(row: Row) -> str:
     if row.drift is None:
         return MISSING
     return "exact" if row.drift.snr_db is None else f"{row.drift.snr_db:.0f}"
+
+
+def _parity(row: Row) -> str:
+    if row.parity is None:
+        return MISSING
+    return "exact" if row.parity.snr_db is None else f"{row.parity.snr_db:.0f}"
 
 
 def _partitions(row: Row) -> str:
@@ -122,6 +136,16 @@ SIZE: Columns = (
     ("parts", _partitions),
 )
 
+SUMMARY: Columns = (
+    *MODEL,
+    *MEDIAN,
+    ("overhead [95 %]", _overhead),
+    ("file MB", lambda row: megabytes(row.size_bytes)),
+    ("parity dB", _parity),
+    ("drift dB", _decibels),
+    ("top-1 %", _accuracy_alone),
+)
+
 LATENCY_LEGEND = (
     "Overhead: time against the baseline, paired by block, with its 95 % interval. "
     "MAdds*: multiply-adds against the baseline, counted, not measured."
@@ -132,14 +156,39 @@ ACCURACY_LEGEND = (
     "Drop: points against the trained model; agree (%) and SNR (dB) compare the outputs with it "
     "too. Intervals: 95 % over the images, for these weights; another training may differ by more."
 )
+COMPUTED_LEGEND = (
+    f"{COMPUTED} Computed from the file at the export, for it does not run on this device."
+)
+SUMMARY_LEGEND = (
+    "Parity: SNR of the file's "
+    "outputs to those of the ONNX graph, when it was exported; drift: SNR of the outputs on the "
+    "device to the trained model's. " + COMPUTED_LEGEND
+)
 SIZE_LEGEND = (
     "Params*: counted. Peak: memory above the bare runtime. First: the first inference. "
     "Parts: partitions of the delegate, best 1."
 )
 
 
+def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
+    """All tables of a report; over several formats one stands for all, unless asked `in_full`."""
+    each = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
+    if len({group.format for group in comparison.groups}) == 1:
+        return each
+    return (summary(comparison), *each) if in_full else (summary(comparison),)
+
+
+def summary(comparison: Comparison) -> Sheet:
+    """Models by formats and precisions, one line each."""
+    makers = dict.fromkeys(f"{group.format} by {group.maker}" for group in comparison.groups)
+    legend = f"{SUMMARY_LEGEND} Made {', '.join(makers)}."
+    return _sheet("Formats", legend, SUMMARY, comparison, again=False)
+
+
 def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
     """Latency and overhead, with p90, mean, min and what was detectable if asked `in_full`."""
+    here = tuple(g for g in comparison.groups if any(row.runs_here for row in g.rows))
+    comparison = replace(comparison, groups=here)
     legend = LATENCY_LEGEND + (f" {DETECTABLE_LEGEND}" if in_full else "")
     return _sheet("Latency", legend, LATENCY_IN_FULL if in_full else LATENCY, comparison)
 
@@ -161,6 +210,8 @@ def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
         if any(row.weights != "untrained" for row in group.rows)
     )
     legend = ACCURACY_LEGEND if groups else ""
+    if not all(row.runs_here for group in groups for row in group.rows):
+        legend += f" {COMPUTED_LEGEND}"
     if untrained:
         legend += f" Untrained, here for their latency alone: {', '.join(untrained)}."
     return _sheet(

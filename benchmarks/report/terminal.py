@@ -26,7 +26,7 @@ STYLES = {
 
 def render(comparison: Comparison, console: Console) -> None:
     """Print tables, verdicts and warnings. Colour only where the console has it."""
-    for sheet in (tables.latency(comparison), tables.accuracy(comparison), tables.size(comparison)):
+    for sheet in tables.sheets(comparison):
         console.print(_table(sheet) if sheet.sections else Text(sheet.title, style="bold"))
         console.print(Padding(Text(sheet.legend, style="dim"), (0, 1, 1, 2)))
     answer = headline(comparison)

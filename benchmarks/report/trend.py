@@ -31,7 +31,9 @@ def render(trend: Trend, console: Console) -> None:
         for point in series.points:
             for change in point.changed:
                 console.print(Text(f"  ~ changed here: {change}", style="yellow"))
-            line = Text(f"  {_minute(point)}  {_figures(point):>21}  {_bar(series, point, scale)}  ")
+            line = Text(
+                f"  {_minute(point)}  {_figures(point):>21}  {_bar(series, point, scale)}  "
+            )
             console.print(line.append(point.outcome, style=STYLES[point.outcome]))
     console.print(
         Text("\n|: no overhead. :: the threshold. o: a run without a verdict.", style="dim")

@@ -15,8 +15,9 @@ import numpy as np
 
 from edgebench.deploy.plan import Plan, PlannedBlock
 from edgebench.deploy.result import Block, Context, Evaluation, RunResult, Runtime, Visit
+from edgebench.deploy.runner import engines
 from edgebench.deploy.runner.timing import timed, warm_up
-from edgebench.deploy.simulated.machine import CORES, Machine
+from edgebench.deploy.simulated.machine import CORES, START_UNIX_S, Machine, stamp
 from edgebench.deploy.simulated.scenarios import SCENARIOS, Scenario
 from edgebench.deploy.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save
@@ -44,6 +45,7 @@ class SimulatedDevice:
     ) -> None:
         self.scenario: Scenario = SCENARIOS[scenario]
         self.name = "simulated" if scenario == "clean" else f"simulated:{scenario}"
+        self.formats = engines.FORMATS
         self.description = f"no machine at all: {self.scenario.description}"
         self._overheads = dict(overheads or {})
         self._latency_s = latency_s
@@ -58,26 +60,18 @@ class SimulatedDevice:
         """Carry out a plan without a folder."""
         chance = np.random.default_rng(zlib.crc32(f"{plan.id} {plan.seed}".encode()))
         run = _Run(plan, self.scenario, self._latencies(plan), chance)
+        evaluations = {slot: run.evaluation(slot) for slot in plan.artifacts}
         blocks = []
         for planned in plan.blocks:
             blocks.append(run.block(planned))
             progress("measuring blocks", len(blocks), len(plan.blocks))
         return RunResult(
             plan_sha256=plan_sha256,
-            started="2026-09-21T14:13:20Z",
-            updated="2026-09-21T14:13:20Z",
+            started=stamp(START_UNIX_S),
+            updated=stamp(run.unix_s),
             complete=True,
             context=_context(plan),
-            evaluations={
-                slot: Evaluation(
-                    None,
-                    load_s=0.05,
-                    first_inference_s=2 * latency_s,
-                    partitions=1,
-                    leftover_ops=(),
-                )
-                for slot, latency_s in run.latencies_s.items()
-            },
+            evaluations=evaluations,
             blocks=tuple(blocks),
         )
 
@@ -106,7 +100,8 @@ class _Run:
         self._plan = plan
         self._scenario = scenario
         self._chance = chance
-        horizon_s = plan.processes * PROCESS_START_S + sum(
+        processes = plan.processes + len(plan.artifacts)
+        horizon_s = processes * PROCESS_START_S + sum(
             plan.visit.min_s + (2 * plan.warmup.window + 1) * latencies_s[slot]
             for block in plan.blocks
             for slot in block.order
@@ -114,6 +109,23 @@ class _Run:
         self._machine = Machine(scenario, horizon_s, chance)
         self._process = -1
         self._bias: dict[str, float] = {}
+
+    @property
+    def unix_s(self) -> float:
+        """The virtual time."""
+        return self._machine.unix_s
+
+    def evaluation(self, slot: str) -> Evaluation:
+        """Load an artifact in a fresh process and run it once."""
+        first_s = 2 * self.latencies_s[slot]
+        self._machine.start_process(PROCESS_START_S + first_s)
+        return Evaluation(
+            None,
+            load_s=PROCESS_START_S / 10,
+            first_inference_s=first_s,
+            partitions=1,
+            leftover_ops=(),
+        )
 
     def block(self, planned: PlannedBlock) -> Block:
         if planned.process != self._process:

@@ -59,9 +59,12 @@ TOYS = (
 
 
 def make_artifacts(
-    folder: Path, toys: Sequence[Toy] = TOYS, precisions: Sequence[str] = ("fp32", "int8")
+    folder: Path,
+    toys: Sequence[Toy] = TOYS,
+    precisions: Sequence[str] = ("fp32", "int8"),
+    form: str = "tflite",
 ) -> None:
-    """Write artifacts, manifests and evaluation files."""
+    """Write artifacts, manifests and evaluation files; other formats bring outputs of their own."""
     folder.mkdir(parents=True, exist_ok=True)
     labels = np.arange(IMAGES) % CLASSES
     images = np.zeros((IMAGES, 4, 4, 3), np.uint8)
@@ -76,12 +79,18 @@ def make_artifacts(
             reference_sha256=sha256(reference),
             samples=IMAGES,
         )
+        if form != "tflite":
+            outputs = folder / f"{toy.model}.outputs.npz"
+            np.savez(outputs, logits=logits(labels, toy.accuracy)[: IMAGES // 2])
+            evaluation = replace(evaluation, outputs=outputs.name, outputs_sha256=sha256(outputs))
         for precision in precisions:
-            _write_artifact(folder, toy, precision, evaluation)
+            _write_artifact(folder, toy, precision, evaluation, form)
 
 
-def _write_artifact(folder: Path, toy: Toy, precision: str, evaluation: EvaluationFiles) -> None:
-    path = folder / file_name(toy.model, precision, "tflite")
+def _write_artifact(
+    folder: Path, toy: Toy, precision: str, evaluation: EvaluationFiles, form: str
+) -> None:
+    path = folder / file_name(toy.model, precision, form)
     path.write_bytes(f"{toy.model} {precision}".encode() * 100)
     trained = toy.weights == "trained"
     hops = (
@@ -93,7 +102,7 @@ def _write_artifact(folder: Path, toy: Toy, precision: str, evaluation: Evaluati
     manifest = Manifest(
         model=toy.model,
         baseline=toy.baseline,
-        format="tflite",
+        format=form,
         precision=precision,
         file=path.name,
         sha256=sha256(path),
@@ -109,8 +118,9 @@ def _write_artifact(folder: Path, toy: Toy, precision: str, evaluation: Evaluati
         hops=hops if trained else (),
         calibration=None,
         evaluation=evaluation if trained else None,
+        maker="tensorflow 2.21.0",
         tools={"torch": "2.13.0"},
-        command=f"edgebench export {toy.model} --to tflite:{precision}",
+        command=f"edgebench export {toy.model} --to {form}:{precision}",
         fingerprint=f"{toy.model} {precision}",
     )
     save(manifest_path(path), manifest)
@@ -143,6 +153,7 @@ class ReplayedDevice:
     core_share: float = 1.0
     steal_share: float = 0.0
     name: str = "replayed"
+    formats: tuple[str, ...] = ("tflite",)
     description: str = "a device that replays"
 
     def run(self, folder: Path, progress: Progress) -> RunResult:

@@ -66,7 +66,7 @@ def _artifact(model: str) -> Artifact:
 
     manifest = Manifest(
         model, "a", "tflite", "fp32", f"{model}.tflite", model, 1, "unknown", "",
-        (), (), None, None, None, None, (), None, None, {}, "", "",
+        (), (), None, None, None, None, (), None, None, "nobody", {}, "", "",
     )  # fmt: skip
     return Artifact(Path(f"{model}.fp32.tflite"), manifest)
 
