@@ -126,28 +126,40 @@ class Forecast:
 
 def measuring_s(pace: Pace, size: Size) -> float:
     """The seconds that a size spends in blocks."""
-    there_and_back = 2 * sum(
-        slot.visit_s(size.visit_s) for slots in pace.groups.values() for slot in slots.values()
+    return size.blocks * round_s(pace, size.visit_s)
+
+
+def round_s(pace: Pace, visit_s: float) -> float:
+    """The seconds that one block of every group takes, there and back."""
+    return 2 * sum(
+        slot.visit_s(visit_s) for slots in pace.groups.values() for slot in slots.values()
     )
-    return size.blocks * there_and_back
 
 
 def detectable(pace: Pace, size: Size) -> float:
-    """The smallest overhead that a run of this size tells from none with 90 % power.
+    """The smallest overhead that a run of this size tells from none with 90 % power."""
+    return _detectable(pace, size, within_variance(pace, size.visit_s))
 
-    (t[0.975] + t[0.9]) standard errors (Bloom 1995, "Minimum Detectable Effects") of processes,
-    for the model whose times scatter most; as strict as several comparisons ask for.
+
+def _detectable(pace: Pace, size: Size, within: float) -> float:
+    """(t[0.975] + t[0.9]) standard errors of processes (Bloom 1995, "Minimum Detectable Effects").
+
+    As strict as several comparisons ask for.
     """
-    within = max(
+    variance = LAYOUT_SCATTER**2 / size.processes
+    variance += (pace.block_scatter**2 + within) / size.blocks
+    return math.expm1(_errors(size.processes, pace.comparisons) * math.sqrt(variance))
+
+
+def within_variance(pace: Pace, visit_s: float) -> float:
+    """The variance of a block's log ratio by its inferences, for the model that scatters most."""
+    return max(
         (
-            median_variance(baseline, size.visit_s) + median_variance(model, size.visit_s)
+            median_variance(baseline, visit_s) + median_variance(model, visit_s)
             for baseline, model in _pairs(pace)
         ),
         default=0.0,
     )
-    variance = LAYOUT_SCATTER**2 / size.processes
-    variance += (pace.block_scatter**2 + within) / size.blocks
-    return math.expm1(_errors(size.processes, pace.comparisons) * math.sqrt(variance))
 
 
 def _pairs(pace: Pace) -> Iterator[tuple[SlotPace, SlotPace]]:
@@ -178,7 +190,22 @@ def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> For
     """
     budget_s = DETECT_LIMIT_S if budget_s is None else budget_s
     fewest = fewest_processes(pace.comparisons)
-    forecasts = [_forecast(pace, size, detect) for size in SIZES if size.processes >= fewest]
+    # Sizes are many, and lengths of visits few.
+    within = {visit_s: within_variance(pace, visit_s) for visit_s in VISITS_S}
+    seconds = {visit_s: round_s(pace, visit_s) for visit_s in VISITS_S}
+    forecasts = [
+        Forecast(
+            size=size,
+            warmup_s=pace.warmup_s,
+            blocks=size.blocks * len(pace.groups),
+            measuring_s=size.blocks * seconds[size.visit_s],
+            starting_s=size.processes * pace.start_s,
+            detectable=_detectable(pace, size, within[size.visit_s]),
+            asked=detect,
+        )
+        for size in SIZES
+        if size.processes >= fewest
+    ]
     payable = [one for one in forecasts if _fits(one, budget_s)]
     if not payable:
         least = min(one.measuring_s + one.starting_s for one in forecasts)
@@ -191,18 +218,6 @@ def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> For
     if enough:
         return min(enough, key=lambda one: one.measuring_s + one.starting_s)
     return min(payable, key=lambda one: one.detectable)
-
-
-def _forecast(pace: Pace, size: Size, asked: float | None) -> Forecast:
-    return Forecast(
-        size=size,
-        warmup_s=pace.warmup_s,
-        blocks=size.blocks * len(pace.groups),
-        measuring_s=measuring_s(pace, size),
-        starting_s=size.processes * pace.start_s,
-        detectable=detectable(pace, size),
-        asked=asked,
-    )
 
 
 def _fits(forecast: Forecast, budget_s: float) -> bool:
