@@ -90,7 +90,8 @@ class Plan:
     """What to measure, in which order, how often, with which threads, cores and delegate.
 
     `cores` are the CPU cores to stay on, None for all. `processes` is the number of fresh
-    processes that the blocks are dealt to.
+    processes that the blocks are dealt to. With `profile` every artifact is run once more in the
+    end, in a process of its own, under its runtime's profiler.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.plan/2"
@@ -106,3 +107,4 @@ class Plan:
     blocks: tuple[PlannedBlock, ...]
     warmup: Warmup
     visit: VisitLength
+    profile: bool = False

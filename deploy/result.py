@@ -39,13 +39,38 @@ class Context:
 
 
 @dataclass(frozen=True)
+class ProfiledOperation:
+    """One operation as the runtime names it, and its seconds in an average inference."""
+
+    name: str
+    type: str
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the runtime's own profiler (`source`) said, in a process of its own.
+
+    Profiling slows a runtime down: its times tell how operations share `whole_s`, the time of an
+    inference under the profiler, and are no measurement of the latency. Operations are in the
+    order that they ran.
+    """
+
+    source: str
+    inferences: int
+    whole_s: float
+    operations: tuple[ProfiledOperation, ...]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """One artifact, alone in a fresh process.
 
     `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
     resident memory above what the bare runtime held. `outputs` names the .npy of float32 outputs
     for the evaluation inputs. `partitions` counts the delegate's nodes and `leftover_ops` names
-    what it did not take. With an `error` the slot is not measured.
+    what it did not take. `profile` is None where it was not asked for or the runtime has none.
+    With an `error` the slot is not measured.
     """
 
     error: str | None
@@ -55,6 +80,7 @@ class Evaluation:
     outputs: str | None = None
     partitions: int | None = None
     leftover_ops: tuple[str, ...] | None = None
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)

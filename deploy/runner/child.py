@@ -14,6 +14,7 @@ from . import machine
 from .engines import engine
 from .files import checked, images
 from .messages import Json, RunnerError, first_line
+from .profilers import profile
 from .readings import readings
 from .timing import timed, warm_up
 
@@ -33,7 +34,12 @@ class Child:
 
     def go(self) -> None:
         job: Json = json.loads(sys.stdin.readline())
-        jobs = {"context": self._context, "evaluate": self._evaluate, "measure": self._measure}
+        jobs = {
+            "context": self._context,
+            "evaluate": self._evaluate,
+            "measure": self._measure,
+            "profile": self._profile,
+        }
         jobs[job["kind"]](job)
 
     def _answer(self, body: Json) -> None:
@@ -143,6 +149,15 @@ class Child:
             np.save(file, outputs)
         os.replace(path + ".part", path)
         return "outputs/" + os.path.basename(path)
+
+    def _profile(self, job: Json) -> None:
+        try:
+            self._pin()
+            planned = self.plan["artifacts"][job["slot"]]
+            path = checked(self.files, planned["file"], planned["sha256"])
+            self._answer({"error": None, "profile": profile(path, planned, self.plan)})
+        except Exception as error:
+            self._answer({"error": first_line(error)})
 
     def _engine(self, planned: Json) -> Any:
         return engine(planned["format"])(os.path.join(self.files, planned["file"]), self.plan)

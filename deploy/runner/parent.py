@@ -97,6 +97,8 @@ class Run:
             one["error"] for one in [*blocks, *evaluations.values()]
         )
         self.result.write()
+        if self.plan.get("profile"):
+            self._profile()
 
     def _evaluate(self) -> None:
         done = self.result.body["evaluations"]
@@ -127,6 +129,18 @@ class Run:
                 event("block", done=len(self.result.body["blocks"]), total=total)
                 if block["error"]:
                     say(f"block {block['index']}: {block['error']}")
+
+    def _profile(self) -> None:
+        """Last, for it may heat the device; a profiler that fails costs nothing but its profile."""
+        evaluations = self.result.body["evaluations"]
+        for number, (slot, done) in enumerate(evaluations.items()):
+            if not done["error"] and "profile" not in done:
+                answer = self._only_answer({"kind": "profile", "slot": slot})
+                if answer["error"]:
+                    say(f"{slot} has no profile: {answer['error']}")
+                done["profile"] = answer.get("profile")
+                self.result.write()
+            event("profile", done=number + 1, total=len(evaluations))
 
     def _measurable(self, block: Json) -> tuple[list[str], str | None]:
         """The block's order without the slots that failed, or why nothing is left to compare."""
