@@ -96,7 +96,11 @@ def _group(run: Run, group: Group) -> GroupComparison:
         format=manifest.format,
         precision=manifest.precision,
         maker=manifest.maker,
-        rows=tuple(_row(run, group, slot, blocks) for slot in group.slots),
+        rows=tuple(
+            _row(run, group, slot, blocks)
+            for slot in group.slots
+            if run.manifests[slot].ablation is None  # `explain` says what they are for.
+        ),
     )
 
 
@@ -111,7 +115,7 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
         madds_overhead = manifest.madds / baseline.madds - 1
     overhead, verdict = None, None
     if slot != group.baseline and runs_here:
-        overhead, verdict = _judged(run, group, slot, blocks, madds_overhead)
+        overhead, verdict = judged(run, group, slot, blocks, madds_overhead)
     return Row(
         slot=slot,
         model=manifest.model + (" (again)" if slot.endswith(AGAIN) else ""),
@@ -137,13 +141,14 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
     )
 
 
-def _judged(
+def judged(
     run: Run,
     group: Group,
     slot: str,
     blocks: Sequence[TimedBlock],
     madds_overhead: float | None,
 ) -> tuple[Overhead | None, Verdict]:
+    """The overhead of a slot over its group's baseline, and what to make of it."""
     both = [one for one in blocks if {slot, group.baseline} <= one.slots.keys()]
     comparisons = _comparisons(run, group, slot)
     overhead = None
@@ -181,7 +186,11 @@ def _comparisons(run: Run, group: Group, slot: str) -> int:
     """How many models share this one's 95 %; an artifact against itself is no model."""
     if slot.endswith(AGAIN):
         return 1
-    models = [one for one in group.slots if one != group.baseline and not one.endswith(AGAIN)]
+    models = [
+        one
+        for one in group.slots
+        if one != group.baseline and not one.endswith(AGAIN) and run.manifests[one].ablation is None
+    ]
     return sum(not run.result.evaluations.get(one, NOT_RUN).error for one in models) or 1
 
 

@@ -180,11 +180,21 @@ def overhead(
 
 
 def _estimate(ratios: Floats, processes: Sequence[int], comparisons: int) -> Estimate:
-    levels = process_levels(ratios, processes)
+    found = centre(ratios, processes, comparisons)
+    return Estimate(*(float(np.expm1(one)) for one in (found.value, found.low, found.high)))
+
+
+def centre(values: Floats, processes: Sequence[int], comparisons: int = 1) -> Estimate:
+    """The centre of single blocks' values and its interval, as `overhead` has them of log ratios.
+
+    Raises `ValueError` for fewer processes than `fewest_processes`.
+    """
+    levels = process_levels(values, processes)
+    if levels.size < fewest_processes(comparisons):
+        raise ValueError(f"{levels.size} processes are too few for an interval")
     means = _means_of_pairs(levels)
     ends = _signed_rank_interval(means, levels.size, 1 - (1 - CONFIDENCE) / comparisons)
-    share = _shares(*ends)
-    return Estimate(float(np.expm1(np.median(means))), share.low, share.high)
+    return Estimate(float(np.median(means)), *ends)
 
 
 def _shares(low: float, high: float) -> Interval:
