@@ -95,6 +95,7 @@ class Graph:
     outputs: tuple[str, ...]
     partitions: int | None = None
     outside: Mapping[str, int] | None = None
+    refused: str | None = None
 
     @cached_property
     def maker(self) -> Mapping[str, Op]:

@@ -16,14 +16,17 @@ Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 """From the mildest to the gravest.
 
-info: costs little, or may be meant. warning: known to cost time or to leave the accelerator.
-error: known not to run there, or to run wrongly.
+info: costs little, or may be meant. warning: known to cost time, or not to run on the accelerator
+that the rule is about. error: the file breaks its own format's rules, and will not run or be wrong.
 """
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a rule's knowledge comes from. `date` is when it was read there, as YYYY-MM-DD."""
+    """Where a rule's knowledge comes from. `date` is that of what was read, as YYYY-MM-DD.
+
+    What a source says may have changed since; a rule is as old as its date.
+    """
 
     title: str
     where: str

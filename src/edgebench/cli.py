@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edgebench import __version__, console
-from edgebench.commands import compare, devices, export, models, report, run, runs, train, trend
+from edgebench.commands import (
+    compare,
+    devices,
+    export,
+    lint,
+    models,
+    report,
+    run,
+    runs,
+    train,
+    trend,
+)
 from edgebench.errors import EdgeBenchError, UnknownNameError
 
 
@@ -31,6 +42,7 @@ class Command(Protocol):
 COMMANDS: dict[str, Command] = {
     "run": run,
     "export": export,
+    "lint": lint,
     "report": report,
     "runs": runs,
     "compare": compare,
@@ -47,12 +59,13 @@ examples:
   edgebench --baseline scenes_v2 scenes_v2     the same model twice: the noise floor
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
+  edgebench lint artifacts/*.int8.tflite       what an accelerator would refuse
   edgebench report --html                      the last run, as a page
   edgebench trend mobilenet_v2_ca              its overhead, run by run
   edgebench compare A B --fail-above 5%        two runs, as a gate for CI
 
 exit codes: 0 done, 1 failed, 2 wrong usage, 3 measured but no verdict,
-            4 above --fail-above, 130 interrupted
+            4 a gate has failed (--fail-above, --fail-on), 130 interrupted
 """
 
 

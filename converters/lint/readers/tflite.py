@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,14 +24,27 @@ ABSENT = -1
 def read(path: Path, name: str, precision: str) -> Graph:
     """Read the file's main subgraph, and ask LiteRT how XNNPACK divides it on this machine.
 
-    Raises `InvalidFileError` and `MissingExtraError`.
+    Raises `InvalidFileError` for what is no TFLite file, and `MissingExtraError`.
     """
     content = inspect.read(path)
-    summary = inspect.summary(content)  # LiteRT itself checks that the file is whole.
     try:
-        model = schema.ModelT.InitFromPackedBuf(content, 0)
-    except Exception as error:
-        raise InvalidFileError(f"cannot read the graph of {path}: {error}") from error
+        return _asked(_parse(content, name, precision), content)
+    except (IndexError, KeyError, ValueError, TypeError, AttributeError, struct.error) as error:
+        # What the schema's generated readers raise where offsets lead astray.
+        raise InvalidFileError(f"{path} is damaged: {error}", "export it again") from error
+
+
+def _asked(graph: Graph, content: bytes) -> Graph:
+    """The graph with what LiteRT says of it on this machine."""
+    try:
+        summary = inspect.summary(content)
+    except InvalidFileError as error:
+        return replace(graph, refused=error.message)
+    return replace(graph, partitions=summary.partitions, outside=summary.outside)
+
+
+def _parse(content: bytes, name: str, precision: str) -> Graph:
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
     subgraph = model.subgraphs[0]
     names = [f"{number} {_text(one.name)}" for number, one in enumerate(subgraph.tensors)]
     tensors = {
@@ -49,8 +64,6 @@ def read(path: Path, name: str, precision: str) -> Graph:
         tensors=tensors,
         inputs=tuple(names[i] for i in subgraph.inputs),
         outputs=tuple(names[i] for i in subgraph.outputs),
-        partitions=summary.partitions,
-        outside=summary.outside,
     )
 
 

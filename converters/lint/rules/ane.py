@@ -120,7 +120,7 @@ def _rule(
 RULES: tuple[Rule, ...] = (
     _rule(
         "float32",
-        "error",
+        "warning",
         "the Neural Engine computes in float16; ops of float32 run on the CPU or GPU",
         "export with the precision fp16, and keep float32 for layers that overflow",
         _TYPES,
@@ -128,7 +128,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "recurrent",
-        "error",
+        "warning",
         "recurrent layers do not run on the Neural Engine",
         "use convolutions or attention over the sequence, or run this part on the CPU",
         _UNSUPPORTED,

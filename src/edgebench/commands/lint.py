@@ -1,0 +1,134 @@
+"""`edgebench lint`: what is known to be slow or refused, found in the file itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import arguments, console
+from edgebench.commands import gate
+from edgebench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from edgebench.converters.lint.lint import Report
+    from edgebench.converters.lint.rule import Finding
+
+HELP = "say what in an artifact is known to be slow, or refused by an accelerator"
+
+ALL, NEVER = "all", "never"
+STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+KINDS_SHOWN = 6
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("artifact", nargs="+", type=Path, metavar="ARTIFACT", help="files or folders, any format")
+    add("--delegate", type=arguments.names, default=ALL, metavar="A,B", help="accelerators, or all")
+    add("--baseline", type=Path, metavar="FILE", help="compare with this, not the manifest's own")
+    add(
+        "--fail-on",
+        choices=("info", "warning", "error", NEVER),
+        default="error",
+        help=f"exit with {gate.ABOVE} for findings as grave as this",
+    )
+    add("--json", action="store_true", help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.converters.lint.lint import lint
+
+    delegates = _delegates(options.delegate)
+    reports = [lint(path, delegates, options.baseline) for path in options.artifact]
+    if options.json:
+        print(json.dumps([_record(report) for report in reports], indent=1))
+    else:
+        for report in reports:
+            _show(report)
+        print("This is knowledge from documents, not measurement: edgebench run measures.")
+    failed = options.fail_on != NEVER and any(one.reaches(options.fail_on) for one in reports)
+    return gate.ABOVE if failed else 0
+
+
+def _delegates(names: tuple[str, ...] | str) -> tuple[str, ...]:
+    from edgebench.converters.lint.delegates import DELEGATES
+
+    if ALL in names:
+        return tuple(DELEGATES)
+    for name in names:
+        if name not in DELEGATES:
+            raise UnknownNameError("delegate", name, {*DELEGATES, ALL})
+    return tuple(names)
+
+
+def _show(report: Report) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    out = console.results(100)
+    beside = f", against {report.baseline}" if report.baseline else ", without a baseline"
+    out.print(Text(f"{report.artifact} ({report.format} {report.precision}{beside})", "bold"))
+    for finding in report.findings:
+        rule = finding.rule
+        head = Text(f"  {rule.severity:<8}", STYLES[rule.severity])
+        out.print(head.append(rule.id, "bold").append(f", {_places(finding)}"))
+        for line in (f"{rule.says}.", *_kinds(finding), f"-> {rule.remedy}."):
+            out.print(Padding(Text(line), (0, 0, 0, 10)))
+        source = f"source: {rule.source.title}; {rule.source.where} ({rule.source.date})"
+        out.print(Padding(Text(source, "dim"), (0, 0, 0, 10)))
+    counts = Counter(finding.rule.severity for finding in report.findings)
+    found = ", ".join(f"{counts[name]} {name}" for name in STYLES if counts[name])
+    out.print(Text(f"  {found or 'nothing found'}"))
+    if report.clear:
+        out.print(Text(f"  nothing known against it on: {', '.join(report.clear)}"))
+    out.print()
+
+
+def _places(finding: Finding) -> str:
+    count = len(finding.spots)
+    return f"{count} place{'' if count == 1 else 's'}"
+
+
+def _kinds(finding: Finding) -> Iterator[str]:
+    """A line for each type of operation: how many, and the first of them."""
+    by_type: dict[str, list[str]] = {}
+    for spot in finding.spots:
+        kind, _, name = spot.op.partition(" ")
+        by_type.setdefault(kind, []).append(f"{name}: {spot.detail}" if spot.detail else name)
+    for kind, places in list(by_type.items())[:KINDS_SHOWN]:
+        if len(places) == 1:
+            yield f"{kind} {places[0]}"
+        else:
+            yield f"{len(places)} {kind}, first {places[0]}"
+    if len(by_type) > KINDS_SHOWN:
+        yield f"and {len(by_type) - KINDS_SHOWN} more types of operation; --json names all"
+
+
+def _record(report: Report) -> dict[str, object]:
+    return {
+        "artifact": report.artifact,
+        "format": report.format,
+        "precision": report.precision,
+        "baseline": report.baseline,
+        "knowledge": "from documents, not measured",
+        "clear": report.clear,
+        "findings": [
+            {
+                "rule": one.rule.id,
+                "severity": one.rule.severity,
+                "delegate": one.rule.delegate,
+                "says": one.rule.says,
+                "remedy": one.rule.remedy,
+                "source": {
+                    "title": one.rule.source.title,
+                    "where": one.rule.source.where,
+                    "date": one.rule.source.date,
+                },
+                "spots": [{"op": spot.op, "detail": spot.detail} for spot in one.spots],
+            }
+            for one in report.findings
+        ],
+    }
