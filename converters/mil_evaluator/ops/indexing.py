@@ -46,10 +46,10 @@ SCATTER: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "update": lambda data, at, by: data.index_copy(0, at, by),
     "add": lambda data, at, by: data.index_add(0, at, by),
     "sub": lambda data, at, by: data.index_add(0, at, -by),
-    "mul": lambda data, at, by: data.index_reduce(0, at, by, "prod"),
-    "div": lambda data, at, by: data.index_reduce(0, at, 1 / by, "prod"),
-    "max": lambda data, at, by: data.index_reduce(0, at, by, "amax"),
-    "min": lambda data, at, by: data.index_reduce(0, at, by, "amin"),
+    "mul": lambda data, at, by: data.scatter_reduce(0, at, by, "prod"),
+    "div": lambda data, at, by: data.scatter_reduce(0, at, 1 / by, "prod"),
+    "max": lambda data, at, by: data.scatter_reduce(0, at, by, "amax"),
+    "min": lambda data, at, by: data.scatter_reduce(0, at, by, "amin"),
 }
 
 

@@ -33,12 +33,11 @@ def einsum(call: Call) -> Tensor:
 @evaluates("scaled_dot_product_attention")
 def attention(call: Call) -> Tensor:
     """softmax(query keyᵀ / sqrt(size) + mask) value; False in a mask of booleans hides a key."""
-    return functional.scaled_dot_product_attention(
-        call.tensor("query"),
-        call.tensor("key"),
-        call.tensor("value"),
-        attn_mask=call.optional("attn_mask"),
-    )
+    mask = call.optional("attn_mask")
+    if mask is not None and mask.ndim == 1:  # one for every query, which torch wants to see
+        mask = mask[None]
+    operands = (call.tensor(name) for name in ("query", "key", "value"))
+    return functional.scaled_dot_product_attention(*operands, attn_mask=mask)
 
 
 @evaluates("classify")
