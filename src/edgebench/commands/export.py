@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
 
 if TYPE_CHECKING:
+    from edgebench.converters.artifact import Artifact
     from edgebench.converters.request import ExportRequest
     from edgebench.converters.targets import Target
 
@@ -51,9 +53,26 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print("[" + ",\n".join(dump(one.manifest).rstrip() for one in artifacts) + "]")
         return 0
-    for artifact in artifacts:
-        print(artifact.path)
+    _show(artifacts)
     return 0
+
+
+def _show(artifacts: Sequence[Artifact]) -> None:
+    """A line for each artifact, and below them who made which format."""
+    table = console.table("artifact", ">MB", ">parity dB", ">agree %")
+    for artifact in artifacts:
+        manifest, hop = artifact.manifest, artifact.manifest.hops[-1]
+        agreement = "-" if hop.top1_agreement is None else f"{100 * hop.top1_agreement:.1f}"
+        table.add_row(
+            str(artifact.path),
+            f"{manifest.size_bytes / 1e6:.2f}",
+            "exact" if hop.snr_db is None else f"{hop.snr_db:.0f}",
+            agreement,
+        )
+    console.show(table)
+    makers = dict.fromkeys(f"{one.manifest.format} by {one.manifest.maker}" for one in artifacts)
+    print("parity: SNR to the ONNX graph; agree: the same best class (- if weights are untrained)")
+    print(f"made {', '.join(makers)}")
 
 
 def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[ExportRequest]:
