@@ -112,11 +112,11 @@ OperationKind = Literal[
 class Operation:
     """One operation of a file, counted from its shapes and types; nothing here is measured.
 
-    `name` and `type` are the file's. `block` is the network's (`features.N`), `stage` the binary
-    logarithm of its stride to the input, and `attention` says whether the operation belongs to the
-    block's attention; all three need a model of the zoo. `madds` counts convolutions and linear
-    layers; `elementwise` one for each product, sum or other function of an element. Bytes are
-    those of the tensors, each read or written once.
+    `name` and `type` are the file's; several names are parted by semicolons. `block` is the
+    network's (`features.N`), `stage` the binary logarithm of its stride to the input, and
+    `attention` says whether the operation belongs to the block's attention; all three need a model
+    of the zoo. `madds` counts convolutions and linear layers; `elementwise` one for each product,
+    sum or other function of an element. Bytes are those of the tensors, each read or written once.
     """
 
     name: str
@@ -150,6 +150,7 @@ class Manifest:
     alone, and `unknown` stands for a user's own ONNX file. `fingerprint` hashes all that the file
     was made from, so that an export with nothing new to say is not repeated. `operations` are in
     the file's order; formats whose files are not read have those of the graph they came from.
+    `passes` names those that brought the graph into the target's form, in sequence.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.artifact/1"
@@ -178,6 +179,7 @@ class Manifest:
     fingerprint: str
     ablation: Ablation | None = None
     operations: tuple[Operation, ...] = ()
+    passes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

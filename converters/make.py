@@ -17,6 +17,8 @@ from edgebench.converters import examples, operations, parity, reference, target
 from edgebench.converters import request as requests
 from edgebench.converters.artifact import Artifact, Calibration, Evaluation, Hop, Manifest
 from edgebench.converters.backend import Converted, Instructions
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.passes.pipelines import PLAIN, Formed, formed, pipeline_of
 from edgebench.converters.request import ExportRequest
 from edgebench.converters.source import Source, open_source
 from edgebench.converters.targets import FORMATS, Target
@@ -68,12 +70,16 @@ def make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> 
     instructions = Instructions(
         source.preprocessing, source.labels, request.ios, request.image_input, notes.append
     )
-    contents, failed = _convert(proven, todo, instructions, progress)
+    forms = {target: _form(request, target, source.graph) for target in todo}
+    contents, failed = _convert(forms, proven.data, instructions, progress)
     items: dict[Target, Item] = {}
     for done, (target, content) in enumerate(contents.items()):
         progress(f"prove {target}", done, len(contents))
+        fingerprint = fingerprints[target]
         try:
-            items[target] = _item(request, target, content, proven, fingerprints[target], progress)
+            items[target] = _item(
+                request, target, forms[target], content, proven, fingerprint, progress
+            )
         except EdgeBenchError as error:
             failed[target] = error
     return Made(
@@ -113,31 +119,49 @@ def _evaluation(request: ExportRequest, source: Source) -> EvaluationFiles | Non
     return evaluate(request.spec, source)
 
 
+def _form(request: ExportRequest, target: Target, graph: OnnxGraph) -> Formed:
+    """The graph as the target runs it fastest, or as the request wants it."""
+    if request.plain:
+        return formed(graph, PLAIN)
+    return formed(graph, pipeline_of(target).without(request.without_passes))
+
+
 def _convert(
-    proven: _Proven, todo: Sequence[Target], instructions: Instructions, progress: Progress
+    forms: Mapping[Target, Formed],
+    data: examples.ExampleSet,
+    instructions: Instructions,
+    progress: Progress,
 ) -> tuple[dict[Target, Content], dict[Target, EdgeBenchError]]:
-    """The content for each target, with what it can hold of the preprocessing and the labels."""
-    graph = proven.source.graph
+    """The content for each target, with what it can hold of the preprocessing and the labels.
+
+    Precisions of one format whose passes came to the same are converted together.
+    """
+    together: dict[tuple[str, tuple[str, ...]], list[Target]] = {}
+    for target, form in forms.items():
+        together.setdefault((target.format, form.passes), []).append(target)
     contents: dict[Target, Content] = {}
     failed: dict[Target, EdgeBenchError] = {}
-    for format_name in dict.fromkeys(target.format for target in todo):
-        backend = targets.backend(format_name)
-        wanted = {t.precision: t for t in todo if t.format == format_name}
-        calibration = proven.data.calibration
+    for (format_name, _), group in together.items():
+        backend, graph = targets.backend(format_name), forms[group[0]].graph
+        precisions = [target.precision for target in group]
         try:
-            files = backend.convert(graph, list(wanted), calibration, instructions, progress)
-            for precision, target in wanted.items():
+            files = backend.convert(graph, precisions, data.calibration, instructions, progress)
+            for target in group:
                 contents[target] = backend.describe(
-                    graph, files[precision], instructions.preprocessing, instructions.labels
+                    graph,
+                    files[target.precision],
+                    instructions.preprocessing,
+                    instructions.labels,
                 )
         except EdgeBenchError as error:
-            failed |= dict.fromkeys(wanted.values(), error)
+            failed |= dict.fromkeys(group, error)
     return contents, failed
 
 
 def _item(
     request: ExportRequest,
     target: Target,
+    form: Formed,
     content: Content,
     proven: _Proven,
     fingerprint: str,
@@ -146,13 +170,14 @@ def _item(
     """Prove one target's content and write its manifest. Raises `ParityError`."""
     source, data = proven.source, proven.data
     backend = targets.backend(target.format)
-    converted = backend.open_converted(source.graph, content)
+    converted = backend.open_converted(form.graph, content)
     hop = parity.check(
         f"onnx->{target}",
         proven.expected,
         [converted.run(sample) for sample in data.held_out],
         proven.trial,
-        partial(backend.first_difference, source.graph, content),
+        # The layer is looked for in the form that was converted, which the passes left equal.
+        partial(backend.first_difference, form.graph, content),
     )
     calibration = None
     if target.needs_calibration:
@@ -183,7 +208,8 @@ def _item(
         command=request.command,
         fingerprint=fingerprint,
         ablation=request.ablation,
-        operations=operations.count(target, source.graph, content),
+        operations=operations.count(target, form.graph, content),
+        passes=form.passes,
     )
     return Item(content, Artifact(path, manifest), beside)
 

@@ -27,6 +27,8 @@ from edgebench.models import registry
 from edgebench.models.registry import ModelSpec
 
 IOS_VERSIONS = range(15, 19)
+PLAIN = "+plain"
+WITHOUT = "+without_"
 _SOURCES = ("models", "converters")
 
 
@@ -39,6 +41,8 @@ class ExportRequest:
     `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them (None for
     what each precision is usually for), and whether they take images where the preprocessing is
     known, or arrays that are normalised already.
+    `plain` exports the graph without the passes that bring it into a target's form, and
+    `without_passes` without some of them, by name; the artifact's name says so.
     `command` is what the user typed, for the manifest.
     """
 
@@ -53,6 +57,8 @@ class ExportRequest:
     labels: Path | None = None
     ios: int | None = None
     image_input: bool = True
+    plain: bool = False
+    without_passes: tuple[str, ...] = ()
     command: str = ""
     force: bool = False
 
@@ -77,7 +83,11 @@ class ExportRequest:
 
     @property
     def name(self) -> str:
-        return self.file.stem if self.file else self.source
+        """What the artifact's model is called, such as `mobilenet_v2_ca+plain`."""
+        own = self.file.stem if self.file else self.source
+        if self.plain:
+            return own + PLAIN
+        return own + "".join(f"{WITHOUT}{name}" for name in sorted(self.without_passes))
 
     @property
     def weights_file(self) -> Path | None:
@@ -170,6 +180,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
     weights = request.weights_file
     parts = {
         "source": _source(request),
+        "passes": [request.plain, sorted(request.without_passes)],
         "weights": documents.sha256(weights) if weights else None,
         "target": str(target),
         "calibration": calibration.identity(request.calibration_source),

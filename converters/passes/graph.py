@@ -10,6 +10,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+SPATIAL = (2, 3)
+
+# Ops of one tensor that treat every element alike, wherever it stands.
+POINTWISE = {
+    *("Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Sigmoid"),
+    *("Softplus", "Tanh"),
+}
+
 
 class Graph:
     """Who makes and who reads each value of a model, at the moment this is made."""
@@ -28,6 +36,7 @@ class Graph:
             for info in (*model.graph.input, *model.graph.value_info, *model.graph.output)
             if info.type.tensor_type.HasField("shape")
         }
+        self._node_names = {node.name for node in model.graph.node}
         self._names = {*self.initializers, *self.producers, *(i.name for i in model.graph.input)}
 
     def fresh(self, name: str) -> str:
@@ -39,6 +48,15 @@ class Graph:
         self._names.add(free)
         return free
 
+    def fresh_node(self, name: str) -> str:
+        """A node name that is not taken yet."""
+        count, free = 0, name
+        while free in self._node_names:
+            count += 1
+            free = f"{name}_{count}"
+        self._node_names.add(free)
+        return free
+
     def shape(self, name: str) -> tuple[int, ...] | None:
         """The extents of a value, None where one of them is not known."""
         if name in self.initializers:
@@ -47,6 +65,11 @@ class Graph:
         if found is None or not all(dim.dim_value > 0 for dim in found.dim):
             return None
         return tuple(dim.dim_value for dim in found.dim)
+
+    def extent(self, name: str, axis: int) -> int | None:
+        """The extent of a value along one axis, None where its shape is not known."""
+        shape = self.shape(name)
+        return None if shape is None else shape[axis]
 
     def axes(self, node: onnx.NodeProto) -> tuple[int, ...] | None:
         """The axes of a reduction, an attribute or from opset 18 a second input; None if unsaid."""
@@ -99,8 +122,60 @@ def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
     return default
 
 
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own operators that a model is written in."""
+    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+
+
+def is_pointwise_conv(graph: Graph, node: onnx.NodeProto) -> bool:
+    """Whether this is a 1x1 convolution over all channels, step by step and without padding.
+
+    Its weights, and its bias if it has one, are constants.
+    """
+    if node.op_type != "Conv" or any(graph.constant(name) is None for name in node.input[1:]):
+        return False
+    return (
+        set((graph.shape(node.input[1]) or (0, 0, 0))[2:]) == {1}
+        and attribute(node, "group", 1) == 1
+        and set(attribute(node, "strides", [1])) == {1}
+        and not any(attribute(node, "pads", []))
+        and attribute(node, "auto_pad", b"NOTSET") in (b"NOTSET", b"VALID")
+    )
+
+
+def spatial_mean(graph: Graph, node: onnx.NodeProto) -> list[int] | None:
+    """The window, height and width, that a mean over a map takes in.
+
+    None for all that is no mean over spatial axes with its rank kept, of a (N, C, H, W) map of
+    known extents.
+    """
+    if node.op_type != "ReduceMean" or attribute(node, "keepdims", 1) != 1:
+        return None
+    shape, axes = graph.shape(node.input[0]), graph.axes(node)
+    if shape is None or len(shape) != 4 or not axes:
+        return None
+    over = {axis % 4 for axis in axes}
+    if not over <= set(SPATIAL):
+        return None
+    return [shape[axis] if axis in over else 1 for axis in SPATIAL]
+
+
+def gated(graph: Graph, node: onnx.NodeProto) -> tuple[str, str] | None:
+    """The map and the gate of a product in which a computed gate is repeated over a 4-D map."""
+    if node.op_type != "Mul":
+        return None
+    for whole, gate in (tuple(node.input), tuple(reversed(node.input))):
+        shape, part = graph.shape(whole), graph.shape(gate)
+        if shape is None or part is None or len(shape) != 4 or len(part) != 4 or shape == part:
+            continue
+        fits = all(small in (1, large) for small, large in zip(part, shape, strict=True))
+        if fits and graph.constant(gate) is None:
+            return whole, gate
+    return None
+
+
 def without_dead_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop nodes that nothing reads any more."""
+    """Drop nodes and initialisers that nothing reads any more."""
     needed = {info.name for info in model.graph.output}
     kept = []
     for node in reversed(model.graph.node):
@@ -109,4 +184,8 @@ def without_dead_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
             kept.append(node)
     del model.graph.node[:]
     model.graph.node.extend(reversed(kept))
+    initializers = [tensor for tensor in model.graph.initializer if tensor.name in needed]
+    if len(initializers) != len(model.graph.initializer):
+        del model.graph.initializer[:]
+        model.graph.initializer.extend(initializers)
     return model

@@ -1,7 +1,7 @@
 """ONNX to TFLite files, one for each precision asked for.
 
-A model is lowered once for the float precisions and once for the quantised ones, which want other
-forms of a few ops (see `passes/pipeline.py`).
+The graph is lowered as it is, once for all of them; `edgebench.converters.passes` brings it into
+the form that LiteRT runs as one piece.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import onnx
 
-from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite import hybrid, quantise, signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.tensorflow import hushed, tf
@@ -28,15 +27,11 @@ Sample = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Precision:
-    """How numbers are kept in the file.
-
-    `passes` run on the ONNX graph before the lowering; `make` gives the file.
-    """
+    """How numbers are kept in the file, which `make` gives."""
 
     name: str
     description: str
     needs_calibration: bool
-    passes: tuple[pipeline.Pass, ...]
     make: Callable[[_Source], bytes]
 
 
@@ -97,36 +92,31 @@ def _int16x8(source: _Source) -> bytes:
     )
 
 
-_FLOAT, _QUANTISED = pipeline.FLOAT, pipeline.QUANTISED
 _TABLE = (
-    Precision("fp32", "float32 weights and activations", False, _FLOAT, _fp32),
-    Precision("fp16", "float16 weights, float32 activations", False, _FLOAT, _fp16),
+    Precision("fp32", "float32 weights and activations", False, _fp32),
+    Precision("fp16", "float16 weights, float32 activations", False, _fp16),
     Precision(
         "dynamic",
         "int8 weights but for depthwise, activations quantised at run time",
         False,
-        _FLOAT,
         _dynamic,
     ),
     Precision(
         "int8",
         "int8 throughout, weights per channel, int8 input and output",
         True,
-        _QUANTISED,
         _int8,
     ),
     Precision(
         "int8f",
         "int8 inside, weights per channel, float32 input and output",
         True,
-        _QUANTISED,
         _int8f,
     ),
     Precision(
         "int16x8",
         "int16 activations, int8 weights, float32 input and output",
         True,
-        _QUANTISED,
         _int16x8,
     ),
 )
@@ -168,14 +158,12 @@ def convert_all(
                 f"{precision.name} needs calibration data, and there is none",
                 "give some with --calibration",
             )
-    sources: dict[tuple[pipeline.Pass, ...], _Source] = {}
+    lowering = lower(model)
+    source = _Source(lowering, _arranged(lowering, calibration))
     files = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
-        if precision.passes not in sources:
-            lowering = lower(pipeline.run(model, precision.passes))
-            sources[precision.passes] = _Source(lowering, _arranged(lowering, calibration))
-        files[precision.name] = _file(sources[precision.passes], precision)
+        files[precision.name] = _file(source, precision)
     progress("convert", len(wanted), len(wanted))
     return files
 

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from edgebench.converters.passes import pipeline
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.value import Array
@@ -38,11 +37,10 @@ def compare_layers(
     """Compare every ONNX value that the file holds too, in the graph's sequence.
 
     `sample` holds arrays by ONNX input name, in ONNX's order of axes. Values that TFLite fused
-    into their readers, or that a pass made part of something else, have no counterpart and are
-    left out. Raises `InvalidFileError`.
+    into their readers have no counterpart and are left out. Raises `InvalidFileError`.
     """
     made = _run(tflite)
-    lowering = lower(pipeline.run(model, _passes(made)))
+    lowering = lower(model)
     wanted = _reference(model, sample)
     _invoke(made, lowering, sample)
     found = _tensors(made, lowering)
@@ -65,13 +63,6 @@ def _run(tflite: bytes) -> Any:
         **inspect.without_delegates(),
         experimental_preserve_all_tensors=True,
     )
-
-
-def _passes(made: Any) -> tuple[pipeline.Pass, ...]:
-    """The passes that the file was lowered with: those for quantised files if layers are."""
-    made_by_ops = {int(out) for node in inspect.nodes(made) for out in node["outputs"]}
-    kinds = {np.dtype(d["dtype"]) for d in made.get_tensor_details() if d["index"] in made_by_ops}
-    return pipeline.QUANTISED if kinds & {np.dtype("i1"), np.dtype("i2")} else pipeline.FLOAT
 
 
 def _reference(model: onnx.ModelProto, sample: Mapping[str, Array]) -> dict[str, Array]:

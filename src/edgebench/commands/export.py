@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--std", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
     add("--labels", type=Path, metavar="FILE", help="class names, one a line")
     add("--jobs", type=arguments.positive, default=os.cpu_count() or 1, metavar="N", help="at once")
+    add("--no-passes", action="store_true", help="the plain graph, not the target's fastest form")
     add("--force", action="store_true", help="export also what is up to date")
     add("--json", action="store_true", help="print the manifests as JSON")
 
@@ -90,6 +91,7 @@ def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[
             std=options.std,
             labels=options.labels,
             command=options.command_line,
+            plain=options.no_passes,
             force=options.force,
         )
         for source in dict.fromkeys(options.source)

@@ -44,6 +44,23 @@ def random_sample(made: onnx.ModelProto, seed: int = 0) -> dict[str, np.ndarray]
     }
 
 
+def formed_files(
+    made: onnx.ModelProto, precisions: Sequence[str], samples: Sequence[Mapping[str, np.ndarray]]
+) -> dict[str, bytes]:
+    """Each precision's file, from the graph in its own form, as an export makes it."""
+    from edgebench.converters.onnx_graph import OnnxGraph
+    from edgebench.converters.passes.pipelines import formed, pipeline_of
+    from edgebench.converters.targets import Target
+    from edgebench.converters.tflite.convert import convert
+
+    files = {}
+    for precision in precisions:
+        pipeline = pipeline_of(Target("tflite", precision))
+        graph = formed(OnnxGraph(made, "test", "file", ""), pipeline).graph
+        files[precision] = convert(graph.model, precision, samples)
+    return files
+
+
 def reference(made: onnx.ModelProto, sample: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """What ONNX Runtime computes."""
     session = onnxruntime.InferenceSession(

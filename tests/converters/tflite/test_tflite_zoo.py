@@ -6,13 +6,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from graphs import interpreted, random_sample, reference
+from graphs import formed_files, interpreted, random_sample, reference
 from torch import nn
 
 from edgebench.converters.quiet import quiet
 from edgebench.converters.simplify import simplify
 from edgebench.converters.tflite import inspect
-from edgebench.converters.tflite.convert import convert, convert_all
+from edgebench.converters.tflite.convert import convert
 from edgebench.models.attention import ATTENTION
 from edgebench.models.network import network
 from edgebench.models.registry import MODELS
@@ -64,7 +64,7 @@ def small(request: pytest.FixtureRequest) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def small_files(small: onnx.ModelProto) -> dict[str, bytes]:
     samples = [random_sample(small, seed) for seed in range(8)]
-    return convert_all(small, ["fp32", "int8", "int16x8"], samples)
+    return formed_files(small, ["fp32", "int8", "int16x8"], samples)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -89,7 +89,7 @@ def test_a_whole_model_is_one_partition_without_transposes(name) -> None:
     spec = MODELS[name]
     torch.manual_seed(0)
     model = exported(settle(network(spec), spec.input_size), spec.input_size)
-    files = convert_all(
+    files = formed_files(
         model, ["fp32", "dynamic", "int8"], [random_sample(model, s) for s in range(2)]
     )
     for file in files.values():
