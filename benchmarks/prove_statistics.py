@@ -4,8 +4,8 @@
 
 Every run goes the product's own way on a simulated device (`edgebench.deploy.simulated`): pilot,
 plan, run, comparison, verdict. Beside it stands what others would have said of the same machine.
-Shares are in per cent, each with its binomial 95 % interval, and marked `ok` or `FAILS` where there
-is a bound. Exits with 1 where a bound is not kept.
+Shares are in per cent, each with its binomial 95 % interval, and marked where there is a bound.
+Exits with 1 where one is not kept.
 
 `--intervals` prints, instead, how often each kind of interval holds the truth, and how wide it is.
 """
@@ -65,6 +65,7 @@ FAMILY = (0.0, 0.0, 0.0, 0.0)
 CHUNK = 25
 WORKERS = 2
 NAME_WIDTH, FIGURE_WIDTH = 20, 20
+KEPT, BROKEN = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 T = TypeVar("T")
 
@@ -173,7 +174,7 @@ def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
         "coverage 93 to 97, a 3 % overhead found at least 90, withheld at most 5 where the machine",
         "is in order and at least 95 where it is not.",
         "",
-        "".ljust(NAME_WIDTH) + "".join(one.ljust(FIGURE_WIDTH) for one in QUESTIONS),
+        "".ljust(NAME_WIDTH + 2) + "".join(one.ljust(FIGURE_WIDTH) for one in QUESTIONS).rstrip(),
     ]
     said = ""
     for (scenario, method), row in rows.items():
@@ -190,9 +191,13 @@ def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
 
 
 def _cell(figure: Figure) -> str:
-    low, high = (f"{end * 100:.1f}" for end in (figure.share.low, figure.share.high))
-    mark = "" if figure.bounds is None else " \N{CHECK MARK}" if figure.holds else " \N{BALLOT X}"
-    return f"{figure.share.value * 100:5.1f} [{low}, {high}]{mark}".ljust(FIGURE_WIDTH)
+    value, low, high = map(_per_cent, (figure.share.value, figure.share.low, figure.share.high))
+    mark = "" if figure.bounds is None else KEPT if figure.holds else BROKEN
+    return f"{value:>5} [{low}, {high}] {mark}".ljust(FIGURE_WIDTH)
+
+
+def _per_cent(share: float) -> str:
+    return "100" if share > 0.9995 else f"{share * 100:.1f}"
 
 
 Intervals = dict[tuple[str, int, int, str, str], list[Answer]]
@@ -216,10 +221,10 @@ def _methods(seed: int, *, scenario: str) -> dict[tuple[int, int, str, str], Ans
 def interval_table(found: Intervals, runs: int) -> list[str]:
     """Coverage and median width of every kind of interval, in per cent."""
     lines = [
-        f"{runs} simulated runs a scenario: how often a 95 % interval holds the truth, in per cent,",
-        "and its median width in points.",
+        f"{runs} simulated runs a scenario: how often (%) a 95 % interval holds the truth, and its",
+        "median width in points. Blocks in processes.",
         "",
-        "".ljust(30) + "".join(name.ljust(16) for name in methods.METHODS),
+        "".ljust(30) + "".join(name.rjust(12).ljust(16) for name in methods.METHODS).rstrip(),
     ]
     rows: dict[tuple[str, int, int, str], dict[str, list[Answer]]] = defaultdict(dict)
     for (scenario, processes, blocks, unit, method), answers in found.items():

@@ -38,9 +38,12 @@ class Peer:
 
 
 def of_means(baseline: Floats, model: Floats) -> Interval:
-    """Welch's t interval of the difference of means, as a share of the baseline's mean."""
-    found = stats.ttest_ind(model, baseline, equal_var=False).confidence_interval(0.95)
-    return Interval(float(found.low / baseline.mean()), float(found.high / baseline.mean()))
+    """The ratio of means, by Welch's t: each scaled to a mean of one, and their logs set apart."""
+    spread = stats.ttest_ind(
+        model / model.mean(), baseline / baseline.mean(), equal_var=False
+    ).confidence_interval(0.95)
+    ratio = np.log(model.mean() / baseline.mean())
+    return Interval(float(np.expm1(ratio + spread.low)), float(np.expm1(ratio + spread.high)))
 
 
 def of_medians(baseline: Floats, model: Floats) -> Interval:

@@ -1,0 +1,123 @@
+"""The proof in small: the figures of `make prove-statistics` from few runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replay import TOYS, make_artifacts
+
+from edgebench.benchmarks import prove_statistics, run
+from edgebench.benchmarks.proof import methods, peers, trial
+from edgebench.benchmarks.proof.tally import AT_MOST_5, Figure, share
+from edgebench.benchmarks.proof.trial import Answer, Trial
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.statistics import Interval
+from edgebench.deploy import devices
+
+RUNS = 60
+
+
+@pytest.fixture(scope="module")
+def biased() -> list[Trial]:
+    return [trial.run("process-bias", seed, 60, (0.03,)) for seed in range(RUNS)]
+
+
+def test_a_machine_in_order_is_judged_right(biased: list[Trial]) -> None:
+    """Bounds three standard errors of 60 runs wide: a smoke test, the proof is the command."""
+    assert sum(one.itself.finds_any for one in biased) <= 8
+    assert sum(one.models[0].covers for one in biased) >= 0.86 * RUNS
+    assert sum(one.models[0].finds_slower for one in biased) >= 0.9 * RUNS
+    assert sum(one.models[0].withheld for one in biased) <= 0.05 * RUNS
+
+
+@pytest.mark.parametrize("scenario", ["throttling-silent", "bursts", "slow-cores"])
+def test_a_machine_out_of_order_is_given_no_verdict(scenario: str) -> None:
+    found = [trial.run(scenario, seed, 60, (0.03,)) for seed in range(8)]
+    assert sum(one.models[0].withheld for one in found) >= 6
+    assert not any(one.models[0].finds_slower for one in found if one.models[0].withheld)
+    assert all(one.models[0].interval for one in found)  # The numbers are kept.
+
+
+def test_the_answers_are_those_of_a_run_with_a_folder(tmp_path: Path) -> None:
+    make_artifacts(tmp_path / "artifacts", TOYS[:2], ("fp32",))
+    request = RunRequest(str(tmp_path / "artifacts"), budget_s=60.0, out=str(tmp_path / "runs"))
+    good = run.run(request, devices.get("simulated"))
+    assert [one.outcome for one in good.verdicts] == ["supported"]
+    overhead = good.groups[0].rows[1].overhead
+    assert overhead is not None
+    assert overhead.interval.low < 0.03 < overhead.interval.high
+    assert set(overhead.beside) == {"p90", "mean", "min"}
+    bad = run.run(request, devices.get("simulated:throttling"))
+    assert [one.outcome for one in bad.verdicts] == ["no verdict"]
+
+
+def test_the_same_seed_gives_the_same_trial() -> None:
+    assert trial.run("bursts", 3, 60, (0.03,)) == trial.run("bursts", 3, 60, (0.03,))
+
+
+@pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.name)
+def test_peers_are_sure_of_what_is_not_there(peer: peers.Peer) -> None:
+    found = [peers.run(peer, "bursts", seed, 60) for seed in range(20)]
+    assert sum(one.itself.finds_any for one in found) >= 4
+    calm = [peers.run(peer, "clean", seed, 60) for seed in range(5)]
+    assert all(one.models[0].finds_slower for one in calm)
+
+
+def test_intervals_of_medians_and_means_hold_what_they_estimate() -> None:
+    chance = np.random.default_rng(0)
+    held = dict.fromkeys((peers.of_means, peers.of_medians), 0)
+    for _ in range(200):
+        one, other = (np.exp(chance.normal(0, 0.02, 80)) for _ in range(2))
+        for interval in held:
+            found = interval(one, other * 1.1)
+            held[interval] += found.low <= 0.1 <= found.high
+    assert all(count >= 184 for count in held.values()), held
+
+
+def test_an_interval_over_blocks_is_too_narrow_where_blocks_share_a_process() -> None:
+    found = [methods.run("process-bias", seed) for seed in range(25)]
+    key = (6, 30, "blocks", "signed rank")
+    assert sum(one[key].covers for one in found) < 0.93 * 25
+    assert sum(one[30, 30, "blocks", "signed rank"].covers for one in found) >= 0.86 * 25
+    assert {method for *_, method in found[0]} == set(methods.METHODS)
+
+
+def test_answers_are_counted_by_what_they_claim() -> None:
+    slower, none = Interval(0.01, 0.04), Interval(-0.01, 0.01)
+    assert Answer(0.03, slower).covers and Answer(0.03, slower).finds_slower
+    assert not Answer(0.03, slower, withheld=True).finds_slower
+    assert Answer(0.03, slower, withheld=True).covers
+    assert Answer(0.0, Interval(-0.04, -0.01)).finds_any
+    assert not Answer(0.0, none).finds_any
+    assert not Answer(0.0, None).covers
+
+
+def test_a_bound_is_kept_by_the_share_itself() -> None:
+    assert Figure(share([True] + [False] * 19), AT_MOST_5).holds
+    assert not Figure(share([True, True] + [False] * 28), AT_MOST_5).holds
+    assert Figure(share([True])).holds
+
+
+def test_the_command_prints_the_table_and_exits_by_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = prove_statistics.main(["--runs", "4", "--scenarios", "clean"])
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert sum(line.startswith("  edgebench") for line in lines) == 2
+    assert {"mean of N", "50 runs", "unpaired medians"} <= {line[2:19].strip() for line in lines}
+    kept, asked = (int(lines[-1].split()[place]) for place in (0, 2))
+    assert asked == 5
+    assert said.out.count(prove_statistics.KEPT) == kept
+    assert said.out.count(prove_statistics.BROKEN) == asked - kept
+    assert code == (0 if kept == asked else 1)
+    assert "simulating runs" in said.err
+
+
+def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        prove_statistics.main(["--scenarios", "storm"])
+    assert "unknown scenario 'storm'; known: clean" in capsys.readouterr().err

@@ -1,0 +1,156 @@
+"""The simulated device: what it goes through, what it tells of it, and that it does not cheat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebench.deploy import devices
+from edgebench.deploy.plan import (
+    Group,
+    Plan,
+    PlannedArtifact,
+    PlannedBlock,
+    VisitLength,
+    Warmup,
+)
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.simulated.device import OVERHEAD, SimulatedDevice
+from edgebench.deploy.simulated.scenarios import SCENARIOS
+from edgebench.deploy.staging import RESULT, plan_hash, write_plan
+from edgebench.documents import load
+from edgebench.errors import UnknownNameError
+from edgebench.progress import silent
+
+BASE, AGAIN, MODEL = "base", "base~again", "model"
+BLOCKS = 24
+
+
+def plan(seed: int = 0) -> Plan:
+    order = (BASE, MODEL, AGAIN)
+    return Plan(
+        id="simulated",
+        seed=seed,
+        threads=1,
+        cores=None,
+        delegate="xnnpack",
+        artifacts={
+            slot: PlannedArtifact(slot, digest, digest, "tflite", None)
+            for slot, digest in ((BASE, "a"), (AGAIN, "a"), (MODEL, "b"))
+        },
+        groups=(Group("group", BASE, order),),
+        processes=BLOCKS,
+        blocks=tuple(
+            PlannedBlock(number, number, "group", (*order, *reversed(order)))
+            for number in range(BLOCKS)
+        ),
+        warmup=Warmup(3, 0.05, 0.3),
+        visit=VisitLength(0.3, 5),
+    )
+
+
+def levels(result: RunResult, slot: str) -> np.ndarray:
+    """A slot's log level in each block."""
+    return np.array(
+        [
+            np.mean([np.log(np.median(v.samples_ns)) for v in block.visits if v.slot == slot])
+            for block in result.blocks
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, RunResult]:
+    """One run in every scenario."""
+    return {name: SimulatedDevice(name).simulate(plan()) for name in SCENARIOS}
+
+
+def test_a_plan_is_carried_out_as_it_stands(results: dict[str, RunResult]) -> None:
+    for result in results.values():
+        assert result.complete
+        assert set(result.evaluations) == {BASE, AGAIN, MODEL}
+        for planned, block in zip(plan().blocks, result.blocks, strict=True):
+            assert (block.index, block.process) == (planned.index, planned.process)
+            assert tuple(visit.slot for visit in block.visits) == planned.order
+            for visit in block.visits:
+                assert len(visit.samples_ns) >= 5
+                assert sum(visit.samples_ns) >= 0.29e9
+
+
+def test_the_same_plan_gives_the_same_result_and_another_seed_another() -> None:
+    device = SimulatedDevice("bursts")
+    assert device.simulate(plan(1)) == device.simulate(plan(1))
+    assert device.simulate(plan(1)) != device.simulate(plan(2))
+
+
+@pytest.mark.parametrize("scenario", ["clean", "process-bias", "drift", "silent"])
+def test_the_overheads_are_those_that_were_set(
+    scenario: str, results: dict[str, RunResult]
+) -> None:
+    result = results[scenario]
+    itself = levels(result, AGAIN) - levels(result, BASE)
+    model = levels(result, MODEL) - levels(result, BASE)
+    assert abs(itself.mean()) < 0.006
+    assert model.mean() == pytest.approx(np.log1p(OVERHEAD), abs=0.006)
+    dear = SimulatedDevice(scenario, {MODEL: 0.5}).simulate(plan())
+    assert (levels(dear, MODEL) - levels(dear, BASE)).mean() == pytest.approx(
+        np.log(1.5), abs=0.006
+    )
+
+
+@pytest.mark.parametrize("scenario", ["throttling", "throttling-silent"])
+def test_what_slows_the_machine_slows_models_and_probe_alike(
+    scenario: str, results: dict[str, RunResult]
+) -> None:
+    result = results[scenario]
+    base, model = levels(result, BASE), levels(result, MODEL)
+    probe = np.array([np.log(np.median(one.after.probe_ns)) for one in result.blocks])  # type: ignore[union-attr]
+    slowed = base[-4:].mean() - base[:4].mean()
+    assert slowed > 0.15
+    assert model[-4:].mean() - model[:4].mean() == pytest.approx(slowed, abs=0.03)
+    assert probe[-4:].mean() - probe[:4].mean() == pytest.approx(slowed, abs=0.06)
+
+
+def test_a_silent_machine_tells_nothing_but_its_probe(results: dict[str, RunResult]) -> None:
+    for block in results["throttling-silent"].blocks:
+        assert block.before is not None and block.before.probe_ns
+        for name in ("frequencies_khz", "temperatures_c", "throttled", "busy_s", "running", "core"):
+            assert getattr(block.before, name) is None
+
+
+def test_a_machine_that_tells_shows_heat_and_other_work(results: dict[str, RunResult]) -> None:
+    first, last = (results["throttling"].blocks[place].after for place in (0, -1))
+    assert first is not None and last is not None
+    assert first.frequencies_khz is not None and last.frequencies_khz is not None
+    assert last.frequencies_khz["cpu0"] < 0.9 * first.frequencies_khz["cpu0"]
+    assert last.throttled and not first.throttled
+    assert (last.temperatures_c or {})["soc"] > (first.temperatures_c or {})["soc"]
+    assert last.time_in_state_s is not None
+    spent = sum(last.time_in_state_s["cpu0"].values())
+    assert spent == pytest.approx(last.unix_s - 1_790_000_000, abs=0.1)
+    busy = results["bursts"].blocks[-1].after
+    quiet = results["clean"].blocks[-1].after
+    assert busy is not None and quiet is not None
+    assert (busy.busy_s or 0) > 1.05 * (quiet.busy_s or 0)
+    cores = {block.before.core for block in results["slow-cores"].blocks if block.before}
+    assert len(cores) == 2
+
+
+def test_it_leaves_a_result_in_the_folder_as_any_device(tmp_path: Path) -> None:
+    write_plan(plan(), tmp_path)
+    steps: list[tuple[int, int]] = []
+    result = SimulatedDevice().run(tmp_path, lambda step, done, total: steps.append((done, total)))
+    assert load(tmp_path / RESULT, RunResult) == result
+    assert result.plan_sha256 == plan_hash(tmp_path)
+    assert steps == [(done, BLOCKS) for done in range(1, BLOCKS + 1)]
+    assert SimulatedDevice().run(tmp_path, silent) == result
+
+
+def test_scenarios_are_devices_by_name() -> None:
+    assert devices.get("simulated").name == "simulated"
+    assert devices.get("simulated:throttling").name == "simulated:throttling"
+    with pytest.raises(UnknownNameError, match="simulated:throtling") as caught:
+        devices.get("simulated:throtling")
+    assert "did you mean 'simulated:throttling'" in caught.value.remedy
