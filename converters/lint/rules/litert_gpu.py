@@ -115,8 +115,8 @@ RULES = (
         severity="warning",
         formats=FORMATS,
         delegate="gpu",
-        says="the GPU delegate does not take an operation; by default it runs one piece of the file, "
-        "and the CPU the rest",
+        says="the GPU delegate does not take an operation; by default it runs one piece of the "
+        "file, and the CPU the rest",
         remedy="write it with operations that it takes",
         source=COMPATIBILITY,
         find=unknown(TAKEN),
@@ -136,8 +136,8 @@ RULES = (
         severity="info",
         formats=FORMATS,
         delegate="gpu",
-        says="the GPU delegate computes an int8 file in float, with a step after each operation that "
-        "imitates the rounding",
+        says="the GPU delegate computes an int8 file in float, with a step after each operation "
+        "that imitates the rounding",
         remedy="give the GPU the fp16 file and measure both",
         source=QUANTISED,
         find=int8_in_float,

@@ -83,7 +83,7 @@ def _show(report: Report) -> None:
     found = ", ".join(f"{counts[name]} {name}" for name in STYLES if counts[name])
     out.print(Text(f"  {found or 'nothing found'}"))
     if report.clear:
-        out.print(Text(f"  nothing known against it on: {', '.join(report.clear)}"))
+        out.print(Text(f"  takes all of it, as far as is known: {', '.join(report.clear)}"))
     out.print()
 
 
