@@ -20,10 +20,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from edgebench import arguments, console
 from edgebench.benchmarks.proof import methods, peers, trial
+from edgebench.benchmarks.proof.tables import (
+    SEVERAL,
+    Intervals,
+    Rows,
+    interval_table,
+    proof_table,
+)
 from edgebench.benchmarks.proof.tally import (
     AT_LEAST_90,
     AT_LEAST_95,
@@ -36,7 +41,6 @@ from edgebench.benchmarks.proof.tally import (
 )
 from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, Trial
 from edgebench.benchmarks.statistics import Interval
-from edgebench.deploy.simulated.scenarios import SCENARIOS
 from edgebench.progress import Progress
 
 JUDGED = (AT_MOST_5, COVERAGE, AT_LEAST_90, AT_MOST_5)
@@ -58,14 +62,11 @@ BOUNDS: dict[str, tuple[Interval | None, ...]] = {
     "slow-cores": WITHHELD,
 }
 
-SEVERAL = "four models"
 FAMILY = (0.0, 0.0, 0.0, 0.0)
 """Models that cost nothing: an interval that leaves out zero is a false alarm."""
 
 CHUNK = 25
 WORKERS = 2
-NAME_WIDTH, FIGURE_WIDTH = 20, 20
-KEPT, BROKEN = "\N{CHECK MARK}", "\N{BALLOT X}"
 
 T = TypeVar("T")
 
@@ -93,9 +94,6 @@ def main(options: Sequence[str] | None = None) -> int:
     return 0 if all(one.holds for row in results.values() for one in row) else 1
 
 
-Rows = dict[tuple[str, str], tuple[Figure, ...]]
-
-
 def prove(scenarios: Sequence[str], runs: int, budget_s: float, progress: Progress) -> Rows:
     """The figures by scenario and method, "edgebench" first."""
     jobs: dict[tuple[str, str], Callable[[int], Trial]] = {}
@@ -111,7 +109,7 @@ def prove(scenarios: Sequence[str], runs: int, budget_s: float, progress: Progre
         _ours, scenario="process-bias", budget_s=budget_s, overheads=FAMILY
     )
     trials = _carried_out(jobs, runs, progress)
-    rows = {}
+    rows: Rows = {}
     for (scenario, method), found in trials.items():
         if scenario == SEVERAL:
             together = Figure(
@@ -165,47 +163,11 @@ def _chunk(job: Callable[[int], T], seeds: range) -> list[T]:
     return [job(seed) for seed in seeds]
 
 
-def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
-    """The table, line by line, within 100 columns."""
-    lines = [
-        f"{runs} simulated runs a scenario, of {budget_s:.0f} s each, of a baseline of "
-        f"{trial.LATENCY_S * 1e3:.0f} ms.",
-        "Per cent of runs [95 % interval], and whether the bound is kept: false alarms at most 5,",
-        "coverage 93 to 97, a 3 % overhead found at least 90, withheld at most 5 where the machine",
-        "is in order and at least 95 where it is not.",
-        "",
-        "".ljust(NAME_WIDTH + 2) + "".join(one.ljust(FIGURE_WIDTH) for one in QUESTIONS).rstrip(),
-    ]
-    said = ""
-    for (scenario, method), row in rows.items():
-        if scenario == SEVERAL:
-            lines += ["", "four models that cost nothing, in one run (process-bias)"]
-        elif scenario != said:
-            lines += ["", f"{scenario}: {SCENARIOS[scenario].description}"]
-        said = scenario
-        lines.append("  " + method.ljust(NAME_WIDTH - 2) + "".join(map(_cell, row)).rstrip())
-    failing = sum(not one.holds for row in rows.values() for one in row)
-    asked = sum(one.bounds is not None for row in rows.values() for one in row)
-    lines += ["", f"{asked - failing} of {asked} bounds are kept."]
-    return lines
-
-
-def _cell(figure: Figure) -> str:
-    value, low, high = map(_per_cent, (figure.share.value, figure.share.low, figure.share.high))
-    mark = "" if figure.bounds is None else KEPT if figure.holds else BROKEN
-    return f"{value:>5} [{low}, {high}] {mark}".ljust(FIGURE_WIDTH)
-
-
-def _per_cent(share: float) -> str:
-    return "100" if share > 0.9995 else f"{share * 100:.1f}"
-
-
-Intervals = dict[tuple[str, int, int, str, str], list[Answer]]
-
-
 def compare_intervals(runs: int, progress: Progress) -> Intervals:
     """The answers by scenario, processes, blocks, unit and method."""
-    jobs = {(name, ""): partial(_methods, scenario=name) for name in methods.SCENARIOS}
+    jobs: dict[tuple[str, str], Callable[[int], dict[tuple[int, int, str, str], Answer]]] = {
+        (name, ""): partial(_methods, scenario=name) for name in methods.SCENARIOS
+    }
     found: Intervals = defaultdict(list)
     for (scenario, _), trials in _carried_out(jobs, runs, progress).items():
         for answers in trials:
@@ -216,35 +178,6 @@ def compare_intervals(runs: int, progress: Progress) -> Intervals:
 
 def _methods(seed: int, *, scenario: str) -> dict[tuple[int, int, str, str], Answer]:
     return methods.run(scenario, seed)
-
-
-def interval_table(found: Intervals, runs: int) -> list[str]:
-    """Coverage and median width of every kind of interval, in per cent."""
-    lines = [
-        f"{runs} simulated runs a scenario: how often (%) a 95 % interval holds the truth, and its",
-        "median width in points. Blocks in processes.",
-        "",
-        "".ljust(30) + "".join(name.rjust(12).ljust(16) for name in methods.METHODS).rstrip(),
-    ]
-    rows: dict[tuple[str, int, int, str], dict[str, list[Answer]]] = defaultdict(dict)
-    for (scenario, processes, blocks, unit, method), answers in found.items():
-        rows[scenario, processes, blocks, unit][method] = answers
-    said = ""
-    for (scenario, processes, blocks, unit), by_method in rows.items():
-        if scenario != said:
-            lines += ["", scenario]
-            said = scenario
-        over = "" if processes == blocks else f", over {unit}"
-        cells = "".join(_interval_cell(by_method[name]) for name in methods.METHODS)
-        lines.append(f"  {blocks} in {processes}{over}".ljust(30) + cells.rstrip())
-    return lines
-
-
-def _interval_cell(answers: Sequence[Answer]) -> str:
-    covered = np.mean([one.covers for one in answers])
-    ends = [one.interval for one in answers if one.interval is not None]
-    width = np.median([one.high - one.low for one in ends])
-    return f"{covered * 100:5.1f} {width * 100:6.2f}".ljust(16)
 
 
 if __name__ == "__main__":

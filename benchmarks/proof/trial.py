@@ -48,8 +48,9 @@ class Answer:
     @property
     def finds_any(self) -> bool:
         """Whether it says that there is a difference, either way."""
-        found = self.interval is not None and not self.withheld
-        return found and not self.interval.low <= 0 <= self.interval.high
+        if self.interval is None or self.withheld:
+            return False
+        return not self.interval.low <= 0 <= self.interval.high
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ a fine grid of virtual time; working moves the clock on, by longer where the mac
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,11 @@ SEVERE = 3
 """Android's thermal status from which apps have to expect throttling."""
 
 
+def stamp(unix_s: float) -> str:
+    """A time as results write it, such as 2026-09-21T14:13:20Z."""
+    return datetime.datetime.fromtimestamp(unix_s, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 @dataclass(frozen=True)
 class Course:
     """What happens when, a value for each `GRID_S` of virtual time.
@@ -46,7 +52,7 @@ class Course:
 
 def draw(scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> Course:
     """Draw the course of a run that is expected to end at `horizon_s`; it goes on for longer."""
-    seconds = np.arange(0, 2 * horizon_s, GRID_S)
+    seconds: Floats = np.arange(0, 2 * horizon_s, GRID_S, dtype=np.float64)
     heat = np.exp(np.log1p(scenario.drift) * np.minimum(seconds / horizon_s, 1))
     if scenario.throttling:
         heat = heat * _throttled(scenario.throttling, seconds, horizon_s, chance)

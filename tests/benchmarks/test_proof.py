@@ -9,7 +9,7 @@ import pytest
 from replay import TOYS, make_artifacts
 
 from edgebench.benchmarks import prove_statistics, run
-from edgebench.benchmarks.proof import methods, peers, trial
+from edgebench.benchmarks.proof import methods, peers, tables, trial
 from edgebench.benchmarks.proof.tally import AT_MOST_5, Figure, share
 from edgebench.benchmarks.proof.trial import Answer, Trial
 from edgebench.benchmarks.request import RunRequest
@@ -111,8 +111,8 @@ def test_the_command_prints_the_table_and_exits_by_it(
     assert {"mean of N", "50 runs", "unpaired medians"} <= {line[2:19].strip() for line in lines}
     kept, asked = (int(lines[-1].split()[place]) for place in (0, 2))
     assert asked == 5
-    assert said.out.count(prove_statistics.KEPT) == kept
-    assert said.out.count(prove_statistics.BROKEN) == asked - kept
+    assert said.out.count(tables.KEPT) == kept
+    assert said.out.count(tables.BROKEN) == asked - kept
     assert code == (0 if kept == asked else 1)
     assert "simulating runs" in said.err
 

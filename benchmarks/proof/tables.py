@@ -1,0 +1,88 @@
+"""The tables of the proof, line by line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from edgebench.benchmarks.proof.methods import METHODS
+from edgebench.benchmarks.proof.tally import QUESTIONS, Figure
+from edgebench.benchmarks.proof.trial import LATENCY_S, Answer
+from edgebench.deploy.simulated.scenarios import SCENARIOS
+
+SEVERAL = "four models"
+
+NAME_WIDTH, FIGURE_WIDTH = 20, 20
+KEPT, BROKEN = "\N{CHECK MARK}", "\N{BALLOT X}"
+
+Rows = dict[tuple[str, str], tuple[Figure, ...]]
+"""By scenario and method."""
+
+Intervals = dict[tuple[str, int, int, str, str], list[Answer]]
+"""By scenario, processes, blocks, unit and method."""
+
+
+def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
+    """The table, line by line, within 100 columns."""
+    lines = [
+        f"{runs} simulated runs a scenario, of {budget_s:.0f} s each, of a baseline of "
+        f"{LATENCY_S * 1e3:.0f} ms.",
+        "Per cent of runs [95 % interval], and whether the bound is kept: false alarms at most 5,",
+        "coverage 93 to 97, a 3 % overhead found at least 90, withheld at most 5 where the machine",
+        "is in order and at least 95 where it is not.",
+        "",
+        "".ljust(NAME_WIDTH + 2) + "".join(one.ljust(FIGURE_WIDTH) for one in QUESTIONS).rstrip(),
+    ]
+    said = ""
+    for (scenario, method), row in rows.items():
+        if scenario == SEVERAL:
+            lines += ["", "four models that cost nothing, in one run (process-bias)"]
+        elif scenario != said:
+            lines += ["", f"{scenario}: {SCENARIOS[scenario].description}"]
+        said = scenario
+        lines.append("  " + method.ljust(NAME_WIDTH - 2) + "".join(map(_cell, row)).rstrip())
+    failing = sum(not one.holds for row in rows.values() for one in row)
+    asked = sum(one.bounds is not None for row in rows.values() for one in row)
+    lines += ["", f"{asked - failing} of {asked} bounds are kept."]
+    return lines
+
+
+def _cell(figure: Figure) -> str:
+    value, low, high = map(_per_cent, (figure.share.value, figure.share.low, figure.share.high))
+    mark = "" if figure.bounds is None else KEPT if figure.holds else BROKEN
+    return f"{value:>5} [{low}, {high}] {mark}".ljust(FIGURE_WIDTH)
+
+
+def _per_cent(share: float) -> str:
+    return "100" if share > 0.9995 else f"{share * 100:.1f}"
+
+
+def interval_table(found: Intervals, runs: int) -> list[str]:
+    """Coverage and median width of every kind of interval, in per cent."""
+    lines = [
+        f"{runs} simulated runs a scenario: how often (%) a 95 % interval holds the truth, and its",
+        "median width in points. Blocks in processes.",
+        "",
+        "".ljust(30) + "".join(name.rjust(12).ljust(16) for name in METHODS).rstrip(),
+    ]
+    rows: dict[tuple[str, int, int, str], dict[str, list[Answer]]] = defaultdict(dict)
+    for (scenario, processes, blocks, unit, method), answers in found.items():
+        rows[scenario, processes, blocks, unit][method] = answers
+    said = ""
+    for (scenario, processes, blocks, unit), by_method in rows.items():
+        if scenario != said:
+            lines += ["", scenario]
+            said = scenario
+        over = "" if processes == blocks else f", over {unit}"
+        cells = "".join(_interval_cell(by_method[name]) for name in METHODS)
+        lines.append(f"  {blocks} in {processes}{over}".ljust(30) + cells.rstrip())
+    return lines
+
+
+def _interval_cell(answers: Sequence[Answer]) -> str:
+    covered = np.mean([one.covers for one in answers])
+    ends = [one.interval for one in answers if one.interval is not None]
+    width = np.median([one.high - one.low for one in ends])
+    return f"{covered * 100:5.1f} {width * 100:6.2f}".ljust(16)
