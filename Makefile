@@ -14,7 +14,7 @@ ARTIFACTS ?= artifacts
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement clean
+	bench-agreement prove-statistics clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -66,6 +66,9 @@ export-all: $(READY)  ## MODELS="..." to every format and precision that there i
 
 bench-agreement: $(READY)  ## our times beside those of LiteRT's own benchmark, on one artifact
 	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.tflite
+
+prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
+	$(BIN)/python -m edgebench.benchmarks.prove_statistics
 
 clean:  ## remove the environment, artifacts and runs
 	rm -rf $(VENV) $(ARTIFACTS) runs build dist
