@@ -98,7 +98,9 @@ def run_pilot(folder: Path, device: Device, limit_s: float, progress: Progress) 
 
 def _failed(result: RunResult) -> bool:
     """Whether what is missing is missing for an error, and not for an interruption."""
-    return any(one.error for one in (*result.evaluations.values(), *result.blocks))
+    return any(one.error for one in result.evaluations.values()) or any(
+        block.error for block in result.blocks
+    )
 
 
 def pace(plan: Plan, result: RunResult) -> Pace:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgebench.benchmarks.checks import Evidence, reasons_against, remarks
+from edgebench.benchmarks.noise import NoiseFloor
 from edgebench.benchmarks.statistics import Overhead
 from edgebench.benchmarks.wording import signed, signed_in
 
@@ -22,35 +23,60 @@ Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verd
 class Verdict:
     """The outcome, one sentence for a person, and why there is no verdict where there is none.
 
-    `notes` are remarks that do not take the verdict away.
+    `remedies` are what to do about the reasons. `notes` are remarks that do not take the verdict
+    away. `forced` is what would be said if the run could be trusted.
     """
 
     outcome: Outcome
     sentence: str
     reasons: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    forced: str | None = None
 
 
-def judge(evidence: Evidence) -> Verdict:
-    """Judge one model against its baseline."""
-    reasons, notes = reasons_against(evidence), remarks(evidence)
-    overhead = evidence.overhead
-    if reasons or overhead is None:
-        reasons = reasons or ("nothing was measured",)
-        judged = evidence.model + (" against itself" if evidence.against_itself else "")
-        return Verdict("no verdict", f"no verdict on {judged}: {reasons[0]}.", reasons, notes)
+def judge(evidence: Evidence, floor: NoiseFloor | None = None) -> Verdict:
+    """Judge one model against its baseline, if the run can be trusted with that.
+
+    With the device's noise floor an overhead that does not rise above it is never called real: it
+    cannot refute the claim, and the sentence says so.
+    """
+    findings = reasons_against(evidence)
+    notes = tuple(one.reason for one in remarks(evidence))
+    trusting = _trusting(evidence, evidence.overhead, floor, notes) if evidence.overhead else None
+    if trusting and not findings:
+        return trusting
+    reasons = tuple(one.reason for one in findings) or ("nothing was measured",)
+    judged = evidence.model + (" against itself" if evidence.against_itself else "")
+    return Verdict(
+        "no verdict",
+        f"no verdict on {judged}: {reasons[0]}.",
+        reasons,
+        notes,
+        remedies=tuple(dict.fromkeys(one.remedy for one in findings)),
+        forced=trusting.sentence if trusting else None,
+    )
+
+
+def _trusting(
+    evidence: Evidence, overhead: Overhead, floor: NoiseFloor | None, notes: tuple[str, ...]
+) -> Verdict:
+    """The verdict of a run that stood up to its checks."""
     allowed = f"{evidence.threshold * 100:.3g} %"
     measured = signed_in(overhead.value, overhead.interval)
     if evidence.against_itself:
         return Verdict(*_noise_floor(evidence, overhead, measured), (), notes)
     outcome: Outcome
+    noise = floor.reach if floor is not None else 0.0
     if overhead.equivalence.high < evidence.threshold:
         outcome, tail = "supported", f"within the {allowed} allowed"
-    elif overhead.equivalence.low > evidence.threshold:
+    elif overhead.equivalence.low > max(evidence.threshold, noise):
         outcome, tail = "refuted", f"more than the {allowed} allowed{_though(evidence)}"
     else:
         outcome, tail = "undecided", f"too uncertain to tell from the {allowed} allowed"
     claim = f"costs {measured} here" if overhead.interval.high > 0 else f"is faster, {measured}"
+    if abs(overhead.value) <= noise:
+        claim = f"shows {measured} here, no more than noise does ({signed(noise).lstrip('+')})"
     return Verdict(outcome, f"{outcome}: {evidence.model} {claim}, {tail}.", (), notes)
 
 

@@ -117,24 +117,24 @@ def test_processes_that_disagree_take_the_verdict_away(replay: Replay) -> None:
     assert "the processes disagree" in sentence
 
 
-def test_a_machine_that_slows_down_evenly_is_noted_and_still_judged(replay: Replay) -> None:
-    found = row(replay(device(0.5, drift=0.6))).verdict
+def test_a_machine_that_drifts_a_little_is_noted_and_still_judged(replay: Replay) -> None:
+    found = row(replay(device(0.5, drift=0.06))).verdict
     assert found is not None
     assert found.outcome == "refuted"
-    assert any("changed its speed on the way" in note for note in found.notes)
+    assert any("on the way; the overhead allows for that" in note for note in found.notes)
 
 
-def test_an_overhead_that_changes_with_the_speed_has_no_verdict(replay: Replay) -> None:
-    class Throttling(ReplayedDevice):
-        def _block(self, plan, planned, chance):  # type: ignore[no-untyped-def]
-            hot = planned.index > len(plan.blocks) / 2
-            times = {slot: level * (1.4 if hot else 1.0) for slot, level in self.latency_s.items()}
-            times[CA] *= 1.3 if hot else 1.0
-            return ReplayedDevice(times, noise=self.noise)._block(plan, planned, chance)
-
-    outcome, sentence = verdict_on(replay, Throttling(device(0.0).latency_s))
+def test_a_machine_that_changes_its_speed_has_no_verdict(replay: Replay) -> None:
+    outcome, sentence = verdict_on(replay, device(0.5, drift=0.6))
     assert outcome == "no verdict"
-    assert "changed its speed, and the overhead with it" in sentence or "disagree" in sentence
+    assert "the machine changed its speed" in sentence
+
+
+def test_what_would_be_said_is_kept_and_marked_and_so_is_what_to_do(replay: Replay) -> None:
+    found = row(replay(device(0.5, steal_share=0.2))).verdict
+    assert found is not None and found.outcome == "no verdict"
+    assert found.forced is not None and found.forced.startswith("refuted: scenes_v2_ca costs +50")
+    assert any("machine of your own" in remedy for remedy in found.remedies)
 
 
 def test_partitions_are_noted(replay: Replay) -> None:
