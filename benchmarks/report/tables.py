@@ -46,6 +46,17 @@ def _latency(part: Callable[[Latency], float]) -> Cell:
     return lambda row: milliseconds(part(row.latency) if row.latency else None)
 
 
+def _summary(name: str, part: Callable[[Latency], float]) -> Cell:
+    """A time, and its own overhead beside it: 12.3 (+4.1 %)."""
+
+    def cell(row: Row) -> str:
+        time = _latency(part)(row)
+        beside = row.overhead.beside.get(name) if row.overhead else None
+        return f"{time} ({signed(beside.value)})" if beside else time
+
+    return cell
+
+
 def _verdict(row: Row) -> str:
     return row.verdict.outcome if row.verdict else "baseline"
 
@@ -103,9 +114,9 @@ LATENCY: Columns = (*MODEL, *MEDIAN, *OVERHEAD, *VERDICT)
 LATENCY_IN_FULL: Columns = (
     *MODEL,
     *MEDIAN,
-    ("p90 ms", _latency(lambda one: one.p90_s)),
-    ("mean ms", _latency(lambda one: one.mean_s)),
-    ("min ms", _latency(lambda one: one.min_s)),
+    ("p90 ms", _summary("p90", lambda one: one.p90_s)),
+    ("mean ms", _summary("mean", lambda one: one.mean_s)),
+    ("min ms", _summary("min", lambda one: one.min_s)),
     ("inferences", lambda row: str(row.latency.samples) if row.latency else MISSING),
     *OVERHEAD,
     ("detectable", lambda row: signed(row.overhead.detectable) if row.overhead else MISSING),
@@ -150,7 +161,10 @@ LATENCY_LEGEND = (
     "Overhead: time against the baseline, paired by block, with its 95 % interval. "
     "MAdds*: multiply-adds against the baseline, counted, not measured."
 )
-DETECTABLE_LEGEND = "Detectable: the smallest overhead that a run of this noise would find."
+DETECTABLE_LEGEND = (
+    "In brackets beside p90, mean and min: their own overheads, paired in the same way. "
+    "Detectable: the smallest overhead that a run of this noise finds nine times in ten."
+)
 ACCURACY_LEGEND = (
     "Top-1: right answers among the device's own outputs. Gain: points over the baseline. "
     "Drop: points against the trained model; agree (%) and SNR (dB) compare the outputs with it "
