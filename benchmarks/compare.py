@@ -124,7 +124,7 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
         error=evaluation.error,
         parity=manifest.hops[-1] if manifest.hops else None,
         latency=statistics.latency(times) if times else None,
-        levels_s=tuple(one.level_s for one in of_slot),
+        levels_s=_process_levels_s(blocks, slot),
         overhead=overhead,
         verdict=verdict,
         madds=manifest.madds,
@@ -139,6 +139,15 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
         partitions=evaluation.partitions,
         leftover_ops=evaluation.leftover_ops,
     )
+
+
+def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, ...]:
+    """A slot's level in each process: the geometric mean of its blocks' levels."""
+    logs: dict[int, list[float]] = {}
+    for block in blocks:
+        if slot in block.slots:
+            logs.setdefault(block.block.process, []).append(np.log(block.slots[slot].level_s))
+    return tuple(float(np.exp(np.mean(one))) for one in logs.values())
 
 
 def judged(

@@ -47,7 +47,7 @@ class Row:
     Where the device does not run the format (`runs_here` is false) accuracy and drift are those of
     the export, by the program's meaning. `parity` is the export's last hop, from ONNX to the file.
 
-    `levels_s` are the slot's levels in seconds, one a block: how its latency scattered in this
+    `levels_s` are the slot's levels in seconds, one a process: how its latency scattered in this
     session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
     measured. `overhead` and `verdict` are None for the baseline.
     """

@@ -165,10 +165,10 @@ def _key(group: GroupComparison, row: Row) -> Key:
 
 
 def _rows(comparison: Comparison) -> Iterator[tuple[Key, Row]]:
-    """Every artifact once; a model's second slot against itself is no artifact of its own."""
+    """Every artifact that ran, once; a second slot against itself is no artifact of its own."""
     for group in comparison.groups:
         for row in group.rows:
-            if not row.slot.endswith(AGAIN):
+            if row.runs_here and not row.slot.endswith(AGAIN):
                 yield _key(group, row), row
 
 

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from replay import Replay, ReplayedDevice
+from replay import ReplayedDevice, make_artifacts
 
 from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.run import run
 from edgebench.cli import main
 from edgebench.deploy.result import Runtime
 from edgebench.documents import save
 
 
-@pytest.fixture
-def runs(replay: Replay, tmp_path: Path) -> Path:
-    """Three runs of one device, the last on another runtime, one of another, and wreckage."""
-    folder = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of two devices, one of them on another runtime later, and wreckage."""
+    root = tmp_path_factory.mktemp("history")
+    make_artifacts(root / "artifacts")
+    folder = root / "runs"
+    request = RunRequest(
+        str(root / "artifacts"),
+        out=str(folder),
+        models=("scenes_v2", "scenes_v2_ca"),
+        precisions=("fp32",),
+        budget_s=20.0,
+    )
     for number, (device, overhead) in enumerate(
         (("local", 0.16), ("local", 0.18), ("pixel7", 0.40), ("local", 0.30))
     ):
@@ -28,12 +40,8 @@ def runs(replay: Replay, tmp_path: Path) -> Path:
             f"{model}.fp32.tflite": 0.002 * (1 + share)
             for model, share in (("scenes_v2", 0), ("scenes_v2_ca", overhead))
         }
-        made = replay(
-            ReplayedDevice(latency, steal_share=0.5 if number == 1 else 0.0),
-            models=("scenes_v2", "scenes_v2_ca"),
-            precisions=("fp32",),
-            seed=number,
-        )
+        replayed = ReplayedDevice(latency, steal_share=0.5 if number == 1 else 0.0)
+        made = run(replace(request, seed=number), replayed)
         (folder / made.run).rename(folder / f"2026112{number}-120000-{device}")
         keep(folder, made, device, number)
     for number, wreck in enumerate(
@@ -50,6 +58,12 @@ def runs(replay: Replay, tmp_path: Path) -> Path:
     (folder / "photos").mkdir()
     (folder / "notes.txt").write_text("not a run")
     return folder
+
+
+@pytest.fixture
+def runs(kept: Path, tmp_path: Path) -> Path:
+    """The kept runs, for one test to do with as it likes."""
+    return shutil.copytree(kept, tmp_path / "runs")
 
 
 def keep(runs: Path, made: Comparison, device: str, number: int) -> None:

@@ -47,7 +47,7 @@ def measure(replay: Replay, tmp_path: Path) -> Measure:
             steal_share=steal,
         )
         seed = sum(name.encode())
-        made = replay(device, models=models, precisions=("fp32",), seed=seed)
+        made = replay(device, models=models, precisions=("fp32",), seed=seed, budget_s=20.0)
         runtimes = {"tflite": Runtime("ai-edge-litert", runtime)}
         context = replace(made.context, runtimes=runtimes)
         made = replace(made, run=name, context=context, **fields)
