@@ -16,9 +16,11 @@ from edgebench.content import Content, digest, size_bytes
 from edgebench.converters import examples, operations, parity, reference, targets
 from edgebench.converters import request as requests
 from edgebench.converters.artifact import Artifact, Calibration, Evaluation, Hop, Manifest
-from edgebench.converters.backend import Converted, Instructions
+from edgebench.converters.backend import Backend, Converted, Instructions
 from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.passes.pipelines import PLAIN, Formed, formed, pipeline_of
+from edgebench.converters.passes.culprit import culprit
+from edgebench.converters.passes.pipelines import PLAIN, Formed, Pipeline, formed, pipeline_of
+from edgebench.converters.reference import Sample
 from edgebench.converters.request import ExportRequest
 from edgebench.converters.source import Source, open_source
 from edgebench.converters.targets import FORMATS, Target
@@ -70,7 +72,7 @@ def make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> 
     instructions = Instructions(
         source.preprocessing, source.labels, request.ios, request.image_input, notes.append
     )
-    forms = {target: _form(request, target, source.graph) for target in todo}
+    forms = {target: formed(source.graph, _pipeline(request, target)) for target in todo}
     contents, failed = _convert(forms, proven.data, instructions, progress)
     items: dict[Target, Item] = {}
     for done, (target, content) in enumerate(contents.items()):
@@ -119,11 +121,9 @@ def _evaluation(request: ExportRequest, source: Source) -> EvaluationFiles | Non
     return evaluate(request.spec, source)
 
 
-def _form(request: ExportRequest, target: Target, graph: OnnxGraph) -> Formed:
-    """The graph as the target runs it fastest, or as the request wants it."""
-    if request.plain:
-        return formed(graph, PLAIN)
-    return formed(graph, pipeline_of(target).without(request.without_passes))
+def _pipeline(request: ExportRequest, target: Target) -> Pipeline:
+    """The passes that bring a graph into the target's form, as far as the request wants them."""
+    return PLAIN if request.plain else pipeline_of(target).without(request.without_passes)
 
 
 def _convert(
@@ -176,8 +176,7 @@ def _item(
         proven.expected,
         [converted.run(sample) for sample in data.held_out],
         proven.trial,
-        # The layer is looked for in the form that was converted, which the passes left equal.
-        partial(backend.first_difference, form.graph, content),
+        partial(_difference, _pipeline(request, target), source.graph, form, backend, content),
     )
     calibration = None
     if target.needs_calibration:
@@ -212,6 +211,22 @@ def _item(
         passes=form.passes,
     )
     return Item(content, Artifact(path, manifest), beside)
+
+
+def _difference(
+    pipeline: Pipeline,
+    graph: OnnxGraph,
+    form: Formed,
+    backend: Backend,
+    content: Content,
+    sample: Sample,
+    snr_db: float,
+) -> str:
+    """A clause that names the pass, or else the layer of the converted form, that differs."""
+    blamed = culprit(graph, pipeline, sample)
+    if blamed:
+        return f"the pass {blamed} changes what the graph computes"
+    return backend.first_difference(form.graph, content, sample, snr_db)
 
 
 def _evaluated(

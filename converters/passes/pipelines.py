@@ -110,7 +110,7 @@ _ONNX_INT8 = Pipeline(
 )
 
 PIPELINES: dict[str, Pipeline] = {
-    # Half of it, the lowering to MIL writes its own forms; nothing can be timed without a Mac.
+    # The lowering to MIL fuses hard-swish by itself, and nothing can be timed without a Mac.
     "coreml": PLAIN,
     "onnx:fp32": _ONNX_FP32,
     # For GPUs and NPUs: what is fast there was not measured.

@@ -1,0 +1,210 @@
+"""What does each graph pass buy, on this machine?
+
+    python -m edgebench.commands.bench_forms [MODEL] [--to FORMAT:PRECISION ...] [--budget 240s]
+
+For each target the model is exported in its full form, plain, and once without each pass that
+changed something, and all of them are measured with the baseline in one interleaved run. Printed
+are the ratios of the times with their 95 % intervals: plain over full, and without a pass over
+full, each from the blocks that both were visited in; and the overhead over the baseline. Above 1
+the pass pays.
+
+Exports that are up to date are not repeated, and a run that was interrupted is gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgebench import arguments, console
+from edgebench.benchmarks import run as runs
+from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.statistics import Overhead, fewest_processes, overhead
+from edgebench.converters.artifact import Artifact
+from edgebench.converters.export import export_many
+from edgebench.converters.request import ExportRequest
+from edgebench.converters.targets import Target, parse
+from edgebench.deploy import devices
+from edgebench.deploy.devices import Device
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import RESULT
+from edgebench.documents import load
+from edgebench.errors import EdgeBenchError
+from edgebench.models import registry
+from edgebench.progress import Progress
+
+TARGETS = (
+    *("tflite:fp32", "tflite:int8", "openvino:fp32", "openvino:int8"),
+    *("onnx:fp32", "onnx:int8"),
+)
+COMMAND = "python -m edgebench.commands.bench_forms"
+
+
+@dataclass(frozen=True)
+class Forms:
+    """One target's forms of a model, by the name of what each lacks: "" is the full form."""
+
+    target: Target
+    full: Artifact
+    lacking: dict[str, Artifact]
+
+
+def export_forms(
+    model: str, targets: Sequence[Target], out: Path, jobs: int, progress: Progress
+) -> list[Forms]:
+    """Export the baseline, the full forms, and those that lack something. Raises as `export`."""
+    baseline = registry.get(model).baseline
+    requests = [ExportRequest(name, tuple(targets), out, command=COMMAND) for name in (baseline,)]
+    requests.append(ExportRequest(model, tuple(targets), out, command=COMMAND))
+    _, full = export_many(requests, jobs, progress)
+    made = dict(zip(targets, full.artifacts, strict=True))
+    wanted: dict[str, list[Target]] = {}
+    for target, artifact in made.items():
+        passes = artifact.manifest.passes
+        # Where there is one pass, the plain form is the one without it.
+        for name in ("plain", *(passes if len(passes) > 1 else ())) if passes else ():
+            wanted.setdefault(name, []).append(target)
+    variants = export_many(
+        [
+            ExportRequest(
+                model,
+                tuple(of),
+                out,
+                plain=name == "plain",
+                without_passes=() if name == "plain" else (name,),
+                command=COMMAND,
+            )
+            for name, of in wanted.items()
+        ],
+        jobs,
+        progress,
+    )
+    lacking: dict[Target, dict[str, Artifact]] = {target: {} for target in targets}
+    for (name, of), export in zip(wanted.items(), variants, strict=True):
+        for target, artifact in zip(of, export.artifacts, strict=True):
+            lacking[target][name] = artifact
+    return [Forms(target, made[target], lacking[target]) for target in targets]
+
+
+def measure(
+    forms: Forms, device: Device, artifacts: Path, out: Path, budget_s: float, progress: Progress
+) -> tuple[Comparison, RunResult]:
+    """One run of a target's forms; an interrupted one is gone on with. Raises as `runs.run`."""
+    out = out / str(forms.target).replace(":", "-")
+    models = [one.manifest.model for one in (forms.full, *forms.lacking.values())]
+    request = RunRequest(
+        artifacts=str(artifacts),
+        device=device.name,
+        models=tuple(models),
+        formats=(forms.target.format,),
+        precisions=(forms.target.precision,),
+        budget_s=budget_s,
+        out=str(out),
+    )
+    folder = _unfinished(out, device, request) or runs.prepare(request, device, progress)
+    comparison = runs.carry_out(folder, device, progress, COMMAND)
+    return comparison, load(folder / RESULT, RunResult)
+
+
+def _unfinished(out: Path, device: Device, request: RunRequest) -> Path | None:
+    """The newest run of the same request and the same files, if it was not carried to its end."""
+    if not any(out.glob(f"*-{device.name}/{runs.DRAFT}")):
+        return None
+    folder = runs.latest(out, device.name)
+    if load(folder / runs.REQUEST, RunRequest) != request:
+        return None
+    if not (folder / runs.COMPARISON).exists():
+        return folder
+    return folder if load(folder / runs.COMPARISON, Comparison).interrupted else None
+
+
+def rows(
+    forms: Forms, comparison: Comparison, result: RunResult, baseline: str
+) -> Iterable[tuple[str, ...]]:
+    """The cells of a target's table."""
+    (group,) = comparison.groups
+    by_model = {row.model: row for row in group.rows}
+    full, base = by_model[forms.full.manifest.model], by_model[baseline]
+    processes = [b.process for b in result.blocks if b.group == group.name and not b.error]
+    yield str(forms.target), "full form", "", _percent(_ratio(full, base, processes))
+    for name, artifact in forms.lacking.items():
+        row = by_model[artifact.manifest.model]
+        yield (
+            "",
+            "plain" if name == "plain" else f"without {name}",
+            _times(_ratio(row, full, processes)),
+            _percent(_ratio(row, base, processes)),
+        )
+
+
+def _ratio(row: Row, other: Row, processes: Sequence[int]) -> Overhead | None:
+    """None where a form did not run, or too few processes visited both."""
+    levels = min(len(row.levels_s), len(other.levels_s), len(processes))
+    if not levels or len(set(processes[:levels])) < fewest_processes():
+        return None
+    ours, theirs = np.log(row.levels_s[:levels]), np.log(other.levels_s[:levels])
+    return overhead(ours - theirs, processes[:levels])
+
+
+def _times(found: Overhead | None) -> str:
+    if found is None:
+        return "not measured"
+    low, high = 1 + found.interval.low, 1 + found.interval.high
+    return f"{1 + found.value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _percent(found: Overhead | None) -> str:
+    if found is None:
+        return "not measured"
+    low, high = found.interval.low, found.interval.high
+    return f"{found.value:+.1%} [{low:+.1%}, {high:+.1%}]"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Export, measure, print. Exit code 1 where something failed."""
+    parser = argparse.ArgumentParser(prog=COMMAND)
+    parser.add_argument("model", nargs="?", default="mobilenet_v2_ca", help="a model of the zoo")
+    parser.add_argument("--to", action="append", metavar="FORMAT:PRECISION", help="may be repeated")
+    parser.add_argument("--budget", type=arguments.seconds, default="300s", help="of the measuring")
+    parser.add_argument("--artifacts", type=Path, default=Path("artifacts/forms"), metavar="DIR")
+    parser.add_argument("--runs", type=Path, default=Path("runs/forms"), metavar="DIR")
+    parser.add_argument("--jobs", type=arguments.positive, default=2, metavar="N", help="exports")
+    options = parser.parse_args(words)
+    try:
+        targets = [parse(text) for text in dict.fromkeys(options.to or TARGETS)]
+        _bench(options, targets)
+    except EdgeBenchError as error:
+        console.explain(error)
+        return 1
+    except KeyboardInterrupt:
+        console.say("interrupted; the same command goes on with what is left")
+        return 130
+    return 0
+
+
+def _bench(options: argparse.Namespace, targets: Sequence[Target]) -> None:
+    device = devices.get("local")
+    baseline = registry.get(options.model).baseline
+    with console.shown_progress() as progress:
+        every = export_forms(options.model, targets, options.artifacts, options.jobs, progress)
+    slots = sum(2 + len(forms.lacking) for forms in every)
+    table = console.table("target", "form", ">time / full form", f">over {baseline}")
+    for forms in every:
+        share_s = options.budget * (2 + len(forms.lacking)) / slots
+        with console.shown_progress() as progress:
+            comparison, result = measure(
+                forms, device, options.artifacts, options.runs, share_s, progress
+            )
+        for cells in rows(forms, comparison, result, baseline):
+            table.add_row(*cells)
+    console.show(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
