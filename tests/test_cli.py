@@ -147,6 +147,15 @@ def test_a_second_export_does_no_work(exported: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_zoos_exports_are_taken_whole_by_the_delegate_of_the_processor(exported: Path) -> None:
+    files = sorted(str(path) for path in (exported / "artifacts").glob("*.tflite"))
+    words = ("lint", *files, "--delegate", "xnnpack,gpu", "--fail-on", "warning")
+    done = edgebench(*words, cwd=exported)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("takes all of it, as far as is known: xnnpack, gpu") == len(files)
+
+
+@pytest.mark.slow
 def test_a_model_against_itself_shows_no_difference(exported: Path) -> None:
     words = ("--baseline", "scenes_v2", "scenes_v2", "--precisions", "fp32", "--budget", "10s")
     done = edgebench(*words, "--json", cwd=exported)

@@ -37,7 +37,9 @@ def read(path: Path, name: str, precision: str) -> Graph:
         weights = network.with_suffix(".bin")
         content = weights.read_bytes() if weights.exists() else b""
         tensors: dict[str, Tensor] = {}
-        ops, inputs, outputs = [], [], []
+        ops: list[Op] = []
+        inputs: list[str] = []
+        outputs: list[str] = []
         for layer in layers.values():
             made = _outputs(layer, content)
             tensors.update({tensor.name: tensor for tensor in made})

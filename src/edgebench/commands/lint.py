@@ -79,7 +79,7 @@ def _show(report: Report) -> None:
             out.print(Padding(Text(line), (0, 0, 0, 10)))
         source = f"source: {rule.source.title}; {rule.source.where} ({rule.source.date})"
         out.print(Padding(Text(source, "dim"), (0, 0, 0, 10)))
-    counts = Counter(finding.rule.severity for finding in report.findings)
+    counts = Counter[str](finding.rule.severity for finding in report.findings)
     found = ", ".join(f"{counts[name]} {name}" for name in STYLES if counts[name])
     out.print(Text(f"  {found or 'nothing found'}"))
     if report.clear:
