@@ -8,19 +8,22 @@ The run folder is complete in itself; it holds, beside what `edgebench.deploy.st
     pilot/                a run folder of the pilot's own
     forecast.json         what the plan will take, and what it can detect
     comparison.json       what came out
+    explanation.json      where it comes from, if stages were taken out or operations profiled
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from edgebench.benchmarks import compare
+from edgebench.benchmarks import compare, explain
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.design import AGAIN, Family, choose, draft_plan, lay_out
+from edgebench.benchmarks.explanation import Explanation
 from edgebench.benchmarks.pilot import PILOT, limit_s, measured_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Forecast, choose_size
@@ -48,6 +51,7 @@ MANIFESTS = "manifests"
 DRAFT = "draft.json"
 FORECAST = "forecast.json"
 COMPARISON = "comparison.json"
+EXPLANATION = "explanation.json"
 
 
 def run(
@@ -104,7 +108,8 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
         left_s = max(left_s - measured_s(result.blocks), left_s / 2)
     forecast = choose_size(found, left_s, request.detect)
     save(folder / FORECAST, forecast)
-    write_plan(lay_out(draft, forecast.size, forecast.warmup_s), folder)
+    plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    write_plan(replace(plan, profile=request.profile), folder)
     return forecast
 
 
@@ -114,8 +119,11 @@ def carry_out(
     """Plan a run folder if that is left to do, measure what is left, and write the comparison."""
     plan_ahead(folder, device, progress)
     result = device.run(folder, progress)
-    comparison = compare.compare(read_run(folder, result, device.description, command))
+    measured = read_run(folder, result, device.description, command)
+    comparison = compare.compare(measured)
     save(folder / COMPARISON, comparison)
+    if explain.wanted(measured):
+        save(folder / EXPLANATION, explain.explain(measured))
     return comparison
 
 
@@ -152,6 +160,12 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         },
         command=command,
     )
+
+
+def read_explanation(folder: Path) -> Explanation | None:
+    """The explanation that lies in a run folder, if any. Raises `InvalidFileError`."""
+    path = folder / EXPLANATION
+    return load(path, Explanation) if path.exists() else None
 
 
 def read_result(folder: Path) -> RunResult:

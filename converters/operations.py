@@ -38,6 +38,9 @@ KINDS: dict[str, OperationKind] = {
 # These give the same values another shape, and move nothing.
 RENAMES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
 
+# Every runtime computes these within the convolution before them.
+CLAMPS = frozenset({"Clip", "Relu"})
+
 # Bytes of a weight and of an activation, where the target's types are not ONNX's.
 ITEM_BYTES = {"fp16": (2, 4), "int8": (1, 1), "int8f": (1, 1), "w8": (1, 4), "w8a8": (1, 1)}
 
@@ -59,12 +62,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Node:
-    """An operation before it is counted. `madds` is what its own format's rules make of it."""
+    """An operation before it is counted. `madds` is what its own format's rules make of it.
+
+    `moves` is False for one that touches no memory of its own: a change of shape alone, or an
+    activation that every runtime computes within the convolution before it.
+    """
 
     step: Step
     type: str
     madds: int
-    renames: bool
+    moves: bool
 
 
 def count(target: Target, graph: OnnxGraph, content: object) -> tuple[Operation, ...]:
@@ -79,7 +86,8 @@ def count(target: Target, graph: OnnxGraph, content: object) -> tuple[Operation,
 def _of_graph(model: onnx.ModelProto, precision: str) -> tuple[Operation, ...]:
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     tensors = _tensors(inferred, ITEM_BYTES.get(precision))
-    nodes = []
+    nodes: list[Node] = []
+    weighted: set[str] = set()
     for node in inferred.node:
         if node.op_type == "Constant" or not all(name in tensors for name in node.output):
             continue
@@ -89,12 +97,15 @@ def _of_graph(model: onnx.ModelProto, precision: str) -> tuple[Operation, ...]:
         group = next((a.i for a in node.attribute if a.name == "group"), 1)
         if kind == "convolution" and group == shapes[0][1] > 1:
             kind = "depthwise"
-        renames = node.op_type in RENAMES or _only_renames(node, shapes)
+        clamps = node.op_type in CLAMPS and node.input[0] in weighted
+        moves = not (clamps or node.op_type in RENAMES or _only_renames(node, shapes))
         madds = _madds(node, kind, shapes, tensors[node.output[0]].elements)
         outputs = tuple(name for name in node.output if name)
-        step = Step(node.output[0], kind, inputs, outputs)
-        nodes.append(Node(step, node.op_type, madds, renames))
-    side = max((port.shape[-1] for port in _images(inferred)), default=0)
+        step = Step(";".join(filter(None, (node.output[0], node.name))), kind, inputs, outputs)
+        nodes.append(Node(step, node.op_type, madds, moves))
+        if madds:
+            weighted.update(outputs)
+    side = max((image.shape[-1] for image in _images(inferred)), default=0)
     return counted(nodes, tensors, anchors(model.graph), side, height_axis=2)
 
 
@@ -158,9 +169,8 @@ def counted(
     """Count nodes in their order, and place them in the network."""
     places = place([node.step for node in nodes], weights)
     stages = _stages(nodes, places, tensors, image_side, height_axis)
-    fused = _fused(nodes)
     return tuple(
-        _operation(node, where, stages.get(where.block), tensors, node.step.name in fused)
+        _operation(node, where, stages.get(where.block), tensors)
         for node, where in zip(nodes, places, strict=True)
     )
 
@@ -176,23 +186,14 @@ def _stages(
     stages: dict[int | None, int] = {}
     for node, where in zip(nodes, places, strict=True):
         shape = tensors[node.step.outputs[0]].shape
-        if where.block is not None and not where.attention and node.madds and len(shape) == 4:
+        wide = image_side and len(shape) == 4 and shape[height_axis]
+        if where.block is not None and not where.attention and node.madds and wide:
             stages[where.block] = round(math.log2(image_side / shape[height_axis]))
     return stages
 
 
-def _fused(nodes: Sequence[Node]) -> set[str]:
-    """Activations right after a convolution, which every runtime computes within it."""
-    weighted = {out for node in nodes if node.madds for out in node.step.outputs}
-    return {
-        node.step.name
-        for node in nodes
-        if node.step.kind == "activation" and set(node.step.inputs[:1]) <= weighted
-    }
-
-
 def _operation(
-    node: Node, where: Place, stage: int | None, tensors: Mapping[str, Tensor], fused: bool
+    node: Node, where: Place, stage: int | None, tensors: Mapping[str, Tensor]
 ) -> Operation:
     step = node.step
     inputs = [tensors[name] for name in step.inputs]
@@ -200,7 +201,6 @@ def _operation(
     elements = sum(tensor.elements for tensor in outputs)
     if step.kind == "pooling":
         elements = sum(tensor.elements for tensor in inputs if not tensor.constant)
-    moves = not (fused or node.renames)
     return Operation(
         name=step.name,
         type=node.type,
@@ -210,7 +210,7 @@ def _operation(
         attention=where.attention,
         madds=node.madds,
         elementwise=0 if node.madds or step.kind == "move" else elements,
-        weight_bytes=sum(t.size_bytes for t in inputs if t.constant) if moves else 0,
-        read_bytes=sum(t.size_bytes for t in inputs if not t.constant) if moves else 0,
-        written_bytes=sum(t.size_bytes for t in outputs) if moves else 0,
+        weight_bytes=sum(t.size_bytes for t in inputs if t.constant) if node.moves else 0,
+        read_bytes=sum(t.size_bytes for t in inputs if not t.constant) if node.moves else 0,
+        written_bytes=sum(t.size_bytes for t in outputs) if node.moves else 0,
     )

@@ -122,6 +122,11 @@ def register(spec: ModelSpec) -> None:
     MODELS[spec.name] = spec
 
 
+def known(name: str) -> bool:
+    """Whether a name is a model's, or that of one without a stage. Needs no framework."""
+    return name.partition(ABLATED)[0] in MODELS
+
+
 def get(name: str) -> ModelSpec:
     """The model of that name, such as `mobilenet_v2_ca` or `mobilenet_v2_ca~stage2`.
 

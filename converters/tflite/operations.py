@@ -58,7 +58,7 @@ def _node(node: Any, tensors: dict[str, Tensor], details: dict[int, Any]) -> Nod
     elements = tensors[outputs[0]].elements
     madds = elements * _summed(kind, tensors[inputs[1]].shape) if len(inputs) > 1 else 0
     name = details[int(outputs[0])]["name"]
-    return Node(Step(name, kind, inputs, outputs), op, madds, op in _RENAMES)
+    return Node(Step(name, kind, inputs, outputs), op, madds, op not in _RENAMES)
 
 
 def _summed(kind: OperationKind, weights: Shape) -> int:

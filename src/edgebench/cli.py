@@ -17,6 +17,7 @@ from edgebench import __version__, console
 from edgebench.commands import (
     compare,
     devices,
+    explain,
     export,
     lint,
     models,
@@ -41,6 +42,7 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "run": run,
+    "explain": explain,
     "export": export,
     "lint": lint,
     "report": report,
@@ -57,6 +59,7 @@ examples:
   edgebench --device local                     the default models, on this machine
   edgebench --device local mobilenet_v2_ca --precisions int8 --threshold 3%
   edgebench --baseline scenes_v2 scenes_v2     the same model twice: the noise floor
+  edgebench explain mobilenet_v2_ca --budget 5m  what each stage's attention costs, and why
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench lint artifacts/*.int8.tflite       what an accelerator would refuse

@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
     add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores")
     add("--seed", type=int, default=0, help="of the order in which models are visited")
+    add("--profile", action="store_true", help="ask the runtime's profiler too, in the end")
     add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
     add("--resume", nargs="?", const="", metavar="RUN", help="go on with this run, or the last")
@@ -70,10 +71,10 @@ def execute(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             return _interrupted(folder)
         comparison = runs.carry_out(folder, device, progress, options.command_line)
-    report.show(comparison, folder, options)
+    above = report.show(comparison, folder, options)
     if comparison.interrupted:
         return _interrupted(folder)
-    return 0 if comparison.answered else NO_VERDICT
+    return above or (0 if comparison.answered else NO_VERDICT)
 
 
 def _interrupted(folder: Path) -> int:
@@ -100,6 +101,7 @@ def _request(options: argparse.Namespace) -> RunRequest:
         cores=options.cores,
         seed=options.seed,
         out=str(options.runs),
+        profile=options.profile,
     )
 
 
@@ -144,19 +146,19 @@ def _export_missing(
     from edgebench.converters.artifact import find_artifacts
     from edgebench.converters.export import export_many
     from edgebench.converters.request import ExportRequest
-    from edgebench.models.registry import MODELS as ZOO
+    from edgebench.models import registry
 
     there = {
         (one.manifest.model, one.manifest.format, one.manifest.precision)
         for one in find_artifacts(options.artifacts)
     }
-    own = {model for model, _, _ in there if model not in ZOO}
+    own = {model for model, _, _ in there if not registry.known(model)}
     missing = []
     for name in _needed(options):
-        if name not in ZOO and name not in own:
-            raise UnknownNameError("model", name, {*ZOO, *own})
+        if not registry.known(name) and name not in own:
+            raise UnknownNameError("model", name, {*registry.MODELS, *own})
         lacking = tuple(t for t in targets if (name, t.format, t.precision) not in there)
-        if name in ZOO and lacking:
+        if name not in own and lacking:
             request = ExportRequest(
                 source=name, targets=lacking, out=options.artifacts, command=options.command_line
             )
@@ -167,10 +169,11 @@ def _export_missing(
 
 def _needed(options: argparse.Namespace) -> list[str]:
     """The models of a run and the baselines that they are compared with, each once."""
-    from edgebench.models.registry import MODELS as ZOO
+    from edgebench.models import registry
 
     if options.baseline:
         baselines = [options.baseline]
     else:
-        baselines = [ZOO[name].baseline for name in options.models if name in ZOO]
+        zoo = filter(registry.known, options.models)
+        baselines = [registry.get(name).baseline for name in zoo]
     return list(dict.fromkeys([*baselines, *options.models]))

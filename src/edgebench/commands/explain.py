@@ -1,0 +1,39 @@
+"""`edgebench explain`: where a model's overhead comes from, stage by stage and operation by one."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgebench.commands import run
+from edgebench.errors import UsageError
+
+HELP = "say where a model's overhead comes from"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    run.add_arguments(parser)
+    parser.set_defaults(models=(), precisions=("fp32", "int8"), profile=True)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """A run with each model's ablations beside it, and with the runtime's profile."""
+    options.model = _with_ablations(tuple(options.model) or options.models)
+    return run.execute(options)
+
+
+def _with_ablations(models: tuple[str, ...]) -> tuple[str, ...]:
+    """The models, each followed by itself without one stage's attention. Raises `UsageError`."""
+    from edgebench.models import ablation, registry
+
+    if not models:
+        raise UsageError("explain needs a model", "name one, such as mobilenet_v2_ca")
+    names: list[str] = []
+    for model in models:
+        stages = ablation.stages(registry.get(model))
+        if not stages:
+            raise UsageError(
+                f"{model} has no attention, so no overhead to explain",
+                "name a model with attention, such as mobilenet_v2_ca",
+            )
+        names += [model, *(ablation.name(model, stage) for stage in stages)]
+    return tuple(names)
