@@ -36,11 +36,9 @@ class Device(Protocol):
         ...
 
 
-DEVICES: dict[str, Device] = {
-    device.name: device for device in (LocalDevice(), SimulatedDevice("clean"))
-}
+DEVICES: dict[str, Device] = {device.name: device for device in (LocalDevice(), SimulatedDevice())}
 
-SIMULATED = {f"simulated:{scenario}": scenario for scenario in SCENARIOS}
+SIMULATED = {f"simulated:{name}": scenario for name, scenario in SCENARIOS.items()}
 """Devices that are not listed, for they are one device on better and worse days."""
 
 

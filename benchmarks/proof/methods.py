@@ -14,7 +14,14 @@ from scipy import stats
 
 from edgebench.benchmarks.design import Family, draft_plan, lay_out
 from edgebench.benchmarks.levels import timed_block
-from edgebench.benchmarks.proof.trial import BASELINE, LATENCY_S, OVERHEAD, Answer, artifact
+from edgebench.benchmarks.proof.trial import (
+    BASELINE,
+    LATENCY_S,
+    OVERHEAD,
+    Answer,
+    artifact,
+    machine,
+)
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Size
 from edgebench.benchmarks.statistics import Floats, Interval, overhead, process_levels
@@ -104,7 +111,9 @@ def log_ratios(scenario: str, seed: int, size: Size) -> Floats:
     request = RunRequest("simulated", seed=seed)
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)
     plan = lay_out(replace(draft, id=f"{draft.id}-{size.blocks}"), size, WARMUP_S)
-    result = SimulatedDevice(scenario, {model.key: OVERHEAD}, LATENCY_S).simulate(plan)
+    result = SimulatedDevice(machine(scenario, seed), {model.key: OVERHEAD}, LATENCY_S).simulate(
+        plan
+    )
     found = [timed_block(block).slots for block in result.blocks]
     return np.array(
         [(one[model.key].log_levels - one[baseline.key].log_levels)[0] for one in found]

@@ -13,7 +13,15 @@ import numpy as np
 from scipy import stats
 
 from edgebench.benchmarks.design import AGAIN, Family, draft_plan
-from edgebench.benchmarks.proof.trial import BASELINE, LATENCY_S, OVERHEAD, Answer, Trial, artifact
+from edgebench.benchmarks.proof.trial import (
+    BASELINE,
+    LATENCY_S,
+    OVERHEAD,
+    Answer,
+    Trial,
+    artifact,
+    machine,
+)
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Floats, Interval
 from edgebench.deploy.plan import Plan, PlannedBlock, VisitLength, Warmup
@@ -76,7 +84,7 @@ def run(peer: Peer, scenario: str, seed: int, budget_s: float) -> Trial:
     baseline, model = artifact(BASELINE), artifact(MODEL)
     request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)
-    device = SimulatedDevice(scenario, {model.key: OVERHEAD}, LATENCY_S)
+    device = SimulatedDevice(machine(scenario, seed), {model.key: OVERHEAD}, LATENCY_S)
     result = device.simulate(_plan(peer, draft, budget_s))
     of_baseline, of_model, again = (
         _times(result, slot) for slot in (baseline.key, model.key, baseline.key + AGAIN)

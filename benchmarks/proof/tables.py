@@ -9,8 +9,7 @@ import numpy as np
 
 from edgebench.benchmarks.proof.methods import METHODS
 from edgebench.benchmarks.proof.tally import QUESTIONS, Figure
-from edgebench.benchmarks.proof.trial import LATENCY_S, Answer
-from edgebench.deploy.simulated.scenarios import SCENARIOS
+from edgebench.benchmarks.proof.trial import LATENCY_S, Answer, machine
 
 SEVERAL = "four models"
 
@@ -40,7 +39,7 @@ def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
         if scenario == SEVERAL:
             lines += ["", "four models that cost nothing, in one run (process-bias)"]
         elif scenario != said:
-            lines += ["", f"{scenario}: {SCENARIOS[scenario].description}"]
+            lines += ["", f"{scenario}: {machine(scenario, 0).description}"]
         said = scenario
         lines.append("  " + method.ljust(NAME_WIDTH - 2) + "".join(map(_cell, row)).rstrip())
     failing = sum(not one.holds for row in rows.values() for one in row)

@@ -16,6 +16,7 @@ from edgebench.converters.artifact import Artifact, Manifest, file_name
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import Block, RunResult
 from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.simulated.scenarios import SCENARIOS, STRANGER, Scenario, stranger
 
 OVERHEAD = 0.03
 """What the model costs that has to be found."""
@@ -66,7 +67,7 @@ def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...])
     models = tuple(artifact(f"model{number}") for number in range(len(overheads)))
     baseline = artifact(BASELINE)
     truths = {one.key: truth for one, truth in zip(models, overheads, strict=True)}
-    device = SimulatedDevice(scenario, truths, LATENCY_S)
+    device = SimulatedDevice(machine(scenario, seed), truths, LATENCY_S)
     request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, models)], request)
     result, plan = measure(device, draft, request)
@@ -80,6 +81,11 @@ def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...])
         itself=answer(rows[baseline.key + AGAIN], 0.0),
         models=tuple(answer(rows[slot], truth) for slot, truth in truths.items()),
     )
+
+
+def machine(scenario: str, seed: int) -> Scenario:
+    """The scenario of that name; a stranger is another one with each seed."""
+    return stranger(seed) if scenario == STRANGER else SCENARIOS[scenario]
 
 
 def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[RunResult, Plan]:

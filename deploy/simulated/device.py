@@ -18,7 +18,7 @@ from edgebench.deploy.result import Block, Context, Evaluation, RunResult, Runti
 from edgebench.deploy.runner import engines
 from edgebench.deploy.runner.timing import timed, warm_up
 from edgebench.deploy.simulated.machine import CORES, START_UNIX_S, Machine, stamp
-from edgebench.deploy.simulated.scenarios import SCENARIOS, Scenario
+from edgebench.deploy.simulated.scenarios import CLEAN, Scenario
 from edgebench.deploy.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save
 from edgebench.progress import Progress, silent
@@ -39,12 +39,12 @@ class SimulatedDevice:
 
     def __init__(
         self,
-        scenario: str = "clean",
+        scenario: Scenario = CLEAN,
         overheads: Mapping[str, float] | None = None,
         latency_s: float = LATENCY_S,
     ) -> None:
-        self.scenario: Scenario = SCENARIOS[scenario]
-        self.name = "simulated" if scenario == "clean" else f"simulated:{scenario}"
+        self.scenario = scenario
+        self.name = "simulated" if scenario == CLEAN else f"simulated:{scenario.name}"
         self.formats = engines.FORMATS
         self.description = f"no machine at all: {self.scenario.description}"
         self._overheads = dict(overheads or {})

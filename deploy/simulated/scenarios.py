@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Scenario:
     silent: the machine tells neither frequencies nor temperatures nor load.
     """
 
+    name: str
     description: str
     inference_noise: float = 0.02
     visit_noise: float = 0.004
@@ -65,41 +71,83 @@ class Scenario:
     silent: bool = False
 
 
-CLEAN = Scenario("log-normal noise and nothing else")
-BIASED = replace(CLEAN, description="each process favours a model by up to 1 %", process_bias=0.01)
+CLEAN = Scenario("clean", "log-normal noise and nothing else")
+BIASED = replace(
+    CLEAN,
+    name="process-bias",
+    description="each process favours a model by up to 1 %",
+    process_bias=0.01,
+)
 THROTTLING = replace(
     BIASED,
+    name="throttling",
     description="heat slows the machine down in steps, on the way",
     throttling=Throttling(slow_down=(1.2, 1.8), steps=3),
 )
 BURSTS = replace(
     BIASED,
+    name="bursts",
     description="another process takes the caches and the cores for seconds at a time",
     bursts=Bursts(a_minute=12, length_s=2.0, slow_down=(1.15, 1.6)),
 )
+STRANGER = "stranger"
+TELLS_NOTHING = "the same on a machine that tells nothing"
+
 
 SCENARIOS: dict[str, Scenario] = {
-    "clean": CLEAN,
-    "process-bias": BIASED,
-    "drift": replace(BIASED, description="the machine slows down by 5 %, evenly", drift=0.05),
-    "hiccups": replace(
+    scenario.name: scenario
+    for scenario in (
+        CLEAN,
         BIASED,
-        description="now and then a tenth of a second of other work",
-        bursts=Bursts(a_minute=6, length_s=0.1, slow_down=(1.2, 2.0)),
-    ),
-    "silent": replace(BIASED, description="a quiet machine that tells nothing", silent=True),
-    "throttling": THROTTLING,
-    "throttling-silent": replace(
-        THROTTLING, description="the same on a machine that tells nothing", silent=True
-    ),
-    "bursts": BURSTS,
-    "bursts-silent": replace(
-        BURSTS, description="the same on a machine that tells nothing", silent=True
-    ),
-    "slow-cores": replace(
-        BIASED,
-        description="the process is moved between fast and slow cores",
-        slow_cores=SlowCores(slow_down=1.35, dwell_s=3.0),
-    ),
+        replace(
+            BIASED, name="drift", description="the machine slows down by 5 %, evenly", drift=0.05
+        ),
+        replace(
+            BIASED,
+            name="hiccups",
+            description="now and then a tenth of a second of other work",
+            bursts=Bursts(a_minute=6, length_s=0.1, slow_down=(1.2, 2.0)),
+        ),
+        replace(
+            BIASED, name="silent", description="a quiet machine that tells nothing", silent=True
+        ),
+        THROTTLING,
+        replace(THROTTLING, name="throttling-silent", description=TELLS_NOTHING, silent=True),
+        BURSTS,
+        replace(BURSTS, name="bursts-silent", description=TELLS_NOTHING, silent=True),
+        replace(
+            BIASED,
+            name="slow-cores",
+            description="the process is moved between fast and slow cores",
+            slow_cores=SlowCores(slow_down=1.35, dwell_s=3.0),
+        ),
+    )
 }
 """By name, as in `--device simulated:throttling`."""
+
+
+def stranger(seed: int) -> Scenario:
+    """A machine with habits of its own, more or less of everything, drawn from a seed."""
+    chance = np.random.default_rng(seed)
+
+    def between(low: float, high: float) -> float:
+        """Evenly in the logarithm, for habits differ by factors."""
+        return float(np.exp(chance.uniform(np.log(low), np.log(high))))
+
+    def sometimes(habit: T) -> T | None:
+        return habit if chance.random() < 0.3 else None
+
+    worst = 1 + between(0.03, 1.0)
+    return Scenario(
+        name=STRANGER,
+        description="a machine with habits of its own, another in each run",
+        inference_noise=between(0.003, 0.08),
+        visit_noise=between(0.001, 0.03),
+        process_bias=between(0.001, 0.02),
+        transient=between(0.01, 1.0),
+        drift=float(chance.normal(0, 0.05)),
+        throttling=sometimes(Throttling((1.03, worst), int(chance.integers(1, 6)), recovers=True)),
+        bursts=sometimes(Bursts(between(1, 60), between(0.05, 5.0), (1.0, worst))),
+        slow_cores=sometimes(SlowCores(worst, between(0.2, 20.0))),
+        silent=bool(chance.integers(2)),
+    )

@@ -16,6 +16,7 @@ from edgebench.benchmarks.sizing import Pace
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.simulated.scenarios import SCENARIOS
 from edgebench.deploy.staging import PLAN, read_plan
 from edgebench.documents import load
 from edgebench.errors import UsageError
@@ -54,7 +55,7 @@ def test_blocks_that_scatter_more_are_found_to(folder: Path) -> None:
     for seed in range(3):
         plan = pilot_plan(replace(draft, id="pilot", seed=seed))
         clean, bursts = (
-            pace(plan, SimulatedDevice(name).simulate(plan)).block_scatter
+            pace(plan, SimulatedDevice(SCENARIOS[name]).simulate(plan)).block_scatter
             for name in ("clean", "bursts")
         )
         assert 0.003 < clean < 0.02

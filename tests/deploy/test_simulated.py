@@ -18,7 +18,7 @@ from edgebench.deploy.plan import (
 )
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.simulated.device import OVERHEAD, SimulatedDevice
-from edgebench.deploy.simulated.scenarios import SCENARIOS
+from edgebench.deploy.simulated.scenarios import SCENARIOS, stranger
 from edgebench.deploy.staging import RESULT, plan_hash, write_plan
 from edgebench.documents import load
 from edgebench.errors import UnknownNameError
@@ -64,7 +64,7 @@ def levels(result: RunResult, slot: str) -> np.ndarray:
 @pytest.fixture(scope="module")
 def results() -> dict[str, RunResult]:
     """One run in every scenario."""
-    return {name: SimulatedDevice(name).simulate(plan()) for name in SCENARIOS}
+    return {name: SimulatedDevice(one).simulate(plan()) for name, one in SCENARIOS.items()}
 
 
 def test_a_plan_is_carried_out_as_it_stands(results: dict[str, RunResult]) -> None:
@@ -80,7 +80,7 @@ def test_a_plan_is_carried_out_as_it_stands(results: dict[str, RunResult]) -> No
 
 
 def test_the_same_plan_gives_the_same_result_and_another_seed_another() -> None:
-    device = SimulatedDevice("bursts")
+    device = SimulatedDevice(SCENARIOS["bursts"])
     assert device.simulate(plan(1)) == device.simulate(plan(1))
     assert device.simulate(plan(1)) != device.simulate(plan(2))
 
@@ -94,7 +94,7 @@ def test_the_overheads_are_those_that_were_set(
     model = levels(result, MODEL) - levels(result, BASE)
     assert abs(itself.mean()) < 0.006
     assert model.mean() == pytest.approx(np.log1p(OVERHEAD), abs=0.006)
-    dear = SimulatedDevice(scenario, {MODEL: 0.5}).simulate(plan())
+    dear = SimulatedDevice(SCENARIOS[scenario], {MODEL: 0.5}).simulate(plan())
     assert (levels(dear, MODEL) - levels(dear, BASE)).mean() == pytest.approx(
         np.log(1.5), abs=0.006
     )
@@ -136,6 +136,13 @@ def test_a_machine_that_tells_shows_heat_and_other_work(results: dict[str, RunRe
     assert (busy.busy_s or 0) > 1.05 * (quiet.busy_s or 0)
     cores = {block.before.core for block in results["slow-cores"].blocks if block.before}
     assert len(cores) == 2
+
+
+def test_a_stranger_has_the_habits_of_its_seed() -> None:
+    strangers = [stranger(seed) for seed in range(40)]
+    assert strangers == [stranger(seed) for seed in range(40)]
+    assert 5 < sum(one.throttling is not None for one in strangers) < 20
+    assert SimulatedDevice(strangers[0]).simulate(plan()).complete
 
 
 def test_it_leaves_a_result_in_the_folder_as_any_device(tmp_path: Path) -> None:
