@@ -13,7 +13,9 @@ from edgebench.benchmarks.checks import Evidence
 from edgebench.benchmarks.comparison import Accuracy, Comparison, Drift, GroupComparison, Row
 from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.levels import TimedBlock, timed_block
+from edgebench.benchmarks.noise import NoiseFloor, NoiseFloors, cautions
 from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.settings import setting_of
 from edgebench.benchmarks.statistics import Floats, Overhead
 from edgebench.benchmarks.verdict import Verdict, judge
 from edgebench.converters.artifact import Manifest
@@ -28,7 +30,8 @@ class Run:
 
     `manifests` is by slot. `evaluations` gives, by slot, the labels (N,) and the trained model's
     logits (N, classes); slots whose accuracy means nothing have none. `outputs` gives, by slot,
-    what came back from the device, (N, classes).
+    what came back from the device, (N, classes). `floors` are the device's noise floors; None for
+    a run that is not read against any.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Run:
     references: Mapping[str, tuple[Floats, Floats]]
     outputs: Mapping[str, Floats]
     command: str
+    floors: NoiseFloors | None = None
 
 
 ELSEWHERE = Evaluation(error="this device does not run files of this format")
@@ -65,6 +69,7 @@ def compare(run: Run) -> Comparison:
         context=result.context,
         groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
+        cautions=_cautions(run),
     )
 
 
@@ -186,9 +191,34 @@ def judged(
             against_itself=slot.endswith(AGAIN),
             comparisons=comparisons,
             steady_share=float(np.mean(steady)) if steady else 1.0,
-        )
+        ),
+        _floor(run, slot),
     )
     return overhead, verdict
+
+
+def _floor(run: Run, slot: str) -> NoiseFloor | None:
+    if run.floors is None:
+        return None
+    one = run.manifests[slot]
+    return run.floors.find(one.format, one.precision, setting_of(run.result, one.format))
+
+
+def _cautions(run: Run) -> tuple[str, ...]:
+    """What to know of the noise floors that the verdicts are read against."""
+    if run.floors is None:
+        return ()
+    compared = [
+        run.manifests[group.baseline]
+        for group in run.plan.groups
+        if any(slot != group.baseline and not slot.endswith(AGAIN) for slot in group.slots)
+    ]
+    kinds = dict.fromkeys((one.format, one.precision) for one in compared)
+    return cautions(
+        run.floors,
+        [(*kind, setting_of(run.result, kind[0])) for kind in kinds],
+        run.result.started[:10],
+    )
 
 
 def _comparisons(run: Run, group: Group, slot: str) -> int:

@@ -91,7 +91,10 @@ class GroupComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run in one document. `interrupted` says that the plan was not carried out to its end."""
+    """A run in one document. `interrupted` says that the plan was not carried out to its end.
+
+    `cautions` say what is missing or stale in what the verdicts were read against.
+    """
 
     SCHEMA: ClassVar[str] = "edgebench.comparison/2"
 
@@ -110,6 +113,7 @@ class Comparison:
     context: Context
     groups: tuple[GroupComparison, ...]
     command: str
+    cautions: tuple[str, ...] = ()
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

@@ -7,6 +7,7 @@ The run folder is complete in itself; it holds, beside what `edgebench.deploy.st
     draft.json            the plan as far as it is known before the pilot
     pilot/                a run folder of the pilot's own
     forecast.json         what the plan will take, and what it can detect
+    noise.json            the noise floors that the verdicts are read against
     comparison.json       what came out
     explanation.json      where it comes from, if stages were taken out or operations profiled
 """
@@ -20,10 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebench.benchmarks import compare, explain
+from edgebench.benchmarks import compare, explain, floors
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.design import AGAIN, Family, choose, draft_plan, lay_out
 from edgebench.benchmarks.explanation import Explanation
+from edgebench.benchmarks.noise import NoiseFloors
 from edgebench.benchmarks.pilot import PILOT, limit_s, measured_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Forecast, choose_size
@@ -50,6 +52,7 @@ REQUEST = "request.json"
 MANIFESTS = "manifests"
 DRAFT = "draft.json"
 FORECAST = "forecast.json"
+NOISE = "noise.json"
 COMPARISON = "comparison.json"
 EXPLANATION = "explanation.json"
 
@@ -118,6 +121,7 @@ def carry_out(
 ) -> Comparison:
     """Plan a run folder if that is left to do, measure what is left, and write the comparison."""
     plan_ahead(folder, device, progress)
+    save(folder / NOISE, floors.read(device.name))
     result = device.run(folder, progress)
     measured = read_run(folder, result, device.description, command)
     comparison = compare.compare(measured)
@@ -159,6 +163,7 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
             **compare.load_outputs(result, folder),
         },
         command=command,
+        floors=load(folder / NOISE, NoiseFloors),
     )
 
 

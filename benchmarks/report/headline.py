@@ -120,4 +120,4 @@ def warnings(comparison: Comparison) -> list[str]:
     ]
     elsewhere = {g.format for g in comparison.groups for row in g.rows if not row.runs_here}
     found += [f"{name} files do not run on {comparison.device}" for name in sorted(elsewhere)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *comparison.cautions]))
