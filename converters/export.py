@@ -82,16 +82,17 @@ def export(request: ExportRequest, progress: Progress = silent) -> Export:
 
 def _failure(made: Made, asked: int) -> EdgeBenchError:
     """One error for all targets that failed; a single cause speaks for itself."""
-    causes: dict[EdgeBenchError, list[str]] = {}
+    causes: dict[str, list[str]] = {}
     for target, error in made.failed.items():
-        causes.setdefault(error, []).append(str(target))
+        causes.setdefault(error.message, []).append(str(target))
+    errors = list(made.failed.values())
     if len(causes) == 1 and not made.items:
-        return next(iter(causes))
-    reasons = "; ".join(f"{', '.join(names)}: {e.message}" for e, names in causes.items())
+        return errors[0]
+    reasons = "; ".join(f"{', '.join(names)}: {cause}" for cause, names in causes.items())
     written = "; the others are written" if made.items else ""
     return EdgeBenchError(
         f"{len(made.failed)} of {asked} targets were not made: {reasons}{written}",
-        "; ".join(dict.fromkeys(error.remedy for error in causes if error.remedy)),
+        "; ".join(dict.fromkeys(error.remedy for error in errors if error.remedy)),
     )
 
 

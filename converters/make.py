@@ -141,21 +141,35 @@ def _convert(
         together.setdefault((target.format, form.passes), []).append(target)
     contents: dict[Target, Content] = {}
     failed: dict[Target, EdgeBenchError] = {}
-    for (format_name, _), group in together.items():
-        backend, graph = targets.backend(format_name), forms[group[0]].graph
-        precisions = [target.precision for target in group]
+    groups = list(together.values())
+    for group in groups:
+        graph = forms[group[0]].graph
         try:
-            files = backend.convert(graph, precisions, data.calibration, instructions, progress)
-            for target in group:
-                contents[target] = backend.describe(
-                    graph,
-                    files[target.precision],
-                    instructions.preprocessing,
-                    instructions.labels,
-                )
+            contents |= _convert_together(group, graph, data, instructions, progress)
         except EdgeBenchError as error:
-            failed |= dict.fromkeys(group, error)
+            if len(group) == 1:
+                failed[group[0]] = error
+            else:  # Then each by itself, to know which of them it was.
+                groups += [[target] for target in group]
     return contents, failed
+
+
+def _convert_together(
+    group: Sequence[Target],
+    graph: OnnxGraph,
+    data: examples.ExampleSet,
+    instructions: Instructions,
+    progress: Progress,
+) -> dict[Target, Content]:
+    backend = targets.backend(group[0].format)
+    precisions = [target.precision for target in group]
+    files = backend.convert(graph, precisions, data.calibration, instructions, progress)
+    return {
+        target: backend.describe(
+            graph, files[target.precision], instructions.preprocessing, instructions.labels
+        )
+        for target in group
+    }
 
 
 def _item(
