@@ -31,12 +31,19 @@ def to_model(graph: OnnxGraph) -> openvino.Model:
     """The graph in OpenVINO's ops. Raises `UnsupportedModelError`, which names node and op."""
     try:
         with quiet():
-            return openvino.convert_model(io.BytesIO(graph.model.SerializeToString()))
+            model = openvino.convert_model(io.BytesIO(graph.model.SerializeToString()))
     except Exception as error:  # OpenVINO's errors share no narrower base.
         raise UnsupportedModelError(
             f"OpenVINO cannot convert the model: {_what_failed(graph.model, str(error))}",
             "replace the operation in the model, or export it to another format",
         ) from error
+    for port in model.outputs:
+        if port.partial_shape.is_dynamic:
+            raise UnsupportedModelError(
+                f"OpenVINO cannot tell the shape of the output '{port.any_name}'",
+                "export the model to another format",
+            )
+    return model
 
 
 def _what_failed(model: onnx.ModelProto, report: str) -> str:
@@ -46,7 +53,7 @@ def _what_failed(model: onnx.ModelProto, report: str) -> str:
     if not found:
         return (report.strip().splitlines() or ["it gives no reason"])[0]
     nodes = (f"node '{node.name or node.output[0]}' ({op})" for op, node in sorted(found.items()))
-    return "it has no counterpart of " + ", ".join(nodes)
+    return "it does not take " + ", ".join(nodes)
 
 
 def _ops(line: str) -> list[str]:

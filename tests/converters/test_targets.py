@@ -42,15 +42,21 @@ def test_our_table_and_the_tflite_converter_agree_on_precisions() -> None:
         assert precision.needs_calibration == Target("tflite", name).needs_calibration
 
 
-def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("package", "name"), [("tensorflow", "tflite"), ("openvino", "openvino"), ("nncf", "openvino")]
+)
+def test_a_missing_package_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, package: str, name: str
+) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr(
-        targets.importlib.util, "find_spec", lambda n: None if n == "tensorflow" else real(n)
+        targets.importlib.util, "find_spec", lambda n: None if n == package else real(n)
     )
     require(parse("onnx"))
     with pytest.raises(MissingExtraError) as caught:
-        require(parse("tflite"))
-    assert "edgebench[tflite]" in caught.value.remedy
+        require(parse(name))
+    assert package in caught.value.message
+    assert f"edgebench[{name}]" in caught.value.remedy
 
 
 def test_all_means_every_target_and_a_format_s_all_every_one_of_it() -> None:

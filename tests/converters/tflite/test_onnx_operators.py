@@ -7,7 +7,6 @@ for those in `EXCLUDED` and those with types that TFLite's kernels do not comput
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +14,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from onnx.backend.test.case.test_case import TestCase
+from onnx_cases import ops_of, single_ops
 
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.convert import convert
@@ -47,13 +47,8 @@ EXCLUDED = {
 
 
 def cases() -> Iterator[TestCase]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from onnx.backend.test.loader import load_model_tests
-
-        found = load_model_tests(kind="node")
-    for case in found:
-        ops = {node.op_type for node in case.model.graph.node} - {"Constant", "ConstantOfShape"}
+    for case in single_ops():
+        ops = ops_of(case)
         if ops and ops <= set(OPS) and not any(re.search(p, case.name) for p in EXCLUDED):
             arrays = [np.asarray(a) for part in case.data_sets[0] for a in part]
             if all(a.dtype in TYPES for a in arrays):

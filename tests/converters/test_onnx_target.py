@@ -1,0 +1,136 @@
+"""The ONNX artifact in each precision."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+from tiny_models import tiny_cnn
+
+from edgebench.converters import onnx_target, reference
+from edgebench.converters.artifact import Preprocessing
+from edgebench.converters.backend import Instructions
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.reference import Sample, noise
+from edgebench.converters.simplify import simplify
+from edgebench.errors import UnsupportedModelError
+from edgebench.progress import silent
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@pytest.fixture(scope="module")
+def graph() -> OnnxGraph:
+    return OnnxGraph(simplify(tiny_cnn(), foreign=False)[0], "tiny", "file", "")
+
+
+@pytest.fixture(scope="module")
+def samples(graph: OnnxGraph) -> list[Sample]:
+    return [noise(graph.model, seed) for seed in range(8)]
+
+
+@pytest.fixture(scope="module")
+def files(graph: OnnxGraph, samples: list[Sample]) -> Mapping[str, bytes]:
+    return onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+
+
+def snr_db(graph: OnnxGraph, content: bytes, samples: list[Sample]) -> float:
+    converted = onnx_target.open_converted(graph, content)
+    wanted = np.array([row[0] for row in reference.run(graph.model, samples)], np.float64)
+    found = np.array([converted.run(sample)[0] for sample in samples], np.float64)
+    error = np.square(found - wanted).sum()
+    return float(10 * np.log10(np.square(wanted).sum() / error)) if error else np.inf
+
+
+def test_each_precision_is_as_exact_as_its_bits(
+    graph: OnnxGraph, files: Mapping[str, bytes], samples: list[Sample]
+) -> None:
+    found = {name: snr_db(graph, content, samples) for name, content in files.items()}
+    assert found["fp32"] > 100
+    assert 50 < found["fp16"] < 80
+    assert 20 < found["int8"] < 50
+
+
+def test_every_precision_takes_and_gives_float32(
+    graph: OnnxGraph, files: Mapping[str, bytes]
+) -> None:
+    for content in files.values():
+        model = onnx.ModelProto.FromString(content)
+        for port in (*model.graph.input, *model.graph.output):
+            assert port.type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+def test_fp16_holds_its_weights_in_half(files: Mapping[str, bytes]) -> None:
+    model = onnx.ModelProto.FromString(files["fp16"])
+    kinds = {tensor.data_type for tensor in model.graph.initializer}
+    assert TensorProto.FLOAT not in kinds and TensorProto.FLOAT16 in kinds
+
+
+def test_int8_has_a_scale_for_every_channel_of_a_convolution(files: Mapping[str, bytes]) -> None:
+    model = onnx.ModelProto.FromString(files["int8"])
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    made = {out: node for node in model.graph.node for out in node.output}
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    source = made[conv.input[1]]
+    assert source.op_type == "DequantizeLinear"
+    assert weights[source.input[0]].dtype == np.int8
+    assert weights[source.input[1]].shape == (8,)
+
+
+def test_nodes_that_stay_in_float_are_not_quantised(
+    graph: OnnxGraph, samples: list[Sample]
+) -> None:
+    kept = dataclasses.replace(graph, float_nodes=frozenset({"the_conv"}))
+    content = onnx_target.convert(kept, ["int8"], samples, Instructions(), silent)["int8"]
+    model = onnx.ModelProto.FromString(content)
+    conv = next(node for node in model.graph.node if node.name == "the_conv")
+    weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    assert weights[conv.input[1]] == TensorProto.FLOAT
+    assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
+def test_conversion_leaves_the_graph_as_it_was(graph: OnnxGraph, samples: list[Sample]) -> None:
+    before = graph.model.SerializeToString(deterministic=True)
+    onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+    assert graph.model.SerializeToString(deterministic=True) == before
+
+
+def test_metadata_is_in_the_files_properties(graph: OnnxGraph, files: Mapping[str, bytes]) -> None:
+    normalised = Preprocessing((0.5, 0.4, 0.3), (0.25, 0.2, 0.3))
+    content = onnx_target.describe(graph, files["int8"], normalised, ["a cat", "a dog"])
+    found = {p.key: p.value for p in onnx.ModelProto.FromString(content).metadata_props}
+    assert found["mean"] == "0.5,0.4,0.3"
+    assert found["labels"] == "a cat\na dog"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_first_layer_that_differs_is_named(
+    graph: OnnxGraph, samples: list[Sample], precision: str
+) -> None:
+    other = onnx.ModelProto()
+    other.CopyFrom(graph.model)
+    conv = next(node for node in other.graph.node if node.op_type == "Conv")
+    for tensor in other.graph.initializer:
+        if tensor.name == conv.input[1]:
+            changed = numpy_helper.to_array(tensor) * np.float32(-1)
+            tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
+    faulty = dataclasses.replace(graph, model=other)
+    content = onnx_target.convert(faulty, [precision], samples, Instructions(), silent)[precision]
+    clause = onnx_target.first_difference(graph, content, samples[0], 10.0)
+    assert "the_conv (Conv)" in clause or "the_relu (Relu)" in clause
+
+
+def test_what_the_quantiser_cannot_take_is_an_error_of_ours(graph: OnnxGraph) -> None:
+    with pytest.raises(UnsupportedModelError, match="int8"):
+        onnx_target.convert(graph, ["int8"], [], Instructions(), silent)
+
+
+def test_the_tools_keep_quiet(
+    graph: OnnxGraph, samples: list[Sample], capfd: pytest.CaptureFixture[str]
+) -> None:
+    onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+    assert capfd.readouterr() == ("", "")
