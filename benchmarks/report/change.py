@@ -58,7 +58,7 @@ def summary(change: Change) -> str:
     judged = [s for s in change.shifts if s.outcome not in ("baseline", "not judged")]
     missing = len(change.having("not judged"))
     if not judged:
-        return f"Nothing can be judged: {missing} of {missing} artifacts are not to be trusted."
+        return f"Nothing can be judged: the notes say why, for each of {missing}."
     count = f"Of {len(judged)} artifact{'' if len(judged) == 1 else 's'} judged"
     tail = f" {missing} not judged." if missing else ""
     if change.limit is None:
