@@ -35,6 +35,21 @@ def test_the_interval_leaves_out_zero_just_where_the_signed_rank_test_rejects(
             assert (interval.low > 0 or interval.high < 0) == (p < level)
 
 
+@given(untied, st.integers(-500, 500).map(lambda n: n / 997))
+def test_the_narrow_interval_lies_below_a_threshold_just_where_scipy_s_one_sided_test_says_so(
+    ratios: list[float], threshold: float
+) -> None:
+    shifted = np.asarray(ratios) - threshold
+    found = statistics.overhead(ratios).equivalence
+    for alternative, decided in (
+        ("less", found.high < math.expm1(threshold)),
+        ("greater", found.low > math.expm1(threshold)),
+    ):
+        p = stats.wilcoxon(shifted, alternative=alternative, method="exact").pvalue
+        if abs(p - 0.05) > 1e-9 and len(set(np.abs(shifted).round(9))) == len(ratios):
+            assert decided == (p < 0.05)
+
+
 @given(blocks)
 def test_intervals_hold_the_estimate_and_the_narrower_lies_in_the_wider(
     ratios: list[float],
