@@ -32,6 +32,10 @@ from edgebench.deploy.plan import Group
 from edgebench.deploy.result import Profile
 
 
+SHORTEST_S = 5e-6
+"""The shortest time that a rate is made of: profilers' clocks count whole microseconds."""
+
+
 def wanted(run: compare.Run) -> bool:
     """Whether a run was made to be explained: with stages taken out, or profiled."""
     ablated = any(run.manifests[slot].ablation for slot in run.plan.artifacts)
@@ -252,7 +256,7 @@ def _points(placed: Sequence[Placed]) -> Iterable[RooflinePoint]:
             operations[id(one.operation)] = one.operation
             times[id(one.operation)] = times.get(id(one.operation), 0.0) + one.line.time_s
     for key, operation in operations.items():
-        if _bytes(operation) and times[key] > 0:
+        if _bytes(operation) and times[key] >= SHORTEST_S:
             yield RooflinePoint(
                 name=operation.name.partition(";")[0],
                 type=operation.type,

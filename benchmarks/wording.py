@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgebench.benchmarks.statistics import Estimate, Interval
 
 MISSING = "-"
@@ -62,6 +64,17 @@ def milliseconds(seconds: float | None) -> str:
         (digits for limit, digits in ((0.1, 4), (1, 3), (10, 2), (100, 1)) if value < limit), 0
     )
     return f"{value:.{digits}f}"
+
+
+def milliseconds_in(value: Estimate, sign: str = "") -> str:
+    """A time in ms with its interval, as precise as that: 0.72 [0.70, 0.75], 0.006 [0.005, 0.008].
+
+    Differences of times may be negative, and the same precision shows where they are zero.
+    """
+    width = max((value.high - value.low) * 1e3, 1e-6)
+    digits = min(max(math.ceil(-math.log10(width)), 1), 5)
+    low, high = (_fixed(end * 1e3, digits) for end in (value.low, value.high))
+    return f"{_fixed(value.value * 1e3, digits, sign)} [{low}, {high}]"
 
 
 def megabytes(size_bytes: int | None) -> str:

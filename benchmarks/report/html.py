@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.report import plots, tables
+from edgebench.benchmarks.explanation import Explained, Explanation
+from edgebench.benchmarks.report import explained, explained_plots, plots, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.statistics import Estimate
@@ -84,7 +86,21 @@ class Chain:
     links: tuple[Link, ...]
 
 
-def render(comparison: Comparison, result: RunResult) -> str:
+@dataclass(frozen=True)
+class ExplainedModel:
+    """One model's overhead explained, in words, tables and a drawing."""
+
+    name: str
+    sentences: list[str]
+    tables: tuple[explained.Table, ...]
+    roofline: Markup | None
+    legend: list[tuple[str, str]]
+    source: str
+
+
+def render(
+    comparison: Comparison, result: RunResult, explanation: Explanation | None = None
+) -> str:
     """The whole page. `result` gives the raw samples."""
     environment = Environment(
         loader=PackageLoader("edgebench.benchmarks.report", "."),
@@ -103,9 +119,22 @@ def render(comparison: Comparison, result: RunResult) -> str:
         traces=plots.samples(comparison, result),
         sheets=tables.sheets(comparison, in_full=True),
         chains=_chains(comparison),
+        stage_bars=explained_plots.stages(explanation) if explanation else None,
+        explained=[_explained(one) for one in explanation.models] if explanation else [],
         warnings=warnings(comparison),
         facts=facts(comparison),
         glossary=GLOSSARY,
+    )
+
+
+def _explained(model: Explained) -> ExplainedModel:
+    return ExplainedModel(
+        name=explained.name(model),
+        sentences=explained.sentences(model),
+        tables=explained.tables(model),
+        roofline=explained_plots.roofline(model),
+        legend=explained_plots.legend(model),
+        source=model.profile.source if model.profile else "",
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.report import tables
+from edgebench.benchmarks.explanation import Explained, Explanation
+from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: Comparison, explanation: Explanation | None = None) -> str:
     """The whole report as GitHub-flavoured Markdown."""
     answer = headline(comparison)
     parts = [
@@ -17,6 +18,7 @@ def render(comparison: Comparison) -> str:
         answer.detail,
         *(_verdicts(comparison)),
         *(_table(sheet) for sheet in tables.sheets(comparison, in_full=True)),
+        *(_explained(one) for one in (explanation.models if explanation else ())),
         _list("Notes", warnings(comparison)),
         _list("Context", [f"{name}: {value}" for name, value in facts(comparison)]),
         f"```\n{comparison.command}\n```" if comparison.command else "",
@@ -43,6 +45,17 @@ def _table(sheet: Sheet) -> str:
         lines.append(_line([f"*{heading}*", *("" for _ in others)]))
         lines += [_line(list(cells)) for _, cells in rows]
     return "\n".join([*lines, "", sheet.legend.replace("*", "\\*")])
+
+
+def _explained(model: Explained) -> str:
+    parts = [f"## Where the overhead comes from: {explained.name(model)}"]
+    parts += explained.sentences(model)
+    for table in explained.tables(model):
+        first, *others = table.columns
+        lines = [_line([first, *others]), _line([":--", *("--:" for _ in others)])]
+        lines += [_line(list(cells)) for cells in table.rows]
+        parts += ["\n".join(lines), table.legend.replace("*", "\\*")]
+    return "\n\n".join(parts)
 
 
 def _line(cells: list[str]) -> str:

@@ -189,7 +189,9 @@ def _trace(group: GroupComparison, result: RunResult) -> Trace | None:
     blocks = [block for block in result.blocks if block.group == group.name and block.visits]
     if not blocks:
         return None
-    visits = [visit for block in blocks for visit in block.visits]
+    # Models that lack a stage have no row; the explanation is what they are for.
+    slots = {row.slot for row in group.rows}
+    visits = [visit for block in blocks for visit in block.visits if visit.slot in slots]
     every = np.concatenate([np.asarray(visit.samples_ns) / 1e6 for visit in visits])
     # A few samples far out would flatten all others; they are counted instead.
     ceiling = float(min(every.max(), np.quantile(every, 0.995) * 1.15))
@@ -209,9 +211,10 @@ def _trace(group: GroupComparison, result: RunResult) -> Trace | None:
                 svg.line(x(number), top, x(number), bottom, "process" if new_process else "grid")
             )
         for place, visit in enumerate(block.visits):
-            points[visit.slot] += _dots(
-                visit, number + place / len(block.visits), 1 / len(block.visits), x, y
-            )
+            if visit.slot in points:
+                points[visit.slot] += _dots(
+                    visit, number + place / len(block.visits), 1 / len(block.visits), x, y
+                )
     parts += [svg.dust(dots, slot_class(group, slot)) for slot, dots in points.items()]
     middle = (left + right) / 2
     parts.append(svg.text(middle, height - 8, "blocks in the order they ran", "tick", "middle"))

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.report import tables
+from edgebench.benchmarks.explanation import Explained, Explanation
+from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
 
@@ -24,7 +25,9 @@ STYLES = {
 }
 
 
-def render(comparison: Comparison, console: Console) -> None:
+def render(
+    comparison: Comparison, console: Console, explanation: Explanation | None = None
+) -> None:
     """Print tables, verdicts and warnings. Colour only where the console has it."""
     for sheet in tables.sheets(comparison):
         console.print(_table(sheet) if sheet.sections else Text(sheet.title, style="bold"))
@@ -36,6 +39,8 @@ def render(comparison: Comparison, console: Console) -> None:
     if answer.outcome != "no verdict":  # Otherwise the answer has said why, once for all.
         _print_verdicts(comparison, console)
     console.print()
+    for model in explanation.models if explanation else ():
+        _print_explained(model, console)
     for warning in warnings(comparison):
         console.print(Text(f"note: {warning}", style="dim"))
 
@@ -49,14 +54,33 @@ def _print_verdicts(comparison: Comparison, console: Console) -> None:
                 console.print(Padding(line, (0, 0, 0, 2)))
 
 
-def _table(sheet: Sheet) -> Table:
-    table = Table(
-        title=sheet.title,
+def _print_explained(model: Explained, console: Console) -> None:
+    for part in explained.tables(model):
+        table = _empty(part.title)
+        for number, column in enumerate(part.columns):
+            table.add_column(column, justify="right" if number else "left", no_wrap=not number)
+        for cells in part.rows:
+            table.add_row(*cells)
+        console.print(table)
+        console.print(Padding(Text(part.legend, style="dim"), (0, 1, 1, 2)))
+    console.print(Text(f"Where the overhead of {explained.name(model)} comes from", style="bold"))
+    for sentence in explained.sentences(model):
+        console.print(Padding(Text(sentence), (0, 0, 0, 2)))
+    console.print()
+
+
+def _empty(title: str) -> Table:
+    return Table(
+        title=title,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
+
+
+def _table(sheet: Sheet) -> Table:
+    table = _empty(sheet.title)
     for name in sheet.columns:
         if name in ("model", "verdict"):
             table.add_column(name, overflow="fold", no_wrap=name == "verdict")

@@ -67,17 +67,18 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     Returns the exit code: that of the gate where an overhead is above it, else 0.
     """
     from edgebench.benchmarks.report import html, junit, markdown, terminal
-    from edgebench.benchmarks.run import read_result
+    from edgebench.benchmarks.run import read_explanation, read_result
     from edgebench.documents import dump
 
+    explanation = read_explanation(folder)
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: dump(comparison),
-        "md": lambda: markdown.render(comparison),
-        "html": lambda: html.render(comparison, read_result(folder)),
+        "md": lambda: markdown.render(comparison, explanation),
+        "html": lambda: html.render(comparison, read_result(folder), explanation),
     }
     asked = {kind: getattr(options, kind) for kind in writers if getattr(options, kind)}
     if STDOUT not in asked.values():
-        terminal.render(comparison, console.results(100))
+        terminal.render(comparison, console.results(100), explanation)
     for kind, where in asked.items():
         if where == STDOUT:
             sys.stdout.write(writers[kind]())
