@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.wording import signed
+
+_FIGURE = re.compile(r"[-+]?\b\d[\d.]*")
 
 COUNTED_AS = {
     "refuted": "{} cost too much",
@@ -120,4 +123,15 @@ def warnings(comparison: Comparison) -> list[str]:
     ]
     elsewhere = {g.format for g in comparison.groups for row in g.rows if not row.runs_here}
     found += [f"{name} files do not run on {comparison.device}" for name in sorted(elsewhere)]
-    return list(dict.fromkeys([*found, *comparison.cautions]))
+    return _merged([*found, *comparison.cautions])
+
+
+def _merged(texts: list[str]) -> list[str]:
+    """Each text once; of those that differ in their figures alone the first speaks for all."""
+    alike: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        alike.setdefault(_FIGURE.sub("#", text), []).append(text)
+    return [
+        first + (f" (and {len(others)} more like it)" if others else "")
+        for first, *others in alike.values()
+    ]
