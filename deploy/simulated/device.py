@@ -46,7 +46,7 @@ class SimulatedDevice:
         self.scenario = scenario
         self.name = "simulated" if scenario == CLEAN else f"simulated:{scenario.name}"
         self.formats = engines.FORMATS
-        self.description = f"no machine at all: {self.scenario.description}"
+        self.description = f"no machine, but numbers to try things on: {scenario.description}"
         self._overheads = dict(overheads or {})
         self._latency_s = latency_s
 
