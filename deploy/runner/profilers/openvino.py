@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any, Callable  # noqa: UP035
 
-from ..engines.openvino import compile_model
+from ..engines.openvino import compile_model, find_runtime
 from ..messages import Json
 from . import Inference, repeat
 
 
 def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list[Inference]]:
-    import openvino
-
+    openvino = find_runtime()
     compiled = compile_model(openvino, path, plan, PERF_COUNT=True)
     request = compiled.create_infer_request()
     for number, port in enumerate(compiled.inputs):
