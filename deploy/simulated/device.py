@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -61,15 +62,16 @@ class SimulatedDevice:
         chance = np.random.default_rng(zlib.crc32(f"{plan.id} {plan.seed}".encode()))
         run = _Run(plan, self.scenario, self._latencies(plan), chance)
         evaluations = {slot: run.evaluation(slot) for slot in plan.artifacts}
-        blocks = []
-        for planned in plan.blocks:
-            blocks.append(run.block(planned))
-            progress("measuring blocks", len(blocks), len(plan.blocks))
+        blocks: list[Block] = []
+        with suppress(KeyboardInterrupt):  # Then what there is, is the result.
+            for planned in plan.blocks:
+                blocks.append(run.block(planned))
+                progress("measuring blocks", len(blocks), len(plan.blocks))
         return RunResult(
             plan_sha256=plan_sha256,
             started=stamp(START_UNIX_S),
             updated=stamp(run.unix_s),
-            complete=True,
+            complete=len(blocks) == len(plan.blocks),
             context=_context(plan),
             evaluations=evaluations,
             blocks=tuple(blocks),

@@ -155,6 +155,20 @@ def test_it_leaves_a_result_in_the_folder_as_any_device(tmp_path: Path) -> None:
     assert SimulatedDevice().run(tmp_path, silent) == result
 
 
+def test_an_interruption_leaves_what_there_is(tmp_path: Path) -> None:
+    def interrupt(step: str, done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    write_plan(plan(), tmp_path)
+    part = SimulatedDevice().run(tmp_path, interrupt)
+    assert not part.complete
+    assert load(tmp_path / RESULT, RunResult) == part
+    whole = SimulatedDevice().run(tmp_path, silent)
+    assert whole.complete
+    assert whole.blocks[:5] == part.blocks
+
+
 def test_scenarios_are_devices_by_name() -> None:
     assert devices.get("simulated").name == "simulated"
     assert devices.get("simulated:throttling").name == "simulated:throttling"
