@@ -178,7 +178,8 @@ class _Builder:
         for op in reversed(function.operations):
             if op is last:
                 break
-            new.append(op)
+            if op.outputs is not None:  # the builder leaves what it refused among the others
+                new.append(op)
         for op in reversed(new):
             if op.outputs[0].name in self._named:
                 op.name = scope
@@ -213,6 +214,8 @@ class _Builder:
         except Exception as error:  # the builder's failures have no common class
             raise CannotLower(f"Core ML's tools refuse it: {error}") from error
         results = [result] if isinstance(result, Value) else list(result)
+        if any(0 in value.shape and not value.is_constant for value in results):
+            raise CannotLower("its result has no elements, and Core ML has no such tensor")
         rank = max((value.rank for value in results), default=0)
         if rank > LARGEST_RANK:
             raise CannotLower(f"its result has rank {rank}; Core ML takes up to {LARGEST_RANK}")

@@ -55,7 +55,8 @@ class Value:
         if self.is_constant:
             found: np.dtype[Any] = self.data.dtype
             return found
-        return np.dtype(types.nptype_from_builtin(self.data.dtype))
+        kept: np.dtype[Any] = np.dtype(types.nptype_from_builtin(self.data.dtype))
+        return kept
 
     @property
     def is_float(self) -> bool:

@@ -25,9 +25,14 @@ def cut(x: Value, axis: int, taken: range) -> Value:
     return _cut(x, [taken if i == axis else range(extent) for i, extent in enumerate(x.shape)])
 
 
+def _nothing(x: Value, shape: list[int]) -> Value:
+    """A value without elements, of which Core ML has none: what reads it has to do without."""
+    return Value(np.zeros(shape, x.dtype))
+
+
 def _cut(x: Value, taken: list[range]) -> Value:
     if any(not r for r in taken):
-        raise CannotLower("what it takes is empty, and Core ML has no tensor without elements")
+        return _nothing(x, [len(r) for r in taken])
     # A backward stretch is taken forward and then turned round.
     turned = [axis for axis, r in enumerate(taken) if r.step < 0]
     forward = [r[::-1] if r.step < 0 else r for r in taken]
@@ -48,15 +53,20 @@ def split(node: Node) -> list[Value]:
     axis = node.attribute("axis", 0) % x.rank
     sizes = node.ints(1, "split")
     if sizes is None:
-        parts = node.attribute("num_outputs", node.outputs)
+        count = node.attribute("num_outputs", node.outputs)
         # The last part is the smaller one where the axis does not divide evenly.
-        size = -(-x.shape[axis] // parts)
-        sizes = [min(size, x.shape[axis] - i * size) for i in range(parts)]
-    if min(sizes) < 1:
-        raise CannotLower("one of its parts is empty, and Core ML has no tensor without elements")
-    if len(sizes) == 1:
-        return [x]
-    return [Value(part) for part in mb.split(x=x.data, split_sizes=sizes, axis=axis)]
+        size = -(-x.shape[axis] // count)
+        sizes = [min(size, x.shape[axis] - i * size) for i in range(count)]
+    full = [size for size in sizes if size]
+    if len(full) == 1:
+        parts = iter([x])
+    else:
+        made = mb.split(x=x.data, split_sizes=full, axis=axis)
+        parts = (Value(part) for part in made)
+    return [
+        next(parts) if size else _nothing(x, [*x.shape[:axis], 0, *x.shape[axis + 1 :]])
+        for size in sizes
+    ]
 
 
 @lowers("Slice")
@@ -115,7 +125,7 @@ def pad(node: Node) -> Value:
     for axis, (before, after) in enumerate(pads):
         if before or after:
             indices = np.arange(x.shape[axis], dtype=np.int32)
-            source = np.pad(indices, (before, after), mode)  # type: ignore[call-overload]
+            source = np.pad(indices, (before, after), mode)
             x = Value(mb.gather(x=x.data, indices=source, axis=axis))
     return x
 
