@@ -5,6 +5,7 @@ Nothing here judges. `edgebench.benchmarks.machine_checks` does, on these figure
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,7 +126,7 @@ def _median_error(samples_ns: Sequence[int]) -> float:
     """The standard error of the log of a visit's median, from its own samples."""
     logs = np.log(samples_ns)
     scatter = DEVIATION * float(np.median(np.abs(logs - np.median(logs))))
-    return MEDIAN_ERROR * scatter / float(logs.size) ** 0.5
+    return MEDIAN_ERROR * scatter / math.sqrt(logs.size)
 
 
 def _frequency_khz(before: Readings, after: Readings) -> float | None:

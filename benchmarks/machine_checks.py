@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgebench.benchmarks.check import Check
+from edgebench.benchmarks.check import Check, failed
 from edgebench.benchmarks.conditions import Conditions
 from edgebench.benchmarks.statistics import Floats
 from edgebench.benchmarks.wording import signed, whole
@@ -226,6 +226,9 @@ took are of time. A tenth of the visits is three times what a stray tenth of a s
 work, every ten seconds, can touch.
 """
 
+EARLY = tuple(check for check in GATE if check.name not in ("probe", "speed", "unequal cores"))
+"""Those that a pilot is long enough for: a change of speed takes longer to tell from its noise."""
+
 NOTES = (
     Check("drift", 0.03, drifted, STEADY),
     Check("neighbours", 0.10, loud_neighbours, CALM),
@@ -233,3 +236,10 @@ NOTES = (
     Check("temperature", 85.0, hot, COOL),
 )
 """A failed one is said beside the verdict."""
+
+
+def before_the_run(conditions: Conditions) -> tuple[str, ...]:
+    """What the pilot met that would take the verdict away if it went on, and what to do."""
+    return tuple(
+        f"there may be no verdict: {one.reason}; {one.remedy}" for one in failed(EARLY, conditions)
+    )

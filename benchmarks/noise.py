@@ -49,7 +49,7 @@ class NoiseFloors:
         """The newest floor of a format and precision, of the setting if there is one."""
         of_kind = [one for one in self.floors if (one.format, one.precision) == (form, precision)]
         of_setting = [one for one in of_kind if one.setting == setting]
-        return (of_setting or of_kind or [None])[-1]
+        return next(reversed(of_setting or of_kind), None)
 
 
 def caution(

@@ -23,8 +23,10 @@ import numpy as np
 
 from edgebench.benchmarks import compare, explain, floors
 from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.conditions import Conditions
 from edgebench.benchmarks.design import AGAIN, Family, choose, draft_plan, lay_out
 from edgebench.benchmarks.explanation import Explanation
+from edgebench.benchmarks.machine_checks import before_the_run
 from edgebench.benchmarks.noise import NoiseFloors
 from edgebench.benchmarks.pilot import PILOT, limit_s, measured_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.request import RunRequest
@@ -110,6 +112,8 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     if left_s is not None:
         left_s = max(left_s - measured_s(result.blocks), left_s / 2)
     forecast = choose_size(found, left_s, request.detect)
+    seen = Conditions(compare.measured(result.blocks), result.context.core_count, draft.cores)
+    forecast = replace(forecast, warnings=before_the_run(seen))
     save(folder / FORECAST, forecast)
     plan = lay_out(draft, forecast.size, forecast.warmup_s)
     write_plan(replace(plan, profile=request.profile), folder)

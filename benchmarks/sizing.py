@@ -98,6 +98,7 @@ class Forecast:
 
     `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes.
     `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
+    `warnings` are what may take the verdict away, as the pilot showed it.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.forecast/1"
@@ -109,6 +110,7 @@ class Forecast:
     starting_s: float
     detectable: float
     asked: float | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:

@@ -17,10 +17,12 @@ from edgebench import __version__, console
 from edgebench.commands import (
     compare,
     devices,
+    estimate,
     explain,
     export,
     lint,
     models,
+    noise,
     report,
     run,
     runs,
@@ -42,9 +44,11 @@ class Command(Protocol):
 
 COMMANDS: dict[str, Command] = {
     "run": run,
+    "noise": noise,
     "explain": explain,
     "export": export,
     "lint": lint,
+    "estimate": estimate,
     "report": report,
     "runs": runs,
     "compare": compare,
@@ -58,7 +62,8 @@ EPILOG = """\
 examples:
   edgebench --device local                     the default models, on this machine
   edgebench --device local mobilenet_v2_ca --precisions int8 --threshold 3%
-  edgebench --baseline scenes_v2 scenes_v2     the same model twice: the noise floor
+  edgebench --device local --detect 2%         for as long as that takes
+  edgebench noise --device local               the noise floor, for later verdicts here
   edgebench explain mobilenet_v2_ca --budget 5m  what each stage's attention costs, and why
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/

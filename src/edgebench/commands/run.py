@@ -13,6 +13,7 @@ from edgebench.commands import report
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from edgebench.benchmarks.comparison import Comparison
     from edgebench.benchmarks.request import RunRequest
     from edgebench.converters.targets import Target
     from edgebench.progress import Progress
@@ -30,9 +31,18 @@ DETECT_HELP = "overhead to find with 90 %% power, within the budget or else 20 m
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", nargs="*", metavar="MODEL", help="what to measure; the same as --models")
-    add("--device", default="local", metavar="NAME", help="where to measure")
     add("--models", type=arguments.names, default=MODELS, metavar="A,B", help="what to measure")
     add("--baseline", metavar="MODEL", help="compare with this instead of each model's own")
+    add("--threshold", type=arguments.fraction, default="5%", help="overhead that counts as none")
+    add("--profile", action="store_true", help="ask the runtime's profiler too, in the end")
+    add_setting(parser)
+    report.add_outputs(parser)
+
+
+def add_setting(parser: argparse.ArgumentParser) -> None:
+    """The options that say where, in what and for how long to measure."""
+    add = parser.add_argument
+    add("--device", default="local", metavar="NAME", help="where to measure")
     add("--formats", type=arguments.names, default="tflite", metavar="F,G", help="formats, or all")
     add(
         "--precisions",
@@ -41,43 +51,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P,Q",
         help="number types, or all",
     )
-    add("--threshold", type=arguments.fraction, default="5%", help="overhead that counts as none")
     add("--budget", type=arguments.seconds, metavar="TIME", help=BUDGET_HELP)
     add("--detect", type=arguments.fraction, metavar="SHARE", help=DETECT_HELP)
     add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
     add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores")
     add("--seed", type=int, default=0, help="of the order in which models are visited")
-    add("--profile", action="store_true", help="ask the runtime's profiler too, in the end")
     add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
     add("--resume", nargs="?", const="", metavar="RUN", help="go on with this run, or the last")
-    report.add_outputs(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
+    options.models = tuple(options.model) or options.models
+    folder, comparison = measure(options)
+    if comparison is None:
+        return INTERRUPTED
+    above = report.show(comparison, folder, options)
+    if comparison.interrupted:
+        return interrupted(folder)
+    return above or (0 if comparison.answered else NO_VERDICT)
+
+
+def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
+    """Measure what the options ask for: the run's folder, and what came out.
+
+    Nothing comes out where the run was interrupted before it had measured anything.
+    """
     from edgebench.benchmarks import run as runs
     from edgebench.deploy import devices
 
     device = devices.get(options.device)
     with console.shown_progress() as progress:
         if options.resume is None:
-            options.models = tuple(options.model) or options.models
             _export_missing(options, _makeable(options, _targets(options)), progress)
             folder = runs.prepare(_request(options), device, progress)
         else:
             folder = report.run_folder(options.resume, options.runs, device.name)
         try:
-            console.say(runs.plan_ahead(folder, device, progress).sentence)
+            forecast = runs.plan_ahead(folder, device, progress)
+            console.say(forecast.sentence)
+            for warning in forecast.warnings:
+                console.say(warning)
+            return folder, runs.carry_out(folder, device, progress, options.command_line)
         except KeyboardInterrupt:
-            return _interrupted(folder)
-        comparison = runs.carry_out(folder, device, progress, options.command_line)
-    above = report.show(comparison, folder, options)
-    if comparison.interrupted:
-        return _interrupted(folder)
-    return above or (0 if comparison.answered else NO_VERDICT)
+            interrupted(folder)
+            return folder, None
 
 
-def _interrupted(folder: Path) -> int:
+def interrupted(folder: Path) -> int:
+    """Say how to go on, and return the exit code."""
     console.say(f"interrupted; go on with: edgebench run --resume {folder}")
     return INTERRUPTED
 
