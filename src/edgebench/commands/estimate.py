@@ -1,0 +1,63 @@
+"""`edgebench estimate`: what Arm's Vela compiler estimates for an Ethos-U NPU."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import console
+from edgebench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from edgebench.converters.vela import Estimate
+
+HELP = "estimate int8 .tflite files on an Arm Ethos-U NPU, by Arm's Vela compiler"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("artifact", nargs="+", type=Path, metavar="ARTIFACT", help="the first is the baseline")
+    add("--accelerator", default="ethos-u55-128", metavar="NAME", help="the NPU")
+    add("--json", action="store_true", help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.converters.vela import ACCELERATORS, estimate
+
+    if options.accelerator not in ACCELERATORS:
+        raise UnknownNameError("accelerator", options.accelerator, ACCELERATORS)
+    estimates = [estimate(path, options.accelerator) for path in options.artifact]
+    if options.json:
+        print(json.dumps([asdict(one) for one in estimates], indent=1))
+    else:
+        _show(estimates)
+    return 0
+
+
+def _show(estimates: list[Estimate]) -> None:
+    from edgebench.benchmarks.wording import megabytes, milliseconds, signed
+
+    first = estimates[0]
+    table = console.table(
+        "artifact", ">est. Mcycles", ">est. ms", ">est. overhead", ">on CPU", ">SRAM MB"
+    )
+    for one in estimates:
+        share = one.estimated_cycles / first.estimated_cycles - 1
+        table.add_row(
+            one.artifact,
+            f"{one.estimated_cycles / 1e6:.2f}",
+            milliseconds(one.estimated_s),
+            "baseline" if one is first else signed(share),
+            f"{one.operators_cpu} of {one.operators_cpu + one.operators_npu}",
+            megabytes(one.sram_bytes),
+        )
+    for column in table.columns:
+        column.overflow = "fold"
+    console.show(table)
+    print(
+        f"Estimates by {first.tool} for {first.accelerator} in {first.system} at "
+        f"{first.clock_hz / 1e6:.0f} MHz. Nothing was run or measured."
+    )
