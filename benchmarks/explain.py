@@ -14,26 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from edgebench.benchmarks import compare, profiles, statistics
-from edgebench.benchmarks.explanation import (
-    Counted,
-    Explained,
-    Explanation,
-    KindCost,
-    Profiled,
-    RooflinePoint,
-    StageCost,
-)
+from edgebench.benchmarks import breakdown, compare, profiles, statistics
+from edgebench.benchmarks.explanation import Explained, Explanation, StageCost
 from edgebench.benchmarks.levels import TimedBlock, timed_block
 from edgebench.benchmarks.profiles import Placed
 from edgebench.benchmarks.statistics import Estimate, Floats
 from edgebench.converters.artifact import Manifest, Operation
 from edgebench.deploy.plan import Group
 from edgebench.deploy.result import Profile
-
-
-SHORTEST_S = 5e-6
-"""The shortest time that a rate is made of: profilers' clocks count whole microseconds."""
 
 
 def wanted(run: compare.Run) -> bool:
@@ -126,9 +114,9 @@ def _explained(case: _Case) -> Explained:
             _stage(case, stage, placed, profile)
             for stage in sorted({one.stage for one in operations if one.attention and one.stage})
         ),
-        kinds=_kinds(operations, placed, profile),
-        profile=_profiled(profile, placed) if profile else None,
-        roofline=tuple(_points(placed)),
+        kinds=breakdown.kinds(operations, placed, profile),
+        profile=breakdown.profiled(profile, placed) if profile else None,
+        roofline=tuple(breakdown.points(placed)),
         reasons=case.distrust(group.baseline),
     )
 
@@ -145,8 +133,8 @@ def _stage(case: _Case, stage: int, placed: Sequence[Placed], profile: Profile |
         blocks=len({one.block for one in mine}),
         cost_s=case.cost(slot) if slot else None,
         share=_share(case, slot) if slot else None,
-        profiled_s=_time(placed, here) if profile else None,
-        counted=_counted(mine),
+        profiled_s=breakdown.time(placed, here) if profile else None,
+        counted=breakdown.counted(mine),
         reasons=case.distrust(slot) if slot else (),
     )
 
@@ -199,71 +187,3 @@ def _remainder(case: _Case) -> Estimate | None:
         return None
     rest = whole - np.sum([differences for differences, _ in parts], axis=0)
     return statistics.centre(rest, processes)
-
-
-def _counted(operations: Sequence[Operation]) -> Counted:
-    return Counted(
-        operations=len(operations),
-        madds=sum(one.madds for one in operations),
-        elementwise=sum(one.elementwise for one in operations),
-        bytes_moved=sum(_bytes(one) for one in operations),
-    )
-
-
-def _bytes(operation: Operation) -> int:
-    return operation.weight_bytes + operation.read_bytes + operation.written_bytes
-
-
-def _time(placed: Sequence[Placed], belongs: Callable[[Operation], bool]) -> float:
-    return sum(
-        one.line.time_s for one in placed if one.operation is not None and belongs(one.operation)
-    )
-
-
-def _kinds(
-    operations: Sequence[Operation], placed: Sequence[Placed], profile: Profile | None
-) -> tuple[KindCost, ...]:
-    """The attention's operations by kind, and the rest of the network as one."""
-    attention = dict.fromkeys(one.kind for one in operations if one.attention)
-    found = []
-    for kind in (*attention, None):
-
-        def belongs(one: Operation, kind: str | None = kind) -> bool:
-            return one.kind == kind if one.attention and kind else not one.attention and not kind
-
-        found.append(
-            KindCost(
-                kind=kind,
-                profiled_s=_time(placed, belongs) if profile else None,
-                counted=_counted([one for one in operations if belongs(one)]),
-            )
-        )
-    return tuple(found)
-
-
-def _profiled(profile: Profile, placed: Sequence[Placed]) -> Profiled:
-    total = sum(one.time_s for one in profile.operations)
-    exact = sum(one.line.time_s for one in placed if one.exact)
-    return Profiled(profile.source, profile.whole_s, total, exact / total if total else 0.0)
-
-
-def _points(placed: Sequence[Placed]) -> Iterable[RooflinePoint]:
-    """The operations that a line of the profile stands for, with lines that belong to them."""
-    times: dict[int, float] = {}
-    operations: dict[int, Operation] = {}
-    for one in placed:
-        if one.operation is not None:
-            operations[id(one.operation)] = one.operation
-            times[id(one.operation)] = times.get(id(one.operation), 0.0) + one.line.time_s
-    for key, operation in operations.items():
-        if _bytes(operation) and times[key] >= SHORTEST_S:
-            yield RooflinePoint(
-                name=operation.name.partition(";")[0],
-                type=operation.type,
-                kind=operation.kind,
-                stage=operation.stage,
-                attention=operation.attention,
-                work=operation.madds + operation.elementwise,
-                bytes_moved=_bytes(operation),
-                profiled_s=times[key],
-            )

@@ -27,7 +27,16 @@ from edgebench.converters.artifact import (
     manifest_path,
 )
 from edgebench.deploy.plan import Plan, PlannedBlock
-from edgebench.deploy.result import Block, Context, Evaluation, Readings, RunResult, Runtime, Visit
+from edgebench.deploy.result import (
+    Block,
+    Context,
+    Evaluation,
+    Profile,
+    Readings,
+    RunResult,
+    Runtime,
+    Visit,
+)
 from edgebench.deploy.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
 from edgebench.progress import Progress
@@ -148,6 +157,7 @@ class ReplayedDevice:
     errors: Mapping[str, str] = field(default_factory=dict)
     outputs_accuracy: Mapping[str, float] = field(default_factory=dict)
     partitions: Mapping[str, int] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     blocks: int | None = None
     pilot_blocks: int | None = None
     core_share: float = 1.0
@@ -186,7 +196,8 @@ class ReplayedDevice:
             np.save(folder / outputs, logits(labels, self.outputs_accuracy[slot]) * 0.99)
         parts = self.partitions.get(slot, 1)
         leftover = ("SPLIT_V",) if parts > 1 else ()
-        return Evaluation(None, 0.004, 0.002, 9_500_000, outputs, parts, leftover)
+        profile = self.profiles.get(slot)
+        return Evaluation(None, 0.004, 0.002, 9_500_000, outputs, parts, leftover, profile)
 
     def _block(self, plan: Plan, planned: PlannedBlock, chance: np.random.Generator) -> Block:
         begin = START + 2.0 * planned.index
