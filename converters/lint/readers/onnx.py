@@ -20,9 +20,11 @@ def read(path: Path, name: str, precision: str) -> Graph:
     """Read the file's main graph, with the shapes that ONNX infers. Raises `InvalidFileError`."""
     try:
         model = onnx.load(path)
-    except (OSError, DecodeError, ValueError) as error:
+        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    except (OSError, DecodeError, ValueError, onnx.shape_inference.InferenceError) as error:
         raise InvalidFileError(f"{path} is not an ONNX file: {error}", "export it again") from error
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    if not graph.node:
+        raise InvalidFileError(f"{path} is not an ONNX file: it has no nodes", "export it again")
     tensors = _tensors(graph)
     ops = []
     for node in graph.node:

@@ -114,7 +114,8 @@ def _op(
     number: int, operator: Any, code: Any, names: list[str], tensors: Mapping[str, Tensor]
 ) -> Op:
     # Codes above 127 are in the newer of the two fields; the other one holds the larger number.
-    type_ = _op_types()[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    number_of_type = max(code.builtinCode, code.deprecatedBuiltinCode)
+    type_ = _op_types().get(number_of_type, f"BUILTIN_{number_of_type}")
     if type_ == "CUSTOM":
         type_ = _text(code.customCode)
     inputs = tuple("" if i == ABSENT else names[i] for i in operator.inputs)
