@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from calls import evaluate, tensor
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from mil_calls import evaluate, tensor
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 from torch.nn import functional
 
 from edgebench.converters.mil_evaluator.operation import OPS, CannotEvaluate, evaluates
-
-settings.register_profile("operators", max_examples=30, deadline=None)
-settings.load_profile("operators")
 
 sizes = st.integers(1, 9)
 small = st.integers(1, 3)
@@ -347,8 +344,12 @@ def test_activations_with_parameters_are_their_formulas(x: float, a: float, b: f
     }
     for op_type, number in wanted.items():
         assert_allclose(evaluate(op_type, **given_).item(), number, rtol=1e-5, atol=1e-5)
-    assert_allclose(evaluate("elu", **plain).item(), x if x > 0 else a * np.expm1(x), rtol=1e-5)
-    assert_allclose(evaluate("leaky_relu", **plain).item(), x if x >= 0 else a * x, rtol=1e-5)
+    assert_allclose(
+        evaluate("elu", **plain).item(), x if x > 0 else a * np.expm1(x), rtol=1e-5, atol=1e-6
+    )
+    assert_allclose(
+        evaluate("leaky_relu", **plain).item(), x if x >= 0 else a * x, rtol=1e-5, atol=1e-6
+    )
     assert evaluate("thresholded_relu", **plain).item() == (x if x >= a else 0)
 
 
@@ -419,6 +420,12 @@ def test_top_k_and_arg_ops_take_the_first_of_equals() -> None:
     assert evaluate("argsort", x=x, axis=1, ascending=True, dtype="int32").tolist() == [
         [1, 3, 0, 2]
     ]
+
+
+def test_epsilons_are_mils_also_where_torch_has_none() -> None:
+    """coremltools gives torch.reciprocal no epsilon, so that a device adds the default one."""
+    assert_allclose(evaluate("inverse", x=torch.tensor([0.01])).item(), 1 / 0.0101, rtol=1e-6)
+    assert_allclose(evaluate("rsqrt", x=torch.tensor([0.0])).item(), 1e6, rtol=1e-6)
 
 
 def test_integers_divide_and_cast_towards_zero() -> None:
