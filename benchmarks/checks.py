@@ -18,6 +18,8 @@ from edgebench.benchmarks.statistics import Interval, Overhead, fewest_processes
 from edgebench.benchmarks.wording import signed, signed_in, whole
 from edgebench.deploy.result import Block, Evaluation
 
+INT8 = ("i8", "u8")
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -125,6 +127,15 @@ def left_over(evidence: Evidence, limit: float) -> str | None:
     return None
 
 
+def partly_quantised(evidence: Evidence, limit: float) -> str | None:
+    """The runtime runs some layers of a quantised model in float, at the cost of conversions."""
+    types = evidence.evaluation.layer_types or {}
+    in_float = sum(count for name, count in types.items() if name not in INT8)
+    if in_float > limit and any(name in types for name in INT8):
+        return f"{in_float} of {sum(types.values())} layers of {evidence.model} run in float"
+    return None
+
+
 def unsteady(evidence: Evidence, limit: float) -> str | None:
     """Most visits did not warm up to a steady time."""
     if evidence.steady_share < limit:
@@ -162,6 +173,7 @@ AGREEMENT = Check(
 
 NOTES = (
     Check("partitions", 1, left_over, "see which operations the delegate takes"),
+    Check("types", 0, partly_quantised, "a pass may have chosen it: see passes in the manifest"),
     Check("steady", 0.5, unsteady, "measure for longer with --budget"),
     Check("summaries", 0, contradicted, "look at every block in the HTML report: --html"),
 )

@@ -69,8 +69,9 @@ class Evaluation:
     `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
     resident memory above what the bare runtime held. `outputs` names the .npy of float32 outputs
     for the evaluation inputs. `partitions` counts the delegate's nodes and `leftover_ops` names
-    what it did not take. `profile` is None where it was not asked for or the runtime has none.
-    With an `error` the slot is not measured.
+    what it did not take. `layer_types` counts, where the runtime tells, the layers that it runs in
+    each type of value, such as 54 in `u8` and 2 in `f32`. `profile` is None where it was not asked
+    for or the runtime has none. With an `error` the slot is not measured.
     """
 
     error: str | None
@@ -81,6 +82,7 @@ class Evaluation:
     partitions: int | None = None
     leftover_ops: tuple[str, ...] | None = None
     profile: Profile | None = None
+    layer_types: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,7 @@ class ReplayedDevice:
     outputs_accuracy: Mapping[str, float] = field(default_factory=dict)
     partitions: Mapping[str, int] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    layer_types: Mapping[str, dict[str, int]] = field(default_factory=dict)
     blocks: int | None = None
     pilot_blocks: int | None = None
     core_share: float = 1.0
@@ -197,7 +198,8 @@ class ReplayedDevice:
         parts = self.partitions.get(slot, 1)
         leftover = ("SPLIT_V",) if parts > 1 else ()
         profile = self.profiles.get(slot)
-        return Evaluation(None, 0.004, 0.002, 9_500_000, outputs, parts, leftover, profile)
+        types = self.layer_types.get(slot)
+        return Evaluation(None, 0.004, 0.002, 9_500_000, outputs, parts, leftover, profile, types)
 
     def _block(self, plan: Plan, planned: PlannedBlock, chance: np.random.Generator) -> Block:
         begin = START + 2.0 * planned.index

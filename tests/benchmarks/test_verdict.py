@@ -137,6 +137,16 @@ def test_what_would_be_said_is_kept_and_marked_and_so_is_what_to_do(replay: Repl
     assert any("machine of your own" in remedy for remedy in found.remedies)
 
 
+@pytest.mark.parametrize("types", [{"u8": 20, "f32": 4}, {"u8": 20}, {"f32": 24}])
+def test_layers_that_a_quantised_model_runs_in_float_are_noted(
+    types: dict[str, int], replay: Replay
+) -> None:
+    found = row(replay(device(0.5, layer_types={CA: types}))).verdict
+    assert found is not None
+    noted = any("4 of 24 layers of scenes_v2_ca run in float" in note for note in found.notes)
+    assert noted == (len(types) == 2)
+
+
 def test_partitions_are_noted(replay: Replay) -> None:
     found = row(replay(device(0.5, partitions={CA: 18}))).verdict
     assert found is not None

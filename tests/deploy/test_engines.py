@@ -43,6 +43,7 @@ BACKENDS: Mapping[str, Any] = {"onnx": onnx_target, "openvino": openvino_target}
 FORMATS = tuple(BACKENDS)
 PLAN = {"threads": 1, "delegate": "xnnpack"}
 IMAGES = 6
+LAYERS = 3  # The convolution with its activation, the mean, the linear layer.
 
 
 def network() -> onnx.ModelProto:
@@ -184,6 +185,7 @@ def test_a_run_measures_both_and_brings_back_the_same_outputs(
     for form, evaluation in result.evaluations.items():
         assert evaluation.error is None and evaluation.outputs is not None
         assert (evaluation.partitions, evaluation.leftover_ops) == (None, None)
+        assert evaluation.layer_types == (None if form == "onnx" else {"f32": LAYERS})
         found[form] = np.load(folder / evaluation.outputs)
         assert found[form].shape == (IMAGES, 5)
     np.testing.assert_allclose(found["onnx"], found["openvino"], atol=1e-4)

@@ -7,7 +7,7 @@ fill(image)         set every input: the image where there is one, else seeded n
 feed(input, values) set one input from real values
 invoke()            one inference and nothing else
 output()            the first output, as real values
-delegation()        how much of the graph the delegate took
+delegation()        how much of the graph the delegate took, and in which types layers run
 np                  NumPy
 """
 

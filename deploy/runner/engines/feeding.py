@@ -44,4 +44,4 @@ class Buffers(Feeding):
 
     def delegation(self) -> Json:
         """Nothing: only TFLite hands parts of a graph to a delegate."""
-        return {"partitions": None, "leftover_ops": None}
+        return {"partitions": None, "leftover_ops": None, "layer_types": None}

@@ -11,6 +11,10 @@ from typing import Any
 from ..messages import Json, RunnerError, first_line
 from .feeding import Buffers
 
+INFO = ("layerType", "originalLayersNames", "runtimePrecision")
+# Layers that compute nothing of the network: its borders, constants, and changes of form.
+FORM = ("Input", "Output", "Const", "Reorder", "Reshape", "Convert", "FakeQuantize")
+
 
 class Engine(Buffers):
     """One stream for the lowest latency, on the plan's threads."""
@@ -19,6 +23,7 @@ class Engine(Buffers):
         super().__init__()
         openvino = find_runtime()
         compiled = compile_model(openvino, path, plan)
+        self.compiled = compiled
         self.request = compiled.create_infer_request()
         for number, port in enumerate(compiled.inputs):
             array = self.add_input(port.shape, port.element_type.to_dtype())
@@ -33,6 +38,17 @@ class Engine(Buffers):
     def output(self) -> Any:
         """The first output, as real values."""
         return self.request.get_output_tensor(0).data.astype("float32")
+
+    def delegation(self) -> Json:
+        """The types that the layers really run in, as the plugin's execution graph says."""
+        types: Json = {}
+        for op in self.compiled.get_runtime_model().get_ordered_ops():
+            info = op.get_rt_info()
+            kind, made_of, precision = (info[name].astype(str) for name in INFO)
+            quantises = all("fq_" in name for name in made_of.split(","))
+            if kind not in FORM and not quantises:
+                types[precision] = types.get(precision, 0) + 1
+        return {**super().delegation(), "layer_types": types}
 
 
 def compile_model(openvino: Any, path: str, plan: Json, **more: Any) -> Any:

@@ -73,7 +73,7 @@ class Engine(Feeding):
         try:
             ops = self.interpreter._get_ops_details()
         except AttributeError:
-            return {"partitions": None, "leftover_ops": None}
+            return {"partitions": None, "leftover_ops": None, "layer_types": None}
         maker = {}
         for op in ops:  # Delegate nodes come last and so take the place of what they replaced.
             maker.update({int(tensor): op for tensor in op["outputs"]})
@@ -86,7 +86,8 @@ class Engine(Feeding):
                 wanted.extend(int(tensor) for tensor in op["inputs"])
         names = [executed[index]["op_name"] for index in sorted(executed)]
         left = [name for name in names if name != "DELEGATE"]
-        return {"partitions": len(names) - len(left), "leftover_ops": left}
+        partitions = len(names) - len(left)
+        return {"partitions": partitions, "leftover_ops": left, "layer_types": None}
 
 
 def find_runtime() -> tuple[Any, str]:
