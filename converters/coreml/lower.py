@@ -127,7 +127,7 @@ class _Builder:
         shape = tuple(dim.dim_value for dim in tensor.shape.dim)
         if len(shape) > LARGEST_RANK:
             raise UnsupportedModelError(
-                f"'{info.name}' has rank {len(shape)}; Core ML takes up to {LARGEST_RANK}",
+                f"'{info.name}' has rank {len(shape)}, and Core ML takes up to {LARGEST_RANK}",
                 "reshape it outside the model, or export to another format",
             )
         return Port(info.name, self.names[info.name], shape)
@@ -218,7 +218,7 @@ class _Builder:
             raise CannotLower("its result has no elements, and Core ML has no such tensor")
         rank = max((value.rank for value in results), default=0)
         if rank > LARGEST_RANK:
-            raise CannotLower(f"its result has rank {rank}; Core ML takes up to {LARGEST_RANK}")
+            raise CannotLower(f"its result has rank {rank}, and Core ML takes up to {LARGEST_RANK}")
         return results
 
     def _stand_ins(self, proto: onnx.NodeProto) -> list[Value]:

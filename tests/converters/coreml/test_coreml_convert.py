@@ -1,0 +1,267 @@
+"""Packages of a small classifier: what they hold, and what they compute."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import pytest
+from coreml_models import (
+    CLASSES,
+    LABELS,
+    MEAN,
+    SIDE,
+    STD,
+    classifier,
+    graph,
+    kinds,
+    operations,
+    samples,
+    specification,
+)
+from onnx import helper
+
+from edgebench.content import Content, digest
+from edgebench.converters import coreml_target, reference
+from edgebench.converters.artifact import Preprocessing
+from edgebench.converters.backend import Instructions
+from edgebench.converters.coreml.convert import convert_all
+from edgebench.converters.coreml.package import on_disk
+from edgebench.converters.coreml.precisions import PRECISIONS
+from edgebench.converters.mil_evaluator import program
+from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.errors import UnknownNameError, UnsupportedModelError
+
+PREPROCESSING = Preprocessing(MEAN, STD)
+INSTRUCTIONS = Instructions(PREPROCESSING, LABELS)
+
+
+@pytest.fixture(scope="module")
+def network() -> OnnxGraph:
+    return classifier()
+
+
+@pytest.fixture(scope="module")
+def packages(network: OnnxGraph) -> Mapping[str, Content]:
+    return convert_all(network, list(PRECISIONS), samples(network, 8), INSTRUCTIONS)
+
+
+def snr_db(network: OnnxGraph, content: Content) -> float:
+    """The worst over a few samples of the signal-to-noise ratio to ONNX Runtime."""
+    converted = coreml_target.open_converted(network, content)
+    given = samples(network)
+    ratios = []
+    for sample, wanted in zip(given, reference.run(network.model, given), strict=True):
+        for want, found in zip(wanted, converted.run(sample), strict=True):
+            assert (found.shape, found.dtype) == (want.shape, want.dtype)
+            error = float(np.square(want - found).sum())
+            ratios.append(10 * np.log10(float(np.square(want).sum()) / max(error, 1e-30)))
+    return min(ratios)
+
+
+@pytest.mark.parametrize(
+    ("precision", "floor"),
+    [
+        ("fp32", 100),
+        ("fp16", 50),
+        ("int8w", 30),
+        ("w8a8", 20),
+        ("palettized4", 10),
+        ("palettized6", 20),
+    ],
+)
+def test_every_precision_computes_what_onnx_does(
+    network: OnnxGraph, packages: Mapping[str, Content], precision: str, floor: float
+) -> None:
+    assert snr_db(network, packages[precision]) > floor
+
+
+@pytest.mark.parametrize(
+    ("precision", "op", "count"),
+    [
+        ("fp16", "constexpr_affine_dequantize", 0),
+        # The depthwise weights are too few to gain from it.
+        ("int8w", "constexpr_affine_dequantize", 2),
+        ("palettized4", "constexpr_lut_to_dense", 2),
+        ("palettized6", "constexpr_lut_to_dense", 2),
+        ("w8a8", "constexpr_affine_dequantize", 2),
+    ],
+)
+def test_weights_are_kept_as_the_precision_says(
+    packages: Mapping[str, Content], precision: str, op: str, count: int
+) -> None:
+    assert kinds(packages[precision]).count(op) == count
+
+
+def test_palettes_have_as_many_values_as_the_bits_tell(packages: Mapping[str, Content]) -> None:
+    for precision, bits in (("palettized4", 4), ("palettized6", 6)):
+        for operation in operations(packages[precision]):
+            if operation.type == "constexpr_lut_to_dense":
+                lut = operation.attributes["lut"].type.tensorType.dimensions
+                assert [d.constant.size for d in lut] == [2**bits]
+
+
+def test_only_w8a8_quantises_activations(packages: Mapping[str, Content]) -> None:
+    having = {name for name, content in packages.items() if "quantize" in kinds(content)}
+    assert having == {"w8a8"}
+
+
+def test_half_precision_computes_in_float16_and_full_in_float32(
+    packages: Mapping[str, Content],
+) -> None:
+    def width(content: Content) -> set[int]:
+        convs = (o for o in operations(content) if o.type == "conv")
+        return {o.outputs[0].type.tensorType.dataType for o in convs}
+
+    assert width(packages["fp32"]) == {11}  # MIL's FLOAT32
+    assert width(packages["fp16"]) == {10}  # and FLOAT16
+
+
+def test_fewer_bits_make_smaller_files(packages: Mapping[str, Content]) -> None:
+    def weights(name: str) -> int:
+        content = packages[name]
+        assert not isinstance(content, bytes)
+        return len(content["Data/com.apple.CoreML/weights/weight.bin"])
+
+    assert weights("palettized4") < weights("int8w") < weights("fp16") < weights("fp32")
+
+
+def test_hard_swish_is_one_gate_and_one_product(packages: Mapping[str, Content]) -> None:
+    found = kinds(packages["fp32"])
+    assert found.count("sigmoid_hard") == 1
+    assert "transpose" not in found and "pad" not in found and "clip" not in found
+
+
+def test_the_image_is_normalised_inside(
+    network: OnnxGraph, packages: Mapping[str, Content]
+) -> None:
+    (port,) = specification(packages["fp32"]).description.input
+    assert (port.type.imageType.width, port.type.imageType.height) == (SIDE, SIDE)
+    pixels = np.random.default_rng(2).integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8)
+    normalised = ((pixels / 255 - MEAN) / STD).astype(np.float32).transpose(2, 0, 1)[None]
+    (wanted,) = reference.run(network.model, [{"image": normalised}])[0]
+    with on_disk(packages["fp32"]) as path:
+        made = program.load(path).run({"image": pixels})
+    np.testing.assert_allclose(made["scores"], wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_classifier_names_the_class_and_gives_probabilities(
+    network: OnnxGraph, packages: Mapping[str, Content]
+) -> None:
+    (sample,) = samples(network, 1)
+    (wanted,) = reference.run(network.model, [sample])[0]
+    converted = coreml_target.open_converted(network, packages["fp32"])
+    with on_disk(packages["fp32"]) as path:
+        opened = program.load(path)
+    made = converted.compute({"image": converted.image.pixels(sample["image"])})
+    assert opened.labels == LABELS
+    assert made["classLabel"].item() == LABELS[int(wanted.argmax())]
+    powers = np.exp(wanted - wanted.max())
+    found = made["classLabel_probs"].reshape(wanted.shape)
+    np.testing.assert_allclose(found, powers / powers.sum(), rtol=1e-4)
+
+
+def test_a_softmax_of_the_models_own_is_not_repeated(network: OnnxGraph) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(network.model)
+    model.graph.node.append(helper.make_node("Softmax", ["scores"], ["shares"], name="shares"))
+    del model.graph.output[:]
+    model.graph.output.append(
+        helper.make_tensor_value_info("shares", onnx.TensorProto.FLOAT, [1, CLASSES])
+    )
+    ending = OnnxGraph(model, "small", "file", "0" * 64)
+    content = convert_all(ending, ["fp16"], samples(ending), Instructions(labels=LABELS))["fp16"]
+    assert kinds(content).count("softmax") == 1
+    assert snr_db(ending, content) > 40
+
+
+def test_without_preprocessing_or_by_wish_the_input_is_an_array(network: OnnxGraph) -> None:
+    plain = Instructions(PREPROCESSING, image_input=False)
+    content = convert_all(network, ["fp32"], samples(network), plain)["fp32"]
+    (port,) = specification(content).description.input
+    assert list(port.type.multiArrayType.shape) == [1, 3, SIDE, SIDE]
+    assert snr_db(network, content) > 100
+
+
+def test_the_same_export_gives_the_same_bytes(
+    network: OnnxGraph, packages: Mapping[str, Content]
+) -> None:
+    names = ["fp16", "palettized4"]
+    again = convert_all(network, names, samples(network, 8), INSTRUCTIONS)
+    assert {name: digest(again[name]) for name in names} == {
+        name: digest(packages[name]) for name in names
+    }
+
+
+def test_xcode_shows_where_a_model_comes_from(packages: Mapping[str, Content]) -> None:
+    described = specification(packages["w8a8"]).description
+    metadata = described.metadata
+    assert metadata.versionString.startswith("1 (000000000000")
+    assert "int8 weights and activations" in metadata.shortDescription
+    assert metadata.userDefined["com.edgebench.source_sha256"] == "0" * 64
+    assert metadata.userDefined["com.edgebench.precision"] == "w8a8"
+    assert metadata.author and metadata.license
+    assert all(port.shortDescription for port in (*described.input, *described.output))
+
+
+@pytest.mark.parametrize(("ios", "version"), [(15, 6), (16, 7), (18, 9)])
+def test_a_file_is_for_the_ios_that_is_asked_for(
+    network: OnnxGraph, ios: int, version: int
+) -> None:
+    content = convert_all(network, ["fp32"], (), Instructions(ios=ios))["fp32"]
+    assert specification(content).specificationVersion == version
+
+
+def test_each_precision_has_its_usual_ios(packages: Mapping[str, Content]) -> None:
+    versions = {name: specification(c).specificationVersion for name, c in packages.items()}
+    assert versions == dict.fromkeys(packages, 7) | {"w8a8": 8}
+
+
+@pytest.mark.parametrize(("precision", "ios"), [("int8w", 15), ("palettized4", 15), ("w8a8", 16)])
+def test_an_ios_that_lacks_a_precision_is_named(
+    network: OnnxGraph, precision: str, ios: int
+) -> None:
+    with pytest.raises(UnsupportedModelError, match=f"asked for is iOS {ios}") as caught:
+        convert_all(network, [precision], (), Instructions(ios=ios))
+    assert f"--ios {ios + 1}" in caught.value.remedy
+
+
+def test_an_unknown_precision_lists_those_there_are(network: OnnxGraph) -> None:
+    with pytest.raises(UnknownNameError, match="coreml precision 'int4'"):
+        convert_all(network, ["int4"])
+
+
+def test_nothing_is_said_while_a_model_is_converted(
+    network: OnnxGraph, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The streams of a terminal, which pytest has replaced by others.
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        monkeypatch.setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
+    convert_all(network, ["int8w"])
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_the_first_layer_that_differs_is_named(
+    network: OnnxGraph, packages: Mapping[str, Content]
+) -> None:
+    other = onnx.ModelProto()
+    other.CopyFrom(network.model)
+    weights = {w.name: w for w in other.graph.initializer}
+    changed = onnx.numpy_helper.to_array(weights["w2"]) * 1.5
+    weights["w2"].CopyFrom(onnx.numpy_helper.from_array(changed, "w2"))
+    differing = OnnxGraph(other, "small", "file", "0" * 64)
+    (sample,) = samples(network, 1)
+    for precision in ("fp32", "fp16"):
+        told = coreml_target.first_difference(differing, packages[precision], sample, 40.0)
+        assert "wide (Conv)" in told
+
+
+def test_scalars_are_vectors_of_one_at_the_border() -> None:
+    doubled = graph([helper.make_node("Add", ["x", "x"], ["y"])], {"x": ()}, ["y"])
+    content = convert_all(doubled, ["fp32"])["fp32"]
+    converted = coreml_target.open_converted(doubled, content)
+    assert converted.inputs[0].shape == converted.outputs[0].shape == (1,)
+    (found,) = converted.run({"x": np.asarray(1.5, np.float32)})
+    assert found.shape == () and found == 3.0
