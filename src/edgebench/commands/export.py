@@ -34,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mean", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
     add("--std", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
     add("--labels", type=Path, metavar="FILE", help="class names, one a line")
+    add("--ios", type=arguments.positive, metavar="VERSION", help="oldest iOS for Core ML: 15-18")
+    add("--no-image-input", action="store_true", help="Core ML takes a normalised array instead")
     add("--jobs", type=arguments.positive, default=os.cpu_count() or 1, metavar="N", help="at once")
     add("--no-passes", action="store_true", help="the plain graph, not the target's fastest form")
     add("--force", action="store_true", help="export also what is up to date")
@@ -90,6 +92,8 @@ def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[
             mean=options.mean,
             std=options.std,
             labels=options.labels,
+            ios=options.ios,
+            image_input=not options.no_image_input,
             command=options.command_line,
             plain=options.no_passes,
             force=options.force,
