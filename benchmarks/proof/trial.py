@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebench.benchmarks.compare import Run, compare
-from edgebench.benchmarks.comparison import Row
+from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.design import AGAIN, Family, draft_plan, lay_out
 from edgebench.benchmarks.pilot import limit_s, measured_s, pace, pilot_plan
 from edgebench.benchmarks.request import RunRequest
@@ -63,8 +63,21 @@ class Trial:
 
 
 def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> Trial:
-    """Simulate a run of models with these overheads."""
-    models = tuple(artifact(f"model{number}") for number in range(len(overheads)))
+    """What a simulated run of models with these overheads answers."""
+    baseline, *others = simulate(scenario, seed, budget_s, overheads).groups[0].rows
+    rows = {row.slot: row for row in others}
+    return Trial(
+        itself=answer(rows[baseline.slot + AGAIN], 0.0),
+        models=tuple(
+            answer(rows[artifact(_model(number)).key], truth)
+            for number, truth in enumerate(overheads)
+        ),
+    )
+
+
+def simulate(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> Comparison:
+    """Simulate a run of models with these overheads, and of the baseline against itself."""
+    models = tuple(artifact(_model(number)) for number in range(len(overheads)))
     baseline = artifact(BASELINE)
     truths = {one.key: truth for one, truth in zip(models, overheads, strict=True)}
     device = SimulatedDevice(machine(scenario, seed), truths, LATENCY_S)
@@ -73,14 +86,11 @@ def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...])
     result, plan = measure(device, draft, request)
     manifests = {one.key: one.manifest for one in (baseline, *models)}
     manifests[baseline.key + AGAIN] = baseline.manifest
-    comparison = compare(
-        Run(draft.id, request, device.description, plan, result, manifests, {}, {}, "")
-    )
-    rows = {row.slot: row for row in comparison.groups[0].rows}
-    return Trial(
-        itself=answer(rows[baseline.key + AGAIN], 0.0),
-        models=tuple(answer(rows[slot], truth) for slot, truth in truths.items()),
-    )
+    return compare(Run(draft.id, request, device.description, plan, result, manifests, {}, {}, ""))
+
+
+def _model(number: int) -> str:
+    return f"model{number}"
 
 
 def machine(scenario: str, seed: int) -> Scenario:

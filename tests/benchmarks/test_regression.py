@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replay import Replay, ReplayedDevice
 
-from edgebench.benchmarks import statistics
+from edgebench.benchmarks import prove_gate, statistics
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.regression import change, latency_change, overhead_change
 from edgebench.benchmarks.statistics import Interval, Overhead
@@ -249,6 +249,14 @@ def test_the_interval_of_a_change_holds_the_truth_about_as_often_as_it_says() ->
         found = overhead_change(first, second)
         held += found.low <= np.expm1(0.05) <= found.high
     assert 0.93 <= held / 400 <= 0.98
+
+
+def test_two_sessions_of_a_simulated_machine_are_judged_right() -> None:
+    """A smoke test; the proof is the command."""
+    same = [prove_gate.pair_of_runs("drift", 0.0, 60.0, seed) for seed in range(6)]
+    slower = [prove_gate.pair_of_runs("drift", 0.12, 60.0, seed) for seed in range(6)]
+    assert not any(one.outcome == "regressed" for one in same)
+    assert sum(one.outcome == "regressed" for one in slower) >= 5
 
 
 def test_latencies_of_too_few_processes_have_no_interval() -> None:
