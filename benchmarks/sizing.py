@@ -113,12 +113,16 @@ class Forecast:
     warnings: tuple[str, ...] = ()
 
     @property
+    def seconds(self) -> float:
+        """How long it takes in all."""
+        return self.measuring_s + self.starting_s
+
+    @property
     def sentence(self) -> str:
         """72 blocks in 6 processes, about 58 s: overheads from 1.8 % will show."""
-        seconds = self.measuring_s + self.starting_s
         found = signed(self.detectable).lstrip("+")
         said = (
-            f"{self.blocks} blocks in {self.size.processes} processes, about {seconds:.0f} s: "
+            f"{self.blocks} blocks in {self.size.processes} processes, about {self.seconds:.0f} s: "
             f"overheads from {found} will show"
         )
         if self.asked is not None and self.detectable > self.asked:
@@ -186,9 +190,10 @@ def _errors(processes: int, comparisons: int) -> float:
 def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> Forecast:
     """The cheapest size that detects what is asked, or the best that the budget can pay for.
 
-    Without a budget the limit is `DETECT_LIMIT_S`. Starting processes counts against the budget,
-    but takes half of it at most: a very short run starts longer than it measures. Raises
-    `UsageError` where the budget cannot pay for the smallest size.
+    Without a budget the limit is `DETECT_LIMIT_S`. Starting processes counts against the budget.
+    Where that alone is too much for a short budget, and half of it is enough for the blocks of
+    the smallest size, it is that one, and the forecast says what it takes. Raises `UsageError`
+    where the budget cannot pay for the smallest size even so.
     """
     budget_s = DETECT_LIMIT_S if budget_s is None else budget_s
     fewest = fewest_processes(pace.comparisons)
@@ -208,19 +213,18 @@ def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> For
         for size in SIZES
         if size.processes >= fewest
     ]
-    payable = [one for one in forecasts if _fits(one, budget_s)]
+    payable = [one for one in forecasts if one.seconds <= budget_s]
     if not payable:
-        least = min(one.measuring_s + one.starting_s for one in forecasts)
+        least = min(forecasts, key=lambda one: one.seconds)
+        if least.measuring_s <= budget_s / 2:
+            return least
         raise UsageError(
             f"a budget of {budget_s:.3g} s is too short for these models: the least that gives a "
-            f"verdict takes {least:.0f} s",
-            f"give --budget {math.ceil(least)}s or more, or measure fewer models or precisions",
+            f"verdict takes {least.seconds:.0f} s",
+            f"give --budget {math.ceil(least.seconds)}s or more, or measure fewer models or "
+            "precisions",
         )
     enough = [one for one in payable if detect is not None and one.detectable <= detect]
     if enough:
-        return min(enough, key=lambda one: one.measuring_s + one.starting_s)
+        return min(enough, key=lambda one: one.seconds)
     return min(payable, key=lambda one: one.detectable)
-
-
-def _fits(forecast: Forecast, budget_s: float) -> bool:
-    return forecast.measuring_s <= max(budget_s - forecast.starting_s, budget_s / 2)

@@ -64,10 +64,7 @@ def test_the_budget_is_kept_or_refused(pace: Pace, budget: float) -> None:
             choose_size(pace, budget, None)
         assert "--budget" in caught.value.remedy
         return
-    assert forecast.measuring_s <= budget
-    assert forecast.measuring_s + forecast.starting_s <= budget or (
-        forecast.measuring_s <= budget / 2
-    )
+    assert forecast.seconds <= budget or forecast.measuring_s <= budget / 2
     assert forecast.size.processes >= fewest_processes(pace.comparisons)
     assert forecast.size.blocks % forecast.size.processes == 0
 
@@ -80,7 +77,7 @@ def test_what_is_asked_for_is_detected_at_the_least_cost(pace: Pace, detect: flo
     assert best is not None and enough is not None
     if best.detectable <= detect:
         assert enough.detectable <= detect
-        assert enough.measuring_s + enough.starting_s <= best.measuring_s + best.starting_s
+        assert enough.seconds <= best.seconds
         assert "as asked" not in enough.sentence
     else:
         assert enough == Forecast(**{**vars(best), "asked": detect})
@@ -105,12 +102,12 @@ def pace_of(inference_s: float = 0.01, scatter: float = 0.02, **options: float) 
 
 def test_the_forecast_says_blocks_processes_time_and_what_will_show() -> None:
     forecast = choose_size(pace_of(), 60.0, None)
-    seconds = forecast.measuring_s + forecast.starting_s
     assert forecast.sentence == (
         f"{forecast.size.blocks} blocks in {forecast.size.processes} processes, "
-        f"about {seconds:.0f} s: overheads from {forecast.detectable * 100:.1f} % will show"
+        f"about {forecast.seconds:.0f} s: "
+        f"overheads from {forecast.detectable * 100:.1f} % will show"
     )
-    assert 50 < seconds <= 60
+    assert 50 < forecast.seconds <= 60
 
 
 def test_a_slow_model_is_refused_with_the_budget_it_needs() -> None:
