@@ -30,6 +30,11 @@ _UNSUPPORTED = Source(
     "https://github.com/hollance/neural-engine/blob/master/docs/unsupported-layers.md",
     _READ,
 )
+_CONVERTER = Source(
+    "Core ML Tools 9.0, notes in its torch front end (ops.py: col2im, index_put)",
+    "https://github.com/apple/coremltools/blob/9.0/coremltools/converters/mil/frontend/torch/ops.py",
+    _READ,
+)
 _SHAPES = Source(
     "Apple Developer Forums, thread 724930 (an Apple engineer's answer)",
     "https://developer.apple.com/forums/thread/724930",
@@ -136,11 +141,19 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "gather",
-        "warning",
-        "gathers run on the CPU",
+        "info",
+        "gathers were seen on the CPU, and by newer notes may stay on the Neural Engine",
         "write a gather of fixed places as slices, and do look-ups before the model",
         _UNSUPPORTED,
         _of_types("gather", "gather_along_axis", "gather_nd"),
+    ),
+    _rule(
+        "scatter",
+        "warning",
+        "scatters leave the Neural Engine",
+        "put the result together with slices and a concat",
+        _CONVERTER,
+        _of_types("scatter", "scatter_along_axis", "scatter_nd"),
     ),
     _rule(
         "dilated-conv",

@@ -36,8 +36,8 @@ def attention(call: Call) -> Tensor:
     mask = call.optional("attn_mask")
     if mask is not None and mask.ndim == 1:  # one for every query, which torch wants to see
         mask = mask[None]
-    operands = (call.tensor(name) for name in ("query", "key", "value"))
-    return functional.scaled_dot_product_attention(*operands, attn_mask=mask)
+    q, k, v = (call.tensor(name) for name in ("query", "key", "value"))
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
 @evaluates("classify")
