@@ -23,6 +23,7 @@ from edgebench.converters.passes.part_strips import part_strips
 from edgebench.converters.passes.pipelines import PIPELINES, Pipeline, formed, pipeline_of
 from edgebench.converters.passes.pool_means import pool_means
 from edgebench.converters.passes.sink_transposes import sink_transposes
+from edgebench.converters.passes.squeeze_first import squeeze_first
 from edgebench.converters.passes.widen_gates import widen_gates
 from edgebench.converters.targets import FORMATS, Target
 
@@ -43,7 +44,7 @@ def test_a_pass_keeps_the_function(rewrite, block) -> None:
     squeezed=st.integers(1, 20),
     height=st.integers(1, 9),
     width=st.integers(1, 9),
-    target=st.sampled_from([name for name in PIPELINES if not name.startswith("tflite")]),
+    target=st.sampled_from(sorted(PIPELINES)),
 )
 @settings(max_examples=25, deadline=None)
 def test_a_targets_pipeline_keeps_the_function_at_any_size(
@@ -108,6 +109,34 @@ def test_parted_convolutions_share_their_weights() -> None:
     readers = [node for node in after.graph.node if "squeeze" in node.input]
     assert len(readers) == 2
     assert len({node.name for node in after.graph.node}) == len(after.graph.node)
+
+
+def test_a_squeeze_that_both_strips_share_is_taken_once_before_them() -> None:
+    before = coordinate(12, 6)
+    found = form(before, part_strips, sink_transposes, squeeze_first)
+    assert error(before, found.graph.model) < ROUNDING
+    convs = [node for node in found.graph.model.graph.node if "squeeze" in node.input]
+    means = [node for node in found.graph.model.graph.node if node.op_type == "ReduceMean"]
+    assert [node.input[0] for node in convs] == ["map"]
+    assert [node.input[0] for node in means] == [convs[0].output[0]] * 2
+
+
+@pytest.mark.parametrize(("squeezed", "own"), [(12, False), (6, True)])
+def test_a_squeeze_that_narrows_nothing_or_is_not_shared_stays(squeezed, own) -> None:
+    nodes = [
+        ("ReduceMean", ["x", "three"], ["rows"], {}),
+        ("ReduceMean", ["x", "two"], ["columns"], {}),
+        ("Conv", ["rows", "w"], ["y"], {}),
+        ("Conv", ["columns", "v" if own else "w"], ["z"], {}),
+    ]
+    constants = {
+        "three": np.array([3]),
+        "two": np.array([2]),
+        "w": weights(squeezed, 12, 1, 1),
+        "v": weights(squeezed, 12, 1, 1),
+    }
+    made = build(nodes, {"x": (1, 12, 5, 7)}, ["y", "z"], constants)
+    assert form(made, squeeze_first).passes == ()
 
 
 def test_a_widened_gate_has_the_maps_shape() -> None:
