@@ -150,13 +150,14 @@ def _share(case: _Case, slot: str) -> Estimate | None:
 
     The interval holds all parts p for which cost - p * whole is not told from zero (Fieller 1954,
     with the signed-rank test in place of Student's). It needs a whole that is above zero in every
-    process; without that there is no share to speak of.
+    process and known to better than a half; without that there is no share to speak of.
     """
     cost, whole = case.over(slot), case.over(case.group.baseline)
     if cost[1] != whole[1] or len(set(cost[1])) < statistics.fewest_processes():
         return None
     of_whole = statistics.process_levels(whole[0], whole[1])
-    if of_whole.min() <= 0:
+    known = statistics.centre(*whole)
+    if of_whole.min() <= 0 or known.low < known.value / 2:
         return None
     of_cost = statistics.process_levels(cost[0], cost[1])
     numbers = list(range(of_cost.size))

@@ -24,6 +24,9 @@ from edgebench.benchmarks.wording import (
 
 COUNTS = tuple(name + COUNTED for name in ("MAdds M", "each M", "moved MB"))
 
+ADDED_UP = 0.25
+"""The part of the whole that may be left over, at most, where parts are said to add up to it."""
+
 COARSE = 0.8
 """Where a profile's operations make up less of the inference, a reader has to know why."""
 
@@ -75,13 +78,9 @@ def sentences(model: Explained) -> list[str]:
             f"Attention costs {milliseconds_in(model.whole_s)} ms on top of "
             f"{milliseconds(model.baseline_s)} ms."
         )
-    costs = [(one, one.cost_s) for one in model.stages if one.cost_s is not None]
-    if costs:
-        first, cost = max(costs, key=lambda pair: pair[1].value)
-        share = f", {whole(first.share.value)} of it" if first.share else ""
-        found.append(f"Stage {stage(first)} costs the most: {milliseconds_in(cost)} ms{share}.")
-    if model.remainder_s is not None:
-        found.append(_remainder(model.remainder_s))
+    found += _costliest(model.stages)
+    if model.remainder_s is not None and model.whole_s is not None:
+        found.append(_remainder(model.remainder_s, model.whole_s))
     found.append(_why(model.kinds))
     if model.profile is not None and model.profile.operations_s < COARSE * model.profile.whole_s:
         part = whole(model.profile.operations_s / model.profile.whole_s)
@@ -92,11 +91,27 @@ def sentences(model: Explained) -> list[str]:
     return found
 
 
-def _remainder(rest: Estimate) -> str:
+def _costliest(stages: Sequence[StageCost]) -> list[str]:
+    """The stage that costs the most, where its interval lies above all others."""
+    costs = [(one, one.cost_s) for one in stages if one.cost_s is not None]
+    if len(costs) < 2:
+        return []
+    (first, cost), *others = sorted(costs, key=lambda pair: -pair[1].value)
+    share = f", {whole(first.share.value)} of it" if first.share else ""
+    text = f"Stage {stage(first)} costs the most: {milliseconds_in(cost)} ms{share}"
+    rivals = [stage(one) for one, other in others if other.high >= cost.low]
+    if rivals:
+        return [f"{text}; this run cannot tell it from {', '.join(rivals)}."]
+    return [f"{text}."]
+
+
+def _remainder(rest: Estimate, of: Estimate) -> str:
     text = milliseconds_in(rest, "+")
-    if rest.low <= 0 <= rest.high:
-        return f"The stages add up to the whole: what is left over, {text} ms, may be nothing."
-    return f"The stages do not add up to the whole: {text} ms is left over."
+    if not rest.low <= 0 <= rest.high:
+        return f"The stages do not add up to the whole: {text} ms is left over."
+    if max(-rest.low, rest.high) > ADDED_UP * of.value:
+        return f"Whether the stages add up to the whole is uncertain: {text} ms is left over."
+    return f"The stages add up to the whole: what is left over, {text} ms, may be nothing."
 
 
 def _why(kinds: Sequence[KindCost]) -> str:

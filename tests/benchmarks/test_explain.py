@@ -208,6 +208,28 @@ def test_a_run_that_was_not_made_to_be_explained_has_no_explanation(tmp_path: Pa
     assert running.read_explanation(running.latest(tmp_path / "runs", "replayed")) is None
 
 
+def test_a_costliest_stage_and_a_sum_are_only_claimed_where_intervals_allow(explain_run) -> None:
+    (sure,) = explain_run()[2].models
+    said = " ".join(explained.sentences(sure))
+    assert "Stage 2 (1x1) costs the most: " in said and "cannot tell it from" not in said
+    assert "The stages add up to the whole" in said
+    wide = tuple(
+        replace(one, cost_s=replace(one.cost_s, low=-0.01, high=0.01), share=None)
+        for one in sure.stages
+    )
+    unsure = replace(sure, stages=wide, remainder_s=replace(sure.remainder_s, low=-0.01, high=0.01))
+    said = " ".join(explained.sentences(unsure))
+    assert "this run cannot tell it from 3 (1x1)" in said
+    assert "is uncertain" in said and "The stages add up" not in said
+
+
+def test_an_overhead_that_is_hardly_known_has_no_shares(explain_run) -> None:
+    (model,) = explain_run(noise=2.0)[2].models
+    assert model.whole_s is not None
+    assert model.whole_s.low < model.whole_s.value / 2
+    assert all(one.share is None for one in model.stages)
+
+
 # --- Lines of a profile to operations ---------------------------------------------------------
 
 
