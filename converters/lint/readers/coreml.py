@@ -52,7 +52,9 @@ def _constant(name: str, value: Any) -> Tensor:
 
 
 def _op(operation: Operation, tensors: Mapping[str, Tensor]) -> Op:
-    inputs = tuple(name for names in operation.inputs.values() for name in names)
+    # The file has them by name in no order; the rules expect what is computed on to come first.
+    named = sorted(operation.inputs.items(), key=lambda item: item[0] not in ("x", "values"))
+    inputs = tuple(name for _, names in named for name in names)
     word = kind(MIL, operation.op_type)
     first = operation.inputs.get("x", ("",))[0]
     if word == "conv" and first in tensors:

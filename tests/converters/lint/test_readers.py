@@ -113,6 +113,8 @@ def test_a_core_ml_package_is_read(tmp_path: Path) -> None:
     for transpose in graph.of_kind("transpose"):
         assert transpose.attributes["perm"] == (0, 1, 3, 2)
     assert graph.read(graph.of_kind("mean")[0])[0].shape == (1, 4, 8, 8)
+    assert all(graph.tensors[op.inputs[0]].values is None for op in graph.ops)  # Data comes first.
+    assert main(["lint", str(tmp_path / "strips.mlpackage")]) == 0
 
 
 @pytest.fixture
