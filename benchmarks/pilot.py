@@ -112,14 +112,26 @@ def pace(plan: Plan, result: RunResult) -> Pace:
     blocks = [block for block in result.blocks if not block.error]
     groups = {group.name: _slots(group, blocks, result) for group in plan.groups}
     groups = {name: slots for name, slots in groups.items() if len(slots) > 1}
-    warmups = [sum(v.warmup_ns) / 1e9 for block in blocks for v in block.visits]
     return Pace(
         groups=groups,
         comparisons=max((_comparisons(slots) for slots in groups.values()), default=1),
         block_scatter=_block_scatter(plan.groups, blocks, groups),
-        warmup_s=float(np.quantile(warmups, 0.9)) if warmups else WARMUP_S,
+        warmup_s=_longest_warmup_s(blocks, groups),
         start_s=_start_s(plan, result),
     )
+
+
+def _longest_warmup_s(
+    blocks: Sequence[Block], groups: Mapping[str, Mapping[str, SlotPace]]
+) -> float:
+    """How long a visit may warm up: so long that hardly any has to stop for it.
+
+    A limit in seconds cuts the slower model short by more inferences than the faster, which makes
+    its overhead larger than it is.
+    """
+    seen = [sum(visit.warmup_ns) / 1e9 for block in blocks for visit in block.visits]
+    usual = [slot.warmup_s for slots in groups.values() for slot in slots.values()]
+    return 2 * max((*seen, *usual), default=WARMUP_S)
 
 
 def _comparisons(slots: Mapping[str, SlotPace]) -> int:
@@ -138,11 +150,14 @@ def _slots(group: Group, blocks: Sequence[Block], result: RunResult) -> dict[str
         visits = [v for block in blocks for v in block.visits if v.slot == slot]
         if not visits:
             first_s = evaluation.first_inference_s or SIZE.visit_s
-            found[slot] = SlotPace(first_s, WARMUP_WINDOW * first_s, USUAL_SCATTER)
+            found[slot] = SlotPace(first_s, 2 * WARMUP_WINDOW * first_s, USUAL_SCATTER)
             continue
+        inference_s = level_s([v.samples_ns for v in visits])
+        warmup_s = float(np.mean([sum(v.warmup_ns) for v in visits])) / 1e9
         found[slot] = SlotPace(
-            inference_s=level_s([v.samples_ns for v in visits]),
-            warmup_s=float(np.mean([sum(v.warmup_ns) for v in visits])) / 1e9,
+            inference_s=inference_s,
+            # The pilot may stop before two windows are alike, but the run goes on until they are.
+            warmup_s=max(warmup_s, 2 * WARMUP_WINDOW * inference_s),
             scatter=_inference_scatter(visits),
         )
     return found

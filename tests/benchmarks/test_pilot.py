@@ -127,3 +127,11 @@ def test_a_budget_too_short_is_refused_before_measuring(artifacts: Path, tmp_pat
         running.run(request, slow)
     (folder,) = (tmp_path / "runs").iterdir()
     assert not (folder / PLAN).exists()
+
+
+def test_slow_models_may_warm_up_for_as_many_inferences_as_fast_ones(folder: Path) -> None:
+    """A limit that cuts the slower model short makes its overhead larger than it is."""
+    plan = pilot_plan(load(folder / running.DRAFT, Plan))
+    for latency_s in (0.002, 0.1, 0.4):
+        result = SimulatedDevice(latency_s=latency_s).simulate(plan)
+        assert pace(plan, result).warmup_s >= 12 * latency_s
