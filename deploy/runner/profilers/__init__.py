@@ -54,7 +54,7 @@ def repeat(invoke: Callable[[], Any]) -> Iterator[Any]:
 
 
 def summary(inferences: Sequence[Inference]) -> Json:
-    """Mean times over the faster half of the inferences, in the order of the longest of them.
+    """Mean times over the fastest quarter of the inferences, in the order of the longest of them.
 
     What interrupts an inference falls on one operation or another. Whole inferences are left out,
     so that the operations still add up to the whole. Means, for a median would be as coarse as the
@@ -62,7 +62,7 @@ def summary(inferences: Sequence[Inference]) -> Json:
     list took less than that in it.
     """
     ordered = sorted(inferences, key=lambda one: one[0])
-    kept = ordered[: (len(ordered) + 1) // 2]
+    kept = ordered[: (len(ordered) + 3) // 4]
     longest = sorted((rows for _, rows in kept), key=len, reverse=True)
     times = dict.fromkeys((row[:2] for rows in longest for row in rows), 0.0)
     for _, rows in kept:
@@ -89,4 +89,4 @@ def _noise(shape: Sequence[int], dtype: Any) -> Any:
 
 def folder_of(module: Any) -> str:
     """Where an installed package lies."""
-    return os.path.dirname(os.path.abspath(module.__file__))
+    return os.path.dirname(os.path.abspath(str(module.__file__)))

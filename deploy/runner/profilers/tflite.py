@@ -104,7 +104,7 @@ class Model:
         kernels = KERNELS[plan["delegate"]]
         processor = f'kernel_mode = "{kernels}"\nnum_threads = {plan["threads"]}\n'
         # The library reads both while it compiles, and frees neither: we keep them.
-        self._kept = [ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda payload: None)]
+        self._kept: list[Any] = [ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda payload: None)]
         for name, text in (
             (b"runtime_options_string", "enable_profiling = true\n"),
             (b"xnnpack", processor),
