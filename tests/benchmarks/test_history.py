@@ -17,7 +17,7 @@ from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.run import run
 from edgebench.cli import main
 from edgebench.deploy.result import Runtime
-from edgebench.documents import save
+from edgebench.documents import load, save
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,15 @@ def test_a_run_that_was_never_measured_is_listed_and_says_how_to_go_on(
     assert "not measured" in out and "--resume" in err
     assert main(["report", "20261120-120000-local", "--runs", str(runs)]) == 1
     assert "has no comparison.json yet" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_is_listed_as_such(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = runs / "20261122-120000-pixel7" / "comparison.json"
+    save(path, replace(load(path, Comparison), interrupted=True))
+    assert main(["runs", "--runs", str(runs), "--device", "pixel7"]) == 0
+    assert "interrupted" in capsys.readouterr().out
 
 
 def test_no_runs_are_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,8 +90,7 @@ RULES = (
         severity="info",
         formats=ALL,
         delegate=None,
-        says="a transpose only moves axes of length one, and copies its data to do so in most "
-        "runtimes",
+        says="a transpose only moves axes of length one, and some runtimes copy data to do so",
         remedy="write it as a reshape, which is free or nearly so",
         source=PRACTICE,
         find=renaming_transposes,
