@@ -14,6 +14,7 @@ from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx_graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx_precisions import to_fp16, to_int8
 from edgebench.converters.reference import Array, Sample
+from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
 
 
@@ -71,7 +72,14 @@ def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's errors share no narrower base.
+        raise UnsupportedModelError(
+            f"ONNX Runtime cannot run what was made of the model: {str(error).splitlines()[0]}",
+            "export it to onnx:fp32, or to another format",
+        ) from error
     return Converted(session, _specs(graph.inputs), _specs(graph.outputs))
 
 

@@ -13,9 +13,14 @@ from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx_graph import OnnxGraph, TensorInfo
 from edgebench.converters.openvino import execution, metadata
 from edgebench.converters.openvino.convert import quantise, to_model
-from edgebench.converters.openvino.session import from_folder, on_cpu, openvino, to_folder
+from edgebench.converters.openvino.session import (
+    from_folder,
+    input_names,
+    on_cpu,
+    openvino,
+    to_folder,
+)
 from edgebench.converters.reference import Array, Sample
-from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
 
 
@@ -67,7 +72,7 @@ def open_converted(graph: OnnxGraph, content: Mapping[str, bytes]) -> Converted:
     ports = {port.name: port for port in graph.inputs}
     return Converted(
         compiled.create_infer_request(),
-        _specs([ports[name] for name in _input_names(graph, compiled)], compiled.inputs),
+        _specs([ports[name] for name in input_names(compiled, list(ports))], compiled.inputs),
         _specs(graph.outputs, compiled.outputs),
     )
 
@@ -82,23 +87,9 @@ def first_difference(
             if output.names and op.get_type_name() not in ("Constant", "Parameter", "Result"):
                 model.add_outputs(output)
     compiled = on_cpu(model)
-    results = compiled([sample[name] for name in _input_names(graph, compiled)])
+    results = compiled([sample[name] for name in input_names(compiled, list(sample))])
     found = {name: results[port] for port in compiled.outputs for name in port.names}
     return layers.first_difference(graph.model, found, sample, snr_db)
-
-
-def _input_names(graph: OnnxGraph, compiled: openvino.CompiledModel) -> list[str]:
-    """ONNX's names of the inputs, in OpenVINO's order; those that nothing reads are gone."""
-    known = [port.name for port in graph.inputs]
-    if len(compiled.inputs) == len(known):
-        return known
-    left = [port.node.get_friendly_name() for port in compiled.inputs]
-    if not set(left) <= set(known):
-        raise UnsupportedModelError(
-            "OpenVINO drops inputs of the model that nothing reads, and renames the others",
-            "leave out the inputs that nothing reads",
-        )
-    return left
 
 
 def _specs(

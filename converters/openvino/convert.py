@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import onnx
 
 from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.openvino.session import openvino
+from edgebench.converters.openvino.session import input_names, last_line, openvino
 from edgebench.converters.quiet import quiet
 from edgebench.converters.reference import Sample
 from edgebench.errors import UnsupportedModelError
@@ -67,6 +67,7 @@ def quantise(graph: OnnxGraph, calibration: Sequence[Sample]) -> openvino.Model:
         import nncf
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
     kept = [op.get_friendly_name() for op in model.get_ops() if _stays(op, graph.float_nodes)]
+    names = input_names(model, [port.name for port in graph.inputs])
     settings = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix.DISABLE,
         activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
@@ -75,7 +76,7 @@ def quantise(graph: OnnxGraph, calibration: Sequence[Sample]) -> openvino.Model:
         with quiet():
             return nncf.quantize(
                 model,
-                nncf.Dataset([dict(sample) for sample in calibration]),
+                nncf.Dataset([{name: sample[name] for name in names} for sample in calibration]),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
                 target_device=nncf.TargetDevice.CPU,
                 subset_size=len(calibration),
@@ -83,9 +84,8 @@ def quantise(graph: OnnxGraph, calibration: Sequence[Sample]) -> openvino.Model:
                 advanced_parameters=settings,
             )
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UnsupportedModelError(
-            f"NNCF cannot quantise the model: {reason}",
+            f"NNCF cannot quantise the model: {last_line(error)}",
             "export it to openvino:fp32 or openvino:fp16, or to another format",
         ) from error
 
