@@ -265,3 +265,19 @@ def test_scalars_are_vectors_of_one_at_the_border() -> None:
     assert converted.inputs[0].shape == converted.outputs[0].shape == (1,)
     (found,) = converted.run({"x": np.asarray(1.5, np.float32)})
     assert found.shape == () and found == 3.0
+
+
+def test_a_gelu_in_five_ops_becomes_one() -> None:
+    nodes = [
+        helper.make_node("Div", ["x", "root"], ["a"]),
+        helper.make_node("Erf", ["a"], ["b"]),
+        helper.make_node("Add", ["b", "one"], ["c"]),
+        helper.make_node("Mul", ["x", "c"], ["d"]),
+        helper.make_node("Mul", ["d", "half"], ["y"]),
+    ]
+    weights = {
+        name: np.asarray(number, np.float32)
+        for name, number in (("root", 2**0.5), ("one", 1), ("half", 0.5))
+    }
+    content = convert_all(graph(nodes, {"x": (1, 8)}, ["y"], weights), ["fp32"])["fp32"]
+    assert kinds(content) == ["gelu"]
