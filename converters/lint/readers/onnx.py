@@ -104,7 +104,7 @@ def _constant(name: str, attributes: dict[str, object]) -> Tensor:
 
 def _op(node: onnx.NodeProto, tensors: dict[str, Tensor]) -> Op:
     attributes = _attributes(node)
-    first = tensors[node.input[0]] if node.input else None
+    first = tensors[node.input[0]] if node.input and node.input[0] else None
     word = kind(ONNX, node.op_type)
     if word == "transpose" and "perm" not in attributes and first is not None and first.rank:
         attributes["perm"] = tuple(reversed(range(first.rank)))  # ONNX's default.

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from edgebench.converters.lint.graph import Graph, Op, Tensor
 from edgebench.converters.lint.rule import Rule, Source, Spot, Subject, at
-from edgebench.converters.lint.rules.shape import PRACTICE
-from edgebench.converters.lint.rules.sources import QUANTISATION, litert
+from edgebench.converters.lint.rules.sources import FLOAT_BRANCHES, QUANTISATION
 
 SAME_SCALE = frozenset(
     {
@@ -162,7 +161,7 @@ RULES = (
         says="an operation computes in float between others that compute in int8, and values are "
         "converted there and back",
         remedy="quantise it too, or leave the whole branch in float; measure which is faster",
-        source=PRACTICE,
+        source=FLOAT_BRANCHES,
         find=float_islands,
     ),
     Rule(
@@ -172,7 +171,7 @@ RULES = (
         delegate=None,
         says="values are made float and quantised again with nothing in between",
         remedy="give both sides one scale at calibration, so that the pair falls away",
-        source=PRACTICE,
+        source=QUANTISATION,
         find=needless_pairs,
     ),
     Rule(
@@ -182,7 +181,7 @@ RULES = (
         delegate=None,
         says="int8 values are brought to another scale, which reads and writes them once more",
         remedy="give both sides one scale at calibration",
-        source=litert("XNNPACK delegate, QUANTIZE", "tflite/delegates/xnnpack/README.md"),
+        source=QUANTISATION,
         find=requantisations,
     ),
     Rule(

@@ -6,13 +6,10 @@ from collections.abc import Iterator
 
 from edgebench.converters.lint.graph import Graph, Op, Tensor
 from edgebench.converters.lint.kinds import ELEMENTWISE
-from edgebench.converters.lint.rule import Rule, Source, Spot, Subject, at
+from edgebench.converters.lint.rule import Rule, Spot, Subject, at
+from edgebench.converters.lint.rules.sources import LAYOUTS, litert
 
 ALL = frozenset({"tflite", "onnx", "openvino", "coreml"})
-
-PRACTICE = Source(
-    "edgebench's own measurements of these networks", "ARCHITECTURE.md, docs/", "2026-11-21"
-)
 
 
 def only_renames(graph: Graph, op: Op) -> bool:
@@ -82,7 +79,7 @@ RULES = (
         says="data is moved from one layout to another, which the baseline does less or not at all",
         remedy="export from a graph in which each value is used in the layout it is made in; "
         "edgebench's own exports to TFLite have no TRANSPOSE",
-        source=PRACTICE,
+        source=LAYOUTS,
         find=moving_transposes,
     ),
     Rule(
@@ -92,7 +89,7 @@ RULES = (
         delegate=None,
         says="a transpose only moves axes of length one, and some runtimes copy data to do so",
         remedy="write it as a reshape, which is free or nearly so",
-        source=PRACTICE,
+        source=LAYOUTS,
         find=renaming_transposes,
     ),
     Rule(
@@ -103,11 +100,7 @@ RULES = (
         says="a dimension is only known at run time, which delegates refuse or prepare for anew "
         "at every change",
         remedy="fix it at export: edgebench export --input-shape 1,3,224,224",
-        source=Source(
-            "XNNPACK delegate, other limitations; Edge TPU, model requirements",
-            "LiteRT f67457790, tflite/delegates/xnnpack/README.md; coral.ai, models-intro",
-            "2026-08-21",
-        ),
+        source=litert("XNNPACK delegate, other limitations", "tflite/delegates/xnnpack/README.md"),
         find=dynamic_dimensions,
     ),
     Rule(
@@ -118,10 +111,9 @@ RULES = (
         says="an elementwise operation reads tensors of different ranks or of more than four "
         "dimensions, which GPU and NPU delegates take in some combinations only",
         remedy="keep the reduced dimensions (keepdim=True), so that both operands have four",
-        source=Source(
+        source=litert(
             "GPU delegate, CheckAddMulBroadcastCompatibility",
-            "LiteRT f67457790, tflite/tools/versioning/gpu_compatibility.cc",
-            "2026-08-21",
+            "tflite/tools/versioning/gpu_compatibility.cc",
         ),
         find=odd_broadcasts,
     ),

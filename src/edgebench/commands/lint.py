@@ -6,16 +6,17 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
 from edgebench.commands import gate
-from edgebench.errors import UnknownNameError
+from edgebench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.lint.lint import Report
-    from edgebench.converters.lint.rule import Finding
+    from edgebench.converters.lint.rule import Finding, Rule
 
 HELP = "say what in an artifact is known to be slow, or refused by an accelerator"
 
@@ -26,7 +27,7 @@ KINDS_SHOWN = 6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("artifact", nargs="+", type=Path, metavar="ARTIFACT", help="files or folders, any format")
+    add("artifact", nargs="*", type=Path, metavar="ARTIFACT", help="files or folders, any format")
     add("--delegate", type=arguments.names, default=ALL, metavar="A,B", help="accelerators, or all")
     add("--baseline", type=Path, metavar="FILE", help="compare with this, not the manifest's own")
     add(
@@ -35,13 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="error",
         help=f"exit with {gate.ABOVE} for findings as grave as this",
     )
+    add("--rules", action="store_true", help="list the rules, with their sources and dates")
     add("--json", action="store_true", help="print JSON")
 
 
 def execute(options: argparse.Namespace) -> int:
+    delegates = _delegates(options.delegate)
+    if options.rules:
+        return _list_rules(delegates, options.json)
+    if not options.artifact:
+        raise UsageError("no artifact is named", "name files or folders, or ask for --rules")
     from edgebench.converters.lint.lint import lint
 
-    delegates = _delegates(options.delegate)
     reports = [lint(path, delegates, options.baseline) for path in options.artifact]
     if options.json:
         print(json.dumps([_record(report) for report in reports], indent=1))
@@ -64,6 +70,41 @@ def _delegates(names: tuple[str, ...] | str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _list_rules(delegates: tuple[str, ...], as_json: bool) -> int:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from edgebench.converters.lint.all_rules import RULES
+
+    rules = [rule for rule in RULES if rule.delegate is None or rule.delegate in delegates]
+    if as_json:
+        print(json.dumps([_rule_record(rule) for rule in rules], indent=1))
+        return 0
+    out = console.results(100)
+    for rule in rules:
+        where = rule.delegate or "any runtime"
+        head = Text(f"{rule.severity:<8}", STYLES[rule.severity]).append(rule.id, "bold")
+        out.print(head.append(f" ({where}; {', '.join(sorted(rule.formats))})"))
+        for line in (f"{rule.says}.", _source(rule)):
+            out.print(Padding(Text(line), (0, 0, 0, 8)))
+    return 0
+
+
+def _source(rule: Rule) -> str:
+    return f"source: {rule.source.title}; {rule.source.where} ({rule.source.date})"
+
+
+def _rule_record(rule: Rule) -> dict[str, object]:
+    return {
+        "rule": rule.id,
+        "severity": rule.severity,
+        "delegate": rule.delegate,
+        "says": rule.says,
+        "remedy": rule.remedy,
+        "source": asdict(rule.source),
+    }
+
+
 def _show(report: Report) -> None:
     from rich.padding import Padding
     from rich.text import Text
@@ -77,8 +118,7 @@ def _show(report: Report) -> None:
         out.print(head.append(rule.id, "bold").append(f", {_places(finding)}"))
         for line in (f"{rule.says}.", *_kinds(finding), f"-> {rule.remedy}."):
             out.print(Padding(Text(line), (0, 0, 0, 10)))
-        source = f"source: {rule.source.title}; {rule.source.where} ({rule.source.date})"
-        out.print(Padding(Text(source, "dim"), (0, 0, 0, 10)))
+        out.print(Padding(Text(_source(rule), "dim"), (0, 0, 0, 10)))
     counts = Counter[str](finding.rule.severity for finding in report.findings)
     found = ", ".join(f"{counts[name]} {name}" for name in STYLES if counts[name])
     out.print(Text(f"  {found or 'nothing found'}"))
@@ -116,19 +156,7 @@ def _record(report: Report) -> dict[str, object]:
         "knowledge": "from documents, not measured",
         "clear": report.clear,
         "findings": [
-            {
-                "rule": one.rule.id,
-                "severity": one.rule.severity,
-                "delegate": one.rule.delegate,
-                "says": one.rule.says,
-                "remedy": one.rule.remedy,
-                "source": {
-                    "title": one.rule.source.title,
-                    "where": one.rule.source.where,
-                    "date": one.rule.source.date,
-                },
-                "spots": [{"op": spot.op, "detail": spot.detail} for spot in one.spots],
-            }
+            _rule_record(one.rule) | {"spots": [asdict(spot) for spot in one.spots]}
             for one in report.findings
         ],
     }

@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgebench.cli import main
+from edgebench.converters.lint.delegates import DELEGATES
 from edgebench.converters.lint.graph import Graph
 from edgebench.converters.lint.readers import onnx as onnx_reader
 from edgebench.converters.lint.readers import openvino, tflite
@@ -71,6 +72,15 @@ def test_an_onnx_file_is_read_with_inferred_shapes(tmp_path: Path) -> None:
     assert graph.read(turn)[0].shape == (1, 4, 8, 1)
     assert graph.tensors["w"].constant and graph.tensors["axes"].values == (3,)
     assert graph.inputs == ("x",) and graph.outputs == ("y",)
+
+
+def test_an_onnx_node_whose_first_input_is_left_out_is_read(tmp_path: Path) -> None:
+    node = helper.make_node("OptionalHasElement", [""], ["y"])
+    outputs = [helper.make_tensor_value_info("y", TensorProto.BOOL, ())]
+    graph = helper.make_graph([node], "absent", [], outputs)
+    onnx.save(helper.make_model(graph), tmp_path / "absent.onnx")
+    (op,) = onnx_reader.read(tmp_path / "absent.onnx", "absent", "fp32").ops
+    assert op.inputs == ("",)
 
 
 def test_an_openvino_network_is_read_from_its_folder(tmp_path: Path) -> None:
@@ -191,10 +201,20 @@ def test_an_int8_file_is_held_against_its_baseline_and_the_exit_code_is_the_user
     assert "takes all of it, as far as is known: xnnpack" in capsys.readouterr().out
 
 
+def test_the_rules_are_listed_with_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--rules", "--delegate", "ane"]) == 0
+    out = capsys.readouterr().out
+    assert "ane-float32" in out and "source: " in out and "hexagon" not in out
+    assert main(["lint", "--rules", "--json"]) == 0
+    rules = json.loads(capsys.readouterr().out)
+    assert {rule["delegate"] for rule in rules} == {None, *DELEGATES}
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
         ("{toys}/plain.tflite --delegate gpux", 2, "did you mean 'gpu'?"),
+        ("--delegate gpu", 2, "no artifact is named"),
         ("{toys}/gone.tflite", 1, "there is nothing at"),
         ("{toys}/images.npz", 1, "of no format that the linter reads"),
         ("{toys}/foreign.tflite", 1, "is not a TFLite file"),
