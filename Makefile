@@ -10,11 +10,12 @@ MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se
 PRECISION ?= fp32 fp16 int8
 COREML_PRECISION ?= fp16 int8w w8a8
 ARTIFACTS ?= artifacts
+FORMS     ?= mobilenet_v2_ca
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement prove-statistics clean
+	bench-agreement bench-forms prove-statistics clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -66,6 +67,9 @@ export-all: $(READY)  ## MODELS="..." to every format and precision that there i
 
 bench-agreement: $(READY)  ## our times beside those of LiteRT's own benchmark, on one artifact
 	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.tflite
+
+bench-forms: $(READY)  ## what each graph pass buys, per target and precision: FORMS=mobilenet_v2_ca
+	$(BIN)/python -m edgebench.commands.bench_forms $(FORMS)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
 	$(BIN)/python -m edgebench.benchmarks.prove_statistics

@@ -1,6 +1,6 @@
 """What does each graph pass buy, on this machine?
 
-    python -m edgebench.commands.bench_forms [MODEL] [--to FORMAT:PRECISION ...] [--budget 240s]
+    python -m edgebench.commands.bench_forms [MODEL] [--to FORMAT:PRECISION ...] [--budget 420s]
 
 For each target the model is exported in its full form, plain, and once without each pass that
 changed something, and all of them are measured with the baseline in one interleaved run. Printed
@@ -171,39 +171,47 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=COMMAND)
     parser.add_argument("model", nargs="?", default="mobilenet_v2_ca", help="a model of the zoo")
     parser.add_argument("--to", action="append", metavar="FORMAT:PRECISION", help="may be repeated")
-    parser.add_argument("--budget", type=arguments.seconds, default="300s", help="of the measuring")
+    parser.add_argument("--budget", type=arguments.seconds, default="420s", help="of the measuring")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts/forms"), metavar="DIR")
     parser.add_argument("--runs", type=Path, default=Path("runs/forms"), metavar="DIR")
     parser.add_argument("--jobs", type=arguments.positive, default=2, metavar="N", help="exports")
     options = parser.parse_args(words)
     try:
         targets = [parse(text) for text in dict.fromkeys(options.to or TARGETS)]
-        _bench(options, targets)
+        return _bench(options, targets)
     except EdgeBenchError as error:
         console.explain(error)
         return 1
     except KeyboardInterrupt:
         console.say("interrupted; the same command goes on with what is left")
         return 130
-    return 0
 
 
-def _bench(options: argparse.Namespace, targets: Sequence[Target]) -> None:
+def _bench(options: argparse.Namespace, targets: Sequence[Target]) -> int:
+    """A target that cannot be measured does not take the others with it."""
     device = devices.get("local")
     baseline = registry.get(options.model).baseline
     with console.shown_progress() as progress:
         every = export_forms(options.model, targets, options.artifacts, options.jobs, progress)
     slots = sum(2 + len(forms.lacking) for forms in every)
     table = console.table("target", "form", ">time / full form", f">over {baseline}")
+    failed = 0
     for forms in every:
         share_s = options.budget * (2 + len(forms.lacking)) / slots
-        with console.shown_progress() as progress:
-            comparison, result = measure(
-                forms, device, options.artifacts, options.runs, share_s, progress
-            )
+        try:
+            with console.shown_progress() as progress:
+                comparison, result = measure(
+                    forms, device, options.artifacts, options.runs, share_s, progress
+                )
+        except EdgeBenchError as error:
+            console.say(f"{forms.target} was not measured:")
+            console.explain(error)
+            failed = 1
+            continue
         for cells in rows(forms, comparison, result, baseline):
             table.add_row(*cells)
     console.show(table)
+    return failed
 
 
 if __name__ == "__main__":
