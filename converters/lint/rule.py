@@ -23,9 +23,9 @@ that the rule is about. error: the file breaks its own format's rules, and will 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a rule's knowledge comes from. `date` is that of what was read, as YYYY-MM-DD or YYYY-MM.
+    """Where a rule's knowledge comes from.
 
-    What a source says may have changed since; a rule is as old as its date.
+    `date` is that of what was read, as YYYY-MM-DD or YYYY-MM. What a source says may have changed since; a rule is as old as its date.
     """
 
     title: str

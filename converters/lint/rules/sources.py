@@ -17,8 +17,8 @@ QUANTISATION = litert(
     "LiteRT 8-bit quantization specification", "tflite/g3doc/performance/quantization_spec.md"
 )
 FLOAT_BRANCHES = Source(
-    "Measured for edgebench: MobileNetV2 with coordinate attention, int8 with the attention in "
-    "float, ran 34 conversions of layout or type, 4.1 of its 9.3 ms",
+    "Measured for edgebench: MobileNetV2 with coordinate attention, partly in int8 and partly in "
+    "float, spent 4.1 ms in 34 conversions between the two",
     "OpenVINO 2026.4.1, one thread, 224x224",
     "2026-11",
 )
