@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from edgebench.benchmarks.statistics import Estimate, Latency, Overhead
 from edgebench.benchmarks.verdict import Verdict
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.result import Context
+
+UNTRUSTED = "?"
+"""Marks a figure or a sentence of a run that cannot be trusted with it."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,22 @@ class Comparison:
         rows = (row for group in self.groups for row in group.rows)
         return tuple(row.verdict for row in rows if row.verdict is not None)
 
+    def forced(self) -> Comparison:
+        """The same with what would have been said in place of "no verdict", each of it marked."""
+        groups = (
+            replace(group, rows=tuple(_forced(row) for row in group.rows)) for group in self.groups
+        )
+        return replace(self, groups=tuple(groups))
+
     @property
     def answered(self) -> bool:
         """Whether any verdict was reached at all."""
         return any(verdict.outcome != "no verdict" for verdict in self.verdicts)
+
+
+def _forced(row: Row) -> Row:
+    verdict = row.verdict
+    if verdict is None or verdict.forced is None:
+        return row
+    said = f"{UNTRUSTED} {verdict.forced} But the run cannot be trusted: {verdict.reasons[0]}."
+    return replace(row, verdict=replace(verdict, sentence=said))

@@ -23,8 +23,8 @@ Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verd
 class Verdict:
     """The outcome, one sentence for a person, and why there is no verdict where there is none.
 
-    `remedies` are what to do about the reasons. `notes` are remarks that do not take the verdict
-    away. `forced` is what would be said if the run could be trusted.
+    `remedies` are what to do about each of the reasons. `notes` are remarks that do not take the
+    verdict away. `forced` is what would be said if the run could be trusted.
     """
 
     outcome: Outcome
@@ -53,7 +53,7 @@ def judge(evidence: Evidence, floor: NoiseFloor | None = None) -> Verdict:
         f"no verdict on {judged}: {reasons[0]}.",
         reasons,
         notes,
-        remedies=tuple(dict.fromkeys(one.remedy for one in findings)),
+        remedies=tuple(one.remedy for one in findings),
         forced=trusting.sentence if trusting else None,
     )
 

@@ -88,6 +88,8 @@ def _detail(rows: list[Row]) -> str:
     else:
         reasons = dict.fromkeys(row.verdict.reasons[0] for row in rows if row.verdict)
         parts.append(f"Because {next(iter(reasons))}. The figures are kept; do not rely on them.")
+        remedies = [row.verdict.remedies[0] for row in rows if row.verdict and row.verdict.remedies]
+        parts += [f"For a verdict: {remedy}." for remedy in remedies[:1]]
     if madds:
         parts.append(f"Counted overhead in multiply-adds: {_range(madds)}.")
     if any(row.weights == "untrained" for row in rows):
@@ -114,7 +116,8 @@ def warnings(comparison: Comparison) -> list[str]:
         )
     for verdict in comparison.verdicts:
         # The first reason stands in the sentence already.
-        found += [*verdict.reasons[1:], *verdict.notes]
+        said = zip(verdict.reasons[1:], verdict.remedies[1:], strict=False)
+        found += [*(f"{reason}: {remedy}" for reason, remedy in said), *verdict.notes]
     found += [
         f"{row.slot} does not run: {row.error}"
         for group in comparison.groups

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.comparison import UNTRUSTED, Comparison, Row
 from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.statistics import Latency
 from edgebench.benchmarks.wording import (
@@ -66,7 +66,14 @@ def _overhead(row: Row) -> str:
         return "not run here"
     if row.overhead is None:
         return MISSING
-    return signed_in(row.overhead.value, row.overhead.interval)
+    said = signed_in(row.overhead.value, row.overhead.interval)
+    return f"{said} {UNTRUSTED}" if _untrusted(row) else said
+
+
+def _untrusted(row: Row) -> bool:
+    """Whether there is an overhead that the run cannot be trusted with."""
+    withheld = row.verdict is not None and row.verdict.outcome == "no verdict"
+    return withheld and row.overhead is not None
 
 
 def _accuracy(row: Row) -> str:
@@ -204,6 +211,8 @@ def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
     here = tuple(g for g in comparison.groups if any(row.runs_here for row in g.rows))
     comparison = replace(comparison, groups=here)
     legend = LATENCY_LEGEND + (f" {DETECTABLE_LEGEND}" if in_full else "")
+    if any(_untrusted(row) for group in comparison.groups for row in group.rows):
+        legend += f" {UNTRUSTED}: the run cannot be trusted with this figure."
     return _sheet("Latency", legend, LATENCY_IN_FULL if in_full else LATENCY, comparison)
 
 

@@ -26,9 +26,15 @@ STYLES = {
 
 
 def render(
-    comparison: Comparison, console: Console, explanation: Explanation | None = None
+    comparison: Comparison,
+    console: Console,
+    explanation: Explanation | None = None,
+    forced: bool = False,
 ) -> None:
-    """Print tables, verdicts and warnings. Colour only where the console has it."""
+    """Print tables, verdicts and warnings. Colour only where the console has it.
+
+    Where the whole run has no verdict its sentences are left out, unless they are `forced`.
+    """
     for sheet in tables.sheets(comparison):
         console.print(_table(sheet) if sheet.sections else Text(sheet.title, style="bold"))
         console.print(Padding(Text(sheet.legend, style="dim"), (0, 1, 1, 2)))
@@ -36,7 +42,7 @@ def render(
     console.print(Text(answer.answer, style=f"bold {STYLES[answer.outcome]}"))
     if answer.detail:
         console.print(Text(answer.detail))
-    if answer.outcome != "no verdict":  # Otherwise the answer has said why, once for all.
+    if forced or answer.outcome != "no verdict":  # Otherwise the answer has said why already.
         _print_verdicts(comparison, console)
     console.print()
     for model in explanation.models if explanation else ():

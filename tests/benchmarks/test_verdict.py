@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from replay import Replay, ReplayedDevice
+from rich.console import Console
 
 from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.report import terminal
 
 BASE, CA = "scenes_v2.fp32.tflite", "scenes_v2_ca.fp32.tflite"
 
@@ -151,3 +155,25 @@ def test_partitions_are_noted(replay: Replay) -> None:
     found = row(replay(device(0.5, partitions={CA: 18}))).verdict
     assert found is not None
     assert "18 partitions (left over: SPLIT_V)" in found.notes[0]
+
+
+def test_forced_numbers_are_shown_marked_and_never_without(replay: Replay) -> None:
+    comparison = replay(device(0.5, steal_share=0.2))
+    shown = {forced: _on_terminal(comparison, forced) for forced in (False, True)}
+    for text in shown.values():
+        assert "+50 % [50, 50] ?" in text or "?: the run cannot be trusted" in text
+        assert "No verdict: this run cannot be trusted with an answer." in text
+        assert "For a verdict: measure on a machine of your own" in text
+    assert "refuted" not in shown[False]
+    for line in shown[True].splitlines():
+        if "refuted" in line:
+            assert line.lstrip().startswith("? refuted: ")
+    assert "? refuted: scenes_v2_ca costs" in shown[True]
+    assert not comparison.forced().answered
+
+
+def _on_terminal(comparison: Comparison, forced: bool) -> str:
+    stream = io.StringIO()
+    shown = comparison.forced() if forced else comparison
+    terminal.render(shown, Console(file=stream, width=200), None, forced)
+    return stream.getvalue()

@@ -34,7 +34,7 @@ def execute(options: argparse.Namespace) -> int:
     for verdict in comparison.verdicts:
         if verdict.outcome == "no verdict":
             console.say(verdict.sentence)
-            for remedy in verdict.remedies:
+            for remedy in dict.fromkeys(verdict.remedies):
                 console.say(f"  -> {remedy}")
     if not found:
         return run.NO_VERDICT

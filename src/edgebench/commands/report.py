@@ -36,6 +36,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     ):
         help_ = f"write the report as {kind}, to {where} if no path is given"
         parser.add_argument(f"--{kind}", nargs="?", const=default, metavar="PATH", help=help_)
+    help_ = "say, marked, what a run that cannot be trusted would have said"
+    parser.add_argument("--force", action="store_true", help=help_)
     gate.add_arguments(parser)
 
 
@@ -71,6 +73,7 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     from edgebench.documents import dump
 
     explanation = read_explanation(folder)
+    comparison = comparison.forced() if options.force else comparison
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: dump(comparison),
         "md": lambda: markdown.render(comparison, explanation),
@@ -78,7 +81,7 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     }
     asked = {kind: getattr(options, kind) for kind in writers if getattr(options, kind)}
     if STDOUT not in asked.values():
-        terminal.render(comparison, console.results(100), explanation)
+        terminal.render(comparison, console.results(100), explanation, options.force)
     for kind, where in asked.items():
         if where == STDOUT:
             sys.stdout.write(writers[kind]())
