@@ -8,7 +8,7 @@ attention module are under `features.N.conv.attention`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -22,6 +22,11 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+BACKBONES = {
+    "mobilenet_v2": STAGES,
+    # One block more of 32 channels: 3.65 % more of the same work at width 1 and 224 pixels.
+    "mobilenet_v2_deeper": (*STAGES[:2], (6, 32, 4, 2), *STAGES[3:]),
+}
 STEM_CHANNELS = 32
 STEM_STRIDE = 2
 LAST_CHANNELS = 1280
@@ -91,7 +96,8 @@ class MobileNetV2(nn.Module):
     `attention` makes a module for a number of channels. `placement` says where they stand:
     `expanded` between depthwise and projection of every block that expands (the coordinate
     attention paper's place), `late` the same but only in blocks whose output has a stride of
-    `LATE_STRIDE` or more to the input, `output` after the projection of every block.
+    `LATE_STRIDE` or more to the input, `output` after the projection of every block. `stages` is a
+    table such as `STAGES`.
     """
 
     def __init__(
@@ -101,12 +107,13 @@ class MobileNetV2(nn.Module):
         attention: AttentionFactory | None = None,
         placement: str = "expanded",
         dropout: float = 0.2,
+        stages: Sequence[tuple[int, int, int, int]] = STAGES,
     ) -> None:
         super().__init__()
         channels = divisible(STEM_CHANNELS * width)
         features: list[nn.Module] = [_ConvBnRelu6(3, channels, 3, STEM_STRIDE, 1)]
         total_stride = STEM_STRIDE
-        for expansion, stage_channels, repeats, first_stride in STAGES:
+        for expansion, stage_channels, repeats, first_stride in stages:
             outputs = divisible(stage_channels * width)
             for index in range(repeats):
                 stride = first_stride if index == 0 else 1

@@ -8,7 +8,7 @@ from torch import nn
 
 from edgebench.models import ablation
 from edgebench.models.attention import ATTENTION
-from edgebench.models.mobilenet_v2 import MobileNetV2
+from edgebench.models.mobilenet_v2 import BACKBONES, MobileNetV2
 from edgebench.models.registry import ModelSpec
 
 
@@ -21,7 +21,8 @@ def network(spec: ModelSpec, dropout: float = 0.0) -> MobileNetV2:
         def attention(channels: int) -> nn.Module:
             return kind(channels, spec.reduction)
 
-    module = MobileNetV2(spec.width, spec.num_classes, attention, spec.placement, dropout)
+    stages = BACKBONES[spec.backbone]
+    module = MobileNetV2(spec.width, spec.num_classes, attention, spec.placement, dropout, stages)
     if spec.without is not None:
         ablation.remove(module, spec.without)
     return module
