@@ -1,0 +1,49 @@
+"""Load from outside: a process that keeps one core busy at random, until its parent is gone.
+
+python -m edgebench.benchmarks.proof.load SEED
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+BUSY_S, IDLE_S = 2.0, 2.0
+"""On average; both are drawn from an exponential distribution, so half of the time is busy."""
+
+TABLE = 4_000_000
+"""Numbers that it walks through while it is busy, so that it takes caches and not only cycles."""
+
+
+@contextmanager
+def second_core_loaded(seed: int) -> Iterator[None]:
+    """Keep the machine's last core busy at random meanwhile."""
+    words = [sys.executable, "-m", "edgebench.benchmarks.proof.load", str(seed)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def run(seed: int) -> None:
+    """Be busy and idle in turns."""
+    with suppress(AttributeError, OSError):  # Where processes cannot be pinned any core will do.
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    parent, chance = os.getppid(), random.Random(seed)
+    table = list(range(TABLE))
+    while os.getppid() == parent:
+        until = time.monotonic() + chance.expovariate(1 / BUSY_S)
+        while time.monotonic() < until:
+            sum(table[:: chance.randrange(1, 17)])
+        time.sleep(chance.expovariate(1 / IDLE_S))
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]))
