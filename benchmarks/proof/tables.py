@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from edgebench.benchmarks.proof.methods import METHODS
-from edgebench.benchmarks.proof.tally import QUESTIONS, Figure
+from edgebench.benchmarks.proof.tally import QUESTIONS, Figure, State
 from edgebench.benchmarks.proof.trial import LATENCY_S, Answer, machine
 
 SEVERAL = "four models"
 
 NAME_WIDTH, FIGURE_WIDTH = 20, 20
-KEPT, BROKEN = "\N{CHECK MARK}", "\N{BALLOT X}"
+MARKS: dict[State, str] = {
+    "not asked": "",
+    "kept": "\N{CHECK MARK}",
+    "open": "?",
+    "broken": "\N{BALLOT X}",
+}
 
 Rows = dict[tuple[str, str], tuple[Figure, ...]]
 """By scenario and method."""
@@ -42,16 +47,19 @@ def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
             lines += ["", f"{scenario}: {machine(scenario, 0).description}"]
         said = scenario
         lines.append("  " + method.ljust(NAME_WIDTH - 2) + "".join(map(_cell, row)).rstrip())
-    failing = sum(not one.holds for row in rows.values() for one in row)
-    asked = sum(one.bounds is not None for row in rows.values() for one in row)
-    lines += ["", f"{asked - failing} of {asked} bounds are kept."]
+    states = Counter(one.state for row in rows.values() for one in row if one.bounds)
+    lines += [
+        "",
+        f"Of {states.total()} bounds {states['kept']} are kept ({MARKS['kept']}), "
+        f"{states['broken']} broken ({MARKS['broken']}), and {states['open']} open "
+        f"({MARKS['open']}: beyond it, but not by more than chance).",
+    ]
     return lines
 
 
 def _cell(figure: Figure) -> str:
     value, low, high = map(_per_cent, (figure.share.value, figure.share.low, figure.share.high))
-    mark = "" if figure.bounds is None else KEPT if figure.holds else BROKEN
-    return f"{value:>5} [{low}, {high}] {mark}".ljust(FIGURE_WIDTH)
+    return f"{value:>5} [{low}, {high}] {MARKS[figure.state]}".ljust(FIGURE_WIDTH)
 
 
 def _per_cent(share: float) -> str:

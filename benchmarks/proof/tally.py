@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,9 @@ AT_LEAST_90 = Interval(0.90, 1.0)
 AT_LEAST_95 = Interval(0.95, 1.0)
 
 
+State = Literal["not asked", "kept", "open", "broken"]
+
+
 @dataclass(frozen=True)
 class Figure:
     """A share of trials, and the bounds that it has to keep to; None where nothing is asked."""
@@ -25,9 +29,18 @@ class Figure:
     bounds: Interval | None = None
 
     @property
-    def holds(self) -> bool:
-        """Whether the share itself, not merely its interval, keeps to the bounds."""
-        return self.bounds is None or self.bounds.low <= self.share.value <= self.bounds.high
+    def state(self) -> State:
+        """Whether the bounds are kept by the share itself, or broken by its whole interval.
+
+        A test of exactly 5 % errs in more than 5 % of every other sample. So a share beyond its
+        bound whose interval reaches back over it is told apart from both: more runs would tell.
+        """
+        if self.bounds is None:
+            return "not asked"
+        if self.bounds.low <= self.share.value <= self.bounds.high:
+            return "kept"
+        beyond = self.share.high < self.bounds.low or self.share.low > self.bounds.high
+        return "broken" if beyond else "open"
 
 
 Question = Callable[[Trial], bool]

@@ -10,7 +10,7 @@ from replay import TOYS, make_artifacts
 
 from edgebench.benchmarks import prove_statistics, run
 from edgebench.benchmarks.proof import methods, peers, tables, trial
-from edgebench.benchmarks.proof.tally import AT_MOST_5, Figure, share
+from edgebench.benchmarks.proof.tally import AT_LEAST_95, AT_MOST_5, Figure, share
 from edgebench.benchmarks.proof.trial import Answer, Trial
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Interval
@@ -94,10 +94,12 @@ def test_answers_are_counted_by_what_they_claim() -> None:
     assert not Answer(0.0, None).covers
 
 
-def test_a_bound_is_kept_by_the_share_itself() -> None:
-    assert Figure(share([True] + [False] * 19), AT_MOST_5).holds
-    assert not Figure(share([True, True] + [False] * 28), AT_MOST_5).holds
-    assert Figure(share([True])).holds
+def test_a_bound_is_kept_by_the_share_and_broken_by_its_whole_interval() -> None:
+    assert Figure(share([True] + [False] * 19), AT_MOST_5).state == "kept"
+    assert Figure(share([True, True] + [False] * 28), AT_MOST_5).state == "open"
+    assert Figure(share([True] * 10 + [False] * 30), AT_MOST_5).state == "broken"
+    assert Figure(share([False] * 10 + [True] * 30), AT_LEAST_95).state == "broken"
+    assert Figure(share([True])).state == "not asked"
 
 
 def test_the_command_prints_the_table_and_exits_by_it(
@@ -109,11 +111,12 @@ def test_the_command_prints_the_table_and_exits_by_it(
     assert max(map(len, lines)) <= 100
     assert sum(line.startswith("  edgebench") for line in lines) == 2
     assert {"mean of N", "50 runs", "unpaired medians"} <= {line[2:19].strip() for line in lines}
-    kept, asked = (int(lines[-1].split()[place]) for place in (0, 2))
-    assert asked == 5
-    assert said.out.count(tables.KEPT) == kept
-    assert said.out.count(tables.BROKEN) == asked - kept
-    assert code == (0 if kept == asked else 1)
+    asked, kept, broken, unsure = (int(word) for word in lines[-1].split() if word.isdigit())
+    assert asked == kept + broken + unsure == 5
+    table = "\n".join(lines[:-1])
+    for state, count in (("kept", kept), ("broken", broken), ("open", unsure)):
+        assert table.count(tables.MARKS[state]) == count
+    assert code == (1 if broken else 0)
     assert "simulating runs" in said.err
 
 
