@@ -43,8 +43,7 @@ _DTYPES: Mapping[str, str] = {
     "UINT64": "uint64",
 }
 _NARROW = {"INT4": 4, "UINT1": 1, "UINT2": 2, "UINT3": 3, "UINT4": 4, "UINT6": 6}
-# The opset CoreML5 came with iOS 15; each later one with the next.
-_IOS_BEFORE_OPSETS = 10
+_IOS = {"CoreML5": 15, "CoreML6": 16, "CoreML7": 17, "CoreML8": 18, "CoreML9": 26}
 # Parameters of up to so many elements are kept as Python numbers too.
 _SMALL = 64
 
@@ -77,6 +76,11 @@ def read(path: Path) -> Package:
             "save one function a package",
         )
     function = functions[name]
+    if function.opset not in _IOS:
+        raise UnsupportedModelError(
+            f"{path} is of the opset {function.opset}, which the evaluator does not know",
+            "convert it with a minimum_deployment_target of iOS15 to iOS26",
+        )
     body = function.block_specializations[function.opset]
     reader = _Reader(path / "Data" / "com.apple.CoreML" / "weights")
     try:
@@ -90,7 +94,7 @@ def read(path: Path) -> Package:
         tuple(_declared(port) for port in function.inputs),
         block,
         reader.constants,
-        int(function.opset.removeprefix("CoreML")) + _IOS_BEFORE_OPSETS,
+        _IOS[function.opset],
     )
 
 
@@ -115,7 +119,16 @@ def _declared(port: Any) -> Declared:
     if port.type.WhichOneof("type") != "tensorType":
         return Declared(port.name, "", ())
     tensor = port.type.tensorType
-    return Declared(port.name, _DTYPES.get(_element(tensor), "float32"), _shape(tensor))
+    return Declared(port.name, _dtype(_element(tensor)), _shape(tensor))
+
+
+def _dtype(element: str) -> str:
+    if element not in _DTYPES:
+        raise UnsupportedModelError(
+            f"the program has values of {element}, which the evaluator lacks",
+            "it can't be checked on this machine; on a Mac, Core ML itself can run it",
+        )
+    return _DTYPES[element]
 
 
 def _element(tensor: Any) -> str:
@@ -191,13 +204,13 @@ class _Reader:
         stored = value.immediateValue.tensor
         kind = stored.WhichOneof("value")
         if kind is None:
-            return np.zeros(shape, _DTYPES[element])
+            return np.zeros(shape, _dtype(element))
         numbers = getattr(stored, kind).values
         if element == "STRING":
             return str(numbers[0]) if not shape else [str(text) for text in numbers]
         if kind == "bytes":
             return _from_bytes(numbers, element, shape)
-        return np.array(numbers).astype(_DTYPES[element]).reshape(shape)
+        return np.array(numbers).astype(_dtype(element)).reshape(shape)
 
     def _blob(self, blob: Any, element: str) -> Array:
         name = blob.fileName.rsplit("/", 1)[-1]
@@ -207,12 +220,12 @@ class _Reader:
         stored = getattr(self._files[name], f"read_{kind}_data")(blob.offset)
         if element == "FLOAT16":  # given as its bits
             return np.frombuffer(stored.tobytes(), np.float16)
-        return np.array(stored, _DTYPES[element])
+        return np.array(stored, _dtype(element))
 
 
 def _from_bytes(content: bytes, element: str, shape: tuple[int, ...]) -> Array:
     if element not in _NARROW:
-        return np.frombuffer(content, _DTYPES[element]).reshape(shape)
+        return np.frombuffer(content, _dtype(element)).reshape(shape)
     packed = np.frombuffer(content, np.uint8)
     return unpacked(packed, _NARROW[element], math.prod(shape), element).reshape(shape)
 
