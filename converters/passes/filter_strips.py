@@ -24,7 +24,8 @@ def filter_strips(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = Graph(model)
     replacements = {}
     for node in model.graph.node:
-        window, shape = spatial_mean(graph, node), graph.shape(node.input[0])
+        window = spatial_mean(graph, node)
+        shape = graph.shape(node.input[0]) if window else None
         if window is None or shape is None or min(window) > 1:
             continue
         share = np.full((shape[1], 1, *window), 1 / max(window), np.float32)

@@ -109,7 +109,10 @@ def plain() -> onnx.ModelProto:
     nodes: list[Node] = [
         ("Conv", ["x", "w"], ["a"], {"pads": [1, 1, 1, 1]}),
         ("Relu", ["a"], ["b"], {}),
-        ("Add", ["b", "x"], ["c"], {}),
+        # A node without inputs, and one whose first input after the data is left out.
+        ("Constant", [], ["k"], {"value_float": 2.0}),
+        ("Clip", ["b", "", "k"], ["d"], {}),
+        ("Add", ["d", "x"], ["c"], {}),
         ("ReduceMean", ["c", "axes"], ["y"], {"keepdims": 0}),
     ]
     constants = {"w": weights(8, 8, 3, 3), "axes": np.array([2, 3])}
