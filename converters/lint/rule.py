@@ -25,7 +25,8 @@ that the rule is about. error: the file breaks its own format's rules, and will 
 class Source:
     """Where a rule's knowledge comes from.
 
-    `date` is that of what was read, as YYYY-MM-DD or YYYY-MM. What a source says may have changed since; a rule is as old as its date.
+    `date` is that of what was read, as YYYY-MM-DD or YYYY-MM. What a source says may have changed
+    since then; a rule is as old as its date.
     """
 
     title: str
