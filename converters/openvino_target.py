@@ -49,7 +49,8 @@ def convert(
         progress(f"OpenVINO in {precision}", number, len(precisions))
         if precision == "int8":
             model = quantise(graph, calibration)
-            instructions.note(f"{graph.name} in OpenVINO: {execution.in_words(on_cpu(model))}")
+            said = execution.in_words(on_cpu(model), graph.float_nodes)
+            instructions.note(f"{graph.name} in OpenVINO: {said}")
             made[precision] = to_folder(model)
         else:
             made[precision] = to_folder(to_model(graph), halved=precision == "fp16")

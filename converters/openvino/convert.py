@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import onnx
 
 from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.openvino.execution import came_from
 from edgebench.converters.openvino.session import input_names, last_line, openvino
 from edgebench.converters.quiet import quiet
 from edgebench.converters.reference import Sample
@@ -66,7 +67,8 @@ def quantise(graph: OnnxGraph, calibration: Sequence[Sample]) -> openvino.Model:
     with quiet():
         import nncf
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-    kept = [op.get_friendly_name() for op in model.get_ops() if _stays(op, graph.float_nodes)]
+    ops = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() != "Constant"]
+    kept = [name for name in ops if came_from(name, graph.float_nodes)]
     names = input_names(model, [port.name for port in graph.inputs])
     settings = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix.DISABLE,
@@ -88,15 +90,3 @@ def quantise(graph: OnnxGraph, calibration: Sequence[Sample]) -> openvino.Model:
             f"NNCF cannot quantise the model: {last_line(error)}",
             "export it to openvino:fp32 or openvino:fp16, or to another format",
         ) from error
-
-
-def _stays(op: openvino.Node, float_nodes: frozenset[str]) -> bool:
-    """Whether an op is of a node that stays in float.
-
-    OpenVINO calls an op after its ONNX node, and the parts of a node that became several
-    `node/part`.
-    """
-    name = op.get_friendly_name()
-    return op.get_type_name() != "Constant" and (
-        name in float_nodes or name.partition("/")[0] in float_nodes
-    )

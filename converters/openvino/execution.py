@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edgebench.converters.openvino.session import openvino
 
 INT8 = ("i8", "u8")
+_FIELDS = ("layerType", "runtimePrecision", "originalLayersNames")
 # Layers that compute nothing of the network: its borders, constants, and changes of form.
 _FORM = frozenset({"Input", "Output", "Const", "Reorder", "Reshape", "Convert", "FakeQuantize"})
 
@@ -41,16 +42,25 @@ def layers(compiled: openvino.CompiledModel) -> list[Layer]:
     return found
 
 
-_FIELDS = ("layerType", "runtimePrecision", "originalLayersNames")
-
-
-def in_words(compiled: openvino.CompiledModel) -> str:
-    """A sentence that says how many layers run in int8, and which do not."""
+def in_words(compiled: openvino.CompiledModel, float_nodes: frozenset[str]) -> str:
+    """A sentence that says how many layers run in int8, and which do not, by choice or else."""
     every = layers(compiled)
     others = [layer for layer in every if layer.precision not in INT8]
+    chosen = [layer for layer in others if any(came_from(n, float_nodes) for n in layer.nodes)]
+    lost = [layer for layer in others if layer not in chosen]
     said = f"{len(every) - len(others)} of {len(every)} layers run in int8 on this machine's CPU"
-    if not others:
-        return said
-    kinds = Counter(f"{layer.kind} ({layer.precision})" for layer in others)
-    listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return f"{said}; the others: {listed}, the first of them {others[0].name}"
+    if chosen:
+        said += f"; left in float by choice: {len(chosen)}"
+    if lost:
+        kinds = Counter(f"{layer.kind} ({layer.precision})" for layer in lost)
+        listed = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        said += f"; OpenVINO itself runs in float: {listed}, first {lost[0].name}"
+    return said
+
+
+def came_from(op: str, nodes: frozenset[str]) -> bool:
+    """Whether an operation of OpenVINO's is one of these ONNX nodes, or a part of one.
+
+    It is called after its node, and the parts of a node that became several `node/part`.
+    """
+    return op in nodes or op.partition("/")[0] in nodes

@@ -152,7 +152,14 @@ def test_nodes_that_stay_in_float_are_not_quantised(
     layers = execution.layers(on_cpu(from_folder(content)))
     (conv,) = (one for one in layers if one.kind == "Convolution")
     assert conv.precision == "f32"
-    assert "1 Convolution (f32)" in notes[0]
+    assert notes[0].endswith("CPU; left in float by choice: 1")
+
+
+def test_layers_that_openvino_itself_runs_in_float_are_counted(graph: OnnxGraph) -> None:
+    content = openvino_target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
+    said = execution.in_words(on_cpu(from_folder(content)), frozenset())
+    assert said.startswith("0 of 3 layers run in int8")
+    assert "OpenVINO itself runs in float: 1 Convolution (f32)" in said
 
 
 def corrupted(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -45,7 +45,7 @@ class Engine(Buffers):
         for op in self.compiled.get_runtime_model().get_ordered_ops():
             info = op.get_rt_info()
             kind, made_of, precision = (info[name].astype(str) for name in INFO)
-            quantises = all("fq_" in name for name in made_of.split(","))
+            quantises = all("fq_" in name for name in made_of.split(",") if name)
             if kind not in FORM and not quantises:
                 types[precision] = types.get(precision, 0) + 1
         return {**super().delegation(), "layer_types": types}
