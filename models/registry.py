@@ -176,6 +176,7 @@ register(
         MODELS["mobilenet_v2"],
         name="mobilenet_v2_deeper",
         backbone="mobilenet_v2_deeper",
+        baseline="mobilenet_v2_deeper",
         parameters=3519720,
         madds=311762816,
         published=None,
