@@ -9,9 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# A tensor, a string, a list of strings (class labels) or of tensors, or a classifier's dictionary.
+# A tensor, a string, a list of strings (class labels) or of tensors, or a `State`.
 Value = Any
 Result = Value | tuple[Value, ...]
+
+
+@dataclass
+class State:
+    """A value that a stateful program keeps from one run to the next."""
+
+    tensor: Tensor
 
 
 class CannotEvaluate(Exception):

@@ -54,6 +54,7 @@ class Package:
 
     description: Any
     inputs: tuple[Declared, ...]
+    states: tuple[Declared, ...]
     body: Block
     constants: Mapping[str, Any]
     opset: int
@@ -91,7 +92,8 @@ def read(path: Path) -> Package:
         ) from error
     return Package(
         specification.description,
-        tuple(_declared(port) for port in function.inputs),
+        tuple(_declared(port) for port in function.inputs if not _is_state(port)),
+        tuple(_declared(port) for port in function.inputs if _is_state(port)),
         block,
         reader.constants,
         _IOS[function.opset],
@@ -115,10 +117,15 @@ def _specification(path: Path) -> Any:
     return message
 
 
+def _is_state(port: Any) -> bool:
+    return bool(port.type.WhichOneof("type") == "stateType")
+
+
 def _declared(port: Any) -> Declared:
-    if port.type.WhichOneof("type") != "tensorType":
+    held = port.type.stateType.wrappedType if _is_state(port) else port.type
+    if held.WhichOneof("type") != "tensorType":
         return Declared(port.name, "", ())
-    tensor = port.type.tensorType
+    tensor = held.tensorType
     return Declared(port.name, _dtype(_element(tensor)), _shape(tensor))
 
 

@@ -11,7 +11,7 @@ of `float32` programs to agree with the CPU's to a few units in the last place, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgebench.converters.mil_evaluator import package, tensors
+from edgebench.converters.mil_evaluator.execute import results
 from edgebench.converters.mil_evaluator.images import Image, described_image, pixels
-from edgebench.converters.mil_evaluator.operation import (
-    Block,
-    Call,
-    CannotEvaluate,
-    Declared,
-    Operation,
-    Value,
-)
+from edgebench.converters.mil_evaluator.operation import Block, Declared, Operation, State, Value
 from edgebench.converters.mil_evaluator.ops.all_ops import OPS
+from edgebench.converters.mil_evaluator.schedule import Step, reads, steps, walk
 from edgebench.errors import DataError, UnsupportedModelError
 
 Array = NDArray[Any]
@@ -49,23 +44,16 @@ class Port:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """An operation, and the values that nothing reads after it."""
-
-    operation: Operation
-    last_read: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Program:
     """A loaded program; load it with `load`. `labels` are a classifier's, in the scores' order."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    states: tuple[Port, ...]
     labels: tuple[str | int, ...]
     opset: int
     _body: Block
-    _steps: tuple[_Step, ...]
+    _steps: tuple[Step, ...]
     _constants: Mapping[str, Value]
 
     @property
@@ -73,15 +61,25 @@ class Program:
         """What is left to compute for each input, in sequence; constants are folded."""
         return self._body.operations
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def make_state(self) -> dict[str, State]:
+        """What a stateful program remembers between runs, all zero; give it to each run."""
+        return {
+            port.name: State(torch.zeros([size or 1 for size in port.shape]))
+            for port in self.states
+        }
+
+    def run(
+        self, feeds: Mapping[str, Array], state: Mapping[str, State] | None = None
+    ) -> dict[str, Array]:
         """The outputs for one set of inputs, by name.
 
         Floats come in the declared type. An image input takes pixels of 0..255 as
         `edgebench.converters.mil_evaluator.images.pixels` says. The label of a classifier is an
         array of rank 0, its scores are one array in the sequence of `labels`.
-        Raises `DataError`, `UnsupportedModelError`.
+        A stateful program begins with zeros unless it is given what `make_state` made, which it
+        changes. Raises `DataError`, `UnsupportedModelError`.
         """
-        return self._run(feeds, None)
+        return self._run(feeds, None, self.make_state() if state is None else state)
 
     def trace(self, feeds: Mapping[str, Array], visit: Visit) -> dict[str, Array]:
         """As `run`, and calls `visit(name, op_type, array)` for each value when it is computed.
@@ -89,16 +87,18 @@ class Program:
         Inputs are visited first, with "input" as their op. Arrays have the declared type. Nothing
         is kept, so that a network's intermediates need no more memory than `visit` takes.
         """
-        return self._run(feeds, visit)
+        return self._run(feeds, visit, self.make_state())
 
-    def _run(self, feeds: Mapping[str, Array], visit: Visit | None) -> dict[str, Array]:
+    def _run(
+        self, feeds: Mapping[str, Array], visit: Visit | None, state: Mapping[str, State]
+    ) -> dict[str, Array]:
         if set(feeds) != {port.name for port in self.inputs}:
             raise DataError(
                 f"the program takes the inputs {', '.join(port.name for port in self.inputs)}, "
                 f"but was given {', '.join(feeds) or 'none'}",
                 "give an array for each of its inputs",
             )
-        values = dict(self._constants)
+        values = dict(self._constants) | dict(state)
         with torch.inference_mode():
             for port in self.inputs:
                 values[port.name] = _fed(port, feeds[port.name])
@@ -112,7 +112,7 @@ class Program:
         return {port.name: tensors.array(found[port.name], port.dtype) for port in self.outputs}
 
     def _compute(self, operation: Operation, values: dict[str, Value], visit: Visit | None) -> None:
-        for declared, value in _results(operation, values, self.opset):
+        for declared, value in results(operation, values, self.opset):
             values[declared.name] = value
             if visit is not None and isinstance(value, Tensor):
                 visit(declared.name, operation.op_type, tensors.array(value, declared.dtype))
@@ -128,8 +128,7 @@ def load(path: Path) -> Program:
     _refuse_unknown(found.body)
     constants = {name: tensors.constant(value) for name, value in found.constants.items()}
     body = _fold(found.body, constants, found.opset)
-    steps = tuple(_steps(body))
-    read = set(_reads(body)) | set(body.outputs)
+    read = set(reads(body)) | set(body.outputs)
     described = found.description
     images = {port.name: described_image(port) for port in (*described.input, *described.output)}
     made = {out.name: out for operation in body.operations for out in operation.outputs}
@@ -137,17 +136,18 @@ def load(path: Path) -> Program:
     return Program(
         tuple(Port(p.name, p.shape, p.dtype, images.get(p.name)) for p in found.inputs),
         tuple(_output(name, made, constants, images.get(name)) for name in body.outputs),
+        tuple(Port(port.name, port.shape, port.dtype) for port in found.states),
         _labels(body, constants),
         found.opset,
         body,
-        steps,
+        tuple(steps(body)),
         {name: value for name, value in constants.items() if name in read},
     )
 
 
 def _refuse_unknown(body: Block) -> None:
     lacking: dict[str, str] = {}
-    for operation in _walk(body):
+    for operation in walk(body):
         if operation.op_type not in OPS:
             lacking.setdefault(operation.op_type, operation.name)
     if lacking:
@@ -156,21 +156,6 @@ def _refuse_unknown(body: Block) -> None:
             f"the MIL evaluator lacks {len(lacking)} of the program's ops: {named}",
             "it can't be checked on this machine; on a Mac, Core ML itself can run it",
         )
-
-
-def _walk(block: Block) -> Iterator[Operation]:
-    for operation in block.operations:
-        yield operation
-        for inner in operation.blocks:
-            yield from _walk(inner)
-
-
-def _reads(block: Block) -> Iterator[str]:
-    for operation in _walk(block):
-        for names in operation.inputs.values():
-            yield from names
-        for inner in operation.blocks:
-            yield from inner.outputs
 
 
 def _fold(body: Block, constants: dict[str, Value], opset: int) -> Block:
@@ -182,49 +167,9 @@ def _fold(body: Block, constants: dict[str, Value], opset: int) -> Block:
             if operation.blocks or not names or not names <= constants.keys():
                 left.append(operation)
                 continue
-            for declared, value in _results(operation, constants, opset):
+            for declared, value in results(operation, constants, opset):
                 constants[declared.name] = value
     return replace(body, operations=tuple(left))
-
-
-def _steps(body: Block) -> Iterator[_Step]:
-    last: dict[str, int] = {}
-    for i, operation in enumerate(body.operations):
-        for name in _reads(Block((), (operation,), ())):
-            last[name] = i
-        for out in operation.outputs:
-            last.setdefault(out.name, i)
-    free: list[list[str]] = [[] for _ in body.operations]
-    for name, i in last.items():
-        if name not in body.outputs:
-            free[i].append(name)
-    for operation, names in zip(body.operations, free, strict=True):
-        yield _Step(operation, tuple(names))
-
-
-def _results(
-    operation: Operation, values: Mapping[str, Value], opset: int
-) -> Iterator[tuple[Declared, Value]]:
-    """Each output with its value, rounded as it is declared."""
-    entry = OPS[operation.op_type]
-
-    def run_block(block: Block, inputs: Sequence[Value]) -> list[Value]:
-        local = dict(values) | dict(zip((port.name for port in block.inputs), inputs, strict=True))
-        for inner in block.operations:
-            local |= {out.name: value for out, value in _results(inner, local, opset)}
-        return [local[name] for name in block.outputs]
-
-    try:
-        result = entry.evaluate(Call(operation, values, opset, run_block))
-    except (CannotEvaluate, RuntimeError, IndexError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise UnsupportedModelError(
-            f"the MIL evaluator cannot compute '{operation.name}' ({operation.op_type}): {reason}",
-            "it can't be checked on this machine; on a Mac, Core ML itself can run it",
-        ) from error
-    results = result if isinstance(result, tuple) else (result,)
-    for declared, value in zip(operation.outputs, results, strict=True):
-        yield declared, tensors.rounded(value, declared.dtype, entry.exact)
 
 
 def _fed(port: Port, given: Array) -> Tensor:

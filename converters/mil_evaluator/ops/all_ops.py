@@ -17,6 +17,7 @@ from edgebench.converters.mil_evaluator.ops import (
     reduction,
     resize,
     shape,
+    state,
 )
 
 FAMILIES = (
@@ -35,6 +36,7 @@ FAMILIES = (
     reduction,
     resize,
     shape,
+    state,
 )
 
 __all__ = ["FAMILIES", "OPS"]

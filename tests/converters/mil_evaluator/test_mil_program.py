@@ -15,7 +15,9 @@ from conftest import Save
 from hypothesis import given
 from hypothesis import strategies as st
 from mil_calls import evaluate
+from mil_conversion import converted
 from mil_networks import NETWORKS
+from torch import nn
 
 from edgebench.converters.mil_evaluator.drift import compare
 from edgebench.converters.mil_evaluator.program import Program, load
@@ -103,6 +105,33 @@ def test_loops_and_branches_follow_the_data(save: Save) -> None:
     for start, wanted in ((25.0, 100.5), (60.0, 119.5), (200.0, 200.5)):
         (found,) = program.run({"x": np.array([[start, 1.0]], np.float32)}).values()
         assert found[0, 0] == wanted
+
+
+class Sum(nn.Module):
+    """Adds up what it is given, from call to call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("total", torch.zeros(1, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.total.add_(x)
+        return self.total * 2
+
+
+def test_a_state_lasts_from_run_to_run_and_no_longer(save: Save) -> None:
+    total = ct.TensorType(shape=(1, 4), dtype=np.float16)
+    model = converted(
+        Sum(), [torch.ones(1, 4)], 18, "FLOAT16", states=[ct.StateType(total, name="total")]
+    )
+    program = load(save(model))
+    feeds = {"x0": np.ones((1, 4), np.float32)}
+    state = program.make_state()
+    for runs in (1, 2, 3):
+        (found,) = program.run(feeds, state).values()
+        assert found.tolist() == [[2 * runs] * 4]
+    (fresh,) = program.run(feeds).values()
+    assert fresh.tolist() == [[2] * 4]
 
 
 def test_wrong_inputs_are_refused_with_what_is_right(full: Program) -> None:
