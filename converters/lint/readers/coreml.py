@@ -23,7 +23,8 @@ def read(path: Path, name: str, precision: str) -> Graph:
     """
     found = package.read(path)
     tensors = {key: _constant(key, value) for key, value in found.constants.items()}
-    tensors.update({port.name: _tensor(port) for port in found.inputs})
+    ports = (*found.inputs, *found.states)
+    tensors.update({port.name: _tensor(port) for port in ports})
     ops = []
     for operation in found.body.operations:
         tensors.update({made.name: _tensor(made) for made in operation.outputs})
