@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -21,6 +21,9 @@ from edgebench.converters.placing import Place, Step, anchors, place
 from edgebench.converters.targets import Target
 
 Shape = tuple[int, ...]
+ItemBytes = tuple[float, float] | None
+
+FLOAT_BYTES = 4
 
 KINDS: dict[str, OperationKind] = {
     "Conv": "convolution",
@@ -41,14 +44,24 @@ RENAMES = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
 # Every runtime computes these within the convolution before them.
 CLAMPS = frozenset({"Clip", "Relu"})
 
-# Bytes of a weight and of an activation, where the target's types are not ONNX's.
-ITEM_BYTES = {"fp16": (2, 4), "int8": (1, 1), "int8f": (1, 1), "w8": (1, 4), "w8a8": (1, 1)}
+# Bytes of a weight and of an activation, by format and precision, where they are not ONNX's own.
+ITEM_BYTES: dict[tuple[str, str], tuple[float, float]] = {
+    ("coreml", "fp16"): (2, 2),
+    ("coreml", "int8w"): (1, 2),
+    ("coreml", "w8a8"): (1, 1),
+    ("coreml", "palettized4"): (0.5, 2),
+    ("coreml", "palettized6"): (0.75, 2),
+    ("onnx", "fp16"): (2, 2),
+    ("onnx", "int8"): (1, 1),
+    ("openvino", "fp16"): (2, 4),
+    ("openvino", "int8"): (1, 1),
+}
 
 
 @dataclass(frozen=True)
 class Tensor:
     shape: Shape
-    item_bytes: int
+    item_bytes: float
     constant: bool
 
     @property
@@ -57,7 +70,7 @@ class Tensor:
 
     @property
     def size_bytes(self) -> int:
-        return self.elements * self.item_bytes
+        return math.ceil(self.elements * self.item_bytes)
 
 
 @dataclass(frozen=True)
@@ -80,22 +93,26 @@ def count(target: Target, graph: OnnxGraph, content: object) -> tuple[Operation,
         from edgebench.converters.tflite import operations
 
         return operations.count(graph, content)
-    return _of_graph(graph.model, target.precision)
+    return _of_graph(graph, ITEM_BYTES.get((target.format, target.precision)))
 
 
-def _of_graph(model: onnx.ModelProto, precision: str) -> tuple[Operation, ...]:
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    tensors = _tensors(inferred, ITEM_BYTES.get(precision))
+def _of_graph(graph: OnnxGraph, item_bytes: ItemBytes) -> tuple[Operation, ...]:
+    inferred = onnx.shape_inference.infer_shapes(graph.model, data_prop=True).graph
+    tensors = _tensors(inferred, item_bytes)
+    for node in inferred.node:
+        if node.name in graph.float_nodes:  # Quantisation leaves these alone.
+            for name in set(node.output) & set(tensors):
+                tensors[name] = replace(tensors[name], item_bytes=FLOAT_BYTES)
     nodes: list[Node] = []
     weighted: set[str] = set()
     for node in inferred.node:
         if node.op_type == "Constant" or not all(name in tensors for name in node.output):
             continue
         inputs = tuple(name for name in node.input if name in tensors)
-        shapes = [tensors[name].shape for name in inputs]
+        shapes = [tensors[name].shape for name in inputs] or [()]
         kind = KINDS.get(node.op_type, "move" if node.op_type in RENAMES else "other")
         group = next((a.i for a in node.attribute if a.name == "group"), 1)
-        if kind == "convolution" and group == shapes[0][1] > 1:
+        if kind == "convolution" and len(shapes[0]) > 1 and group == shapes[0][1] > 1:
             kind = "depthwise"
         clamps = node.op_type in CLAMPS and node.input[0] in weighted
         moves = not (clamps or node.op_type in RENAMES or _only_renames(node, shapes))
@@ -106,7 +123,7 @@ def _of_graph(model: onnx.ModelProto, precision: str) -> tuple[Operation, ...]:
         if madds:
             weighted.update(outputs)
     side = max((image.shape[-1] for image in _images(inferred)), default=0)
-    return counted(nodes, tensors, anchors(model.graph), side, height_axis=2)
+    return counted(nodes, tensors, anchors(graph.model.graph), side, height_axis=2)
 
 
 def _images(graph: onnx.GraphProto) -> list[Tensor]:
@@ -116,13 +133,15 @@ def _images(graph: onnx.GraphProto) -> list[Tensor]:
         for info in graph.input
         if info.name not in weights
     ]
-    return [Tensor(shape, 4, False) for shape in shapes if len(shape) == 4]
+    return [Tensor(shape, FLOAT_BYTES, False) for shape in shapes if len(shape) == 4]
 
 
-def _tensors(graph: onnx.GraphProto, item_bytes: tuple[int, int] | None) -> dict[str, Tensor]:
+def _tensors(graph: onnx.GraphProto, item_bytes: ItemBytes) -> dict[str, Tensor]:
     """Every value whose shape is known. Floats take the target's size, if it has another."""
     found = {}
     for info in (*graph.input, *graph.value_info, *graph.output):
+        if not info.type.tensor_type.elem_type:  # A sequence, an optional, or unknown.
+            continue
         shape = tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
         found[info.name] = Tensor(
             shape, _size(info.type.tensor_type.elem_type, item_bytes, 1), False
@@ -133,7 +152,7 @@ def _tensors(graph: onnx.GraphProto, item_bytes: tuple[int, int] | None) -> dict
     return found
 
 
-def _size(elem_type: int, item_bytes: tuple[int, int] | None, which: int) -> int:
+def _size(elem_type: int, item_bytes: ItemBytes, which: int) -> float:
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
     return item_bytes[which] if item_bytes and dtype.kind == "f" else dtype.itemsize
 
@@ -142,20 +161,21 @@ def _only_renames(node: onnx.NodeProto, shapes: Sequence[Shape]) -> bool:
     """Whether a Transpose only moves axes of length one past the others."""
     if node.op_type != "Transpose":
         return False
-    order = next(list(a.ints) for a in node.attribute if a.name == "perm")
-    long = [axis for axis in order if shapes[0][axis] > 1]
-    return long == sorted(long)
+    backwards = list(reversed(range(len(shapes[0]))))
+    order = next((list(a.ints) for a in node.attribute if a.name == "perm"), backwards)
+    long = [axis for axis in order if shapes[0] and shapes[0][axis] > 1]
+    return bool(long) and long == sorted(long)
 
 
 def _madds(
     node: onnx.NodeProto, kind: OperationKind, shapes: Sequence[Shape], elements: int
 ) -> int:
     """Multiply-adds of a convolution or linear layer: outputs times what each is summed over."""
-    if kind in ("convolution", "depthwise"):
+    if kind in ("convolution", "depthwise") and len(shapes) > 1:
         return elements * math.prod(shapes[1][1:])
-    if kind == "linear":
+    if kind == "linear" and shapes[0]:
         transposed = any(a.name == "transA" and a.i for a in node.attribute)
-        return elements * (shapes[0][-2] if transposed else shapes[0][-1])
+        return elements * (shapes[0][0] if transposed else shapes[0][-1])
     return 0
 
 

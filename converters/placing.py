@@ -54,7 +54,8 @@ def anchors(graph: onnx.GraphProto) -> dict[str, str]:
     weights = {tensor.name for tensor in graph.initializer}
     found = {}
     for node in graph.node:
-        paths = [name for name in node.input if name in weights and name.endswith(".weight")]
+        # Passes over the graph give what they change a name of the same beginning.
+        paths = [name for name in node.input if name in weights and ".weight" in name]
         if node.op_type in _WEIGHTED and paths:
             found[node.output[0]] = paths[0]
     return found

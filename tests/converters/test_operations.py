@@ -66,8 +66,11 @@ def test_a_tflite_files_operations_add_up_and_int8_moves_a_quarter(tmp_path: Pat
     spec = registry.get("scenes_v2_ca~stage4")
     fp32, int8 = (one.manifest for one in export(request).artifacts)
     for manifest in (fp32, int8):
-        assert total(manifest.operations, "madds") == spec.madds == manifest.madds
+        # A target's form may compute the attention in another way, but not the backbone.
+        backbone = total(manifest.operations, "madds", attention=False)
+        assert backbone == registry.get("scenes_v2").madds
         assert {one.stage for one in manifest.operations if one.attention} == {2, 3, 5}
+        assert manifest.madds == spec.madds
         assert manifest.weights == "untrained" and manifest.evaluation is None
         assert manifest.ablation is not None and manifest.ablation.stage == 4
         assert manifest.ablation.model == "scenes_v2_ca"
@@ -115,3 +118,32 @@ def test_every_operation_of_a_zoo_graph_is_placed_where_its_module_is(tmp_path: 
     assert by_block[0].count("ReduceMean") == 2
     assert {one.stage for one in found} == {1, 2, 3, 4, 5, None}
     assert "Add" not in {one.type for one in attention}
+
+
+def test_operations_of_any_kind_and_unknown_shape_are_counted_without_complaint() -> None:
+    """ONNX's own cases hold sequences, control flow, scalars and shapes that nobody infers."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    cases = [case for case in collect_testcases(None) if case.model is not None]
+    assert len(cases) > 1000
+    for case in cases[::20]:
+        graph = OnnxGraph(case.model, case.name, "file", "0")
+        for one in operations.count(FP32, graph, None):
+            assert min(one.madds, one.elementwise, one.read_bytes, one.written_bytes) >= 0
+
+
+def test_a_target_types_bytes_are_counted_and_float_nodes_stay_float() -> None:
+    nodes = [
+        helper.make_node("Sigmoid", ["x"], ["y"], name="first"),
+        helper.make_node("Sigmoid", ["y"], ["z"], name="second"),
+    ]
+    ports = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4, 8, 8]) for name in "xyz"
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "g", ports[:1], ports[2:]))
+    graph = OnnxGraph(model, "g", "file", "0", float_nodes=frozenset({"second"}))
+    first, second = operations.count(parse("openvino:int8"), graph, None)
+    assert (first.read_bytes, first.written_bytes) == (256, 256)
+    assert (second.read_bytes, second.written_bytes) == (256, 1024)
+    (half, _) = operations.count(parse("coreml:fp16"), graph, None)
+    assert half.written_bytes == 512
