@@ -21,6 +21,13 @@ MARKS: dict[State, str] = {
     "broken": "\N{BALLOT X}",
 }
 
+PEERS_EXPLAINED = (
+    "mean of N: for the same time, one model after the other in one process; Welch's interval.",
+    "50 runs: after one warm-up, each model in a process of its own; Welch's interval.",
+    "unpaired medians: for the same time, a process each; interval of the ratio of medians.",
+    "None of them withholds anything.",
+)
+
 Rows = dict[tuple[str, str], tuple[Figure, ...]]
 """By scenario and method."""
 
@@ -47,6 +54,7 @@ def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
             lines += ["", f"{scenario}: {machine(scenario, 0).description}"]
         said = scenario
         lines.append("  " + method.ljust(NAME_WIDTH - 2) + "".join(map(_cell, row)).rstrip())
+    lines += ["", *PEERS_EXPLAINED]
     states = Counter(one.state for row in rows.values() for one in row if one.bounds)
     lines += [
         "",
