@@ -15,7 +15,7 @@ FORMS     ?= mobilenet_v2_ca
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-forms prove-statistics clean
+	bench-agreement bench-forms prove-statistics prove-here clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -73,6 +73,9 @@ bench-forms: $(READY)  ## what each graph pass buys, per target and precision: F
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
 	$(BIN)/python -m edgebench.benchmarks.prove_statistics
+
+prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about 25 min
+	$(BIN)/python -m edgebench.benchmarks.prove_here
 
 clean:  ## remove the environment, artifacts and runs
 	rm -rf $(VENV) $(ARTIFACTS) runs build dist
