@@ -63,7 +63,13 @@ def kind_of(type_: str) -> OperationKind:
 def _by_name(
     lines: Sequence[ProfiledOperation], counted: Sequence[Operation]
 ) -> list[Operation | None]:
-    known = {name: one for one in counted for name in one.name.split(";")}
+    known: dict[str, Operation] = {}
+    last = None
+    for one in counted:
+        # An activation that moves nothing is computed in the operation before it.
+        if last is None or one.kind != "activation" or one.read_bytes + one.written_bytes:
+            last = one
+        known.update(dict.fromkeys(one.name.split(";"), last))
     return [
         next((known[name] for name in _prefixes(line.name) if name in known), None)
         for line in lines

@@ -262,6 +262,16 @@ def test_lines_are_found_by_name_whatever_the_runtime_appends() -> None:
     assert [each.exact for each in placed] == [False, True, True, True, False]
 
 
+def test_a_line_named_after_a_fused_activation_stands_for_its_convolution() -> None:
+    conv = operation("conv2d;node_conv2d", "Conv", "convolution", 2, False, 1)
+    clip = Operation("hardtanh;n4", "Clip", "activation", 2, 2, False, 0, 10, 0, 0, 0)
+    gate = operation("sigmoid;n5", "Sigmoid", "activation", 2, True)
+    placed = profiles.place(
+        lines(("hardtanh_nchwc", "Conv"), ("n5", "Sigmoid")), [conv, clip, gate]
+    )
+    assert found(placed) == [conv.name, gate.name]
+
+
 def test_lines_without_names_are_aligned_by_kind_and_order() -> None:
     placed = profiles.place(PROFILE.operations, operations((2, 3)))
     assert found(placed) == [

@@ -18,15 +18,19 @@ def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list
         values = array(tuple(port.shape), port.element_type.to_dtype())
         request.set_input_tensor(number, openvino.Tensor(values))
 
-    def inference() -> Inference:
+    times_s: list[float] = []
+
+    def infer() -> None:
         start = time.perf_counter_ns()
         request.infer()
-        whole_s = (time.perf_counter_ns() - start) / 1e9
-        rows = [
-            (one.node_name, one.node_type, one.real_time.total_seconds())
-            for one in request.get_profiling_info()
-            if one.status == openvino.ProfilingInfo.Status.EXECUTED
-        ]
-        return whole_s, rows
+        times_s.append((time.perf_counter_ns() - start) / 1e9)
 
-    return "OpenVINO counters", list(repeat(inference))
+    for _ in repeat(infer):
+        pass
+    rows = [
+        (one.node_name, one.node_type, one.real_time.total_seconds())
+        for one in request.get_profiling_info()
+        if one.status == openvino.ProfilingInfo.Status.EXECUTED
+    ]
+    # Its counters are averages over every inference so far: one average inference is all there is.
+    return "OpenVINO counters", [(sum(times_s) / len(times_s), rows)]
