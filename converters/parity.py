@@ -65,8 +65,16 @@ class Tolerance:
 #   openvino:fp32            1e-6      124 dB    1.00              85 dB
 #   openvino:fp16            4e-3       56 dB    1.00              26 dB
 #   openvino:int8            0.23       22 dB    0.94             7.9 dB
+#   coreml:fp32              5e-7      129 dB    1.00
+#   coreml:fp16              2e-3       55 dB    1.00
+#   coreml:int8w             0.02       37 dB    1.00
+#   coreml:palettized6       0.05       25 dB    0.96
+#   coreml:w8a8              0.11       24 dB    0.96
+#   coreml:palettized4       0.42       11 dB    0.88
 #
-# (noise for ONNX and OpenVINO: the plain MobileNetV2, CBAM, coordinate and triplet attention.)
+# (noise for ONNX and OpenVINO: the plain MobileNetV2, CBAM, coordinate and triplet attention.
+# Core ML, in the MIL evaluator: the plain network and coordinate attention on 48 scenes; those of
+# int8w, palettized6 and fp32 are of the plain network alone.)
 #
 # Other networks came within 1.2e-4 and 95 dB in fp32 (a text recogniser with attention), 40 dB
 # in fp16, 12 dB in int8 (a detector with boxes and scores on one scale). Each bound leaves room for
@@ -78,7 +86,7 @@ TOLERANCES: dict[str, Tolerance] = {
     "coreml:fp16": Tolerance(0.05, 30.0, 10.0, 0.97),
     "coreml:int8w": Tolerance(math.inf, 20.0, 5.0, 0.90),
     "coreml:w8a8": Tolerance(math.inf, 10.0, 0.5, 0.80),
-    "coreml:palettized4": Tolerance(math.inf, 10.0, 0.5, 0.80),
+    "coreml:palettized4": Tolerance(math.inf, 5.0, 0.5, 0.70),
     "coreml:palettized6": Tolerance(math.inf, 20.0, 5.0, 0.90),
     "torch->onnx": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "onnx:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
