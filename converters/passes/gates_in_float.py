@@ -3,9 +3,10 @@
     int8:    Conv -> map -> ...                                               -> Mul -> Conv
     float:           map -> mean -> Conv -> activation -> Conv -> Sigmoid -> Mul
 
-The gate is small, and computing it in float costs nothing. The product reads what the depthwise
-convolution left, which OpenVINO's CPU plugin computes in float in any case; in int8 each step
-between would quantise and dequantise by itself. Nothing is rewritten, so nothing can change.
+The gate is small, and computing it in float costs nothing. OpenVINO's CPU plugin runs the products
+as one kernel that reads what the depthwise convolution leaves in float and writes the projection's
+int8; quantised, each step between would round to int8 and back by itself. Nothing is rewritten, so
+nothing can change.
 """
 
 from __future__ import annotations

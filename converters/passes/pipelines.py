@@ -96,8 +96,8 @@ _OPENVINO_FLOAT = Pipeline(
 )
 _OPENVINO_INT8 = replace(
     _OPENVINO_FLOAT,
-    # Each step of the gate would be quantised by itself, and the depthwise convolutions before
-    # and the products behind are computed in float in any case.
+    # Each step of the gate would be quantised by itself; in float the products are one kernel
+    # that goes from the depthwise convolution's float to the projection's int8.
     keep_float=gates_in_float,
 )
 _ONNX_FP32 = Pipeline(
