@@ -118,6 +118,8 @@ def _differs(interval: Interval | None) -> bool:
 
 
 def _share(hits: Sequence[bool]) -> str:
+    if not hits:  # Runs that are kept were of other precisions.
+        return "-"
     found = proportion(np.array(hits))
     return f"{found.value * 100:.0f} [{found.low * 100:.0f}, {found.high * 100:.0f}]"
 

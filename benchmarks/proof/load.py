@@ -1,6 +1,6 @@
 """Load from outside: a process that keeps one core busy at random, until its parent is gone.
 
-python -m edgebench.benchmarks.proof.load SEED
+python -m edgebench.benchmarks.proof.load SEED PARENT
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ TABLE = 4_000_000
 @contextmanager
 def second_core_loaded(seed: int) -> Iterator[None]:
     """Keep the machine's last core busy at random meanwhile."""
-    words = [sys.executable, "-m", "edgebench.benchmarks.proof.load", str(seed)]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE)
+    words = [sys.executable, "-m", "edgebench.benchmarks.proof.load"]
+    process = subprocess.Popen([*words, str(seed), str(os.getpid())])
     try:
         yield
     finally:
@@ -32,11 +32,11 @@ def second_core_loaded(seed: int) -> Iterator[None]:
         process.wait()
 
 
-def run(seed: int) -> None:
-    """Be busy and idle in turns."""
+def run(seed: int, parent: int) -> None:
+    """Be busy and idle in turns, for as long as the parent of that number is there."""
     with suppress(AttributeError, OSError):  # Where processes cannot be pinned any core will do.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    parent, chance = os.getppid(), random.Random(seed)
+    chance = random.Random(seed)
     table = list(range(TABLE))
     while os.getppid() == parent:
         until = time.monotonic() + chance.expovariate(1 / BUSY_S)
@@ -46,4 +46,4 @@ def run(seed: int) -> None:
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]))
+    run(int(sys.argv[1]), int(sys.argv[2]))
