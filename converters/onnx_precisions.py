@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -36,6 +37,8 @@ from edgebench.converters.quiet import quiet
 from edgebench.converters.reference import Array, Sample
 from edgebench.errors import UnsupportedModelError
 
+PER_CHANNEL_OPSET = 13
+
 
 def to_fp16(graph: OnnxGraph) -> onnx.ModelProto:
     """The graph in half precision. Raises `UnsupportedModelError`."""
@@ -44,7 +47,17 @@ def to_fp16(graph: OnnxGraph) -> onnx.ModelProto:
             halved: onnx.ModelProto = convert_float_to_float16(_copy(graph), keep_io_types=True)
     except Exception as error:  # The tool's errors share no narrower base.
         raise _refused("fp16", error) from error
+    _drop_repeated(halved.graph)
     return halved
+
+
+def _drop_repeated(graph: onnx.GraphProto) -> None:
+    """The tool casts a constant anew for each of its readers, under one and the same name."""
+    made: set[str] = set()
+    for node in list(graph.node):
+        if made.issuperset(node.output):
+            graph.node.remove(node)
+        made.update(node.output)
 
 
 def to_int8(graph: OnnxGraph, calibration: Sequence[Sample]) -> onnx.ModelProto:
@@ -53,7 +66,7 @@ def to_int8(graph: OnnxGraph, calibration: Sequence[Sample]) -> onnx.ModelProto:
         with tempfile.TemporaryDirectory(prefix="edgebench-") as folder, quiet():
             made = Path(folder, "int8.onnx")
             quantize_static(
-                _copy(graph),
+                _with_axes(_copy(graph)),
                 made,
                 _Samples(calibration),
                 quant_format=QuantFormat.QDQ,
@@ -67,6 +80,14 @@ def to_int8(graph: OnnxGraph, calibration: Sequence[Sample]) -> onnx.ModelProto:
     except Exception as error:
         raise _refused("int8", error) from error
     return quantised
+
+
+def _with_axes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Bring a model to the first opset whose QuantizeLinear has an axis, for a scale a channel."""
+    opset = next(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
+    if opset >= PER_CHANNEL_OPSET:
+        return model
+    return onnx.version_converter.convert_version(model, PER_CHANNEL_OPSET)
 
 
 class _Samples(CalibrationDataReader):  # type: ignore[misc]

@@ -134,3 +134,40 @@ def test_the_tools_keep_quiet(
 ) -> None:
     onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
     assert capfd.readouterr() == ("", "")
+
+
+def shared_scales(opset: int) -> OnnxGraph:
+    """A convolution and two Resizes that read the same scales, out of a Constant node."""
+    helper = onnx.helper
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32))
+    nothing = numpy_helper.from_array(np.zeros(0, np.float32))
+    weights = np.random.default_rng(0).normal(0, 0.5, (4, 4, 1, 1)).astype(np.float32)
+    upscale = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
+    nodes = [
+        helper.make_node("Constant", [], ["scales"], name="scales", value=scales),
+        helper.make_node("Constant", [], ["roi"], name="roi", value=nothing),
+        helper.make_node("Conv", ["x", "w"], ["a"], name="conv"),
+        helper.make_node("Resize", ["a", "roi", "scales"], ["b"], name="one", **upscale),
+        helper.make_node("Resize", ["b", "roi", "scales"], ["y"], name="two", **upscale),
+    ]
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4, side, side))
+        for name, side in (("x", 4), ("y", 16))
+    ]
+    made = helper.make_graph(
+        nodes, "upscaled", ports[:1], ports[1:], [numpy_helper.from_array(weights, "w")]
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return OnnxGraph(onnx.shape_inference.infer_shapes(model), "upscaled", "file", "")
+
+
+@pytest.mark.parametrize("opset", [11, 18])
+@pytest.mark.parametrize(("precision", "least"), [("fp16", 50), ("int8", 20)])
+def test_files_of_other_exporters_get_every_precision(
+    opset: int, precision: str, least: float
+) -> None:
+    """Old opsets lack a scale a channel, and ONNX Runtime's tool repeats casts of constants."""
+    graph = shared_scales(opset)
+    samples = [noise(graph.model, seed) for seed in range(8)]
+    made = onnx_target.convert(graph, [precision], samples, Instructions(), silent)
+    assert snr_db(graph, made[precision], samples) > least
