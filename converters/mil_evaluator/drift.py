@@ -37,10 +37,11 @@ def compare(
     """The drift of every floating value that both programs hold, in the program's sequence.
 
     Values are matched by name and shape, past what coremltools appends when it casts or quantises;
-    what only one of the programs holds is left out. Samples are what `Program.run` takes. One
-    sample's values are in memory at a time. Raises `DataError`.
+    what only one of the programs holds is left out, and so are sums `in_steps`. Samples are what
+    `Program.run` takes. One sample's values are in memory at a time. Raises `DataError`.
     """
     sums: dict[str, _Sums] = {}
+    other_unit = in_steps(reference) | in_steps(program)
     for sample in samples:
         wanted: dict[str, Array] = {}
 
@@ -54,11 +55,30 @@ def compare(
             here = wanted.get(plain(name))
             if here is None or here.shape != array.shape or op_type in ("input", "cast"):
                 return
+            if name in other_unit:
+                return
             sums.setdefault(plain(name), _Sums(op_type)).add(here, array)
 
         reference.trace(sample, keep)
         program.trace(sample, measure)
     return [found.drift(name) for name, found in sums.items()]
+
+
+def in_steps(program: Program) -> set[str]:
+    """The sums that a quantised program holds in steps, not in the network's unit.
+
+    coremltools divides the scales of a sum's operands by one of them, which then is 1.
+    """
+    whole = {
+        operation.outputs[0].name
+        for operation in program.operations
+        if operation.op_type == "dequantize" and operation.parameters.get("scale") == 1.0
+    }
+    return {
+        operation.outputs[0].name
+        for operation in program.operations
+        if operation.op_type == "add" and whole & {*operation.inputs["x"], *operation.inputs["y"]}
+    }
 
 
 def plain(name: str) -> str:

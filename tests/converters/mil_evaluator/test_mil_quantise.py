@@ -13,6 +13,7 @@ from mil_networks import CLASSES, NETWORKS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgebench.converters.mil_evaluator.drift import compare, in_steps
 from edgebench.converters.mil_evaluator.program import Program, load
 from edgebench.converters.mil_evaluator.quantise import quantise_activations
 from edgebench.converters.mil_evaluator.ranges import Range, collect, shared_by_concats
@@ -155,6 +156,14 @@ def test_a_float32_program_is_refused(save: Save, cnn: Any) -> None:
 def test_an_overflow_is_named_and_not_made_a_scale(half_model: Any) -> None:
     with pytest.raises(UnsupportedModelError, match="overflows float16"):
         quantise_activations(half_model, [{"x0": 6e4 * np.sign(X)}])
+
+
+def test_a_sum_in_steps_is_no_drift(quantised: Program, half: Program) -> None:
+    (total,) = (one.outputs[0].name for one in quantised.operations if one.op_type == "add")
+    assert in_steps(quantised) == {total}
+    layers = compare(half, quantised, SAMPLES)
+    assert "add" not in {layer.op_type for layer in layers}
+    assert all(layer.snr_db > 15 for layer in layers)
 
 
 def test_the_classes_survive_quantisation(quantised: Program, cnn: Any) -> None:
