@@ -20,6 +20,7 @@ from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import value_names
 from edgebench.converters.coreml.metadata import image_of
 from edgebench.converters.mil_evaluator import program
+from edgebench.converters.mil_evaluator.drift import in_steps, plain
 from edgebench.converters.mil_evaluator.package import read
 from edgebench.converters.onnx_graph import OnnxGraph
 from edgebench.converters.reference import Array, Sample
@@ -96,7 +97,8 @@ def first_difference(graph: OnnxGraph, content: Content, sample: Sample, snr_db:
         feed(graph, image, sample),
         lambda name, op_type, array: found.__setitem__(name.removesuffix("_cast_fp16"), array),
     )
-    by_onnx = {name: found[key] for name, key in names.items() if key in found}
+    others = {plain(name) for name in in_steps(opened)}
+    by_onnx = {n: found[key] for n, key in names.items() if key in found and key not in others}
     return layers.first_difference(graph.model, by_onnx, sample, snr_db)
 
 
