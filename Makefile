@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Test files at once; each takes up to 2 GB of memory.
+JOBS   ?= 2
+
 # What `make export-*` exports, and how precisely.
 MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se scenes_v2_ca
 PRECISION ?= fp32 fp16 int8
@@ -15,7 +18,7 @@ FORMS     ?= mobilenet_v2_ca
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-forms prove-statistics prove-here clean
+	bench-agreement bench-forms prove-statistics prove-gate prove-here clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -35,7 +38,7 @@ demo: export-tflite  ## export, measure on this machine, print the verdict and w
 test: setup check  ## make the environment and run every check
 
 check: lint types imports  ## every check, in an environment that is there
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -65,14 +68,19 @@ export-onnx: $(READY)  ## the same to ONNX, for ONNX Runtime
 export-all: $(READY)  ## MODELS="..." to every format and precision that there is
 	$(BIN)/edgebench export $(MODELS) --to all --out $(ARTIFACTS)
 
-bench-agreement: $(READY)  ## our times beside those of LiteRT's own benchmark, on one artifact
+bench-agreement: $(READY)  ## our times beside those of LiteRT's and OpenVINO's own benchmarks
+	$(BIN)/edgebench export mobilenet_v2_ca --to tflite:fp32 --to openvino:fp32 --out $(ARTIFACTS)
 	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.tflite
+	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.openvino
 
 bench-forms: $(READY)  ## what each graph pass buys, per target and precision: FORMS=mobilenet_v2_ca
 	$(BIN)/python -m edgebench.commands.bench_forms $(FORMS)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
 	$(BIN)/python -m edgebench.benchmarks.prove_statistics
+
+prove-gate: $(READY)  ## the proof of the gate of two runs, on simulated machines
+	$(BIN)/python -m edgebench.benchmarks.prove_gate
 
 prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about 25 min
 	$(BIN)/python -m edgebench.benchmarks.prove_here

@@ -9,6 +9,7 @@ from tiny_models import CLASSES, tiny_cnn
 
 from edgebench.converters import tflite_target
 from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx_graph import OnnxGraph
 from edgebench.converters.reference import noise
 from edgebench.converters.simplify import simplify
@@ -26,7 +27,7 @@ def graph() -> OnnxGraph:
 
 @pytest.fixture(scope="module")
 def plain(graph: OnnxGraph) -> bytes:
-    return tflite_target.convert(graph, ["fp32"], [], silent)["fp32"]
+    return tflite_target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
 
 
 @pytest.fixture(scope="module")

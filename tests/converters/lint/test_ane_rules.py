@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graphs import graph, op, tensor
+from lint_graphs import graph, op, tensor
 
 from edgebench.converters.lint.graph import Graph
 from edgebench.converters.lint.rule import Subject, check

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import constant, graph, op, tensor, weights
 from hypothesis import given
 from hypothesis import strategies as st
+from lint_graphs import constant, graph, op, tensor, weights
 
 from edgebench.converters.lint.all_rules import RULES
 from edgebench.converters.lint.delegates import DELEGATES
