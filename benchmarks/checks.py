@@ -21,6 +21,10 @@ from edgebench.deploy.result import Block, Evaluation
 INT8 = ("i8", "u8")
 
 
+ODD = 0.1
+"""The part of the processes, on either side, that may disagree with the others."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What the checks look at: one model's blocks beside its baseline's.
@@ -77,17 +81,19 @@ def too_few_blocks(evidence: Evidence, limit: float) -> str | None:
 def processes_disagree(evidence: Evidence, limit: float) -> str | None:
     """The fresh processes differ by more than the threshold, and not by chance.
 
-    Then blocks do not tell the whole spread. A quarter of a large overhead is allowed: its size
-    is unsure in that case but not the verdict.
+    Then no one overhead is the model's. A quarter of a large one is allowed: its size is unsure in
+    that case but not the verdict. The outermost tenth of the processes on either side is left
+    out, for a single odd one of many moves neither the estimate nor its interval.
     """
     processes = _by_process(evidence)
     if evidence.overhead is None or min(map(len, processes), default=0) < 2:
         return None  # One block a process: the interval is of the processes' spread already.
     medians = [float(np.median(part)) for part in processes]
     allowed = max(evidence.threshold, abs(evidence.overhead.value) / 4)
-    if max(medians) - min(medians) <= allowed or not _differ(processes, limit):
+    low, high = (float(np.quantile(medians, share)) for share in (ODD, 1 - ODD))
+    if high - low <= allowed or not _differ(processes, limit):
         return None
-    return f"the processes disagree, from {signed(min(medians))} to {signed(max(medians))}"
+    return f"the processes disagree, from {signed(low)} to {signed(high)}"
 
 
 def _differ(processes: list[list[float]], limit: float) -> bool:
