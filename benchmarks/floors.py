@@ -7,7 +7,6 @@ that its verdicts were read against, and stays complete in itself.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,7 @@ from edgebench.benchmarks.noise import NoiseFloor, NoiseFloors
 from edgebench.benchmarks.settings import setting_of
 from edgebench.deploy.result import RunResult
 from edgebench.documents import load, save
-
-DATA = "EDGEBENCH_DATA"
-"""The environment variable that names another data folder."""
+from edgebench.places import data_folder
 
 
 def floors_of(comparison: Comparison, result: RunResult) -> tuple[NoiseFloor, ...]:
@@ -39,14 +36,6 @@ def floors_of(comparison: Comparison, result: RunResult) -> tuple[NoiseFloor, ..
         if row.slot.endswith(AGAIN) and row.overhead and row.verdict
         if row.verdict.outcome != "no verdict"
     )
-
-
-def data_folder() -> Path:
-    """The user's data folder, by the XDG base directory specification."""
-    if own := os.environ.get(DATA):
-        return Path(own)
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "edgebench"
 
 
 def store_of(device: str) -> Path:

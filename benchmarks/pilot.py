@@ -17,7 +17,7 @@ import numpy as np
 from edgebench.benchmarks.design import AGAIN, WARMUP_WINDOW, lay_out
 from edgebench.benchmarks.sizing import Pace, Size, SlotPace, median_variance
 from edgebench.benchmarks.statistics import level_s
-from edgebench.deploy.devices import Device
+from edgebench.deploy.device import Device
 from edgebench.deploy.plan import Group, Plan, VisitLength
 from edgebench.deploy.result import Block, RunResult, Visit
 from edgebench.deploy.staging import RESULT

@@ -33,7 +33,7 @@ from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Forecast, choose_size
 from edgebench.benchmarks.statistics import Floats
 from edgebench.converters.artifact import Artifact, Manifest, find_artifacts
-from edgebench.deploy.devices import Device
+from edgebench.deploy.device import Device
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import (

@@ -7,23 +7,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from edgebench.deploy.device import Step
+from edgebench.deploy.lock import locked
+from edgebench.deploy.python_runner import INTERRUPTED, STEPS
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.runner import engines
+from edgebench.deploy.runner.messages import RunnerError
 from edgebench.deploy.staging import PLAN, RESULT, stage_runner
 from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
-
-STEPS = {
-    "evaluate": "loading and evaluating artifacts",
-    "block": "measuring blocks",
-    "profile": "profiling by operation",
-}
-INTERRUPTED = 130
 
 
 class LocalDevice:
@@ -36,8 +34,21 @@ class LocalDevice:
     def __init__(self, python: str = sys.executable) -> None:
         self._python = python
 
+    def held(self) -> AbstractContextManager[None]:
+        """See `edgebench.deploy.device.Device.held`."""
+        return locked(self.name)
+
+    def check(self) -> Iterator[Step]:
+        """See `edgebench.deploy.device.Device.check`."""
+        for form in self.formats:
+            try:
+                name, version = engines.engine(form).runtime()
+                yield Step(form, "ok", f"{name} {version}")
+            except RunnerError as error:
+                yield Step(form, "note", str(error), f"pip install 'edgebench[{form}]'")
+
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """See `edgebench.deploy.devices.Device.run`."""
+        """See `edgebench.deploy.device.Device.run`."""
         command = [self._python, stage_runner(folder), PLAN, RESULT]
         with tempfile.TemporaryFile("w+") as complaints:
             try:

@@ -21,7 +21,7 @@ from edgebench.benchmarks.proof.load import second_core_loaded
 from edgebench.benchmarks.proof.peers import of_means, of_medians
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Floats, Interval
-from edgebench.deploy.devices import Device
+from edgebench.deploy.device import Device
 from edgebench.deploy.plan import Group, Plan, PlannedBlock, VisitLength, Warmup
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import FILES, read_plan, write_plan

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import Any, Sequence  # noqa: UP035
 
 from .child import Child
-from .messages import RunnerError, say
+from .messages import Audience, Remote, RunnerError, say
 from .parent import Run
+from .worker import fresh_process
+
+USAGE = "usage: python runner.pyz plan.json result.json [--remote]"
 
 
 def stop(number: int, frame: Any) -> None:
@@ -17,17 +21,36 @@ def stop(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def stop_with_stdin() -> None:
+    """Stop as on Ctrl-C when stdin ends: the host is gone, or wants no more.
+
+    Nothing else tells a program on a device that the cable was pulled.
+    """
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 2:
-        say("usage: python runner.py plan.json result.json")
-        return 2
-    if arguments[0] == "--child":
+    if len(arguments) == 2 and arguments[0] == "--child":
         Child(arguments[1]).go()
         return 0
+    if len(arguments) != 2 and list(arguments[2:]) != ["--remote"]:
+        say(USAGE)
+        return 2
+    plan, result = arguments[:2]
+    audience = Audience()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+    if len(arguments) > 2:
+        audience = Remote(os.path.dirname(os.path.abspath(result)))
+        stop_with_stdin()
     try:
-        Run(arguments[0], arguments[1]).go()
+        Run(plan, result, fresh_process(plan), audience).go()
     except RunnerError as error:
         say(str(error))
         return 1

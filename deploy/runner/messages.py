@@ -1,8 +1,10 @@
-"""How the runner speaks: sentences on stderr, events on stdout, one type of error."""
+"""How the runner speaks, and to whom; one type of error."""
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import sys
 import time
 from typing import Any, Dict  # noqa: UP035
@@ -15,8 +17,40 @@ class RunnerError(Exception):
     """One sentence for the person who started the run."""
 
 
-def event(name: str, done: int, total: int) -> None:
-    print(json.dumps({"event": name, "done": done, "total": total}), flush=True)
+class Audience:
+    """Who hears how a run goes. This one talks: events on stdout, sentences on stderr."""
+
+    def event(self, name: str, done: int, total: int) -> None:
+        """So much of a step is done."""
+        send({"event": name, "done": done, "total": total})
+
+    def say(self, text: str) -> None:
+        say(text)
+
+    def change(self, parts: Json) -> None:
+        """The result has changed, and is written: see `result.Result.change`."""
+
+
+class Remote(Audience):
+    """A host that keeps a copy of the result: it hears every change, with the outputs in it.
+
+    `folder` is the result's own. Outputs go as base64 of their .npy, by path, beside the change.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def change(self, parts: Json) -> None:
+        files = {}
+        for found in parts.get("evaluations", {}).values():
+            if found.get("outputs"):
+                with open(os.path.join(self.folder, found["outputs"]), "rb") as file:
+                    files[found["outputs"]] = base64.b64encode(file.read()).decode()
+        send({"change": parts, "files": files})
+
+
+def send(message: Json) -> None:
+    print(json.dumps(message, allow_nan=False), flush=True)
 
 
 def say(text: str) -> None:

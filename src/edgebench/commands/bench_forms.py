@@ -31,7 +31,7 @@ from edgebench.converters.export import export_many
 from edgebench.converters.request import ExportRequest
 from edgebench.converters.targets import Target, parse
 from edgebench.deploy import devices
-from edgebench.deploy.devices import Device
+from edgebench.deploy.device import Device
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import RESULT
 from edgebench.documents import load

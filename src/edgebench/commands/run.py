@@ -81,7 +81,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
     from edgebench.deploy import devices
 
     device = devices.get(options.device)
-    with console.shown_progress() as progress:
+    with device.held(), console.shown_progress() as progress:
         if options.resume is None:
             _export_missing(options, _makeable(options, _targets(options)), progress)
             folder = runs.prepare(_request(options), device, progress)

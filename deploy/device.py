@@ -1,0 +1,60 @@
+"""What a device is to everybody who measures with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from edgebench.deploy.result import RunResult
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of checking a device: what was looked at, what was found, how to mend it.
+
+    `state` is "ok", "missing" (a run is impossible without it), "note" (a run is possible, but
+    worse off), or "skipped" (an earlier step has to work first).
+    """
+
+    name: str
+    state: Literal["ok", "missing", "note", "skipped"]
+    found: str
+    remedy: str = ""
+
+
+class Device(Protocol):
+    """Something that carries out the plan of a run folder (see `edgebench.deploy.staging`)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats that it can run at all, whether or not their runtimes are installed."""
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the device for several runs: nobody else gets it, and it is tidied up in the end.
+
+        Raises `DeviceError` where somebody else has it.
+        """
+        ...
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """Carry out what is left of the folder's plan, and return all that is measured so far.
+
+        Leaves `result.json` and `outputs/` in the folder, as they come. On Ctrl-C it returns
+        what there is, with `complete` false. Raises `DeviceError`.
+        """
+        ...
+
+    def check(self) -> Iterator[Step]:
+        """Look, step by step, whether a run can work. Measures nothing and leaves nothing."""
+        ...

@@ -1,0 +1,166 @@
+"""The Python runner on a device: `edgebench.deploy.runner`, packed into one file and sent there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from edgebench.deploy.device import Step
+from edgebench.deploy.runner import engines
+from edgebench.deploy.runner.messages import Audience, RunnerError
+from edgebench.deploy.runner.result import Result
+from edgebench.deploy.shell import END, quoted
+from edgebench.deploy.staging import FILES, PLAN, RESULT, RUNNER, plan_hash, stage_runner
+from edgebench.deploy.store import Store
+from edgebench.documents import replacing
+from edgebench.errors import DeviceError, UnwritableError
+from edgebench.progress import Progress
+
+STEPS = {
+    "evaluate": "loading and evaluating artifacts",
+    "block": "measuring blocks",
+    "profile": "profiling by operation",
+}
+INTERRUPTED = 130
+
+
+class PythonRunner:
+    """Runs plans with the device's own Python, given as a word or path there."""
+
+    formats = engines.FORMATS
+
+    def __init__(self, python: str = "python3") -> None:
+        self.python = python
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `edgebench.deploy.remote.Runner.carry_out`."""
+        digest = plan_hash(folder)
+        there = store.run_folder(digest[:16])
+        stage_runner(folder)
+        store.send_files(folder / FILES, progress)
+        names = [name for name in (PLAN, RUNNER, RESULT) if (folder / name).exists()]
+        store.send({name: folder / name for name in names}, there, progress)
+        with _speaking_for_errors(), tempfile.TemporaryFile() as complaints:
+            result = Result(str(folder / RESULT), digest, Audience())
+            process = store.shell.start(self._command(there), complaints)
+            status = _Stream(process, folder, result, progress).follow()
+            complaints.seek(0)
+            lines = complaints.read().decode(errors="replace").strip().splitlines()
+        if status is None:
+            raise store.shell.lost(lines[-1] if lines else "the runner's output ended")
+        if status not in (0, INTERRUPTED):
+            raise DeviceError(
+                f"the runner failed on {store.shell.name}: "
+                f"{lines[-1] if lines else f'status {status}'}",
+                f"what was measured is kept in {folder}; go on with --resume",
+            )
+
+    def _command(self, folder: str) -> str:
+        """Run the plan in a folder there, after ending an earlier runner that nobody hears.
+
+        A connection that breaks without a word leaves one behind, which would disturb this one.
+        In the background a shell takes stdin away, hence the 3; its own name is in `pid`.
+        """
+        return (
+            f"cd {quoted(folder)} && {{ "
+            f"old=$(cat pid 2>/dev/null); "
+            f'if [ -n "$old" ] && grep -q {RUNNER} /proc/$old/cmdline 2>/dev/null; then '
+            f"kill $old; for i in 1 2 3 4 5; do [ -d /proc/$old ] && sleep 1; done; "
+            f"kill -9 $old 2>/dev/null; fi; "
+            f"exec 3<&0; {quoted(self.python)} {RUNNER} {PLAN} {RESULT} --remote <&3 & "
+            f"echo $! >pid; wait $!; }}"
+        )
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """See `edgebench.deploy.remote.Runner.check`."""
+        answer = store.shell.run(
+            f"{quoted(self.python)} -c 'import platform, numpy; "
+            "print(platform.python_version(), numpy.__version__)'"
+        )
+        if answer.status != 0:
+            yield Step(
+                "Python",
+                "missing",
+                f"{self.python} with NumPy does not run: {answer.reason}",
+                "install Python 3.8 or newer with NumPy there",
+            )
+            return
+        yield Step("Python", "ok", "Python {}, NumPy {}".format(*answer.output.split()))
+
+
+@contextmanager
+def _speaking_for_errors() -> Iterator[None]:
+    """Turn the runner's own errors, of the copy of the result here, into ours."""
+    try:
+        yield
+    except RunnerError as error:
+        raise UnwritableError(str(error), "see that the run folder can be written") from error
+
+
+class _Stream:
+    """The runner's output, applied to the result here as it comes."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        folder: Path,
+        result: Result,
+        progress: Progress,
+    ) -> None:
+        self.process = process
+        self.folder = folder
+        self.result = result
+        self.progress = progress
+        self.stopped = False
+
+    def follow(self) -> int | None:
+        """Read to the end: the runner's exit status, or None where the connection broke.
+
+        On Ctrl-C the runner is told to stop, and what it still has to say is kept.
+        """
+        assert self.process.stdout is not None
+        try:
+            while True:
+                try:
+                    line = self.process.stdout.readline()
+                    if not line.endswith(b"\n"):
+                        return None
+                    if line.startswith(END.encode()):
+                        return int(line[len(END) :])
+                    self._heed(line)
+                except KeyboardInterrupt:
+                    if self.stopped:
+                        raise
+                    self._stop()
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+            self.process.wait()
+
+    def _stop(self) -> None:
+        """Tell the runner to stop; nobody hears of its progress any more."""
+        assert self.process.stdin is not None
+        self.stopped = True
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def _heed(self, line: bytes) -> None:
+        """Apply one line. Whatever else prints there is no message, and is left."""
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return
+        if "change" in message:
+            for name, content in message["files"].items():
+                with replacing(self.folder / name) as temporary:
+                    temporary.write_bytes(base64.b64decode(content))
+            self.result.change(**message["change"])
+            return
+        if not self.stopped:
+            self.progress(STEPS[message["event"]], message["done"], message["total"])

@@ -1,0 +1,154 @@
+"""A device at the other end of a shell: carry out a run folder there, and keep all of it here.
+
+The host has the truth: every change of the result comes as it happens and is written here, so
+that a device that goes away takes nothing with it. When it comes back, it gets the result so far
+and goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from edgebench.deploy.device import Step
+from edgebench.deploy.lock import locked
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.shell import DeviceLostError, Shell
+from edgebench.deploy.staging import RESULT
+from edgebench.deploy.store import Store
+from edgebench.documents import load
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+PATIENCE_S = 600.0
+"""How long to wait for a device that went away."""
+
+POLL_S = 1.0
+
+
+class Runner(Protocol):
+    """What carries out a plan on a device: one of several programs, with one plan and result."""
+
+    @property
+    def formats(self) -> tuple[str, ...]: ...
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """Carry out what is left of the folder's plan, and write the folder's result as it comes.
+
+        On Ctrl-C it stops in good order and returns. Raises `DeviceLostError` where the device
+        went away, with all that came kept, and `DeviceError`.
+        """
+        ...
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """What it needs on the device, step by step."""
+        ...
+
+
+class RemoteDevice:
+    """A device that is reached by a shell.
+
+    `settle` is held around runs: it sets the device up for measuring, and puts back what was.
+    With `keep` what was sent stays on the device.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        store: Store,
+        runner: Runner,
+        *,
+        keep: bool = False,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.store = store
+        self.runner = runner
+        self.keep = keep
+        self.patience_s = patience_s
+
+    @property
+    def shell(self) -> Shell:
+        return self.store.shell
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return self.runner.formats
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """See `edgebench.deploy.device.Device.held`."""
+        with locked(self.name):
+            problem = self.shell.problem()
+            if problem is not None:
+                raise problem
+            try:
+                yield
+            finally:
+                if not self.keep:
+                    with suppress(DeviceError):  # Gone; it is tidied up when it is used again.
+                        self.store.remove()
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away."""
+        while True:
+            try:
+                self.runner.carry_out(self.store, folder, progress)
+                break
+            except DeviceLostError as lost:
+                self._wait(lost, folder, progress)
+        if not (folder / RESULT).exists():
+            raise KeyboardInterrupt  # Stopped before there was anything to keep.
+        return load(folder / RESULT, RunResult)
+
+    def _wait(self, lost: DeviceError, folder: Path, progress: Progress) -> None:
+        """Wait until the device can be used again. Raises `DeviceError` after a while."""
+        step = f"{lost.message}; waiting for it to come back (s)"
+        total = int(self.patience_s)
+        start = time.monotonic()
+        problem: DeviceError | None = lost
+        while problem is not None:
+            waited = time.monotonic() - start
+            if not isinstance(problem, DeviceLostError) or waited >= self.patience_s:
+                raise DeviceError(
+                    problem.message,
+                    f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
+                )
+            progress(step, min(int(waited), total - 1), total)
+            time.sleep(POLL_S)
+            problem = self.shell.problem()
+        progress(step, total, total)
+
+    def check(self) -> Iterator[Step]:
+        """See `edgebench.deploy.device.Device.check`."""
+        yield from _in_order(
+            lambda: iter([self._reachable()]),
+            lambda: iter([self._space()]),
+            lambda: self.runner.check(self.store),
+        )
+
+    def _reachable(self) -> Step:
+        problem = self.shell.problem()
+        if problem is not None:
+            return Step("found", "missing", problem.message, problem.remedy)
+        return Step("found", "ok", self.description)
+
+    def _space(self) -> Step:
+        free = self.store.free_bytes()
+        if free is None:
+            return Step("space", "note", f"{self.store.home} does not tell how much is free")
+        return Step("space", "ok", f"{free / 1e6:.0f} MB free in {self.store.home}")
+
+
+def _in_order(*parts: Callable[[], Iterator[Step]]) -> Iterator[Step]:
+    """The steps of each part, until one is missing."""
+    for part in parts:
+        for step in part():
+            yield step
+            if step.state == "missing":
+                return

@@ -1,0 +1,127 @@
+"""A shell on a device: run commands there and send files to it, whatever the cable is.
+
+`adb` and `ssh` are both programs that take a command and connect it to a shell elsewhere. What
+they share is here: commands are POSIX shell, and end with a line that says their exit status, so
+that an answer that was cut off is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from edgebench.errors import DeviceError
+
+END = "edgebench-status:"
+"""Begins the last line of every command's output; its exit status follows."""
+
+
+class DeviceLostError(DeviceError):
+    """The connection broke, and may come back: what was under way can be taken up again."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command on the device printed, and its exit status."""
+
+    status: int
+    output: str
+    complaint: str
+
+    @property
+    def reason(self) -> str:
+        """The last line of what it complained of."""
+        lines = (self.complaint.strip() or self.output.strip()).splitlines()
+        return lines[-1] if lines else f"exit status {self.status}"
+
+
+class Shell(ABC):
+    """One device's shell. `name` is the device's own, for sentences."""
+
+    name: str
+
+    @abstractmethod
+    def argv(self, command: str) -> list[str]:
+        """The words of the program, here, that runs a shell command there."""
+
+    @abstractmethod
+    def send(self, source: Path, target: str) -> None:
+        """Copy a file to a path there, whole or not at all; its folder exists.
+
+        Raises `DeviceLostError`, and `DeviceError` such as for a full disk.
+        """
+
+    @abstractmethod
+    def problem(self) -> DeviceError | None:
+        """Why the device cannot be used now, with what to do; None if it can.
+
+        A `DeviceLostError` may go away of its own accord, or when a cable is plugged in; any other
+        will not.
+        """
+
+    def run(self, command: str, timeout_s: float = 60.0) -> Answer:
+        """Run a command and wait for it. Raises `DeviceLostError`, and `DeviceError`."""
+        words = self.argv(f"{{ {command}\n}} </dev/null; status=$?; echo; echo {END}$status")
+        try:
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+            )
+        except subprocess.TimeoutExpired:
+            raise self.lost(f"gave no answer in {timeout_s:.0f} s") from None
+        except OSError as error:
+            raise _cannot_start(words[0], error) from error
+        output, mark, status = done.stdout.replace("\r\n", "\n").rpartition("\n" + END)
+        if not mark or not status.strip().isdigit():
+            raise self.lost((done.stderr.strip().splitlines() or ["the connection broke"])[-1])
+        return Answer(int(status), output, done.stderr)
+
+    def must(self, command: str, timeout_s: float = 60.0) -> str:
+        """Run a command that has to work, and return what it printed.
+
+        Raises `DeviceError` with what the device said where it fails.
+        """
+        answer = self.run(command, timeout_s)
+        if answer.status != 0:
+            raise DeviceError(f"{self.name}: {answer.reason}", f"it was doing: {command}")
+        return answer.output
+
+    def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a command there, with its stdin and stdout here and its stderr in a file.
+
+        The last line it prints is `END` and its exit status. Raises `DeviceError`.
+        """
+        pipe = subprocess.PIPE
+        words = self.argv(f"{command}\necho {END}$?")
+        try:
+            # In a group of its own: a Ctrl-C at the terminal is ours to pass on, in good order.
+            return subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, stderr=complaints, start_new_session=True
+            )
+        except OSError as error:
+            raise _cannot_start(words[0], error) from error
+
+    def lost(self, reason: str) -> DeviceError:
+        """The error of a broken connection: what the device's problem is now, or this reason."""
+        return self.problem() or DeviceLostError(
+            f"the connection to {self.name} broke: {reason}", "check the cable or the network"
+        )
+
+
+def _cannot_start(program: str, error: OSError) -> DeviceError:
+    return DeviceError(f"cannot start {program}: {error.strerror}", f"install {program}")
+
+
+def quoted(path: str) -> str:
+    """A path as a word of a shell command; a leading ~/ is left to the shell."""
+    if path.startswith("~/"):
+        return "~/" + shlex.quote(path[2:])
+    return shlex.quote(path)

@@ -1,0 +1,154 @@
+"""A plan at the other end of a shell; here the other end is this machine."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_models import MakeRun
+
+from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.python_runner import PythonRunner
+from edgebench.deploy.remote import RemoteDevice
+from edgebench.deploy.shell import DeviceLostError, Shell
+from edgebench.deploy.store import Store
+from edgebench.errors import DeviceError
+from edgebench.progress import silent
+
+
+class HereShell(Shell):
+    """A stand-in for adb and ssh. `gone` says why the device cannot be used, if so."""
+
+    name = "here"
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.gone: list[DeviceError] = []
+
+    def argv(self, command: str) -> list[str]:
+        return ["sh", "-c", command]
+
+    def send(self, source: Path, target: str) -> None:
+        self.sent.append(Path(target).name)
+        shutil.copyfile(source, target)
+
+    def problem(self) -> DeviceError | None:
+        return self.gone.pop() if self.gone else None
+
+
+@pytest.fixture
+def shell() -> HereShell:
+    return HereShell()
+
+
+@pytest.fixture
+def device(shell: HereShell, tmp_path: Path) -> RemoteDevice:
+    store = Store(shell, str(tmp_path / "device"))
+    return RemoteDevice("here", "a stand-in", store, PythonRunner(sys.executable), keep=True)
+
+
+def test_a_remote_run_is_the_same_run(device: RemoteDevice, make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention")
+    seen: list[tuple[str, int, int]] = []
+    result = device.run(folder, lambda *step: seen.append(step))
+    assert result.complete
+    local = LocalDevice().run(make_run("plain", "attention"), silent)
+    assert [block.index for block in result.blocks] == [block.index for block in local.blocks]
+    assert {step for step, _, _ in seen} >= {"sending files (KiB)", "measuring blocks"}
+    for evaluation in result.evaluations.values():
+        if evaluation.outputs:
+            assert np.load(folder / evaluation.outputs).dtype == np.float32
+
+
+def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(
+    device: RemoteDevice, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+
+    def interrupt(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks" and done == 2:
+            raise KeyboardInterrupt
+
+    partial = device.run(folder, interrupt)
+    assert not partial.complete and 2 <= len(partial.blocks) < 6
+    whole = device.run(folder, silent)
+    assert whole.complete
+    assert whole.blocks[:2] == partial.blocks[:2]
+
+
+def test_a_device_that_goes_away_is_waited_for_and_nothing_is_lost(
+    device: RemoteDevice, shell: HereShell, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    kept: list[int] = []
+    waited: list[str] = []
+
+    def unplug(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks" and done == 2 and not kept:
+            kept.append(done)
+            shell.gone = [DeviceLostError("here is gone", "plug it in")]
+            raise shell.gone[0]
+        if "gone" in step:
+            waited.append(step)
+
+    result = device.run(folder, unplug)
+    assert result.complete and kept and waited
+
+
+def test_a_device_that_stays_away_is_an_error_that_says_how_to_go_on(
+    device: RemoteDevice, shell: HereShell, make_run: MakeRun
+) -> None:
+    device.patience_s = 0.0
+    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+
+    def unplug(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks" and done == 2:
+            raise DeviceLostError("here is gone", "plug it in")
+
+    with pytest.raises(DeviceError, match="here is gone") as caught:
+        device.run(folder, unplug)
+    assert "--resume" in caught.value.remedy
+    device.patience_s = 60.0
+    assert device.run(folder, silent).complete
+
+
+def test_files_are_sent_once_by_content_and_removed_in_the_end(
+    device: RemoteDevice, shell: HereShell, make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = make_run("plain", "attention")
+    with device.held():
+        device.run(folder, silent)
+        first = list(shell.sent)
+        shell.sent.clear()
+        (folder / "result.json").unlink()
+        device.run(folder, silent)
+    assert sum(name.endswith(".tflite") for name in first) == 2
+    assert shell.sent == []
+    device.keep = False
+    with device.held():
+        device.run(folder, silent)
+    assert not (tmp_path / "device").exists()
+
+
+def test_a_device_in_use_is_locked(device: RemoteDevice) -> None:
+    with device.held(), pytest.raises(DeviceError, match="in use"), device.held():
+        pass
+
+
+def test_a_device_that_cannot_be_used_is_said_before_anything_is_sent(
+    device: RemoteDevice, shell: HereShell
+) -> None:
+    shell.gone = [DeviceError("here is not authorised", "accept the key")]
+    with pytest.raises(DeviceError, match="not authorised"), device.held():
+        pass
+
+
+def test_a_check_goes_step_by_step(device: RemoteDevice, shell: HereShell) -> None:
+    assert [step.state for step in device.check()] == ["ok", "ok", "ok"]
+    device.runner = PythonRunner("/nowhere/python")
+    assert [step.state for step in device.check()] == ["ok", "ok", "missing"]
+    shell.gone = [DeviceError("here is not authorised", "accept the key")]
+    assert [step.state for step in device.check()] == ["missing"]
