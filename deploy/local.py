@@ -15,6 +15,7 @@ from typing import IO, Any
 from edgebench.deploy.device import Step
 from edgebench.deploy.lock import locked
 from edgebench.deploy.python_runner import INTERRUPTED, STEPS
+from edgebench.deploy.registry import Entry
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.runner import engines
 from edgebench.deploy.runner.messages import RunnerError
@@ -86,3 +87,8 @@ def _forward(lines: IO[str], progress: Progress) -> None:
     for line in lines:
         event: dict[str, Any] = json.loads(line)
         progress(STEPS[event["event"]], event["done"], event["total"])
+
+
+def device(entry: Entry) -> LocalDevice:
+    """The device of an entry of the registry."""
+    return LocalDevice(entry.python or sys.executable)

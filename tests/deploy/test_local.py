@@ -9,7 +9,7 @@ import sys
 import pytest
 from toy_models import MakeRun
 
-from edgebench.deploy import devices
+from edgebench.deploy import devices, registry
 from edgebench.deploy.local import LocalDevice
 from edgebench.deploy.result import RunResult
 from edgebench.documents import load
@@ -73,7 +73,7 @@ def test_devices_are_known_by_name() -> None:
     assert "did you mean 'local'?" in caught.value.remedy
 
 
-def test_the_description_says_what_it_is() -> None:
-    for name, device in devices.DEVICES.items():
-        assert device.name == name
-        assert device.description
+def test_every_entry_of_the_registry_says_what_it_is() -> None:
+    for name, entry in registry.load().items():
+        assert entry.name == name
+        assert entry.description

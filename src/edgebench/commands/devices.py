@@ -15,14 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy.devices import DEVICES
+    from edgebench.deploy import registry
+
+    entries = registry.load()
 
     if options.json:
-        rows = [{"name": one.name, "description": one.description} for one in DEVICES.values()]
+        rows = [{"name": one.name, "description": one.description} for one in entries.values()]
         print(json.dumps(rows, indent=1))
         return 0
     table = console.table("device", "what it is")
-    for device in DEVICES.values():
+    for device in entries.values():
         table.add_row(device.name, device.description)
     console.show(table)
     return 0
