@@ -1,23 +1,36 @@
-"""A device in use is locked: two runs at once would measure each other."""
+"""A device in use is locked: two runs at once would measure each other.
+
+What is locked is the physical device, by its identity (`edgebench.deploy.device.Device.identity`),
+for two names may lead to one. The lock is the kernel's (`flock`): it goes with the process,
+however that ends, so the file that stays behind holds nobody up.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
 
 from edgebench.errors import DeviceError, UnwritableError
 from edgebench.places import data_folder
 
 
 @contextmanager
-def locked(device: str) -> Iterator[None]:
-    """Hold the lock of a device. It goes with the process, however that ends.
+def locked(identity: str, name: str | None = None) -> Iterator[None]:
+    """Hold the lock of a physical device; `name` is what the user calls it.
 
-    Raises `DeviceError` where another process has it, and `UnwritableError`.
+    Raises `DeviceError` where somebody else has it, with who and since when, and
+    `UnwritableError`.
     """
-    path = data_folder() / "locks" / f"{device.replace('/', '_')}.lock"
+    path = data_folder() / "locks" / f"{quote(identity, safe='')}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+")
@@ -29,12 +42,38 @@ def locked(device: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            file.seek(0)
             raise DeviceError(
-                f"{device} is in use by another edgebench (process {file.read().strip() or '?'})",
+                f"{name or identity} is in use by another run{_holder(file)}",
                 "wait until that is done, or stop it",
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+        try:
+            _sign(file, name or identity)
+            yield
+        finally:
+            # Closing would do, were there no copy of the descriptor in a process that was forked.
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _sign(file: IO[str], name: str) -> None:
+    """Write down who has the lock."""
+    program, *words = sys.argv or [""]
+    body = {
+        "device": name,
+        "process": os.getpid(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": shlex.join([Path(program).name, *words]),
+    }
+    file.truncate(0)
+    file.write(json.dumps(body))
+    file.flush()
+
+
+def _holder(file: IO[str]) -> str:
+    """Who has the lock, in words; nothing where the file does not say, as for a moment it may."""
+    file.seek(0)
+    try:
+        body = json.loads(file.read())
+        told = "{device} since {since}, process {process}: {command}".format(**body)
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f" ({told})"
