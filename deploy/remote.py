@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +64,7 @@ class RemoteDevice:
         *,
         keep: bool = False,
         patience_s: float = PATIENCE_S,
+        settle: Callable[[Shell], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.name = name
         self.description = description
@@ -71,6 +72,7 @@ class RemoteDevice:
         self.runner = runner
         self.keep = keep
         self.patience_s = patience_s
+        self.settle = settle
 
     @property
     def shell(self) -> Shell:
@@ -88,7 +90,8 @@ class RemoteDevice:
             if problem is not None:
                 raise problem
             try:
-                yield
+                with self.settle(self.shell):
+                    yield
             finally:
                 if not self.keep:
                     with suppress(DeviceError):  # Gone; it is tidied up when it is used again.
@@ -108,7 +111,6 @@ class RemoteDevice:
 
     def _wait(self, lost: DeviceError, folder: Path, progress: Progress) -> None:
         """Wait until the device can be used again. Raises `DeviceError` after a while."""
-        step = f"{lost.message}; waiting for it to come back (s)"
         total = int(self.patience_s)
         start = time.monotonic()
         problem: DeviceError | None = lost
@@ -119,24 +121,28 @@ class RemoteDevice:
                     problem.message,
                     f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
                 )
+            step = f"{problem.message}; waiting for it to come back (s)"
             progress(step, min(int(waited), total - 1), total)
             time.sleep(POLL_S)
             problem = self.shell.problem()
         progress(step, total, total)
 
+    def clean(self) -> str:
+        """See `edgebench.deploy.device.Cleanable.clean`."""
+        with locked(self.name):
+            problem = self.shell.problem()
+            if problem is not None:
+                raise problem
+            self.store.remove()
+        return f"removed {self.store.home} from {self.name}"
+
     def check(self) -> Iterator[Step]:
         """See `edgebench.deploy.device.Device.check`."""
         yield from _in_order(
-            lambda: iter([self._reachable()]),
+            self.shell.check,
             lambda: iter([self._space()]),
             lambda: self.runner.check(self.store),
         )
-
-    def _reachable(self) -> Step:
-        problem = self.shell.problem()
-        if problem is not None:
-            return Step("found", "missing", problem.message, problem.remedy)
-        return Step("found", "ok", self.description)
 
     def _space(self) -> Step:
         free = self.store.free_bytes()

@@ -10,10 +10,12 @@ from __future__ import annotations
 import shlex
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from edgebench.deploy.device import Step
 from edgebench.errors import DeviceError
 
 END = "edgebench-status:"
@@ -62,6 +64,14 @@ class Shell(ABC):
         A `DeviceLostError` may go away of its own accord, or when a cable is plugged in; any other
         will not.
         """
+
+    def check(self) -> Iterator[Step]:
+        """Whether it can be used now, step by step."""
+        problem = self.problem()
+        if problem is not None:
+            yield Step("found", "missing", problem.message, problem.remedy)
+        else:
+            yield Step("found", "ok", f"{self.name} answers")
 
     def run(self, command: str, timeout_s: float = 60.0) -> Answer:
         """Run a command and wait for it. Raises `DeviceLostError`, and `DeviceError`."""
