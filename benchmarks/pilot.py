@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebench.benchmarks.design import AGAIN, WARMUP_WINDOW, lay_out
-from edgebench.benchmarks.sizing import Pace, Size, SlotPace, median_variance
+from edgebench.benchmarks.sizing import PILOT_SHARE, Pace, Size, SlotPace, median_variance
 from edgebench.benchmarks.statistics import level_s
 from edgebench.deploy.device import Device
 from edgebench.deploy.plan import Group, Plan, VisitLength
@@ -30,9 +30,6 @@ MEASURING = "measuring blocks"
 
 SIZE = Size(processes=2, blocks=6, visit_s=0.05)
 WARMUP_S = 0.2
-
-SHARE = 0.15
-"""Of the budget; the pilot stops there."""
 
 LONGEST_S = 20.0
 
@@ -57,7 +54,7 @@ def pilot_plan(draft: Plan) -> Plan:
 
 def limit_s(budget_s: float | None) -> float:
     """How long a pilot may measure."""
-    return LONGEST_S if budget_s is None else min(LONGEST_S, SHARE * budget_s)
+    return LONGEST_S if budget_s is None else min(LONGEST_S, PILOT_SHARE * budget_s)
 
 
 @dataclass

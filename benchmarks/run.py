@@ -108,10 +108,8 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
     result = run_pilot(folder / PILOT, device, limit_s(request.limit_s), progress)
     found = pace(read_plan(folder / PILOT), result)
-    left_s = request.limit_s
-    if left_s is not None:
-        left_s = max(left_s - measured_s(result.blocks), left_s / 2)
-    forecast = choose_size(found, left_s, request.detect)
+    spent_s = measured_s(result.blocks)
+    forecast = choose_size(found, request.limit_s, request.detect, spent_s)
     seen = Conditions(compare.measured(result.blocks), result.context.core_count, draft.cores)
     forecast = replace(forecast, warnings=before_the_run(seen))
     save(folder / FORECAST, forecast)

@@ -41,6 +41,9 @@ WARMUP_WINDOW = 3
 DETECT_LIMIT_S = 1200.0
 """A run that is asked for a precision alone takes this long at most."""
 
+PILOT_SHARE = 0.15
+"""Of the budget; the pilot stops there."""
+
 MEDIAN_COST = math.pi / 2
 """How much more a median scatters than a mean, in variance, for normal log times."""
 
@@ -189,15 +192,18 @@ def _errors(processes: int, comparisons: int) -> float:
     return float(stats.t.isf(tail, processes - 1) + stats.t.ppf(POWER, processes - 1))
 
 
-def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> Forecast:
+def choose_size(
+    pace: Pace, budget_s: float | None, detect: float | None, spent_s: float = 0.0
+) -> Forecast:
     """The cheapest size that detects what is asked, or the best that the budget can pay for.
 
-    Without a budget the limit is `DETECT_LIMIT_S`. Starting processes counts against the budget.
-    Where that alone is too much for a short budget, and half of it is enough for the blocks of
-    the smallest size, it is that one, and the forecast says what it takes. Raises `UsageError`
-    where the budget cannot pay for the smallest size even so.
+    Without a budget the limit is `DETECT_LIMIT_S`. Of a budget the pilot has spent a part, but at
+    most half is taken off for it. Starting processes counts against the budget too. Where that
+    alone is too much for a short budget, and half of what is left is enough for the blocks of the
+    smallest size, it is that one, and the forecast says what it takes. Raises `UsageError` where
+    the budget cannot pay for the smallest size even so.
     """
-    budget_s = DETECT_LIMIT_S if budget_s is None else budget_s
+    left_s = DETECT_LIMIT_S if budget_s is None else max(budget_s - spent_s, budget_s / 2)
     fewest = fewest_processes(pace.comparisons)
     # Sizes are many, and lengths of visits few.
     within = {visit_s: within_variance(pace, visit_s) for visit_s in VISITS_S}
@@ -215,18 +221,30 @@ def choose_size(pace: Pace, budget_s: float | None, detect: float | None) -> For
         for size in SIZES
         if size.processes >= fewest
     ]
-    payable = [one for one in forecasts if one.seconds <= budget_s]
+    payable = [one for one in forecasts if one.seconds <= left_s]
     if not payable:
         least = min(forecasts, key=lambda one: one.seconds)
-        if least.measuring_s <= budget_s / 2:
+        if least.measuring_s <= left_s / 2:
             return least
-        raise UsageError(
-            f"a budget of {budget_s:.3g} s is too short for these models: the least that gives a "
-            f"verdict takes {least.seconds:.0f} s",
-            f"give --budget {math.ceil(least.seconds)}s or more, or measure fewer models or "
-            "precisions",
-        )
+        raise _too_short(budget_s, spent_s, least.seconds)
     enough = [one for one in payable if detect is not None and one.detectable <= detect]
     if enough:
         return min(enough, key=lambda one: one.seconds)
     return min(payable, key=lambda one: one.detectable)
+
+
+def _too_short(budget_s: float | None, spent_s: float, least_s: float) -> UsageError:
+    """The error of a budget that is too short: what was given, and what would be enough.
+
+    With a larger budget the pilot takes longer too.
+    """
+    given = f"the {DETECT_LIMIT_S / 60:.0f} minutes of a run without --budget are"
+    if budget_s is not None:
+        given = f"a budget of {budget_s:.3g} s is"
+    pilot = f", beside {spent_s:.1f} s for the pilot" if spent_s else ""
+    needed_s = (least_s + spent_s) / (1 - PILOT_SHARE)
+    return UsageError(
+        f"{given} too short for these models: the least that gives a verdict takes "
+        f"{least_s:.0f} s{pilot}",
+        f"give --budget {math.ceil(needed_s)}s or more, or measure fewer models or precisions",
+    )

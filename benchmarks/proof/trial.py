@@ -103,8 +103,8 @@ def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[
     assert request.budget_s is not None
     pilot = pilot_plan(draft)
     piloted = _stopped(device.simulate(pilot), limit_s(request.budget_s))
-    left_s = max(request.budget_s - measured_s(piloted.blocks), request.budget_s / 2)
-    forecast = choose_size(pace(pilot, piloted), left_s, request.detect)
+    spent_s = measured_s(piloted.blocks)
+    forecast = choose_size(pace(pilot, piloted), request.budget_s, request.detect, spent_s)
     plan = lay_out(draft, forecast.size, forecast.warmup_s)
     return device.simulate(plan), plan
 

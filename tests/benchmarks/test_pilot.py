@@ -10,9 +10,9 @@ import pytest
 from replay import ReplayedDevice
 
 from edgebench.benchmarks import run as running
-from edgebench.benchmarks.pilot import PILOT, SHARE, limit_s, pace, pilot_plan, run_pilot
+from edgebench.benchmarks.pilot import PILOT, limit_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.sizing import Pace
+from edgebench.benchmarks.sizing import PILOT_SHARE, Pace
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.simulated.device import SimulatedDevice
@@ -69,7 +69,7 @@ def test_models_that_do_not_run_are_left_out(folder: Path) -> None:
 
 
 def test_its_part_of_the_budget_is_bounded() -> None:
-    assert limit_s(20.0) == pytest.approx(20.0 * SHARE)
+    assert limit_s(20.0) == pytest.approx(20.0 * PILOT_SHARE)
     assert limit_s(None) == limit_s(100_000.0) < 60
 
 

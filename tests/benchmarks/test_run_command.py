@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from replay import Toy, make_artifacts
 
+from edgebench import places
 from edgebench.benchmarks import floors
 from edgebench.benchmarks.noise import STALE_DAYS, NoiseFloors
 from edgebench.cli import main
@@ -24,7 +25,7 @@ THROTTLED = ("--device", "simulated:throttling", "--precisions", "fp32")
 @pytest.fixture(autouse=True)
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder of the test's own."""
-    monkeypatch.setenv(floors.DATA, str(tmp_path / "data"))
+    monkeypatch.setenv(places.DATA, str(tmp_path / "data"))
     return tmp_path / "data"
 
 
@@ -107,7 +108,10 @@ def test_a_budget_that_slow_models_would_overrun_is_refused(
 ) -> None:
     assert main(("run", "scenes_v2_ca", *SIMULATED, *where, "--budget", "1s")) == 2
     said = capsys.readouterr().err
-    assert "too short for these models" in said and "give --budget" in said
+    assert "a budget of 1 s is too short for these models" in said and "for the pilot" in said
+    needed = re.search(r"give --budget (\d+)s", said)
+    assert needed is not None
+    assert main(("run", "scenes_v2_ca", *SIMULATED, *where, "--budget", f"{needed[1]}s")) in (0, 3)
 
 
 def test_force_shows_marked_what_is_withheld_otherwise(

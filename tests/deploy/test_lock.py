@@ -31,7 +31,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_two_names_of_one_device_share_its_lock() -> None:
     with (
         locked("serial 1234", "pixel7"),
-        pytest.raises(DeviceError, match="my-phone is in use by another run .*pixel7 since"),
+        pytest.raises(DeviceError, match=r"my-phone is in use by another run .*pixel7 since"),
         locked("serial 1234", "my-phone"),
     ):
         pass
