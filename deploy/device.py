@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from edgebench.deploy.result import RunResult
 from edgebench.progress import Progress
@@ -26,11 +26,35 @@ class Step:
     remedy: str = ""
 
 
+@dataclass(frozen=True)
+class Attached:
+    """A device that a transport sees now, for `edgebench devices`.
+
+    `name` is its entry's in the registry, None where it matches none; `identity` is what tells it
+    from others (a serial); `state` is for people, "ready" where it can be used; `model` is what an
+    entry's `match` would have to say.
+    """
+
+    name: str | None
+    identity: str
+    state: str
+    model: str = ""
+
+
 class Device(Protocol):
     """Something that carries out the plan of a run folder (see `edgebench.deploy.staging`)."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str:
+        """The physical thing that it is, for locks: two names may lead to one.
+
+        It is found without disturbing the device. Raises `DeviceError` where it cannot be told,
+        as of a phone that is not attached.
+        """
+        ...
 
     @property
     def description(self) -> str: ...
@@ -57,4 +81,25 @@ class Device(Protocol):
 
     def check(self) -> Iterator[Step]:
         """Look, step by step, whether a run can work. Measures nothing and leaves nothing."""
+        ...
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A device that edgebench can set up itself: `edgebench devices prepare`."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Install what runs need there, in a folder of its own. Raises `EdgeBenchError`.
+
+        What is installed already is not installed again.
+        """
+        ...
+
+
+@runtime_checkable
+class Cleanable(Protocol):
+    """A device that edgebench may have left things on: `edgebench devices clean`."""
+
+    def clean(self) -> str:
+        """Remove all that edgebench left there, and say what. Raises `EdgeBenchError`."""
         ...
