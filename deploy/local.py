@@ -25,10 +25,15 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 
+THIS_MACHINE = "this machine"
+"""The identity of every device that measures with this machine's own processor."""
+
+
 class LocalDevice:
     """Runs plans here, with the Python given (this one by default)."""
 
     name = "local"
+    identity = THIS_MACHINE
     description = "this machine's CPU"
     formats = engines.FORMATS
 
@@ -37,7 +42,7 @@ class LocalDevice:
 
     def held(self) -> AbstractContextManager[None]:
         """See `edgebench.deploy.device.Device.held`."""
-        return locked(self.name)
+        return locked(self.identity, self.name)
 
     def check(self) -> Iterator[Step]:
         """See `edgebench.deploy.device.Device.check`."""

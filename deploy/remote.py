@@ -79,13 +79,17 @@ class RemoteDevice:
         return self.store.shell
 
     @property
+    def identity(self) -> str:
+        return self.shell.identity
+
+    @property
     def formats(self) -> tuple[str, ...]:
         return self.runner.formats
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """See `edgebench.deploy.device.Device.held`."""
-        with locked(self.name):
+        with locked(self.identity, self.name):
             problem = self.shell.problem()
             if problem is not None:
                 raise problem
@@ -129,7 +133,7 @@ class RemoteDevice:
 
     def clean(self) -> str:
         """See `edgebench.deploy.device.Cleanable.clean`."""
-        with locked(self.name):
+        with locked(self.identity, self.name):
             problem = self.shell.problem()
             if problem is not None:
                 raise problem

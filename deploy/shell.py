@@ -1,8 +1,9 @@
 """A shell on a device: run commands there and send files to it, whatever the cable is.
 
 `adb` and `ssh` are both programs that take a command and connect it to a shell elsewhere. What
-they share is here: commands are POSIX shell, and end with a line that says their exit status, so
-that an answer that was cut off is never taken for a whole one.
+they share is here: commands are POSIX shell, and their answer stands between two lines of ours: the
+first tells it from what a login prints, the last says the exit status, so that an answer that was
+cut off is never taken for a whole one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import IO
 
 from edgebench.deploy.device import Step
 from edgebench.errors import DeviceError
+
+BEGIN = "edgebench-answer:"
+"""The line before every command's output. A login may have printed before it."""
 
 END = "edgebench-status:"
 """Begins the last line of every command's output; its exit status follows."""
@@ -46,6 +50,11 @@ class Shell(ABC):
 
     name: str
 
+    @property
+    def identity(self) -> str:
+        """See `edgebench.deploy.device.Device.identity`: a serial, or a host's address."""
+        return self.name
+
     @abstractmethod
     def argv(self, command: str) -> list[str]:
         """The words of the program, here, that runs a shell command there."""
@@ -73,13 +82,21 @@ class Shell(ABC):
         else:
             yield Step("found", "ok", f"{self.name} answers")
 
-    def run(self, command: str, timeout_s: float = 60.0) -> Answer:
-        """Run a command and wait for it. Raises `DeviceLostError`, and `DeviceError`."""
-        words = self.argv(f"{{ {command}\n}} </dev/null; status=$?; echo; echo {END}$status")
+    def run(
+        self, command: str, timeout_s: float | None = 60.0, stdin: IO[bytes] | None = None
+    ) -> Answer:
+        """Run a command and wait for it, with a file as its stdin where one is given.
+
+        Raises `DeviceLostError`, and `DeviceError`.
+        """
+        source = " </dev/null" if stdin is None else ""
+        words = self.argv(
+            f"echo; echo {BEGIN}; {{ {command}\n}}{source}; status=$?; echo; echo {END}$status"
+        )
         try:
             done = subprocess.run(
                 words,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -89,8 +106,9 @@ class Shell(ABC):
             raise self.lost(f"gave no answer in {timeout_s:.0f} s") from None
         except OSError as error:
             raise _cannot_start(words[0], error) from error
-        output, mark, status = done.stdout.replace("\r\n", "\n").rpartition("\n" + END)
-        if not mark or not status.strip().isdigit():
+        _, begun, output = done.stdout.replace("\r\n", "\n").partition(BEGIN + "\n")
+        output, ended, status = output.rpartition("\n" + END)
+        if not begun or not ended or not status.strip().isdigit():
             raise self.lost((done.stderr.strip().splitlines() or ["the connection broke"])[-1])
         return Answer(int(status), output, done.stderr)
 
@@ -107,10 +125,11 @@ class Shell(ABC):
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a command there, with its stdin and stdout here and its stderr in a file.
 
-        The last line it prints is `END` and its exit status. Raises `DeviceError`.
+        The last line it prints is `END` and its exit status, and its first is empty, so that it
+        does not go on in the line that a login printed. Raises `DeviceError`.
         """
         pipe = subprocess.PIPE
-        words = self.argv(f"{command}\necho {END}$?")
+        words = self.argv(f"echo\n{command}\necho {END}$?")
         try:
             # In a group of its own: a Ctrl-C at the terminal is ours to pass on, in good order.
             return subprocess.Popen(

@@ -47,6 +47,7 @@ class SimulatedDevice:
     ) -> None:
         self.scenario = scenario
         self.name = "simulated" if scenario == CLEAN else f"simulated:{scenario.name}"
+        self.identity = self.name
         self.formats = engines.FORMATS
         self.description = f"no machine, but numbers to try things on: {scenario.description}"
         self._overheads = dict(overheads or {})
