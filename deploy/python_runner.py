@@ -31,24 +31,35 @@ INTERRUPTED = 130
 
 
 class PythonRunner:
-    """Runs plans with the device's own Python, given as a word or path there."""
+    """Runs plans with a Python on the device, given as a word or path there.
+
+    Without one it is the Python that was prepared in the store's folder, if there is one, and the
+    device's python3 otherwise.
+    """
 
     formats = engines.FORMATS
 
-    def __init__(self, python: str = "python3") -> None:
+    def __init__(self, python: str | None = None) -> None:
         self.python = python
+
+    def word(self, store: Store) -> str:
+        """The Python, as a word of a shell command there."""
+        if self.python is not None:
+            return quoted(self.python)
+        return f'"$(command -v {quoted(store.python)} || echo python3)"'
 
     def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
         """See `edgebench.deploy.remote.Runner.carry_out`."""
         digest = plan_hash(folder)
         there = store.run_folder(digest[:16])
+        store.shell.must(self._end_earlier(store))
         stage_runner(folder)
         store.send_files(folder / FILES, progress)
         names = [name for name in (PLAN, RUNNER, RESULT) if (folder / name).exists()]
         store.send({name: folder / name for name in names}, there, progress)
         with _speaking_for_errors(), tempfile.TemporaryFile() as complaints:
             result = Result(str(folder / RESULT), digest, Audience())
-            process = store.shell.start(self._command(there), complaints)
+            process = store.shell.start(self._command(store, there), complaints)
             status = _Stream(process, folder, result, progress).follow()
             complaints.seek(0)
             lines = complaints.read().decode(errors="replace").strip().splitlines()
@@ -61,33 +72,41 @@ class PythonRunner:
                 f"what was measured is kept in {folder}; go on with --resume",
             )
 
-    def _command(self, folder: str) -> str:
-        """Run the plan in a folder there, after ending an earlier runner that nobody hears.
+    def _end_earlier(self, store: Store) -> str:
+        """End runners that nobody hears: they would disturb this one, and write its result.
 
-        A connection that breaks without a word leaves one behind, which would disturb this one.
-        In the background a shell takes stdin away, hence the 3; its own name is in `pid`.
+        A connection that breaks without a word leaves one behind.
         """
         return (
-            f"cd {quoted(folder)} && {{ "
-            f"old=$(cat pid 2>/dev/null); "
+            f"for file in {quoted(store.home)}/runs/*/pid; do "
+            f"old=$(cat $file 2>/dev/null); "
             f'if [ -n "$old" ] && grep -q {RUNNER} /proc/$old/cmdline 2>/dev/null; then '
             f"kill $old; for i in 1 2 3 4 5; do [ -d /proc/$old ] && sleep 1; done; "
-            f"kill -9 $old 2>/dev/null; fi; "
-            f"exec 3<&0; {quoted(self.python)} {RUNNER} {PLAN} {RESULT} --remote <&3 & "
+            f"kill -9 $old 2>/dev/null; fi; done; true"
+        )
+
+    def _command(self, store: Store, folder: str) -> str:
+        """Run the plan in a folder there, with the runner's own number in `pid`.
+
+        In the background a shell takes stdin away, hence the 3.
+        """
+        return (
+            f"cd {quoted(folder)} && {{ exec 3<&0; "
+            f"{self.word(store)} {RUNNER} {PLAN} {RESULT} --remote <&3 & "
             f"echo $! >pid; wait $!; }}"
         )
 
     def check(self, store: Store) -> Iterator[Step]:
         """See `edgebench.deploy.remote.Runner.check`."""
         answer = store.shell.run(
-            f"{quoted(self.python)} -c 'import platform, numpy; "
+            f"{self.word(store)} -c 'import platform, numpy; "
             "print(platform.python_version(), numpy.__version__)'"
         )
         if answer.status != 0:
             yield Step(
                 "Python",
                 "missing",
-                f"{self.python} with NumPy does not run: {answer.reason}",
+                f"{self.python or 'python3'} with NumPy does not run: {answer.reason}",
                 "install Python 3.8 or newer with NumPy there",
             )
             return
@@ -153,8 +172,10 @@ class _Stream:
     def _heed(self, line: bytes) -> None:
         """Apply one line. Whatever else prints there is no message, and is left."""
         try:
-            message: dict[str, Any] = json.loads(line)
+            message: Any = json.loads(line)
         except ValueError:
+            return
+        if not isinstance(message, dict):
             return
         if "change" in message:
             for name, content in message["files"].items():

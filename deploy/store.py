@@ -2,6 +2,7 @@
 
     HOME/files/<sha256>.<ext>    artifacts and evaluation inputs, as in a run folder
     HOME/runs/<id>/              one plan at work; its `files` is a link to HOME/files
+    HOME/python/                 a Python of its own, where one was prepared
 
 A file is sent once: what is there with the right content is not sent again, whatever run it was
 for. Everything is in this folder, so that removing it leaves nothing behind.
@@ -32,6 +33,10 @@ class Store:
     @property
     def files(self) -> str:
         return f"{self.home}/files"
+
+    @property
+    def python(self) -> str:
+        return f"{self.home}/python/bin/python3"
 
     def run_folder(self, name: str) -> str:
         """The folder of one plan, made if it is not there. Raises `DeviceError`."""
@@ -97,5 +102,10 @@ class Store:
             )
 
     def remove(self) -> None:
+        """Remove what runs need, and leave what was prepared for them. Raises `DeviceError`."""
+        home = quoted(self.home)
+        self.shell.must(f"rm -rf {home}/files {home}/runs && {{ rmdir {home} 2>/dev/null; true; }}")
+
+    def clear(self) -> None:
         """Remove the whole folder. Raises `DeviceError`."""
-        self.shell.must(f"rm -rf {quoted(self.home)}")
+        self.shell.must(f"rm -rf {quoted(self.home)}", timeout_s=300)
