@@ -137,7 +137,7 @@ class RemoteDevice:
             problem = self.shell.problem()
             if problem is not None:
                 raise problem
-            self.store.remove()
+            self.store.clear()
         return f"removed {self.store.home} from {self.name}"
 
     def check(self) -> Iterator[Step]:
