@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from edgebench.deploy.changes import STEPS
 from edgebench.deploy.device import Step
 from edgebench.deploy.lock import locked
-from edgebench.deploy.python_runner import INTERRUPTED, STEPS
+from edgebench.deploy.python_runner import INTERRUPTED
 from edgebench.deploy.registry import Entry
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.runner import engines
@@ -23,7 +24,6 @@ from edgebench.deploy.staging import PLAN, RESULT, stage_runner
 from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
-
 
 THIS_MACHINE = "this machine"
 """The identity of every device that measures with this machine's own processor."""
