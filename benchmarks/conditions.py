@@ -117,9 +117,16 @@ class Conditions:
         """The frequency of the core that measured, block by block, where the machine tells it.
 
         It is the mean over the block where the kernel counts the time in each state, and the
-        reading at its end otherwise, when the core is still busy.
+        reading at its end otherwise, when the core is still busy. Where nobody saw which core it
+        was, it is the mean of those that the run was to stay on.
         """
-        return [khz for span in self.spans if (khz := _frequency_khz(*span)) is not None]
+        found = []
+        for before, after in self.spans:
+            cores = (self.cores or ()) if after.core is None else (after.core,)
+            told = [khz for core in cores if (khz := _frequency_khz(before, after, core))]
+            if told:
+                found.append(float(np.mean(told)))
+        return found
 
 
 def _median_error(samples_ns: Sequence[int]) -> float:
@@ -129,8 +136,8 @@ def _median_error(samples_ns: Sequence[int]) -> float:
     return MEDIAN_ERROR * scatter / math.sqrt(logs.size)
 
 
-def _frequency_khz(before: Readings, after: Readings) -> float | None:
-    core = f"cpu{after.core}"
+def _frequency_khz(before: Readings, after: Readings, number: int) -> float | None:
+    core = f"cpu{number}"
     start, end = ((one.time_in_state_s or {}).get(core) for one in (before, after))
     if start is not None and end is not None:
         spent = dict(_spent(start, end))

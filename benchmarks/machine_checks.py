@@ -104,6 +104,7 @@ def starved(conditions: Conditions, limit: float) -> str | None:
     shares = [
         (after.own_s - before.own_s) / (after.unix_s - before.unix_s)
         for before, after in conditions.spans
+        if before.own_s is not None and after.own_s is not None
     ]
     share = float(np.median(shares)) if shares else 1.0
     if share < limit:

@@ -91,11 +91,13 @@ class Readings:
 
     Cumulative times are in seconds since boot, over all cores: `busy_s` is everything but idling,
     `steal_s` is what the hypervisor took. `own_s` is the CPU time of the measuring process since it
-    started. Frequencies are in kHz by core, temperatures in degrees Celsius by sensor;
-    `thermal_status` is Android's, from 0 (none) to 6 (shutdown), and `throttled` what the firmware
-    says of itself. `running` counts the processes that run or wait to. `time_in_state_s` gives, by
-    core, the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
-    computation, which slows down with the machine even where that tells nothing.
+    started, and `core` the one that it ran on; None where every visit is a process of its own.
+    Frequencies are in kHz by core, temperatures in degrees Celsius by sensor; `thermal_status` is
+    Android's, from 0 (none) to 6 (shutdown), and `throttled` what the firmware says of itself.
+    `running` counts the processes that run or wait to. `time_in_state_s` gives, by core, the
+    seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
+    computation, which slows down with the machine even where that tells nothing; None where the
+    device has nothing that could time it.
     """
 
     unix_s: float
@@ -110,7 +112,7 @@ class Readings:
     running: int | None
     busy_s: float | None
     steal_s: float | None
-    own_s: float
+    own_s: float | None
     core: int | None
     time_in_state_s: dict[str, dict[str, float]] | None
     probe_ns: tuple[int, ...] | None

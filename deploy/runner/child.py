@@ -15,7 +15,7 @@ from .engines import engine
 from .files import checked, images
 from .messages import Json, RunnerError, first_line
 from .profilers import profile
-from .readings import readings
+from .readings import readings, readings_after
 from .timing import timed, warm_up
 
 
@@ -174,7 +174,7 @@ class Child:
         for block in job["blocks"]:
             before = readings()
             visits = [self._visit(slot, engines[slot]) for slot in block["order"]]
-            after = readings()
+            after = readings_after()
             kept = {name: block[name] for name in ("index", "process", "group")}
             self._answer(
                 {**kept, "error": None, "before": before, "after": after, "visits": visits}

@@ -6,11 +6,13 @@ the file system, so that tests can show another machine.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
 from typing import Callable  # noqa: UP035
 
+from .android import service_readings
 from .machine import current_core, read_all, read_text
 from .messages import Json
 
@@ -23,10 +25,30 @@ HELD_BACK = 0xF
 
 def readings(root: str = "/") -> Json:
     """Everything at once; the probe comes last, for it takes about a millisecond."""
+    return {
+        "unix_s": time.time(),
+        **system(root),
+        "own_s": time.process_time(),
+        "core": current_core(),
+        "probe_ns": probe(),
+    }
+
+
+def readings_after(root: str = "/") -> Json:
+    """Everything after a block, with what only Android's services tell.
+
+    They take their time, and their processes would be in the way of what is measured next: so they
+    are asked once a block, after all else.
+    """
+    found = readings(root)
+    return {**found, **service_readings()}
+
+
+def system(root: str = "/") -> Json:
+    """What the kernel shows in files."""
     cpus = os.path.join(root, "sys/devices/system/cpu/cpu[0-9]*/")
     load = read_text(os.path.join(root, "proc/loadavg"))
     return {
-        "unix_s": time.time(),
         "frequencies_khz": _by_core(cpus, "cpufreq/scaling_cur_freq", int),
         "governors": _governors(cpus),
         "temperatures_c": _temperatures(root),
@@ -35,10 +57,7 @@ def readings(root: str = "/") -> Json:
         **_battery(root),
         "load_1min": float(load.split()[0]) if load else None,
         **_processor(root),
-        "own_s": time.process_time(),
-        "core": current_core(),
         "time_in_state_s": _by_core(cpus, "cpufreq/stats/time_in_state", _seconds_by_frequency),
-        "probe_ns": probe(),
     }
 
 
@@ -63,7 +82,8 @@ def _by_core(cpus: str, name: str, read: Callable[[str], object]) -> Json | None
     found = {}
     for path, text in read_all(cpus + name):
         core = path[: -len(name)].rstrip("/").rpartition("/")[2]
-        found[core] = read(text)
+        with contextlib.suppress(ValueError):  # Such as <unknown>, of a core that sleeps.
+            found[core] = read(text)
     return found or None
 
 

@@ -1,0 +1,1 @@
+"""What is Android's own: its readings, its settings, and LiteRT's `benchmark_model` there."""
