@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from edgebench.deploy.changes import Changes, speaking_for_errors
 from edgebench.deploy.device import Step
 from edgebench.deploy.runner import engines
-from edgebench.deploy.runner.messages import Audience, RunnerError
+from edgebench.deploy.runner.messages import Audience
 from edgebench.deploy.runner.result import Result
 from edgebench.deploy.shell import END, quoted
 from edgebench.deploy.staging import FILES, PLAN, RESULT, RUNNER, plan_hash, stage_runner
 from edgebench.deploy.store import Store
-from edgebench.documents import replacing
-from edgebench.errors import DeviceError, UnwritableError
+from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
-STEPS = {
-    "evaluate": "loading and evaluating artifacts",
-    "block": "measuring blocks",
-    "profile": "profiling by operation",
-}
 INTERRUPTED = 130
 
 
@@ -57,10 +49,10 @@ class PythonRunner:
         store.send_files(folder / FILES, progress)
         names = [name for name in (PLAN, RUNNER, RESULT) if (folder / name).exists()]
         store.send({name: folder / name for name in names}, there, progress)
-        with _speaking_for_errors(), tempfile.TemporaryFile() as complaints:
+        with speaking_for_errors(), tempfile.TemporaryFile() as complaints:
             result = Result(str(folder / RESULT), digest, Audience())
             process = store.shell.start(self._command(store, there), complaints)
-            status = _Stream(process, folder, result, progress).follow()
+            status = _Stream(process, Changes(folder, result, progress)).follow()
             complaints.seek(0)
             lines = complaints.read().decode(errors="replace").strip().splitlines()
         if status is None:
@@ -113,30 +105,12 @@ class PythonRunner:
         yield Step("Python", "ok", "Python {}, NumPy {}".format(*answer.output.split()))
 
 
-@contextmanager
-def _speaking_for_errors() -> Iterator[None]:
-    """Turn the runner's own errors, of the copy of the result here, into ours."""
-    try:
-        yield
-    except RunnerError as error:
-        raise UnwritableError(str(error), "see that the run folder can be written") from error
-
-
 class _Stream:
     """The runner's output, applied to the result here as it comes."""
 
-    def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        folder: Path,
-        result: Result,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], changes: Changes) -> None:
         self.process = process
-        self.folder = folder
-        self.result = result
-        self.progress = progress
-        self.stopped = False
+        self.changes = changes
 
     def follow(self) -> int | None:
         """Read to the end: the runner's exit status, or None where the connection broke.
@@ -152,9 +126,9 @@ class _Stream:
                         return None
                     if line.startswith(END.encode()):
                         return int(line[len(END) :])
-                    self._heed(line)
+                    self.changes.heed(line)
                 except KeyboardInterrupt:
-                    if self.stopped:
+                    if self.changes.quiet:
                         raise
                     self._stop()
         finally:
@@ -165,23 +139,6 @@ class _Stream:
     def _stop(self) -> None:
         """Tell the runner to stop; nobody hears of its progress any more."""
         assert self.process.stdin is not None
-        self.stopped = True
+        self.changes.quiet = True
         with suppress(BrokenPipeError):
             self.process.stdin.close()
-
-    def _heed(self, line: bytes) -> None:
-        """Apply one line. Whatever else prints there is no message, and is left."""
-        try:
-            message: Any = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(message, dict):
-            return
-        if "change" in message:
-            for name, content in message["files"].items():
-                with replacing(self.folder / name) as temporary:
-                    temporary.write_bytes(base64.b64decode(content))
-            self.result.change(**message["change"])
-            return
-        if not self.stopped:
-            self.progress(STEPS[message["event"]], message["done"], message["total"])
