@@ -1,0 +1,170 @@
+"""The sample app on an Android phone: started by `am`, read through the shell.
+
+Files go two ways, through the two folders that need neither root nor a permission, on Android 8
+and later. The app *reads* the run folder under /data/local/tmp, where the shell may write and every
+app may read (AOSP's untrusted_app_all.te; TFLite's own benchmark app takes its models from there).
+It *writes* to its own external files folder, which the shell may read. Neither writes in the
+other's: a folder that adb makes below Android/data belongs to the shell, and from Android 11 on
+the app cannot open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from edgebench.deploy.app import CHANGES, CONTRACT, SILENCE_S, News, Session
+from edgebench.deploy.device import Step
+from edgebench.deploy.shell import Shell, quoted
+from edgebench.deploy.staging import FILES, PLAN, RESULT, plan_hash
+from edgebench.deploy.store import Store
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+PACKAGE = "org.edgebench.app"
+ACTIVITY = ".BenchmarkActivity"
+EXTERNAL = "/sdcard/Android/data"
+POLL_S = 2.0
+
+
+@dataclass(frozen=True)
+class AndroidApp:
+    """The app with one run folder; see `edgebench.deploy.app.App`."""
+
+    store: Store
+    run: str
+    package: str
+    external: str
+    poll_s: float
+
+    @property
+    def shell(self) -> Shell:
+        return self.store.shell
+
+    @property
+    def where(self) -> str:
+        return f"the app {self.package} on {self.shell.name}"
+
+    @property
+    def install(self) -> str:
+        return "build it in android_app and install it with: adb install -r APK"
+
+    @property
+    def own(self) -> str:
+        """The app's own folder, all runs in it."""
+        return f"{self.external}/{self.package}/files/edgebench"
+
+    @property
+    def changes(self) -> str:
+        return f"{self.own}/{PurePosixPath(self.run).name}/{CHANGES}"
+
+    def must_be_there(self) -> str:
+        """Where its package lies. Raises `DeviceError` where it is not installed."""
+        answer = self.shell.run(f"pm path {self.package}")
+        if not answer.output.startswith("package:"):
+            raise DeviceError(f"{self.where} is not installed", self.install)
+        return answer.output.splitlines()[0].removeprefix("package:")
+
+    def start(self, result: Path) -> None:
+        """See `edgebench.deploy.app.App.start`."""
+        if result.exists():
+            self.store.send({RESULT: result}, self.run, _unheard)
+        self.open()
+
+    def open(self) -> None:
+        """Start it on the run folder. Raises `DeviceError`."""
+        self.shell.must(f"chmod -R a+rX {quoted(self.store.home)}")
+        said = self.shell.run(
+            f"am start -W -n {self.package}/{ACTIVITY} "
+            f"--es contract {CONTRACT} --es run {quoted(self.run)}"
+        )
+        # `am` says that it failed on either channel, and on many versions exits with 0 then.
+        lines = (said.output + said.complaint).splitlines()
+        wrong = [line for line in lines if line.startswith(("Error", "java.lang.", "Exception"))]
+        if wrong or said.status != 0:
+            raise DeviceError(
+                f"{self.where} does not start: {wrong[-1] if wrong else said.reason}",
+                f"see that it is the app of this edgebench's version: {self.install}",
+            )
+
+    def stop(self) -> None:
+        """See `edgebench.deploy.app.App.stop`."""
+        self.shell.must(f"am force-stop {self.package}")
+
+    def running(self) -> bool:
+        return self.shell.run(f"pidof {self.package}").status == 0
+
+    def news(self, offset: int) -> News:
+        """See `edgebench.deploy.app.App.news`.
+
+        Read anew each time: what notifies of a change does not reach through the layer that shows
+        an app's folder to others. Whether it runs comes first, so that its last words are not
+        missed.
+        """
+        said = self.shell.must(
+            f"pidof {self.package} >/dev/null && echo running || echo gone; "
+            f"tail -c +{offset + 1} {quoted(self.changes)} 2>/dev/null; true"
+        )
+        state, _, text = said.partition("\n")
+        return News(text, state == "running")
+
+    def tidy(self) -> None:
+        """Remove what it wrote. Raises `DeviceError`."""
+        self.shell.must(f"rm -rf {quoted(self.own)}")
+
+
+class AppRunner:
+    """Runs plans in the sample app's benchmark activity."""
+
+    formats = ("tflite",)
+
+    def __init__(
+        self,
+        package: str = PACKAGE,
+        external: str = EXTERNAL,
+        poll_s: float = POLL_S,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self.package = package
+        self.external = external
+        self.poll_s = poll_s
+        self.silence_s = silence_s
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `edgebench.deploy.remote.Runner.carry_out`."""
+        app = self._app(store, plan_hash(folder)[:16])
+        app.must_be_there()
+        store.run_folder(PurePosixPath(app.run).name)
+        store.send_files(folder / FILES, progress)
+        store.send({PLAN: folder / PLAN}, app.run, progress)
+        Session(app, folder, progress, self.silence_s).carry_out()
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """See `edgebench.deploy.remote.Runner.check`.
+
+        A run folder without a plan makes the app say hello, and end.
+        """
+        app = self._app(store, "hello")
+        try:
+            yield Step("app", "ok", f"{app.package} in {app.must_be_there()}")
+        except DeviceError as error:
+            yield Step("app", "missing", error.message, error.remedy)
+            return
+        if app.running():
+            yield Step("contract", "note", "the app is at work, and was not asked")
+            return
+        yield greeting(app)
+
+    def tidy(self, store: Store) -> None:
+        """Remove what the app wrote. Raises `DeviceError`."""
+        self._app(store, "").tidy()
+
+    def _app(self, store: Store, run: str) -> AndroidApp:
+        return AndroidApp(
+            store, f"{store.home}/runs/{run}", self.package, self.external, self.poll_s
+        )
+
+
+def _unheard(step: str, done: int, total: int) -> None:
+    """The result is a few KiB on its way; a bar of its own would only flicker."""
