@@ -28,6 +28,9 @@ PATIENCE_S = 600.0
 
 POLL_S = 1.0
 
+MOST_LOSSES = 10
+"""How often in a row a device may go away before anything new is measured."""
+
 
 class Runner(Protocol):
     """What carries out a plan on a device: one of several programs, with one plan and result."""
@@ -102,12 +105,20 @@ class RemoteDevice:
                         self.store.remove()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away."""
+        """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away.
+
+        One that goes away again and again, and gets nothing done in between, is not waited for.
+        """
+        losses, done = 0, _done(folder)
         while True:
             try:
                 self.runner.carry_out(self.store, folder, progress)
                 break
             except DeviceLostError as lost:
+                before, done = done, _done(folder)
+                losses = losses + 1 if done == before else 1
+                if losses == MOST_LOSSES:
+                    raise _given_up(lost, folder) from lost
                 self._wait(lost, folder, progress)
         if not (folder / RESULT).exists():
             raise KeyboardInterrupt  # Stopped before there was anything to keep.
@@ -121,10 +132,7 @@ class RemoteDevice:
         while problem is not None:
             waited = time.monotonic() - start
             if not isinstance(problem, DeviceLostError) or waited >= self.patience_s:
-                raise DeviceError(
-                    problem.message,
-                    f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
-                )
+                raise _given_up(problem, folder)
             step = f"{problem.message}; waiting for it to come back (s)"
             progress(step, min(int(waited), total - 1), total)
             time.sleep(POLL_S)
@@ -153,6 +161,21 @@ class RemoteDevice:
         if free is None:
             return Step("space", "note", f"{self.store.home} does not tell how much is free")
         return Step("space", "ok", f"{free / 1e6:.0f} MB free in {self.store.home}")
+
+
+def _done(folder: Path) -> int:
+    """How many evaluations and blocks of a run folder are there."""
+    if not (folder / RESULT).exists():
+        return 0
+    result = load(folder / RESULT, RunResult)
+    return len(result.evaluations) + len(result.blocks)
+
+
+def _given_up(problem: DeviceError, folder: Path) -> DeviceError:
+    return DeviceError(
+        problem.message,
+        f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
+    )
 
 
 def _in_order(*parts: Callable[[], Iterator[Step]]) -> Iterator[Step]:

@@ -26,6 +26,14 @@ END = "edgebench-status:"
 """Begins the last line of every command's output; its exit status follows."""
 
 
+REFUSALS = {
+    "No space left on device": "free space there, or measure fewer models at once",
+    "Read-only file system": "give edgebench another folder there: `home` in devices.toml",
+    "Permission denied": "give edgebench another folder there: `home` in devices.toml",
+}
+"""What a file system there says when it does not take a file, and what to do."""
+
+
 class DeviceLostError(DeviceError):
     """The connection broke, and may come back: what was under way can be taken up again."""
 
@@ -119,8 +127,17 @@ class Shell(ABC):
         """
         answer = self.run(command, timeout_s)
         if answer.status != 0:
-            raise DeviceError(f"{self.name}: {answer.reason}", f"it was doing: {command}")
+            raise self.refusal(answer.reason) or DeviceError(
+                f"{self.name}: {answer.reason}", f"it was doing: {command}"
+            )
         return answer.output
+
+    def refusal(self, reason: str) -> DeviceError | None:
+        """The error of a file system that does not take a file; None for any other reason."""
+        for sign, remedy in REFUSALS.items():
+            if sign in reason:
+                return DeviceError(f"{self.name} cannot keep what it is sent: {reason}", remedy)
+        return None
 
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a command there, with its stdin and stdout here and its stderr in a file.

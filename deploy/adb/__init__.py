@@ -1,0 +1,24 @@
+"""Android phones, by the platform's own `adb`."""
+
+from __future__ import annotations
+
+from edgebench.deploy.adb.phones import attached
+from edgebench.deploy.adb.shell import AdbShell
+from edgebench.deploy.registry import Entry
+from edgebench.deploy.remote import RemoteDevice
+from edgebench.deploy.store import Store
+
+__all__ = ["attached", "device"]
+
+HOME = "/data/local/tmp/edgebench"
+"""The one place of a phone that its shell may write to, and run programs from."""
+
+
+def device(entry: Entry) -> RemoteDevice:
+    """The phone of an entry; it is looked for when it is used. Raises `DeviceError` then."""
+    from edgebench.deploy.adb.runners import FirstThatWorks
+
+    shell = AdbShell(entry.name, entry.match, entry.serial)
+    store = Store(shell, entry.home or HOME)
+    runner = FirstThatWorks(entry, store)
+    return RemoteDevice(entry.name, entry.description, store, runner, keep=entry.keep)

@@ -1,0 +1,173 @@
+"""Which of the attached phones is meant, and why it cannot be used where it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from edgebench.deploy.adb import client
+from edgebench.deploy.adb.client import Phone
+from edgebench.deploy.device import Attached
+from edgebench.deploy.registry import Entry
+from edgebench.deploy.shell import DeviceLostError
+from edgebench.errors import DeviceError
+
+ASK_S = 10.0
+
+TURN_ON = (
+    "connect it with a data cable, and turn on USB debugging on it: tap Settings > About phone > "
+    "Build number seven times, then switch on Settings > System > Developer options > USB debugging"
+)
+
+STATES = {
+    "unauthorized": (
+        "does not trust this computer yet",
+        "unlock the phone and accept 'Allow USB debugging' on its screen; if it does not ask, "
+        "unplug it and plug it in again",
+    ),
+    "authorizing": (
+        "is being asked whether it trusts this computer",
+        "unlock the phone and accept 'Allow USB debugging' if it asks, then try again",
+    ),
+    "offline": (
+        "is offline: adb sees it, and it does not answer",
+        "unplug it and plug it in again; if that does not help, restart the phone",
+    ),
+    "connecting": (
+        "is connecting",
+        "wait a moment and try again; if that does not help, unplug it and plug it in again",
+    ),
+    "no permissions": (
+        "may not be used by this user over USB",
+        "install the rules that allow it (Debian, Ubuntu: sudo apt install "
+        "android-sdk-platform-tools-common), and plug it in again",
+    ),
+}
+"""What adb's words for a phone that is not ready mean, and what to do."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a ready phone says of itself: codename, model, Android's version, its own serial."""
+
+    codename: str
+    model: str
+    android: str
+    serial: str
+
+    def is_one_of(self, match: Iterable[str]) -> bool:
+        names = {_plain(self.codename), _plain(self.model)}
+        return any(_plain(one) in names for one in match)
+
+    def __str__(self) -> str:
+        return f"{self.model or 'a phone of no name'} ({self.codename or 'no codename'})"
+
+
+PROPERTIES = ("ro.product.device", "ro.product.model", "ro.build.version.release", "ro.serialno")
+"""Android's properties, in the order of the fields of `Identity`."""
+
+
+def identify(phone: Phone) -> Identity:
+    """Ask a ready phone what it is. Raises `DeviceLostError`."""
+    try:
+        said = client.ask(phone.serial, "; ".join(f"getprop {p}" for p in PROPERTIES), ASK_S)
+    except DeviceError as error:
+        raise DeviceLostError(
+            f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
+        ) from error
+    lines = [line.strip() for line in said.splitlines()]
+    return Identity(*(lines + [""] * len(PROPERTIES))[: len(PROPERTIES)])
+
+
+def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Identity]:
+    """The phone that is meant: that serial, or the one ready phone that matches.
+
+    Raises `DeviceError`; a `DeviceLostError` where waiting or a cable may help.
+    """
+    listed = client.phones()
+    if serial is not None:
+        return _by_serial(name, match, serial, listed)
+    known = [(phone, identify(phone)) for phone in listed if phone.ready]
+    fitting = [one for one in known if not match or one[1].is_one_of(match)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        serials = [phone.serial for phone, _ in fitting]
+        raise DeviceError(
+            f"{len(serials)} phones that may be {name} are attached: serials {', '.join(serials)}",
+            f"choose one for now with ANDROID_SERIAL={serials[0]}, or give it a name of its own: "
+            f"edgebench devices add my-{name} --like {name} --serial {serials[0]}",
+        )
+    waiting = [phone for phone in listed if not phone.ready]
+    if waiting:
+        raise not_ready(waiting[0])
+    if known:
+        others = ", ".join(f"{identity}, serial {phone.serial}" for phone, identity in known)
+        raise DeviceError(
+            f"no {name} is attached, but {others}",
+            f"attach the {name}, or measure with the name of the phone that is there: see "
+            "edgebench devices",
+        )
+    raise DeviceLostError(f"no phone is attached: {name} is not found", TURN_ON)
+
+
+def _by_serial(
+    name: str, match: Sequence[str], serial: str, listed: Sequence[Phone]
+) -> tuple[Phone, Identity]:
+    phone = next((one for one in listed if one.serial == serial), None)
+    if ":" in serial and (phone is None or phone.state == "offline"):
+        client.connect(serial, stale=phone is not None)
+        phone = next((one for one in client.phones() if one.serial == serial), None)
+    if phone is None:
+        how = "see that it is on and in the same network" if ":" in serial else "plug it in"
+        raise DeviceLostError(f"{name} (serial {serial}) is not attached", how)
+    if not phone.ready:
+        raise not_ready(phone)
+    identity = identify(phone)
+    if match and not identity.is_one_of(match):
+        raise DeviceError(
+            f"the phone with serial {serial} is {identity}, which is not {name}",
+            "attach the right one, or measure with its own name: see edgebench devices",
+        )
+    return phone, identity
+
+
+def not_ready(phone: Phone) -> DeviceLostError:
+    """Why a phone that is listed cannot be used."""
+    mode = (f"is in the mode '{phone.state}'", "restart the phone")
+    what, remedy = STATES.get(phone.state, mode)
+    return DeviceLostError(f"the phone with serial {phone.serial} {what}", remedy)
+
+
+def attached(entries: Iterable[Entry]) -> list[Attached]:
+    """The phones that adb sees, each with the name of the entry that means it.
+
+    Raises `DeviceError` where adb is missing or cannot be used.
+    """
+    known = [entry for entry in entries if entry.transport == "adb"]
+    return [_attached(phone, known) for phone in client.phones()]
+
+
+def _attached(phone: Phone, entries: Sequence[Entry]) -> Attached:
+    if not phone.ready:
+        name = next((one.name for one in entries if one.serial == phone.serial), None)
+        return Attached(name, phone.serial, STATES.get(phone.state, (phone.state, ""))[0])
+    try:
+        identity = identify(phone)
+    except DeviceLostError as error:
+        return Attached(None, phone.serial, error.message)
+    fitting = [
+        entry
+        for entry in entries
+        if entry.serial == phone.serial or (not entry.serial and identity.is_one_of(entry.match))
+    ]
+    # The user's own word for this very phone goes before the name of its model.
+    fitting.sort(key=lambda entry: entry.serial is None)
+    name = fitting[0].name if fitting else None
+    return Attached(name, phone.serial, "ready", identity.codename or identity.model)
+
+
+def _plain(name: str) -> str:
+    """A name as it is compared: adb writes Pixel_7 where the phone says Pixel 7."""
+    return re.sub(r"\W", "_", name).lower()

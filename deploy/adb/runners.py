@@ -1,0 +1,73 @@
+"""What carries out plans on a phone: its Python where it has one, else LiteRT's own benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from edgebench.deploy.device import Step
+from edgebench.deploy.python_runner import PythonRunner
+from edgebench.deploy.registry import Entry
+from edgebench.deploy.remote import Runner
+from edgebench.deploy.store import Store
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+
+def _python(entry: Entry) -> Runner:
+    return PythonRunner(entry.python or "python3")
+
+
+RUNNERS: dict[str, Callable[[Entry], Runner]] = {"python": _python}
+"""How each runner is made, in the order in which they are tried."""
+
+
+class FirstThatWorks:
+    """The entry's runner, or the first that lacks nothing on the phone, chosen when needed."""
+
+    def __init__(self, entry: Entry, store: Store) -> None:
+        names = [entry.runner] if entry.runner else list(RUNNERS)
+        self.store = store
+        self.candidates = [RUNNERS[name](entry) for name in names]
+        self.chosen: Runner | None = self.candidates[0] if len(names) == 1 else None
+
+    def _choose(self) -> Runner:
+        """Raises `DeviceError` where none can work."""
+        lacking = []
+        for runner in self.candidates:
+            missing = [step for step in runner.check(self.store) if step.state == "missing"]
+            if not missing:
+                return runner
+            lacking.append(missing[0])
+        raise DeviceError(
+            f"nothing on {self.store.shell.name} can carry out a plan: "
+            + "; ".join(step.found for step in lacking),
+            "; or ".join(step.remedy for step in reversed(lacking)),
+        )
+
+    @property
+    def runner(self) -> Runner:
+        if self.chosen is None:
+            self.chosen = self._choose()
+        return self.chosen
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return self.runner.formats
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `edgebench.deploy.remote.Runner.carry_out`."""
+        self.runner.carry_out(store, folder, progress)
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """The steps of the runner that would be taken; what the others lack is only a note."""
+        for runner in self.candidates[:-1]:
+            steps = list(runner.check(store))
+            missing = [step for step in steps if step.state == "missing"]
+            if not missing:
+                yield from steps
+                return
+            for step in missing:
+                yield replace(step, state="note")
+        yield from self.candidates[-1].check(store)
