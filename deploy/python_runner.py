@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from edgebench.deploy import python_check
 from edgebench.deploy.changes import Changes, speaking_for_errors
 from edgebench.deploy.device import Step
 from edgebench.deploy.runner import engines
@@ -23,22 +24,19 @@ INTERRUPTED = 130
 
 
 class PythonRunner:
-    """Runs plans with a Python on the device, given as a word or path there.
+    """Runs plans with the Python that was prepared in the store's folder, if there is one.
 
-    Without one it is the Python that was prepared in the store's folder, if there is one, and the
-    device's python3 otherwise.
+    Otherwise with one of the device's own, given as a word or path there.
     """
 
     formats = engines.FORMATS
 
-    def __init__(self, python: str | None = None) -> None:
+    def __init__(self, python: str = "python3") -> None:
         self.python = python
 
     def word(self, store: Store) -> str:
         """The Python, as a word of a shell command there."""
-        if self.python is not None:
-            return quoted(self.python)
-        return f'"$(command -v {quoted(store.python)} || echo python3)"'
+        return f'"$(command -v {quoted(store.python)} || echo {quoted(self.python)})"'
 
     def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
         """See `edgebench.deploy.remote.Runner.carry_out`."""
@@ -58,9 +56,15 @@ class PythonRunner:
         if status is None:
             raise store.shell.lost(lines[-1] if lines else "the runner's output ended")
         if status not in (0, INTERRUPTED):
+            name = store.shell.name
+            reason = lines[-1] if lines else f"status {status}"
+            if result.body["context"] is None:  # It never came to load an artifact.
+                raise DeviceError(
+                    f"the runner did not start on {name}: {reason}",
+                    f"edgebench devices check {name} says what is missing there",
+                )
             raise DeviceError(
-                f"the runner failed on {store.shell.name}: "
-                f"{lines[-1] if lines else f'status {status}'}",
+                f"the runner failed on {name}: {reason}",
                 f"what was measured is kept in {folder}; go on with --resume",
             )
 
@@ -90,19 +94,7 @@ class PythonRunner:
 
     def check(self, store: Store) -> Iterator[Step]:
         """See `edgebench.deploy.remote.Runner.check`."""
-        answer = store.shell.run(
-            f"{self.word(store)} -c 'import platform, numpy; "
-            "print(platform.python_version(), numpy.__version__)'"
-        )
-        if answer.status != 0:
-            yield Step(
-                "Python",
-                "missing",
-                f"{self.python or 'python3'} with NumPy does not run: {answer.reason}",
-                "install Python 3.8 or newer with NumPy there",
-            )
-            return
-        yield Step("Python", "ok", "Python {}, NumPy {}".format(*answer.output.split()))
+        return python_check.steps(store.shell, self.word(store))
 
 
 class _Stream:
