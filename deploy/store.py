@@ -87,8 +87,10 @@ class Store:
 
     def free_bytes(self) -> int | None:
         """The space that is left where the folder is; None where `df` tells nothing of it."""
-        place = quoted(self.home)
-        answer = self.shell.run(f"df -Pk {place} 2>/dev/null || df -Pk $(dirname {place})")
+        answer = self.shell.run(
+            f'at={quoted(self.home)}; while [ ! -e "$at" ]; do at=$(dirname "$at"); done; '
+            'df -Pk "$at"'
+        )
         fields = (answer.output.strip().splitlines() or [""])[-1].split()
         return int(fields[3]) * 1024 if len(fields) > 3 and fields[3].isdigit() else None
 
