@@ -22,12 +22,13 @@ class Runtime:
 class Context:
     """Where and with what the plan ran.
 
-    `runtimes` are by format. `cores` are those that the measuring processes were allowed to use.
+    `runtimes` are by format. `python` and `numpy` are None where the runner is not the Python one.
+    `cores` are those that the measuring processes were allowed to use.
     """
 
     runtimes: dict[str, Runtime]
-    python: str
-    numpy: str
+    python: str | None
+    numpy: str | None
     system: str
     kernel: str
     machine: str

@@ -19,7 +19,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
             (f"{form} runtime", f"{runtime.name} {runtime.version}")
             for form, runtime in context.runtimes.items()
         ),
-        ("Python", f"{context.python} with NumPy {context.numpy}"),
+        *([("Python", f"{context.python} with NumPy {context.numpy}")] if context.python else []),
         ("threads", str(comparison.threads)),
         ("cores allowed", cores),
         ("delegate", comparison.delegate),

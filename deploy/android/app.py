@@ -11,16 +11,18 @@ the app cannot open it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgebench.deploy.app import CHANGES, CONTRACT, SILENCE_S, News, Session
+from edgebench.deploy.app.contract import CHANGES, CONTRACT, News
+from edgebench.deploy.app.session import SILENCE_S, Session, greeting
 from edgebench.deploy.device import Step
-from edgebench.deploy.shell import Shell, quoted
+from edgebench.deploy.shell import DeviceLostError, Shell, quoted
 from edgebench.deploy.staging import FILES, PLAN, RESULT, plan_hash
 from edgebench.deploy.store import Store
 from edgebench.errors import DeviceError
-from edgebench.progress import Progress
+from edgebench.progress import Progress, silent
 
 PACKAGE = "org.edgebench.app"
 ACTIVITY = ".BenchmarkActivity"
@@ -30,7 +32,7 @@ POLL_S = 2.0
 
 @dataclass(frozen=True)
 class AndroidApp:
-    """The app with one run folder; see `edgebench.deploy.app.App`."""
+    """The app with one run folder; see `edgebench.deploy.app.contract.App`."""
 
     store: Store
     run: str
@@ -66,14 +68,11 @@ class AndroidApp:
             raise DeviceError(f"{self.where} is not installed", self.install)
         return answer.output.splitlines()[0].removeprefix("package:")
 
-    def start(self, result: Path) -> None:
-        """See `edgebench.deploy.app.App.start`."""
-        if result.exists():
-            self.store.send({RESULT: result}, self.run, _unheard)
-        self.open()
-
-    def open(self) -> None:
-        """Start it on the run folder. Raises `DeviceError`."""
+    def start(self, result: Path | None) -> None:
+        """See `edgebench.deploy.app.contract.App.start`."""
+        self.store.run_folder(PurePosixPath(self.run).name)
+        if result is not None:
+            self.store.send({RESULT: result}, self.run, silent)
         self.shell.must(f"chmod -R a+rX {quoted(self.store.home)}")
         said = self.shell.run(
             f"am start -W -n {self.package}/{ACTIVITY} "
@@ -89,14 +88,14 @@ class AndroidApp:
             )
 
     def stop(self) -> None:
-        """See `edgebench.deploy.app.App.stop`."""
+        """See `edgebench.deploy.app.contract.App.stop`."""
         self.shell.must(f"am force-stop {self.package}")
 
     def running(self) -> bool:
         return self.shell.run(f"pidof {self.package}").status == 0
 
     def news(self, offset: int) -> News:
-        """See `edgebench.deploy.app.App.news`.
+        """See `edgebench.deploy.app.contract.App.news`.
 
         Read anew each time: what notifies of a change does not reach through the layer that shows
         an app's folder to others. Whether it runs comes first, so that its last words are not
@@ -110,7 +109,7 @@ class AndroidApp:
         return News(text, state == "running")
 
     def tidy(self) -> None:
-        """Remove what it wrote. Raises `DeviceError`."""
+        """Remove what it wrote, of any run. Raises `DeviceError`."""
         self.shell.must(f"rm -rf {quoted(self.own)}")
 
 
@@ -138,7 +137,15 @@ class AppRunner:
         store.run_folder(PurePosixPath(app.run).name)
         store.send_files(folder / FILES, progress)
         store.send({PLAN: folder / PLAN}, app.run, progress)
-        Session(app, folder, progress, self.silence_s).carry_out()
+        try:
+            Session(app, folder, progress, self.silence_s).carry_out()
+        except DeviceLostError:
+            raise  # What it wrote since is still to be read.
+        except DeviceError:
+            with suppress(DeviceError):
+                app.tidy()
+            raise
+        app.tidy()
 
     def check(self, store: Store) -> Iterator[Step]:
         """See `edgebench.deploy.remote.Runner.check`.
@@ -155,16 +162,10 @@ class AppRunner:
             yield Step("contract", "note", "the app is at work, and was not asked")
             return
         yield greeting(app)
-
-    def tidy(self, store: Store) -> None:
-        """Remove what the app wrote. Raises `DeviceError`."""
-        self._app(store, "").tidy()
+        app.tidy()
+        store.shell.must(f"rm -rf {quoted(app.run)}")
 
     def _app(self, store: Store, run: str) -> AndroidApp:
         return AndroidApp(
             store, f"{store.home}/runs/{run}", self.package, self.external, self.poll_s
         )
-
-
-def _unheard(step: str, done: int, total: int) -> None:
-    """The result is a few KiB on its way; a bar of its own would only flicker."""

@@ -1,0 +1,112 @@
+"""The sample app as a runner: what the Android and the iOS app have in common, seen from here.
+
+docs/app-contract.md says what the app does. Started on a run folder it appends lines to a file
+`changes.jsonl`: those of `edgebench.deploy.changes`, and three of its own,
+
+    {"hello": {"contract": "edgebench.app/1", "app": "0.1.0"}}   the first of every start
+    {"begin": {"kind": "block", "index": 7}}                    what it is at, before it is at it
+    {"end": {"status": "again", "reason": null}}                the last of every start
+
+A system can give an app no fresh process for each job as we do, so a start may end with `again`:
+there is more to do, and it takes another process. An app that is gone without an `end` has crashed,
+and the job that it was at is the one that failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from edgebench.deploy.result import Block, Context, Evaluation
+
+CONTRACT = "edgebench.app/1"
+CHANGES = "changes.jsonl"
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What an app says of itself: the version of the contract that it keeps, and its own."""
+
+    contract: str
+    app: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The job that an app begins: of a `slot`, or the block of an `index`."""
+
+    kind: Literal["evaluate", "block", "profile"]
+    slot: str | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """How a start of the app ended.
+
+    `done`: nothing of the plan is left. `again`: start it again. `stopped`: by its user or the
+    system, and `failed`: nothing can be measured, both with the reason in a sentence.
+    """
+
+    status: Literal["done", "again", "stopped", "failed"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the result, as `edgebench.deploy.runner.result.Result.change` takes it."""
+
+    context: Context | None = None
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    block: Block | None = None
+    complete: bool | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of `changes.jsonl`, as far as it is of a kind that is read here."""
+
+    hello: Hello | None = None
+    begin: Begin | None = None
+    change: Change | None = None
+    end: End | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """What `changes.jsonl` holds from an offset on, and whether the app was still there before."""
+
+    text: str
+    running: bool
+
+
+class App(Protocol):
+    """The sample app on one device, with the folder of one run there."""
+
+    @property
+    def where(self) -> str:
+        """The app and its device, for sentences."""
+        ...
+
+    @property
+    def install(self) -> str:
+        """How to install the app, for remedies."""
+        ...
+
+    @property
+    def poll_s(self) -> float:
+        """How long to wait between two looks; a look disturbs what is measured."""
+        ...
+
+    def start(self, result: Path | None) -> None:
+        """Start it on the run, with the result so far, if any. Raises `DeviceError`."""
+        ...
+
+    def stop(self) -> None:
+        """End it at once, if it runs. Raises `DeviceError`."""
+        ...
+
+    def news(self, offset: int) -> News:
+        """What it wrote since, from a byte of the file on. Raises `DeviceError`."""
+        ...

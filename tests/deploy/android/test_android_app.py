@@ -1,0 +1,199 @@
+"""The sample app as a runner, with a stand-in for the app and for Android's `am`, `pm`, `pidof`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import stand_in_app
+from toy_models import MakeRun
+
+from edgebench.deploy.android.app import PACKAGE, AppRunner
+from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.remote import RemoteDevice
+from edgebench.deploy.result import Block
+from edgebench.deploy.shell import DeviceLostError, Shell
+from edgebench.deploy.staging import RUNNER, stage_runner
+from edgebench.deploy.store import Store
+from edgebench.errors import DeviceError
+from edgebench.progress import silent
+
+
+class PhoneShell(Shell):
+    """A shell with the programs of the stand-in on its path."""
+
+    name = "phone"
+    identity = "phone"
+
+    def __init__(self, programs: Path) -> None:
+        self.path = f"{programs}:{os.environ['PATH']}"
+
+    def argv(self, command: str) -> list[str]:
+        return ["env", f"PATH={self.path}", "sh", "-c", command]
+
+    def send(self, source: Path, target: str) -> None:
+        shutil.copyfile(source, target)
+
+    def problem(self) -> DeviceError | None:
+        return None
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> Iterator[Path]:
+    """The folder of the stand-in's programs; a file with a failure's name in it asks for one."""
+    stage_runner(tmp_path)
+    stand_in_app.install(tmp_path / "phone", tmp_path / "data", PACKAGE, str(tmp_path / RUNNER))
+    yield tmp_path / "phone"
+    PhoneShell(tmp_path / "phone").run(f"am force-stop {PACKAGE}")
+
+
+@pytest.fixture
+def device(phone: Path, tmp_path: Path) -> RemoteDevice:
+    store = Store(PhoneShell(phone), str(tmp_path / "home"))
+    runner = AppRunner(external=str(tmp_path / "data"), poll_s=0.05)
+    return RemoteDevice("phone", "a stand-in", store, runner)
+
+
+def own_folder(tmp_path: Path) -> Path:
+    return tmp_path / "data" / PACKAGE / "files" / "edgebench"
+
+
+def test_the_app_gives_the_result_that_the_python_runner_gives(
+    device: RemoteDevice, make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = make_run("plain", "attention", evaluate=True)
+    seen: set[str] = set()
+    with device.held():
+        result = device.run(folder, lambda step, done, total: seen.add(step))
+    assert result.complete
+    assert result.context.python is None and result.context.runtimes["tflite"].version
+    assert seen >= {"measuring blocks", "loading and evaluating artifacts"}
+    other = make_run("plain", "attention", evaluate=True, where="local")
+    local = LocalDevice().run(other, silent)
+    assert [one.index for one in result.blocks] == [one.index for one in local.blocks]
+    for slot, evaluation in result.evaluations.items():
+        assert evaluation.outputs is not None
+        here = np.load(other / str(local.evaluations[slot].outputs))
+        assert np.array_equal(np.load(folder / evaluation.outputs), here)
+    assert not own_folder(tmp_path).exists() and not (tmp_path / "home").exists()
+
+
+def test_an_app_that_crashes_at_one_model_costs_only_that_model(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    (phone / "crash at evaluate int8").touch()
+    result = device.run(make_run("plain", "attention", "int8"), silent)
+    assert not result.complete
+    assert "crashed" in str(result.evaluations["int8"].error)
+    assert result.evaluations["plain"].error is None
+    assert {visit.slot for block in result.blocks for visit in block.visits} >= {"plain"}
+
+
+def test_an_app_that_crashes_in_a_block_loses_that_block_and_a_resumed_run_measures_it(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    (phone / "crash once at block 1").touch()
+    folder = make_run("plain", "attention")
+    first = device.run(folder, silent)
+    assert [block.index for block in first.blocks if block.error] == [1]
+    whole = device.run(folder, silent)
+    assert whole.complete
+    kept = [block for block in first.blocks if not block.error]
+    assert [whole.blocks[block.index] for block in kept] == kept
+
+
+def test_an_app_that_hangs_is_stopped_and_the_run_goes_on(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    (phone / "hang at block 2").touch()
+    device.runner.silence_s = 2.0  # type: ignore[attr-defined]
+    result = device.run(make_run("plain", "attention"), silent)
+    assert ["said nothing" in str(block.error) for block in result.blocks] == [
+        False, False, True, False,
+    ]  # fmt: skip
+
+
+def test_a_phone_that_goes_away_loses_nothing_that_the_app_measured_meanwhile(
+    device: RemoteDevice, make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = make_run("plain", "attention", processes=1, blocks=3)
+    unheard: list[str] = []
+
+    def unplug(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks" and not unheard:
+            changes = next(own_folder(tmp_path).glob("*/changes.jsonl"))
+            while '"again"' not in changes.read_text().splitlines()[-1]:
+                time.sleep(0.05)
+            unheard.extend(changes.read_text().splitlines())
+            raise DeviceLostError("phone is gone", "plug it in")
+
+    result = device.run(folder, unplug)
+    assert result.complete
+    meanwhile = [json.loads(line)["change"] for line in unheard if '"block": {' in line]
+    assert result.blocks == msgspec.convert([one["block"] for one in meanwhile], tuple[Block, ...])
+
+
+def test_ctrl_c_stops_the_app_and_keeps_what_there_is(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    def interrupt(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks":
+            raise KeyboardInterrupt
+
+    folder = make_run("plain", "attention", blocks=6)
+    partial = device.run(folder, interrupt)
+    assert not partial.complete and len(partial.blocks) > 0
+    assert PhoneShell(phone).run("pidof app").status != 0
+    assert device.run(folder, silent).complete
+
+
+def test_an_app_put_in_the_background_says_so(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    (phone / "background at block 1").touch()
+    with pytest.raises(DeviceError, match="put in the background") as caught:
+        device.run(make_run("plain", "attention"), silent)
+    assert "--resume" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [("other version", "edgebench.app/2"), ("nonsense at evaluate plain", "not of the contract")],
+)
+def test_an_app_of_another_contract_is_stopped(
+    device: RemoteDevice, phone: Path, make_run: MakeRun, failure: str, said: str
+) -> None:
+    (phone / failure).touch()
+    with pytest.raises(DeviceError, match=said) as caught:
+        device.run(make_run("plain", "attention"), silent)
+    assert "install" in caught.value.remedy
+    assert PhoneShell(phone).run("pidof app").status != 0
+
+
+def test_an_app_that_is_not_installed_is_said_before_files_are_sent(
+    device: RemoteDevice, phone: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    (phone / "installed").unlink()
+    with pytest.raises(DeviceError, match="is not installed") as caught:
+        device.run(make_run("plain", "attention"), silent)
+    assert "adb install" in caught.value.remedy
+    assert not (tmp_path / "home").exists()
+    assert [step.state for step in device.check()][-1] == "missing"
+
+
+def test_check_asks_the_app_for_its_contract_and_leaves_nothing(
+    device: RemoteDevice, phone: Path, tmp_path: Path
+) -> None:
+    steps = {step.name: step for step in device.check()}
+    assert steps["contract"].state == "ok" and "edgebench.app/1" in steps["contract"].found
+    assert not own_folder(tmp_path).exists()
+    (phone / "other version").touch()
+    steps = {step.name: step for step in device.check()}
+    assert steps["contract"].state == "missing" and "edgebench.app/2" in steps["contract"].found

@@ -1,0 +1,169 @@
+"""A stand-in for the sample app on Android: it keeps docs/app-contract.md, with Python for Kotlin.
+
+`install` puts programs beside each other that answer as Android's `am`, `pm` and `pidof` do; `am`
+starts this file as the app, which does one job a start and leaves the next to another.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+AM = """#!/bin/sh
+here={here}
+case "$1" in
+force-stop)
+    [ -e $here/pid ] && kill -9 $(cat $here/pid) 2>/dev/null
+    exit 0;;
+start)
+    while [ $# -gt 0 ]; do
+        [ "$1" = --es ] && [ "$2" = run ] && run=$3
+        shift
+    done
+    if [ ! -e $here/installed ]; then
+        echo "Error type 3"
+        echo "Error: Activity class {{{package}/{package}.BenchmarkActivity}} does not exist."
+        exit 0
+    fi
+    cd /
+    setsid {python} {app} "$run" {own} $here >/dev/null 2>>$here/log </dev/null &
+    echo $! >$here/pid
+    echo "Status: ok";;
+esac
+"""
+
+PM = """#!/bin/sh
+[ -e {here}/installed ] && echo "package:/data/app/{package}/base.apk" || exit 1
+"""
+
+PIDOF = """#!/bin/sh
+pid=$(cat {here}/pid 2>/dev/null) && [ -d /proc/$pid ] &&
+    ! grep -q '^State:.[ZX]' /proc/$pid/status && echo $pid
+"""
+
+
+def install(here: Path, external: Path, package: str, runner: str) -> None:
+    """Put the programs into a folder, and the app behind them; `runner` is a packed runner."""
+    here.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(runner, here / "runner.pyz")
+    words = {
+        "here": here,
+        "package": package,
+        "python": sys.executable,
+        "app": Path(__file__).resolve(),
+        "own": external / package / "files" / "edgebench",
+    }
+    for name, text in {"am": AM, "pm": PM, "pidof": PIDOF}.items():
+        (here / name).write_text(text.format(**words))
+        (here / name).chmod(0o755)
+    (here / "installed").touch()
+
+
+def mode(here: Path, name: str) -> bool:
+    """Whether the app is to fail in this way, now."""
+    return (here / name).exists()
+
+
+def once(here: Path, name: str) -> bool:
+    """The same, once."""
+    asked = mode(here, name)
+    (here / name).unlink(missing_ok=True)
+    return asked
+
+
+def main(run: Path, own: Path, here: Path) -> None:
+    sys.argv[0] = str(here / "runner.pyz")  # Which the worker starts for each job.
+    sys.path.insert(0, sys.argv[0])
+    from edgebench_runner.files import hash_of  # type: ignore[import-not-found]
+    from edgebench_runner.messages import Remote, send  # type: ignore[import-not-found]
+    from edgebench_runner.result import Result  # type: ignore[import-not-found]
+    from edgebench_runner.worker import fresh_process  # type: ignore[import-not-found]
+
+    folder = own / run.name
+    folder.mkdir(parents=True, exist_ok=True)
+    os.dup2(os.open(folder / "changes.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
+    contract = "edgebench.app/2" if mode(here, "other version") else "edgebench.app/1"
+    send({"hello": {"contract": contract, "app": "0.1.0"}})
+    plan_path = run / "plan.json"
+    if not plan_path.exists():
+        send({"end": {"status": "failed", "reason": "there is no plan.json"}})
+        return
+    if (run / "result.json").exists():
+        shutil.copyfile(run / "result.json", folder / "result.json")
+    plan = __import__("json").loads(plan_path.read_text())
+    result = Result(str(folder / "result.json"), hash_of(str(plan_path)), Remote(str(folder)))
+    worker = fresh_process(str(plan_path))
+    app = App(plan, result, worker, folder, here, send)
+    send({"end": {"status": "again" if app.one_job() else "done", "reason": None}})
+
+
+class App:
+    """One start of the app."""
+
+    def __init__(
+        self, plan: Any, result: Any, worker: Any, folder: Path, here: Path, send: Any
+    ) -> None:
+        self.plan = plan
+        self.result = result
+        self.worker = worker
+        self.folder = folder
+        self.here = here
+        self.send = send
+
+    def one_job(self) -> bool:
+        """Do the first job that is left: whether there was one."""
+        if self.result.body["context"] is None:
+            context = next(self.worker({"kind": "context"}))
+            self.result.change(context={**context, "python": None, "numpy": None})
+        done = self.result.body
+        for slot in self.plan["artifacts"]:
+            if slot not in done["evaluations"]:
+                self._evaluate(slot)
+                return True
+        blocks = {block["index"] for block in done["blocks"]}
+        for process in range(self.plan["processes"]):
+            todo = [b for b in self.plan["blocks"] if b["process"] == process]
+            if todo := [block for block in todo if block["index"] not in blocks]:
+                self._measure(todo)
+                return True
+        everything = [*done["evaluations"].values(), *done["blocks"]]
+        self.result.change(complete=not any(one["error"] for one in everything))
+        return False
+
+    def _evaluate(self, slot: str) -> None:
+        self._begin({"kind": "evaluate", "slot": slot})
+        job = {"kind": "evaluate", "slot": slot, "outputs": str(self.folder / "outputs")}
+        self.result.change(evaluations={slot: next(self.worker(job))})
+        counts = len(self.result.body["evaluations"]), len(self.plan["artifacts"])
+        self.send({"event": "evaluate", "done": counts[0], "total": counts[1]})
+
+    def _measure(self, todo: list[Any]) -> None:
+        answers = self.worker({"kind": "measure", "blocks": todo})
+        for block in todo:
+            self._begin({"kind": "block", "index": block["index"]})
+            self.result.change(block=next(answers))
+            counts = len(self.result.body["blocks"]), len(self.plan["blocks"])
+            self.send({"event": "block", "done": counts[0], "total": counts[1]})
+
+    def _begin(self, job: dict[str, Any]) -> None:
+        self.send({"begin": job})
+        at = f"{job['kind']} {job.get('index', job.get('slot'))}"
+        if mode(self.here, f"crash at {at}") or once(self.here, f"crash once at {at}"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if once(self.here, f"hang at {at}"):
+            time.sleep(3600)
+        if once(self.here, f"background at {at}"):
+            reason = "it was put in the background"
+            self.send({"end": {"status": "stopped", "reason": reason}})
+            raise SystemExit(0)
+        if mode(self.here, f"nonsense at {at}"):
+            self.send({"change": {"block": {"index": "seven"}}, "files": {}})
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
