@@ -30,7 +30,7 @@ LIKE = "like"
 BY_TRANSPORT = {
     "host": ("ssh",),
     "serial": ("adb", "devicectl"),
-    "match": ("adb", "devicectl"),
+    "match": ("adb", "devicectl", "ssh"),
     "benchmark_model": ("adb", "ssh", "emulated"),
 }
 """Fields that mean something to these transports only."""
@@ -55,8 +55,8 @@ class Entry:
     """One device, as the registry has it.
 
     transport: how it is reached.
-    match: how it is recognised where it is attached: Android's `ro.product.device` or
-        `ro.product.model`, an iPhone's product type such as iPhone14,5; any of them will do.
+    match: how it is recognised: Android's `ro.product.device` or `ro.product.model`, an iPhone's
+        product type such as iPhone14,5, how a board's model begins; any of them will do.
     serial: the one phone that is meant, where several of a model are attached.
     host: what `ssh` is to connect to, as its own configuration names it.
     soc, gpu, npu, os_minimum: for people. clusters: from the slowest to the fastest.
@@ -123,11 +123,6 @@ def cores_of(entry: Entry, name: str) -> tuple[int, ...]:
     Raises `UnknownNameError`, and `UsageError` where the entry has no clusters.
     """
     return entry.cluster(name).cores
-
-
-def mask(cores: Iterable[int]) -> str:
-    """Those cores as `taskset` takes them: bit n, from the right, is core n; hexadecimal."""
-    return f"{sum(1 << core for core in set(cores)):x}"
 
 
 def own_file() -> Path:
