@@ -19,15 +19,28 @@ def _python(entry: Entry) -> Runner:
     return PythonRunner(entry.python or "python3")
 
 
-RUNNERS: dict[str, Callable[[Entry], Runner]] = {"python": _python}
+def _app(entry: Entry) -> Runner:
+    from edgebench.deploy.android.app import AppRunner
+
+    return AppRunner()
+
+
+RUNNERS: dict[str, Callable[[Entry], Runner]] = {"python": _python, "app": _app}
 """How each runner is made, in the order in which they are tried."""
+
+ONLY_WHEN_NAMED = ("app",)
+"""It takes the phone's screen, which nobody wants who did not ask for it."""
 
 
 class FirstThatWorks:
     """The entry's runner, or the first that lacks nothing on the phone, chosen when needed."""
 
     def __init__(self, entry: Entry, store: Store) -> None:
-        names = [entry.runner] if entry.runner else list(RUNNERS)
+        names = (
+            [entry.runner]
+            if entry.runner
+            else [one for one in RUNNERS if one not in ONLY_WHEN_NAMED]
+        )
         self.store = store
         self.candidates = [RUNNERS[name](entry) for name in names]
         self.chosen: Runner | None = self.candidates[0] if len(names) == 1 else None
