@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from edgebench.benchmarks import floors
+from edgebench.benchmarks.compare import measured
 from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.run import COMPARISON, REQUEST
-from edgebench.deploy.staging import PLAN
-from edgebench.documents import load
-from edgebench.errors import InvalidFileError, UnknownNameError
+from edgebench.benchmarks.farm import by_hand
+from edgebench.benchmarks.pilot import PILOT
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.run import COMPARISON, NOISE, REQUEST, judge
+from edgebench.deploy import devices
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import PLAN, RESULT
+from edgebench.documents import load, save
+from edgebench.errors import EdgeBenchError, InvalidFileError, UnknownNameError
 
-State = Literal["complete", "interrupted", "not measured", "unreadable"]
+State = Literal["complete", "interrupted", "not measured", "not judged", "unreadable"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def read(name: str, runs: Path) -> Comparison:
         return load(path, Comparison)
     for folder in (path, runs / name):
         if folder.is_dir():
-            return of_folder(folder)
+            return judged(folder)
     raise UnknownNameError(f"run in {runs}", name, (folder.name for folder in _folders(runs)))
 
 
@@ -78,7 +85,38 @@ def of_folder(folder: Path) -> Comparison:
     return load(folder / COMPARISON, Comparison)
 
 
+def judged(folder: Path) -> Comparison:
+    """What a run says: as it was kept, or made now if its result has come, or grown, since then.
+
+    That is so where somebody else carries out its plan, and where edgebench was killed. Raises
+    `InvalidFileError`, such as for the result of another plan.
+    """
+    if not (folder / RESULT).exists():
+        return of_folder(folder)
+    kept = of_folder(folder) if (folder / COMPARISON).exists() else None
+    if kept is not None and not kept.interrupted:
+        return kept
+    result = load(folder / RESULT, RunResult)
+    if kept is not None and len(measured(result.blocks)) <= kept.blocks_done:
+        return kept
+    device = load(folder / REQUEST, RunRequest).device
+    if not (folder / NOISE).exists():
+        save(folder / NOISE, floors.read(device))
+    return judge(folder, result, _description(device), kept.command if kept else "")
+
+
+def _description(device: str) -> str:
+    try:
+        return devices.get(device).description
+    except EdgeBenchError:
+        return "known by its name alone"
+
+
 def _how_to_go_on(folder: Path) -> str:
+    if (folder / RESULT).exists():
+        return f"see what it measured with: edgebench report {folder}"
+    if (folder / PLAN).exists() and not (folder / PILOT).exists():
+        return f"carry its plan out on the device: {by_hand(folder)}"
     if (folder / REQUEST).exists():
         return f"go on with: edgebench run --resume {folder}"
     return "start a new run: edgebench run"
@@ -95,7 +133,8 @@ def _entry(folder: Path) -> Entry:
     # A folder is named <stamp>-<device>, which is all that is known of an unreadable one.
     device = folder.name.partition("-")[2].partition("-")[2]
     if not (folder / COMPARISON).exists():
-        return Entry(folder.name, "not measured", device=device, problem=_how_to_go_on(folder))
+        state: State = "not judged" if (folder / RESULT).exists() else "not measured"
+        return Entry(folder.name, state, device=device, problem=_how_to_go_on(folder))
     try:
         found = of_folder(folder)
     except InvalidFileError as error:

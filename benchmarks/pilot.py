@@ -111,7 +111,7 @@ def pace(plan: Plan, result: RunResult) -> Pace:
     groups = {name: slots for name, slots in groups.items() if len(slots) > 1}
     return Pace(
         groups=groups,
-        comparisons=max((_comparisons(slots) for slots in groups.values()), default=1),
+        comparisons=max((comparisons(slots) for slots in groups.values()), default=1),
         block_scatter=_block_scatter(plan.groups, blocks, groups),
         warmup_s=_longest_warmup_s(blocks, groups),
         start_s=_start_s(plan, result),
@@ -131,7 +131,7 @@ def _longest_warmup_s(
     return 2 * max((*seen, *usual), default=WARMUP_S)
 
 
-def _comparisons(slots: Mapping[str, SlotPace]) -> int:
+def comparisons(slots: Mapping[str, SlotPace]) -> int:
     """The models among a group's slots: neither the baseline nor an artifact against itself."""
     return max(sum(not slot.endswith(AGAIN) for slot in slots) - 1, 1)
 

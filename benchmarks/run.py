@@ -15,9 +15,11 @@ The run folder is complete in itself; it holds, beside what `edgebench.deploy.st
 from __future__ import annotations
 
 import datetime
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -32,7 +34,8 @@ from edgebench.benchmarks.pilot import PILOT, limit_s, measured_s, pace, pilot_p
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Forecast, choose_size
 from edgebench.benchmarks.statistics import Floats
-from edgebench.converters.artifact import Artifact, Manifest, find_artifacts
+from edgebench.converters.artifact import Artifact, Manifest
+from edgebench.converters.foreign import find_artifacts
 from edgebench.deploy.device import Device
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
@@ -71,9 +74,19 @@ def run(
     return carry_out(folder, device, progress, command)
 
 
-def prepare(request: RunRequest, device: Device, progress: Progress = silent) -> Path:
+class Runnable(Protocol):
+    """What has to be known of a device before anything is run on it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def formats(self) -> tuple[str, ...]: ...
+
+
+def prepare(request: RunRequest, device: Runnable, progress: Progress = silent) -> Path:
     """Make the run folder: request, drafted plan, manifests and files. Measures nothing."""
-    chosen = choose(find_artifacts(Path(request.artifacts)), request)
+    chosen = choose(_artifacts(request), request)
     families = [family for family in chosen if family.format in device.formats]
     if not families:
         forms = ", ".join(dict.fromkeys(family.format for family in chosen))
@@ -81,12 +94,12 @@ def prepare(request: RunRequest, device: Device, progress: Progress = silent) ->
             f"{device.name} runs no {forms} files, so there is nothing to measure",
             f"it runs: {', '.join(device.formats)}",
         )
-    folder = _new_folder(Path(request.out), device.name)
+    folder = new_folder(Path(request.out), device.name)
     draft = draft_plan(folder.name, families, request)
     artifacts = _by_slot(families, draft.artifacts)
     for number, (slot, artifact) in enumerate(artifacts.items()):
         _stage(artifact, folder)
-        save(folder / MANIFESTS / f"{slot}.json", artifact.manifest)
+        save(_manifest_path(folder, slot), artifact.manifest)
         progress("staging files", number + 1, len(artifacts))
     for family in chosen:
         if family not in families:
@@ -95,6 +108,11 @@ def prepare(request: RunRequest, device: Device, progress: Progress = silent) ->
     write_plan(pilot_plan(draft), folder / PILOT)
     save(folder / DRAFT, draft)  # Last, so that a folder with a draft is a complete one.
     return folder
+
+
+def _artifacts(request: RunRequest) -> Iterator[Artifact]:
+    names = None if request.models is None else {request.baseline or "", *request.models}
+    return find_artifacts(Path(request.artifacts), names, request.formats)
 
 
 def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast:
@@ -125,7 +143,15 @@ def carry_out(
     plan_ahead(folder, device, progress)
     save(folder / NOISE, floors.read(device.name))
     result = device.run(folder, progress)
-    measured = read_run(folder, result, device.description, command)
+    return judge(folder, result, device.description, command)
+
+
+def judge(folder: Path, result: RunResult, description: str, command: str = "") -> Comparison:
+    """Compare what is measured of a run folder's plan, and keep what comes out in the folder.
+
+    Raises `InvalidFileError`, such as for the result of another plan.
+    """
+    measured = read_run(folder, result, description, command)
     comparison = compare.compare(measured)
     save(folder / COMPARISON, comparison)
     if explain.wanted(measured):
@@ -147,11 +173,7 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         raise InvalidFileError(
             f"{folder / RESULT} belongs to another plan than {folder / PLAN}", "start a new run"
         )
-    plan = read_plan(folder)
-    manifests = {
-        path.name.removesuffix(".json"): load(path, Manifest)
-        for path in sorted((folder / MANIFESTS).glob("*.json"))
-    }
+    plan, manifests = read_plan(folder), read_manifests(folder)
     return compare.Run(
         name=folder.name,
         request=load(folder / REQUEST, RunRequest),
@@ -169,6 +191,14 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
     )
 
 
+def read_manifests(folder: Path) -> dict[str, Manifest]:
+    """What a run folder measures or knows of, by slot. Raises `InvalidFileError`."""
+    return {
+        unquote(path.name.removesuffix(".json")): load(path, Manifest)
+        for path in sorted((folder / MANIFESTS).glob("*.json"))
+    }
+
+
 def read_explanation(folder: Path) -> Explanation | None:
     """The explanation that lies in a run folder, if any. Raises `InvalidFileError`."""
     path = folder / EXPLANATION
@@ -180,7 +210,8 @@ def read_result(folder: Path) -> RunResult:
     return load(folder / RESULT, RunResult)
 
 
-def _new_folder(out: Path, device: str) -> Path:
+def new_folder(out: Path, device: str) -> Path:
+    """The path of a new run folder, named for the time and the device; it is not there yet."""
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     folder = out / f"{stamp}-{device}"
     number = 1
@@ -188,6 +219,11 @@ def _new_folder(out: Path, device: str) -> Path:
         number += 1
         folder = out / f"{stamp}.{number}-{device}"
     return folder
+
+
+def _manifest_path(folder: Path, slot: str) -> Path:
+    """A slot may be a path within somebody else's folder, and becomes one file's name."""
+    return folder / MANIFESTS / f"{slot.replace('%', '%25').replace('/', '%2F')}.json"
 
 
 def _by_slot(families: Sequence[Family], slots: Mapping[str, object]) -> dict[str, Artifact]:
@@ -208,7 +244,7 @@ def _stage(artifact: Artifact, folder: Path) -> None:
 def _stage_unrun(family: Family, folder: Path) -> None:
     """Keep what is known of artifacts that the device cannot run: size, drift and accuracy."""
     for artifact in (family.baseline, *family.models):
-        save(folder / MANIFESTS / f"{artifact.key}.json", artifact.manifest)
+        save(_manifest_path(folder, artifact.key), artifact.manifest)
         known, beside = artifact.manifest.evaluation, artifact.path.parent
         if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
             stage_file(beside / known.inputs, known.inputs_sha256, folder)

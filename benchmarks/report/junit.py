@@ -1,74 +1,98 @@
 """Verdicts as JUnit XML, which every CI system shows.
 
 There is no standard; this is the part that all readers agree on (Jenkins' junit-10.xsd): a
-`testsuites` with one `testsuite`, its counts, and a `testcase` an artifact, which has a `failure`
-or a `skipped` with a message in it, or neither.
+`testsuites` with a `testsuite` a run, their counts, and a `testcase` an artifact, which has a
+`failure`, an `error` or a `skipped` with a message in it, or none of them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from xml.etree import ElementTree
 
-from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.fleet import FleetComparison
 from edgebench.benchmarks.regression import Change, Shift
+from edgebench.benchmarks.verdict import Outcome, Verdict
 from edgebench.benchmarks.wording import signed, signed_in
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped (section 2.2); an error's text may."""
 
+Status = Literal["passed", "failed", "error", "skipped"]
+
+CHILDREN = {"failed": "failure", "error": "error", "skipped": "skipped"}
+"""The element in a test case that says so."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """One test case. `message` says why it failed or was skipped; `output` what was measured."""
+    """One test case. `message` says why it did not pass; `output` what was measured."""
 
     group: str
     name: str
-    status: Literal["passed", "failed", "skipped"]
+    status: Status
     message: str = ""
     output: str = ""
 
 
-def render(suite: str, started: str, cases: Sequence[Case]) -> str:
-    """The document. `started` is an ISO time."""
-    counts = {
-        "tests": str(len(cases)),
-        "failures": str(sum(case.status == "failed" for case in cases)),
-        "errors": "0",
-        "skipped": str(sum(case.status == "skipped" for case in cases)),
-    }
-    root = ElementTree.Element("testsuites", counts)
-    parent = ElementTree.SubElement(
-        root, "testsuite", {"name": suite, "timestamp": started.removesuffix("Z"), **counts}
-    )
-    for case in cases:
-        element = ElementTree.SubElement(
-            parent, "testcase", {"classname": case.group, "name": _clean(case.name), "time": "0"}
-        )
-        child = {"failed": "failure", "skipped": "skipped"}.get(case.status)
-        if child:
-            ElementTree.SubElement(element, child, {"message": _clean(case.message)})
-        if case.output:
-            ElementTree.SubElement(element, "system-out").text = _clean(case.output)
+@dataclass(frozen=True)
+class Suite:
+    """The cases of one run, on one device. `started` is an ISO time."""
+
+    name: str
+    started: str
+    cases: tuple[Case, ...]
+
+    @property
+    def failed(self) -> bool:
+        return any(case.status == "failed" for case in self.cases)
+
+
+def render(suites: Sequence[Suite]) -> str:
+    """The document."""
+    every = [case for suite in suites for case in suite.cases]
+    root = ElementTree.Element("testsuites", _counts(every))
+    for suite in suites:
+        head = {"name": _clean(suite.name), "timestamp": suite.started.removesuffix("Z")}
+        parent = ElementTree.SubElement(root, "testsuite", {**head, **_counts(suite.cases)})
+        for case in suite.cases:
+            name = {"classname": _clean(case.group), "name": _clean(case.name), "time": "0"}
+            element = ElementTree.SubElement(parent, "testcase", name)
+            if case.status in CHILDREN:
+                message = {"message": _clean(case.message)}
+                ElementTree.SubElement(element, CHILDREN[case.status], message)
+            if case.output:
+                ElementTree.SubElement(element, "system-out").text = _clean(case.output)
     ElementTree.indent(root)
     body = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'
+
+
+def _counts(cases: Sequence[Case]) -> dict[str, str]:
+    return {
+        "tests": str(len(cases)),
+        "failures": str(sum(case.status == "failed" for case in cases)),
+        "errors": str(sum(case.status == "error" for case in cases)),
+        "skipped": str(sum(case.status == "skipped" for case in cases)),
+    }
 
 
 def _clean(text: str) -> str:
     return FORBIDDEN.sub("?", text)
 
 
-def of_change(change: Change) -> list[Case]:
+def of_change(change: Change) -> Suite:
     """A case for every artifact of two runs; a baseline that is not judged is none."""
-    return [_of_shift(one) for one in change.shifts if one.outcome != "baseline"]
+    cases = tuple(_of_shift(one) for one in change.shifts if one.outcome != "baseline")
+    return Suite(f"edgebench compare {change.before} {change.after}", change.after_started, cases)
 
 
 def _of_shift(shift: Shift) -> Case:
-    status: Literal["passed", "failed", "skipped"] = "passed"
+    status: Status = "passed"
     message = ""
     if shift.outcome == "regressed":
         status, message = "failed", sentence(shift)
@@ -88,20 +112,55 @@ def sentence(shift: Shift) -> str:
     return f"{shift.name} {shift.outcome}: {', '.join(parts) or 'nothing to compare'}"
 
 
-def of_run(comparison: Comparison, limit: float) -> list[Case]:
-    """A case for every verdict of one run; an overhead above the limit with confidence fails."""
-    cases = []
-    for group in comparison.groups:
-        for row in group.rows:
-            if row.verdict is None:
-                continue
-            status: Literal["passed", "failed", "skipped"] = "passed"
-            message = ""
-            if row.verdict.outcome == "no verdict":
-                status, message = "skipped", "; ".join(row.verdict.reasons)
-            elif row.overhead is not None and row.overhead.interval.low > limit:
-                found = signed_in(row.overhead.value, row.overhead.interval)
-                status, message = "failed", f"overhead {found} is above {signed(limit)}"
-            where = f"edgebench.{group.format}.{group.precision}"
-            cases.append(Case(where, row.model, status, message, row.verdict.sentence))
-    return cases
+def of_run(comparison: Comparison, limit: float | None = None) -> Suite:
+    """A case for every verdict of one run.
+
+    What is supported passes, what is refuted fails, what is undecided is skipped, and what has no
+    verdict is an error: the test could not be carried out, which nobody should take for a pass.
+    With a `limit` the verdict's own threshold is not asked: what is above the limit with
+    confidence fails, and the rest passes.
+    """
+    cases = tuple(
+        _of_row(group, row, row.verdict, limit)
+        for group in comparison.groups
+        for row in group.rows
+        if row.verdict is not None
+    )
+    return Suite(f"edgebench run {comparison.run}", comparison.started, cases)
+
+
+OUTCOMES: dict[Outcome, Status] = {
+    "supported": "passed",
+    "no difference": "passed",
+    "refuted": "failed",
+    "undecided": "skipped",
+    "no verdict": "error",
+}
+
+
+def _of_row(group: GroupComparison, row: Row, verdict: Verdict, limit: float | None) -> Case:
+    status, message = OUTCOMES[verdict.outcome], verdict.sentence
+    if verdict.outcome == "no verdict":
+        message = "; ".join(verdict.reasons)
+    elif limit is not None and row.overhead is not None:
+        status = "failed" if row.overhead.interval.low > limit else "passed"
+        found = signed_in(row.overhead.value, row.overhead.interval)
+        message = f"overhead {found} is above {signed(limit)}"
+    where = f"edgebench.{group.format}.{group.precision}"
+    return Case(where, row.model, status, "" if status == "passed" else message, verdict.sentence)
+
+
+def of_fleet(found: FleetComparison, limit: float | None = None) -> list[Suite]:
+    """A suite for every device of a fleet; one that failed, or was not reached, is an error."""
+    suites = []
+    for member in found.members:
+        suite = Suite(f"edgebench run {member.run}", found.started, ())
+        if member.comparison is not None:
+            suite = of_run(member.comparison, limit)
+        cases = suite.cases
+        if member.failure is not None or not cases:
+            message = member.failure or "nothing was measured"
+            cases = (*cases, Case("edgebench.device", member.device, "error", message))
+        cases = tuple(replace(one, group=f"{member.device}.{one.group}") for one in cases)
+        suites.append(replace(suite, name=f"{member.device}: {suite.name}", cases=cases))
+    return suites

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.report import svg
+from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.wording import milliseconds, share_in, signed, signed_in
 from edgebench.deploy.result import RunResult, Visit
@@ -32,28 +33,43 @@ def slot_class(group: GroupComparison, slot: str) -> str:
 
 def overhead(comparison: Comparison) -> Markup | None:
     """Every overhead with its 95 % interval, against the band that the threshold allows."""
+    rows = [(group.name, row.model, row) for group in comparison.groups for row in group.rows]
+    label = "Overhead in time of each model against its baseline, with 95 % intervals"
+    return _overheads(rows, comparison.threshold, label)
+
+
+def by_device(sections: Sequence[Section], threshold: float) -> Markup | None:
+    """Every model's overheads with their 95 % intervals, device by device."""
     rows = [
-        (group, row)
-        for group in comparison.groups
-        for row in group.rows
-        if row.overhead is not None
+        (f"{line.model} ({section.name})", cell.device, cell.row)
+        for section in sections
+        for line in section.lines
+        for cell in line.cells
+        if cell.row is not None
     ]
+    label = "Overhead in time of each model on each device, with 95 % intervals"
+    return _overheads(rows, threshold, label)
+
+
+def _overheads(
+    every: Sequence[tuple[str, str, Row]], threshold: float, label: str
+) -> Markup | None:
+    """Rows under their headings, each with its name, its overhead and the counted one."""
+    rows = [(heading, name, row) for heading, name, row in every if row.overhead is not None]
     if not rows:
         return None
-    values = [0.0, comparison.threshold * 1.6]
-    for _, row in rows:
+    values = [0.0, threshold * 1.6]
+    for _, _, row in rows:
         assert row.overhead is not None
         values += [row.overhead.interval.low, row.overhead.interval.high, row.madds_overhead or 0.0]
-    headings = len({group.name for group, _ in rows})
+    headings = len({heading for heading, _, _ in rows})
     height = 34 + ROW * (len(rows) + headings) + 26
     x = Scale(*svg.padded(values, 0.04), LABELS, WIDTH - VALUES - 16)
     top, bottom = 28, height - 26
     left = max(x(0), LABELS)
     parts = [
-        svg.rectangle(left, top, x(comparison.threshold) - left, bottom - top, "band"),
-        svg.text(
-            x(comparison.threshold) + 5, 20, f"allowed: {signed(comparison.threshold)}", "faint"
-        ),
+        svg.rectangle(left, top, x(threshold) - left, bottom - top, "band"),
+        svg.text(x(threshold) + 5, 20, f"allowed: {signed(threshold)}", "faint"),
     ]
     for tick in x.ticks():
         parts.append(svg.line(x(tick), top, x(tick), bottom, "zero" if tick == 0 else "grid"))
@@ -62,31 +78,30 @@ def overhead(comparison: Comparison) -> Markup | None:
                 x(tick), height - 8, f"{tick * 100:+.3g} %".replace("+0 ", "0 "), "tick", "middle"
             )
         )
-    y, heading = float(top), ""
-    for group, row in rows:
-        if group.name != heading:
-            heading = group.name
+    y, last = float(top), ""
+    for heading, name, row in rows:
+        if heading != last:
+            last = heading
             parts.append(svg.text(0, y + 18, heading, "heading"))
             y += ROW
-        parts += _overhead_row(row, x, y + ROW / 2)
+        parts += _overhead_row(name, row, x, y + ROW / 2)
         y += ROW
-    label = "Overhead in time of each model against its baseline, with 95 % intervals"
     return svg.figure(WIDTH, height, label, parts)
 
 
-def _overhead_row(row: Row, x: Scale, y: float) -> list[Markup]:
+def _overhead_row(name: str, row: Row, x: Scale, y: float) -> list[Markup]:
     assert row.overhead is not None and row.verdict is not None
     found = row.overhead
     kind = outcome_class(row.verdict.outcome)
     figures = signed_in(found.value, found.interval)
-    parts = [svg.text(14, y + 4, row.model, "name")]
+    parts = [svg.text(14, y + 4, name, "name")]
     if row.madds_overhead is not None:
         counted = f"{row.model}: {signed(row.madds_overhead)} multiply-adds, counted"
         parts.append(svg.diamond(x(row.madds_overhead), y, 4.5, "counted", counted))
     return [
         *parts,
         svg.line(x(found.interval.low), y, x(found.interval.high), y, f"interval {kind}"),
-        svg.dot(x(found.value), y, 5, f"point {kind}", f"{row.model}: {figures}"),
+        svg.dot(x(found.value), y, 5, f"point {kind}", f"{name}: {figures}"),
         svg.text(WIDTH, y + 4, figures, "value", "end"),
     ]
 

@@ -62,7 +62,7 @@ def _print_verdicts(comparison: Comparison, console: Console) -> None:
 
 def _print_explained(model: Explained, console: Console) -> None:
     for part in explained.tables(model):
-        table = _empty(part.title)
+        table = empty(part.title)
         for number, column in enumerate(part.columns):
             table.add_column(column, justify="right" if number else "left", no_wrap=not number)
         for cells in part.rows:
@@ -75,7 +75,8 @@ def _print_explained(model: Explained, console: Console) -> None:
     console.print()
 
 
-def _empty(title: str) -> Table:
+def empty(title: str) -> Table:
+    """A table in the style of all reports, without columns."""
     return Table(
         title=title,
         title_justify="left",
@@ -86,7 +87,7 @@ def _empty(title: str) -> Table:
 
 
 def _table(sheet: Sheet) -> Table:
-    table = _empty(sheet.title)
+    table = empty(sheet.title)
     for name in sheet.columns:
         if name in ("model", "verdict"):
             table.add_column(name, overflow="fold", no_wrap=name == "verdict")

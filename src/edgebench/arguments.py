@@ -16,6 +16,15 @@ def names(text: str) -> tuple[str, ...]:
     return names
 
 
+def devices(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """Devices, each named once; this machine where none is. Raises `UsageError`."""
+    found = [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
+    twice = next((name for name in found if found.count(name) > 1), None)
+    if twice:
+        raise UsageError(f"device {twice} is named twice", "name each device once")
+    return tuple(found) or ("local",)
+
+
 def floats(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
@@ -48,10 +57,10 @@ def fraction(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1.0)
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+    unit = next(unit for unit in units if text.endswith(unit))
     try:
-        value = float(number) * unit
+        value = float(text.removesuffix(unit)) * units[unit]
     except ValueError:
         value = -1.0
     if not 0 < value < 86_400 * 7:

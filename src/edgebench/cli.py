@@ -18,11 +18,13 @@ from edgebench.commands import (
     compare,
     devices,
     estimate,
+    exits,
     explain,
     export,
     lint,
     models,
     noise,
+    plan,
     report,
     run,
     runs,
@@ -46,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "run": run,
     "noise": noise,
     "explain": explain,
+    "plan": plan,
     "export": export,
     "lint": lint,
     "estimate": estimate,
@@ -93,7 +96,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         console.say("interrupted")
-        return run.INTERRUPTED
+        return exits.INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has left, as it may; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -101,12 +101,26 @@ def test_runs_of_one_device_are_listed_as_json(
 def test_a_run_that_was_never_measured_is_listed_and_says_how_to_go_on(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (runs / "20261120-120000-local" / "comparison.json").unlink()
+    for name in ("comparison.json", "result.json"):
+        (runs / "20261120-120000-local" / name).unlink()
     assert main(["runs", "--runs", str(runs)]) == 0
     out, err = capsys.readouterr()
     assert "not measured" in out and "--resume" in err
     assert main(["report", "20261120-120000-local", "--runs", str(runs)]) == 1
     assert "has no comparison.json yet" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_is_judged_by_what_it_left(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = runs / "20261120-120000-local" / "comparison.json"
+    before = load(path, Comparison)
+    path.unlink()
+    assert main(["runs", "--runs", str(runs)]) == 0
+    out, err = capsys.readouterr()
+    assert "not judged" in out and "edgebench report" in err
+    assert main(["report", "20261120-120000-local", "--runs", str(runs)]) == 0
+    assert load(path, Comparison).groups == before.groups
 
 
 def test_an_interrupted_run_is_listed_as_such(

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands import gate
+from edgebench.commands import exits, gate
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.regression import Change
 
 HELP = "compare two runs, and fail where the second is slower"
-
-NO_VERDICT = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,12 +43,11 @@ def execute(options: argparse.Namespace) -> int:
     else:
         change.render(found, console.results(100))
     if options.junit:
-        name = f"edgebench compare {found.before} {found.after}"
-        gate.write(options.junit, junit.render(name, found.after_started, junit.of_change(found)))
+        gate.write(options.junit, junit.render([junit.of_change(found)]))
     return _exit_code(found)
 
 
 def _exit_code(found: Change) -> int:
     if found.having("regressed"):
-        return gate.ABOVE
-    return NO_VERDICT if found.having("not judged") else 0
+        return exits.ABOVE
+    return exits.NO_VERDICT if found.having("not judged") else 0

@@ -6,9 +6,7 @@ import argparse
 from pathlib import Path
 
 from edgebench import arguments, console
-
-ABOVE = 4
-"""The exit code where `--fail-above` was exceeded with confidence."""
+from edgebench.commands import exits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-above",
         type=arguments.fraction,
         metavar="5%",
-        help=f"exit with {ABOVE} where a 95 %% interval lies above this",
+        help=f"exit with {exits.ABOVE} where a 95 %% interval lies above this",
     )
     add("--junit", type=Path, metavar="PATH", help="write the verdicts as JUnit XML")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
-from edgebench.commands import gate
+from edgebench.commands import exits
 from edgebench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-on",
         choices=("info", "warning", "error", NEVER),
         default="error",
-        help=f"exit with {gate.ABOVE} for findings as grave as this",
+        help=f"exit with {exits.ABOVE} for findings as grave as this",
     )
     add("--rules", action="store_true", help="list the rules, with their sources and dates")
     add("--json", action="store_true", help="print JSON")
@@ -56,7 +56,7 @@ def execute(options: argparse.Namespace) -> int:
             _show(report)
         print("This is knowledge from documents, not measurement: edgebench run measures.")
     failed = options.fail_on != NEVER and any(one.reaches(options.fail_on) for one in reports)
-    return gate.ABOVE if failed else 0
+    return exits.ABOVE if failed else 0
 
 
 def _delegates(names: tuple[str, ...] | str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edgebench import console
-from edgebench.commands import run
+from edgebench.commands import exits, run
 
 HELP = "measure a device's noise floor, which later verdicts there are read against"
 
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help_ = "what to measure against itself"
     parser.add_argument("model", nargs="?", default=MODEL, metavar="MODEL", help=help_)
     run.add_setting(parser)
+    run.add_resume(parser)
     parser.set_defaults(threshold=0.05, profile=False)
 
 
@@ -27,7 +28,7 @@ def execute(options: argparse.Namespace) -> int:
     options.models, options.baseline = (options.model,), options.model
     folder, comparison = run.measure(options)
     if comparison is None:
-        return run.INTERRUPTED
+        return exits.INTERRUPTED
     if comparison.interrupted:
         return run.interrupted(folder)
     found = floors.floors_of(comparison, runs.read_result(folder))
@@ -37,9 +38,9 @@ def execute(options: argparse.Namespace) -> int:
             for remedy in dict.fromkeys(verdict.remedies):
                 console.say(f"  -> {remedy}")
     if not found:
-        return run.NO_VERDICT
-    path = floors.keep(options.device, found)
-    _show(options.device)
+        return exits.NO_VERDICT
+    path = floors.keep(comparison.device, found)
+    _show(comparison.device)
     console.say(f"kept in {path}")
     return 0
 

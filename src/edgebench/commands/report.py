@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands import gate
+from edgebench.commands import exits, gate
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -42,24 +42,33 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.benchmarks.history import of_folder
+    from edgebench.benchmarks import fleet as fleets
+    from edgebench.benchmarks.history import judged
+    from edgebench.commands import fleet
 
     folder = run_folder(options.run, options.runs)
-    return show(of_folder(folder), folder, options)
+    if fleets.is_fleet(folder):
+        return fleet.show(fleets.read(folder), folder, options)
+    return show(judged(folder), folder, options)
 
 
-def run_folder(name: str, runs: Path, device: str = "*") -> Path:
-    """The run that a user means by a folder or a name, or the latest. Raises `UnknownNameError`."""
+def run_folder(name: str, runs: Path, device: str | None = None) -> Path:
+    """The run that a user means by a folder or a name, or the latest.
+
+    The latest of all may be that of several devices; of one device it is that device's own. Raises
+    `UnknownNameError`, and `DataError` where there are none.
+    """
+    from edgebench.benchmarks import fleet
     from edgebench.benchmarks.run import latest
     from edgebench.deploy.staging import PLAN
 
     if not name:
-        return latest(runs, device)
+        newest = latest(runs, device or "*")
+        return newest if device else fleet.of_member(newest) or newest
     folder = Path(name) if Path(name).is_dir() else runs / name
     if not folder.is_dir():
-        raise UnknownNameError(
-            f"run in {runs}", name, (path.parent.name for path in runs.glob(f"*/{PLAN}"))
-        )
+        known = [*runs.glob(f"*/{PLAN}"), *runs.glob(f"*/{fleet.FLEET}")]
+        raise UnknownNameError(f"run in {runs}", name, (path.parent.name for path in known))
     return folder
 
 
@@ -82,15 +91,18 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     asked = {kind: getattr(options, kind) for kind in writers if getattr(options, kind)}
     if STDOUT not in asked.values():
         terminal.render(comparison, console.results(100), explanation, options.force)
+    write(asked, writers, folder)
+    suite = junit.of_run(comparison, options.fail_above)
+    if options.junit:
+        gate.write(options.junit, junit.render([suite]))
+    return exits.ABOVE if options.fail_above and suite.failed else exits.DONE
+
+
+def write(asked: Mapping[str, str], writers: Mapping[str, Callable[[], str]], folder: Path) -> None:
+    """Write documents by kind, each to stdout, the run's folder or a path as it was asked for."""
     for kind, where in asked.items():
         if where == STDOUT:
             sys.stdout.write(writers[kind]())
             continue
         path = folder / f"report.{kind}" if where == RUN_FOLDER else Path(where)
         gate.write(path, writers[kind]())
-    cases = junit.of_run(comparison, options.fail_above or comparison.threshold)
-    if options.junit:
-        name = f"edgebench run {comparison.run}"
-        gate.write(options.junit, junit.render(name, comparison.started, cases))
-    failed = options.fail_above and any(case.status == "failed" for case in cases)
-    return gate.ABOVE if failed else 0

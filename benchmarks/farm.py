@@ -1,0 +1,111 @@
+"""A plan that somebody else carries out: a device farm, a CI job, a person with a board.
+
+The run folder is made complete without a device, and a command on the device does the rest:
+
+    python3 runner.pyz plan.json result.json
+
+No pilot says how fast the device is, so the size of the plan rests on a typical pace, or on one
+that the user gives, and the forecast says that it is a guess. The verdict is none: it rests on
+what comes back, with every check that any other run has to pass.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgebench.benchmarks import floors
+from edgebench.benchmarks import run as runs
+from edgebench.benchmarks.design import WARMUP_WINDOW, lay_out
+from edgebench.benchmarks.pilot import PILOT, USUAL_SCATTER, comparisons
+from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.sizing import Forecast, Pace, SlotPace, choose_size
+from edgebench.converters.artifact import Manifest
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.runner import engines
+from edgebench.deploy.staging import PLAN, RESULT, RUNNER, stage_runner, write_plan
+from edgebench.documents import load, remove, save
+from edgebench.progress import Progress, silent
+
+TYPICAL_S_A_MADD = 1e-10
+"""MobileNetV2's 300 M multiply-adds in 30 ms: one thread in fp32 takes about 10 ms on a desktop's
+core, and about 100 on a Raspberry Pi 4's."""
+
+TYPICAL_S = 0.02
+"""An inference of a model whose multiply-adds are not known."""
+
+TYPICAL_START_S = 2.0
+"""A fresh process, before it loads any artifact: Python, NumPy and the runtime."""
+
+TYPICAL_LOAD_S = 0.1
+LONGEST_WARMUP = 20
+"""Windows of inferences that a visit may warm up for; one that is steady goes on at once. It is
+ample, for a limit that cuts the slower model short makes its overhead larger than it is."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A device that is known by its name alone, and runs what the Python runner runs."""
+
+    name: str
+    formats: tuple[str, ...] = engines.FORMATS
+
+
+def plan(
+    request: RunRequest, inference_s: float | None = None, progress: Progress = silent
+) -> tuple[Path, Forecast]:
+    """Make a run folder with its plan and runner, ready to be carried out elsewhere.
+
+    `inference_s` is what an inference of the slowest model takes there; None for what is typical.
+    Raises `EdgeBenchError`, as `edgebench.benchmarks.run.prepare` does.
+    """
+    folder = runs.prepare(request, Elsewhere(request.device), progress)
+    remove(folder / PILOT)
+    draft = load(folder / runs.DRAFT, Plan)
+    pace = _pace(draft, runs.read_manifests(folder), inference_s)
+    forecast = choose_size(pace, request.limit_s, request.detect)
+    forecast = replace(forecast, warnings=(_caution(request.device, inference_s),))
+    save(folder / runs.FORECAST, forecast)
+    save(folder / runs.NOISE, floors.read(request.device))
+    stage_runner(folder)
+    laid_out = lay_out(draft, forecast.size, forecast.warmup_s)
+    write_plan(replace(laid_out, profile=request.profile), folder)
+    return folder, forecast
+
+
+def by_hand(folder: Path) -> str:
+    """The command that carries out a run folder's plan, on a device that has the folder."""
+    return f"cd {shlex.quote(str(folder))} && python3 {RUNNER} {PLAN} {RESULT}"
+
+
+def _pace(draft: Plan, manifests: Mapping[str, Manifest], given_s: float | None) -> Pace:
+    """The pace that is given for every model, or what is typical for each."""
+    groups = {}
+    for group in draft.groups:
+        times = {slot: given_s or _typical_s(manifests[slot]) for slot in group.slots}
+        groups[group.name] = {
+            slot: SlotPace(time_s, 2 * WARMUP_WINDOW * time_s, USUAL_SCATTER)
+            for slot, time_s in times.items()
+        }
+    slowest_s = max(slot.inference_s for slots in groups.values() for slot in slots.values())
+    return Pace(
+        groups=groups,
+        comparisons=max(comparisons(slots) for slots in groups.values()),
+        block_scatter=USUAL_SCATTER,
+        warmup_s=LONGEST_WARMUP * WARMUP_WINDOW * slowest_s,
+        start_s=TYPICAL_START_S + TYPICAL_LOAD_S * len(draft.artifacts),
+    )
+
+
+def _typical_s(manifest: Manifest) -> float:
+    return manifest.madds * TYPICAL_S_A_MADD if manifest.madds else TYPICAL_S
+
+
+def _caution(device: str, given_s: float | None) -> str:
+    pace = "at the pace given" if given_s else "at a typical pace of 10 M multiply-adds a ms"
+    return (
+        f"this is a guess {pace}, for no pilot ran on {device}; "
+        "what could be detected in the end is in the report"
+    )

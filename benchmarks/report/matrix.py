@@ -1,0 +1,149 @@
+"""What the devices of a fleet say of each model, side by side: the table behind every report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgebench.benchmarks.comparison import UNTRUSTED, GroupComparison, Row
+from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
+from edgebench.benchmarks.report.context import facts
+from edgebench.benchmarks.report.headline import headline, warnings
+from edgebench.benchmarks.wording import MISSING, signed_in
+
+ANSWERS = {
+    "supported": "less than {} on",
+    "no difference": "no difference from itself on",
+    "refuted": "more than {} on",
+    "mixed": "some more and some less than {} on",
+    "undecided": "not to be told from {} on",
+    "no verdict": "no verdict on",
+    "failed": "nothing measured on",
+}
+"""What is said of devices whose runs end in the same way, the best first."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one device: its figure, the outcome, and the reason where that needs one.
+
+    `row` is None where nothing is known of the model there.
+    """
+
+    device: str
+    figure: str
+    outcome: str
+    reason: str = ""
+    row: Row | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One model, device by device."""
+
+    model: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def worst(self) -> float:
+        """The largest overhead that any of the devices shows."""
+        found = [cell.row.overhead.value for cell in self.cells if cell.row and cell.row.overhead]
+        return max(found, default=float("-inf"))
+
+
+@dataclass(frozen=True)
+class Section:
+    """The models that share a baseline, format and precision, the dearest first."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+
+def sections(found: FleetComparison) -> tuple[Section, ...]:
+    """All models and precisions that any of the devices has."""
+    models: dict[str, dict[str, None]] = {}
+    for member in found.members:
+        for group, row in _judged(member):
+            models.setdefault(group.name, {})[row.model] = None
+    return tuple(
+        Section(name, tuple(sorted(_lines(found, name, own), key=lambda line: -line.worst)))
+        for name, own in models.items()
+    )
+
+
+def _judged(member: MemberComparison) -> Iterator[tuple[GroupComparison, Row]]:
+    if member.comparison is not None:
+        for group in member.comparison.groups:
+            # A row without a verdict is a baseline, or of a format that the device does not run.
+            yield from ((group, row) for row in group.rows if row is not group.rows[0])
+
+
+def _lines(found: FleetComparison, group: str, models: dict[str, None]) -> Iterator[Line]:
+    for model in models:
+        yield Line(model, tuple(_cell(member, group, model) for member in found.members))
+
+
+def _cell(member: MemberComparison, group: str, model: str) -> Cell:
+    rows = (row for own, row in _judged(member) if own.name == group and row.model == model)
+    row = next(rows, None)
+    if row is None:
+        return Cell(member.device, MISSING, "failed" if member.failure else "")
+    if not row.runs_here or row.verdict is None:
+        return Cell(member.device, MISSING, "not run here", row=row)
+    figure = MISSING
+    if row.overhead is not None:
+        figure = signed_in(row.overhead.value, row.overhead.interval)
+    if row.verdict.outcome != "no verdict":
+        return Cell(member.device, figure, row.verdict.outcome, row=row)
+    figure += f" {UNTRUSTED}" if row.overhead is not None else ""
+    return Cell(member.device, figure, "no verdict", row.verdict.reasons[0], row)
+
+
+def notes(parts: tuple[Section, ...]) -> dict[tuple[str, str], int]:
+    """The numbers of the reasons that cells give, by device and reason."""
+    cells = (cell for part in parts for line in part.lines for cell in line.cells if cell.reason)
+    return {key: 1 + n for n, key in enumerate(dict.fromkeys((c.device, c.reason) for c in cells))}
+
+
+def outcome(member: MemberComparison) -> str:
+    """How a member's run ended: its headline's outcome, or "failed"."""
+    return headline(member.comparison).outcome if member.comparison is not None else "failed"
+
+
+def answer(found: FleetComparison) -> str:
+    """The answer in one sentence: what overheads there are on which devices."""
+    allowed = f"{found.threshold * 100:.3g} %"
+    parts = []
+    for name, words in ANSWERS.items():
+        devices = [member.device for member in found.members if outcome(member) == name]
+        if devices:
+            parts.append(f"{words.format(allowed)} {', '.join(devices)}")
+    return f"Overhead by device: {'; '.join(parts)}."
+
+
+def answers(found: FleetComparison) -> list[tuple[str, str, str]]:
+    """Each device, its outcome, and its answer or why there is none."""
+    said = []
+    for member in found.members:
+        words = [headline(member.comparison).answer] if member.comparison is not None else []
+        if member.failure is not None:
+            words.append(f"{member.failure}. To go on: {member.remedy}.")
+        said.append((member.device, outcome(member), " ".join(words) or "It was not reached."))
+    return said
+
+
+def remarks(found: FleetComparison) -> list[str]:
+    """What a reader has to know beside the figures, device by device."""
+    return [
+        f"{member.device}: {warning}"
+        for member in found.members
+        if member.comparison is not None
+        for warning in warnings(member.comparison)
+    ]
+
+
+def contexts(found: FleetComparison) -> list[tuple[str, tuple[str, ...]]]:
+    """Facts by name, and what they are for each device that measured anything."""
+    told = [dict(facts(comparison)) for comparison in found.measured]
+    names = dict.fromkeys(name for one in told for name in one)
+    return [(name, tuple(one.get(name, MISSING) for one in told)) for name in names]

@@ -1,0 +1,114 @@
+"""What `edgebench run` and `edgebench report` do with several devices."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import arguments, console
+from edgebench.commands import exits, gate, report, request
+from edgebench.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgebench.benchmarks.comparison import Comparison
+    from edgebench.benchmarks.fleet import FleetComparison
+    from edgebench.deploy.device import Device
+
+
+def meant(options: argparse.Namespace) -> bool:
+    """Whether several devices are to be measured, or a fleet is to be gone on with."""
+    if options.resume is None or options.device is not None:
+        return len(arguments.devices(options.device)) > 1
+    from edgebench.benchmarks import fleet
+
+    return fleet.is_fleet(report.run_folder(options.resume, options.runs))
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Measure all devices side by side, and show what they say together."""
+    from edgebench.benchmarks import fleet
+
+    folder, was_interrupted = measure(options)
+    code = show(fleet.read(folder), folder, options)
+    if was_interrupted:
+        console.say(f"interrupted; go on with: edgebench run --resume {folder}")
+        return exits.INTERRUPTED
+    return code
+
+
+def measure(options: argparse.Namespace) -> tuple[Path, bool]:
+    """Measure what is left to measure: the fleet's folder, and whether it was interrupted."""
+    from edgebench.benchmarks import fleet
+
+    folder = _begun(options) if options.resume is not None else None
+    names = arguments.devices(options.device) if folder is None else fleet.names(folder)
+    devices = {name: _device(name) for name in names}
+    with console.shown_progress() as progress:
+        if folder is None:
+            requests = [request.of_device(options, name) for name in names]
+            request.export_missing(options, progress)
+            folder = fleet.new(requests, options.runs, options.command_line)
+        expedition = fleet.Expedition(folder, devices, progress, console.say)
+        expedition.go()
+    return folder, expedition.interrupted
+
+
+def _device(name: str) -> Device:
+    from edgebench.deploy import devices
+
+    return devices.get(name)
+
+
+def _begun(options: argparse.Namespace) -> Path:
+    """The fleet that `--resume` means. Raises `UsageError` where other devices are named."""
+    from edgebench.benchmarks import fleet
+
+    if options.device is None:
+        return report.run_folder(options.resume, options.runs)
+    asked = set(arguments.devices(options.device))
+    folder = fleet.latest(options.runs)
+    if options.resume:
+        folder = report.run_folder(options.resume, options.runs)
+    if not fleet.is_fleet(folder):
+        raise UsageError(f"{folder} is a run of one device", "leave out --device")
+    if asked != set(fleet.names(folder)):
+        measured = ", ".join(fleet.names(folder))
+        raise UsageError(f"{folder} is a run of {measured}", "leave out --device")
+    return folder
+
+
+def show(found: FleetComparison, folder: Path, options: argparse.Namespace) -> int:
+    """Print the comparison of devices, or write it as the documents asked for.
+
+    Returns the exit code: the worst of the members'.
+    """
+    from edgebench.benchmarks.report import fleet as pages
+    from edgebench.benchmarks.report import junit
+    from edgebench.documents import dump
+
+    found = found.forced() if options.force else found
+    writers: dict[str, Callable[[], str]] = {
+        "json": lambda: dump(found),
+        "md": lambda: pages.markdown(found),
+        "html": lambda: pages.html(found),
+    }
+    asked = {kind: getattr(options, kind) for kind in writers if getattr(options, kind)}
+    if report.STDOUT not in asked.values():
+        pages.render(found, console.results(100))
+    report.write(asked, writers, folder)
+    suites = junit.of_fleet(found, options.fail_above)
+    if options.junit:
+        gate.write(options.junit, junit.render(suites))
+    failed = options.fail_above and any(suite.failed for suite in suites)
+    return exits.worst(
+        [exits.ABOVE if failed else exits.DONE]
+        + [exits.FAILED if one.failure else _code(one.comparison) for one in found.members]
+    )
+
+
+def _code(comparison: Comparison | None) -> int:
+    if comparison is None or comparison.interrupted:
+        return exits.INTERRUPTED
+    return exits.DONE if comparison.answered else exits.NO_VERDICT
