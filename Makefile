@@ -16,9 +16,9 @@ ARTIFACTS ?= artifacts
 FORMS     ?= mobilenet_v2_ca
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports test-fast export-tflite export-coreml \
+.PHONY: help setup demo test test-devices check lint types imports test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-forms prove-statistics prove-gate prove-here clean
+	bench-agreement bench-forms prove-statistics prove-gate prove-here prove-unplug clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -38,7 +38,10 @@ demo: export-tflite  ## export, measure on this machine, print the verdict and w
 test: setup check  ## make the environment and run every check
 
 check: lint types imports  ## every check, in an environment that is there
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -m 'not rig' -n $(JOBS) --dist loadfile
+
+test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
+	$(BIN)/python -m pytest -m rig -n $(JOBS) --dist loadfile tests/rigs
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -51,7 +54,7 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 test-fast: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not rig'
 
 export-tflite: $(READY)  ## export MODELS="..." in PRECISION="..." to artifacts/
 	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to tflite:%) --out $(ARTIFACTS)
@@ -84,6 +87,9 @@ prove-gate: $(READY)  ## the proof of the gate of two runs, on simulated machine
 
 prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about 25 min
 	$(BIN)/python -m edgebench.benchmarks.prove_here
+
+prove-unplug: $(READY)  ## pull the cable of a phone at 50 random moments of a run, about 15 min
+	$(BIN)/python tests/rigs/unplug.py --times 50
 
 clean:  ## remove the environment, artifacts and runs
 	rm -rf $(VENV) $(ARTIFACTS) runs build dist

@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from replay import Toy, make_artifacts
-from toy_models import MEAN, STD
+from toy_artifacts import make_real_artifacts
 
 from edgebench.benchmarks import run as running
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.request import RunRequest
-from edgebench.converters.artifact import Evaluation, Manifest, Preprocessing, manifest_path
 from edgebench.deploy.local import LocalDevice
-from edgebench.documents import load, save, sha256
-
-CLASSES = 5
+from edgebench.documents import load
 
 
 @pytest.fixture
 def folder(toys: Path, tmp_path: Path) -> Path:
     """Artifacts of two real models, whose references say they are always right."""
     artifacts = tmp_path / "artifacts"
-    zoo = (Toy("plain", "plain", 1000, 10), Toy("attention", "plain", 1010, 12))
-    make_artifacts(artifacts, zoo, ("fp32",))
-    shutil.copy(toys / "images.npz", artifacts)
-    labels = np.load(toys / "images.npz")["labels"]
-    np.savez(
-        artifacts / "reference.npz",
-        logits=np.eye(CLASSES, dtype=np.float32)[labels],
-    )
-    for toy in zoo:
-        path = artifacts / f"{toy.model}.fp32.tflite"
-        shutil.copy(toys / f"{toy.model}.tflite", path)
-        manifest = load(manifest_path(path), Manifest)
-        save(
-            manifest_path(path),
-            replace(
-                manifest,
-                sha256=sha256(path),
-                preprocessing=Preprocessing(MEAN, STD),
-                evaluation=Evaluation(
-                    inputs="images.npz",
-                    inputs_sha256=sha256(artifacts / "images.npz"),
-                    reference="reference.npz",
-                    reference_sha256=sha256(artifacts / "reference.npz"),
-                    samples=len(labels),
-                ),
-            ),
-        )
+    make_real_artifacts(toys, artifacts)
     return artifacts
 
 

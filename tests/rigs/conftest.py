@@ -1,0 +1,53 @@
+"""Tests against real daemons. On CI none of them may be skipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from phones import Bench, Phone
+from toy_artifacts import make_real_artifacts
+
+from edgebench.errors import EdgeBenchError
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Turn a skipped rig test into a failed one on CI."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and item.get_closest_marker("rig"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} may not be skipped on CI: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def toy_artifacts(toys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts of two real models."""
+    folder = tmp_path_factory.mktemp("toy_artifacts")
+    make_real_artifacts(toys, folder)
+    return folder
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A sandbox with adb. Skips the test where it cannot be made."""
+    try:
+        made = Bench(tmp_path / "bench")
+    except (OSError, EdgeBenchError) as error:
+        pytest.skip(f"no sandbox with adb: {error}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def phone(bench: Bench) -> Phone:
+    """A Pixel 7 on its cable, which the user's list calls `fake`."""
+    made = Phone(bench, "28021FDH2000AB")
+    made.plug_in()
+    made.wait_until_seen()
+    bench.register(fake=made.entry)
+    return made
