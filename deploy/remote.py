@@ -7,7 +7,6 @@ and goes on from there.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -15,21 +14,12 @@ from typing import Protocol
 
 from edgebench.deploy.device import Step
 from edgebench.deploy.lock import locked
+from edgebench.deploy.patience import PATIENCE_S, patiently
 from edgebench.deploy.result import RunResult
-from edgebench.deploy.shell import DeviceLostError, Shell
-from edgebench.deploy.staging import RESULT
+from edgebench.deploy.shell import Shell
 from edgebench.deploy.store import Store
-from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
-
-PATIENCE_S = 600.0
-"""How long to wait for a device that went away."""
-
-POLL_S = 1.0
-
-MOST_LOSSES = 10
-"""How often in a row a device may go away before anything new is measured."""
 
 
 class Runner(Protocol):
@@ -105,39 +95,14 @@ class RemoteDevice:
                         self.store.remove()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away.
-
-        One that goes away again and again, and gets nothing done in between, is not waited for.
-        """
-        losses, done = 0, _done(folder)
-        while True:
-            try:
-                self.runner.carry_out(self.store, folder, progress)
-                break
-            except DeviceLostError as lost:
-                before, done = done, _done(folder)
-                losses = losses + 1 if done == before else 1
-                if losses == MOST_LOSSES:
-                    raise _given_up(lost, folder) from lost
-                self._wait(lost, folder, progress)
-        if not (folder / RESULT).exists():
-            raise KeyboardInterrupt  # Stopped before there was anything to keep.
-        return load(folder / RESULT, RunResult)
-
-    def _wait(self, lost: DeviceError, folder: Path, progress: Progress) -> None:
-        """Wait until the device can be used again. Raises `DeviceError` after a while."""
-        total = int(self.patience_s)
-        start = time.monotonic()
-        problem: DeviceError | None = lost
-        while problem is not None:
-            waited = time.monotonic() - start
-            if not isinstance(problem, DeviceLostError) or waited >= self.patience_s:
-                raise _given_up(problem, folder)
-            step = f"{problem.message}; waiting for it to come back (s)"
-            progress(step, min(int(waited), total - 1), total)
-            time.sleep(POLL_S)
-            problem = self.shell.problem()
-        progress(step, total, total)
+        """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away."""
+        return patiently(
+            lambda: self.runner.carry_out(self.store, folder, progress),
+            self.shell.problem,
+            folder,
+            progress,
+            self.patience_s,
+        )
 
     def clean(self) -> str:
         """See `edgebench.deploy.device.Cleanable.clean`."""
@@ -161,21 +126,6 @@ class RemoteDevice:
         if free is None:
             return Step("space", "note", f"{self.store.home} does not tell how much is free")
         return Step("space", "ok", f"{free / 1e6:.0f} MB free in {self.store.home}")
-
-
-def _done(folder: Path) -> int:
-    """How many evaluations and blocks of a run folder are there."""
-    if not (folder / RESULT).exists():
-        return 0
-    result = load(folder / RESULT, RunResult)
-    return len(result.evaluations) + len(result.blocks)
-
-
-def _given_up(problem: DeviceError, folder: Path) -> DeviceError:
-    return DeviceError(
-        problem.message,
-        f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
-    )
 
 
 def _in_order(*parts: Callable[[], Iterator[Step]]) -> Iterator[Step]:
