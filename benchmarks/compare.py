@@ -95,12 +95,13 @@ def measured(blocks: Sequence[Block]) -> tuple[Block, ...]:
 
 def _group(run: Run, group: Group) -> GroupComparison:
     manifest = run.manifests[group.baseline]
+    members = [run.manifests[slot] for slot in group.slots]
     blocks = [timed_block(b) for b in measured(run.result.blocks) if b.group == group.name]
     return GroupComparison(
         name=group.name,
         format=manifest.format,
-        precision=manifest.precision,
-        maker=manifest.maker,
+        precision=", ".join(dict.fromkeys(one.precision for one in members)),
+        maker="" if any(one.foreign for one in members) else manifest.maker,
         rows=tuple(
             _row(run, group, slot, blocks)
             for slot in group.slots

@@ -82,7 +82,8 @@ class Row:
 class GroupComparison:
     """The rows of one format and precision, and the tool that made them, with its version.
 
-    The first is the baseline.
+    The first is the baseline. Somebody else's files are one group, with all their precisions, and
+    their `maker` is ''.
     """
 
     name: str
@@ -90,6 +91,11 @@ class GroupComparison:
     precision: str
     maker: str
     rows: tuple[Row, ...]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether these are somebody else's files, so that nothing is known of what they are."""
+        return not self.maker
 
 
 @dataclass(frozen=True)

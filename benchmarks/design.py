@@ -68,7 +68,8 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
         if _asked(one.manifest.format, request.formats)
         and _asked(one.manifest.precision, request.precisions)
     ]
-    families = tuple(_families(wanted, request))
+    own = [one for one in wanted if not one.manifest.foreign]
+    families = (*_families(own, request), *_foreign_families(wanted, request))
     if not families:
         raise UsageError(
             f"no artifact in {request.artifacts} has a baseline of its own format and precision "
@@ -113,6 +114,29 @@ def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Famil
         if key in by_name:
             name = f"{key[0]}, {key[1]} {key[2]}"
             yield Family(name, by_name[key], tuple(members[key]))
+
+
+def _foreign_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
+    """Other people's files, each with the baseline named: one family a format.
+
+    Nobody says which of them belong together, and their precisions are read off their weights; so
+    all that the baseline's runtime runs is compared with it.
+    """
+    for baseline in wanted:
+        manifest = baseline.manifest
+        if manifest.model != request.baseline:
+            continue
+        others = tuple(
+            one
+            for one in wanted
+            if one is not baseline
+            and one.manifest.format == manifest.format
+            and (one.manifest.foreign or manifest.foreign)
+            and _asked(one.manifest.model, request.models)
+        )
+        if others or (manifest.foreign and request.against_itself):
+            kind = "" if manifest.foreign else f" {manifest.precision}"
+            yield Family(f"{manifest.model}, {manifest.format}{kind}", baseline, others)
 
 
 def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, int, str]:

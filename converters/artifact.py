@@ -8,6 +8,7 @@ model; it names neither a machine nor an absolute path.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +151,8 @@ class Manifest:
     alone, and `unknown` stands for a user's own ONNX file. `fingerprint` hashes all that the file
     was made from, so that an export with nothing new to say is not repeated. `operations` are in
     the file's order; formats whose files are not read have those of the graph they came from.
-    `passes` names those that brought the graph into the target's form, in sequence.
+    `passes` names those that brought the graph into the target's form, in sequence. `maker` is ''
+    for somebody else's file, which came without a manifest (`edgebench.converters.foreign`).
     """
 
     SCHEMA: ClassVar[str] = "edgebench.artifact/1"
@@ -181,6 +183,11 @@ class Manifest:
     operations: tuple[Operation, ...] = ()
     passes: tuple[str, ...] = ()
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the file is somebody else's, so that nobody knows what it was made from."""
+        return not self.maker
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -191,8 +198,11 @@ class Artifact:
 
     @property
     def key(self) -> str:
-        """The name that plans and results know it by, such as `mobilenet_v2_ca.int8.tflite`."""
-        return self.path.name
+        """The name that plans and results know it by, such as `mobilenet_v2_ca.int8.tflite`.
+
+        A foreign file goes by its path within its folder, for sub-folders may hold namesakes.
+        """
+        return self.manifest.file if self.manifest.foreign else self.path.name
 
 
 def file_name(model: str, precision: str, extension: str) -> str:
@@ -225,5 +235,20 @@ def find_artifacts(folder: Path) -> Iterator[Artifact]:
     """All artifacts in a folder, by name; other files are passed over."""
     for manifest in sorted(folder.glob(f"*.*.*{MANIFEST_SUFFIX}")):
         path = manifest.with_name(manifest.name.removesuffix(MANIFEST_SUFFIX))
-        if path.exists():
+        if path.exists() and has_manifest(path):
             yield open_artifact(path)
+
+
+def has_manifest(path: Path) -> bool:
+    """Whether a manifest lies beside a file, of any version and whole or not.
+
+    Others keep JSON of their own there, such as labels.
+    """
+    try:
+        content = json.loads(manifest_path(path).read_bytes())
+    except OSError:
+        return False
+    except ValueError:
+        return True
+    schema = content.get("schema") if isinstance(content, dict) else None
+    return str(schema).startswith(Manifest.SCHEMA.partition("/")[0])

@@ -54,11 +54,12 @@ def headline(comparison: Comparison) -> Headline:
         return Headline(outcome, answer[0].upper() + answer[1:], "")
     counts = Counter(row.verdict.outcome for row in rows if row.verdict)
     allowed = f"{comparison.threshold * 100:.3g} %"
+    who, over = _compared(comparison, rows)
     if len(counts) == 1:
         outcome = next(iter(counts))
         answer = {
-            "supported": f"Yes: attention costs less than {allowed} here.",
-            "refuted": f"No: attention costs more than {allowed} here.",
+            "supported": f"Yes: {who} less than {allowed}{over} here.",
+            "refuted": f"No: {who} more than {allowed}{over} here.",
             "undecided": f"Undecided: this run cannot tell the overhead from {allowed}.",
             "no verdict": "No verdict: this run cannot be trusted with an answer.",
         }[outcome]
@@ -72,6 +73,15 @@ def headline(comparison: Comparison) -> Headline:
         parts = [COUNTED_AS[name].format(number) for name, number in counts.most_common()]
         answer = f"{lead}: of {len(rows)} comparisons, {_listed(parts)} ({allowed} is allowed)."
     return Headline(outcome, answer, _detail(rows))
+
+
+def _compared(comparison: Comparison, rows: list[Row]) -> tuple[str, str]:
+    """What costs, and over what, in words: attention, unless these are somebody else's files."""
+    if not all(group.foreign for group in comparison.groups):
+        return "attention costs", ""
+    baselines = dict.fromkeys(group.rows[0].model for group in comparison.groups)
+    who = f"{rows[0].model} costs" if len(rows) == 1 else "the others cost"
+    return who, f" over {' or '.join(baselines)}"
 
 
 def trusted(rows: list[Row]) -> list[Row]:

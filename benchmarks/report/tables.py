@@ -194,6 +194,7 @@ SIZE_LEGEND = (
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     """All tables of a report; over several formats one stands for all, unless asked `in_full`."""
     each = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
+    each = tuple(sheet for sheet in each if sheet.sections or sheet.legend)
     if len({group.format for group in comparison.groups}) == 1:
         return each
     return (summary(comparison), *each) if in_full else (summary(comparison),)
@@ -219,7 +220,8 @@ def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
 def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
     """Accuracy and drift, with the interval of the accuracy itself if asked `in_full`.
 
-    Groups without a trained model have no rows: their names stand in the legend instead.
+    Groups without a trained model have no rows: their names stand in the legend instead. Of
+    somebody else's files there is nothing to say.
     """
     untrained = dict.fromkeys(
         row.model
@@ -230,7 +232,7 @@ def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
     groups = tuple(
         group
         for group in comparison.groups
-        if any(row.weights != "untrained" for row in group.rows)
+        if not group.foreign and any(row.weights != "untrained" for row in group.rows)
     )
     legend = ACCURACY_LEGEND if groups else ""
     if not all(row.runs_here for group in groups for row in group.rows):

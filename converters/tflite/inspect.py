@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from edgebench.converters.artifact import Quantization
+from edgebench.converters.tflite.content import read
 from edgebench.converters.tflite.tensorflow import hushed
 from edgebench.errors import InvalidFileError, MissingExtraError
-
-# Bytes 4 to 8 of every TFLite flatbuffer.
-IDENTIFIER = b"TFL3"
 
 
 @dataclass(frozen=True)
@@ -47,18 +45,6 @@ class Summary:
     @property
     def transposes(self) -> int:
         return self.ops.get("TRANSPOSE", 0)
-
-
-def read(source: Path | bytes) -> bytes:
-    """The file's bytes. Raises `InvalidFileError` for what cannot be read or is no TFLite file."""
-    name = "the model" if isinstance(source, bytes) else str(source)
-    try:
-        content = source if isinstance(source, bytes) else Path(source).read_bytes()
-    except OSError as error:
-        raise InvalidFileError(f"cannot read {name}: {error.strerror}") from error
-    if content[4:8] != IDENTIFIER:
-        raise InvalidFileError(f"{name} is not a TFLite file", "export it with: edgebench export")
-    return content
 
 
 def interpreter(content: bytes, **options: Any) -> Any:

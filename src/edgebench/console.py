@@ -82,7 +82,12 @@ def show(table: Table) -> None:
 
 
 def results(width: int) -> Console:
-    """Stdout: as wide as the terminal, and of this width where there is none to ask."""
+    """Stdout: as wide as the terminal, and of this width where there is none to ask.
+
+    What is printed is no markup: a file may be named `[bold].tflite`.
+    """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else width, highlight=False)
+    return Console(
+        width=None if sys.stdout.isatty() else width, highlight=False, markup=False, emoji=False
+    )
