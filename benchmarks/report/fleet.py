@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Console
@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.comparison import UNTRUSTED
+from edgebench.benchmarks.comparison import UNTRUSTED, Comparison
 from edgebench.benchmarks.fleet import FleetComparison
 from edgebench.benchmarks.report import matrix, plots, terminal
-from edgebench.benchmarks.report.matrix import Cell, Section
+from edgebench.benchmarks.report.matrix import Cell, Matrix
 
 LEGEND = (
     "Overhead: time against the baseline on the same device, paired by block, with its 95 % "
@@ -26,83 +26,73 @@ STYLES = {**terminal.STYLES, "failed": "red"}
 
 def render(found: FleetComparison, console: Console) -> None:
     """Print the answer, the table, as wide as there is room, and what to know beside it."""
-    parts = matrix.sections(found)
-    numbers = matrix.notes(parts)
-    names = [member.device for member in found.members]
-    for columns in _pages(parts, numbers, names, console.width):
-        if parts:
-            console.print(_table(parts, numbers, columns))
-    if parts:
-        console.print(Padding(Text(_legend(parts), style="dim"), (0, 1, 1, 2)))
+    shown = matrix.matrix(found)
+    if shown.sections:
+        for devices in _pages(shown, [member.device for member in found.members], console.width):
+            console.print(_table(shown, devices))
+        console.print(Padding(Text(_legend(shown), style="dim"), (0, 1, 1, 2)))
     console.print(Text(matrix.answer(found), style="bold"))
     for device, outcome, said in matrix.answers(found):
         console.print(Padding(Text(f"{device}: {said}", style=STYLES[outcome]), (0, 0, 0, 2)))
+    for note in shown.notes:
+        console.print(Padding(Text(f"({note.number}) {note.device}: {note.reason}"), (0, 0, 0, 2)))
     console.print()
-    for (device, reason), number in numbers.items():
-        console.print(Text(f"({number}) {device}: {reason}"))
     for comparison in found.measured:
-        console.print(Text(_where(comparison.device, found), style="dim"))
-    for remark in matrix.remarks(found):
-        console.print(Text(f"note: {remark}", style="dim"))
+        console.print(Text(_where(comparison), style="dim"))
+    if found.measured:
+        console.print(Text("More on one device: edgebench report RUN", style="dim"))
 
 
-def _legend(parts: Sequence[Section]) -> str:
-    cells = [cell for part in parts for line in part.lines for cell in line.cells]
-    return LEGEND + (UNTRUSTED_LEGEND if any(cell.reason for cell in cells) else "")
-
-
-def _where(device: str, found: FleetComparison) -> str:
-    """One line on what a device is, and how it was measured."""
-    own = next(one.comparison for one in found.members if one.device == device)
-    assert own is not None
-    context = own.context
-    runtimes = ", ".join(f"{one.name} {one.version}" for one in context.runtimes.values())
-    return (
-        f"{device}: {context.cpu_model or 'processor unknown'}, {context.core_count} cores, "
-        f"{context.machine}; {runtimes}, {own.threads} thread{'s' * (own.threads > 1)}, "
-        f"{own.delegate}; {own.blocks_done} of {own.blocks_planned} blocks in {own.run}"
+def _legend(shown: Matrix) -> str:
+    return LEGEND + (
+        UNTRUSTED_LEGEND if any(UNTRUSTED in one.figure for one in shown.cells) else ""
     )
 
 
-def _pages(
-    parts: Sequence[Section], numbers: dict[tuple[str, str], int], names: list[str], width: int
-) -> Iterator[list[str]]:
+def _where(own: Comparison) -> str:
+    """One line on what a device is, and how it was measured."""
+    context = own.context
+    runtimes = ", ".join(f"{one.name} {one.version}" for one in context.runtimes.values())
+    return (
+        f"{own.device}: {context.cpu_model or 'processor unknown'}, {context.core_count} cores, "
+        f"{context.machine}; {runtimes}, {own.threads} thread{'s' * (own.threads > 1)}, "
+        f"{own.delegate}; {own.blocks_done} of {own.blocks_planned} blocks; RUN {own.run}"
+    )
+
+
+def _pages(shown: Matrix, devices: list[str], width: int) -> Iterator[list[str]]:
     """The devices, as many at a time as fit beside the models' names."""
-    models = [line.model for part in parts for line in part.lines]
-    taken = room = max(map(len, models), default=0) + 2
+    models = [len(line.model) for part in shown.sections for line in part.lines]
+    taken = beside = max(models) + 2
     page: list[str] = []
-    for name in names:
-        cells = [c for p in parts for line in p.lines for c in line.cells if c.device == name]
-        words = [name, *(word for cell in cells for word in _words(cell, numbers))]
-        own = max(map(len, words)) + 2
+    for device in devices:
+        cells = (words for one in shown.cells if one.device == device for words in _words(one))
+        own = max(len(device), *map(len, cells)) + 2
         if page and taken + own > width:
             yield page
-            page, taken = [], room
-        page.append(name)
+            page, taken = [], beside
+        page.append(device)
         taken += own
     yield page
 
 
-def _words(cell: Cell, numbers: dict[tuple[str, str], int]) -> tuple[str, str]:
-    number = numbers.get((cell.device, cell.reason))
-    return cell.figure, cell.outcome + (f" ({number})" if number else "")
+def _words(cell: Cell) -> tuple[str, str]:
+    return cell.figure, cell.outcome + (f" ({cell.note})" if cell.note else "")
 
 
-def _table(
-    parts: Sequence[Section], numbers: dict[tuple[str, str], int], devices: list[str]
-) -> Table:
+def _table(shown: Matrix, devices: list[str]) -> Table:
     table = terminal.empty("Overhead [95 %]")
     table.add_column("model", overflow="fold")
     for device in devices:
         table.add_column(device, justify="right", overflow="fold")
-    for part in parts:
+    for part in shown.sections:
         table.add_section()
         table.add_row(Text(part.name, style="italic"))
         for line in part.lines:
             cells = []
             for cell in line.cells:
                 if cell.device in devices:
-                    figure, outcome = _words(cell, numbers)
+                    figure, outcome = _words(cell)
                     style = STYLES.get(cell.outcome, "dim")
                     cells.append(Text(f"{figure}\n").append(outcome, style=style))
             table.add_row(line.model, *cells)
@@ -111,29 +101,28 @@ def _table(
 
 def markdown(found: FleetComparison) -> str:
     """The whole comparison as GitHub-flavoured Markdown."""
-    parts = matrix.sections(found)
+    shown = matrix.matrix(found)
     devices = [member.device for member in found.members]
     lines = [_line(["model", *devices]), _line([":--", *("--:" for _ in devices)])]
-    for part in parts:
+    for part in shown.sections:
         lines.append(_line([f"*{part.name}*", *("" for _ in devices)]))
-        lines += [_line([line.model, *map(_in_one_line, line.cells)]) for line in part.lines]
+        lines += [
+            _line([line.model, *(" ".join(_words(cell)).strip() for cell in line.cells)])
+            for line in part.lines
+        ]
     measured = [comparison.device for comparison in found.measured]
     context = [_line(["", *measured]), _line([":--", *(":--" for _ in measured)])]
     context += [_line([name, *values]) for name, values in matrix.contexts(found)]
-    reasons = [f"{device}: no verdict, for {reason}" for device, reason in matrix.notes(parts)]
+    notes = [f"({one.number}) {one.device}: {one.reason}" for one in shown.notes]
     documents = [
         f"# {matrix.answer(found)}",
         _list([f"**{device}**: {said}" for device, _, said in matrix.answers(found)]),
-        "\n".join(["## Overhead\n", *lines, "", _legend(parts)]) if parts else "",
-        _list([*reasons, *matrix.remarks(found)], "Notes"),
+        "\n".join(["## Overhead\n", *lines, "", _legend(shown)]) if shown.sections else "",
+        _list([*notes, *matrix.remarks(found)], "Notes"),
         "\n".join(["## Devices\n", *context]) if measured else "",
         f"```\n{found.command}\n```" if found.command else "",
     ]
     return "\n\n".join(part for part in documents if part) + "\n"
-
-
-def _in_one_line(cell: Cell) -> str:
-    return f"{cell.figure} {cell.outcome}".strip()
 
 
 def _line(cells: list[str]) -> str:
@@ -154,7 +143,7 @@ def html(found: FleetComparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    parts = matrix.sections(found)
+    shown = matrix.matrix(found)
     outcomes = {matrix.outcome(member) for member in found.members} - {"failed"}
     return environment.get_template("fleet.html.j2").render(
         found=found,
@@ -162,10 +151,10 @@ def html(found: FleetComparison) -> str:
         outcome=outcomes.pop() if len(outcomes) == 1 else "mixed",
         answers=matrix.answers(found),
         outcome_class=plots.outcome_class,
-        overhead=plots.by_device(parts, found.threshold),
-        sections=parts,
-        legend=_legend(parts),
-        reasons=matrix.notes(parts),
+        overhead=plots.by_device(shown.sections, found.threshold),
+        sections=shown.sections,
+        legend=_legend(shown),
+        notes=shown.notes,
         remarks=matrix.remarks(found),
         measured=[comparison.device for comparison in found.measured],
         contexts=matrix.contexts(found),

@@ -143,8 +143,13 @@ def _merged(texts: list[str]) -> list[str]:
     """Each text once; of those that differ in their figures alone the first speaks for all."""
     alike: dict[str, list[str]] = {}
     for text in dict.fromkeys(texts):
-        alike.setdefault(_FIGURE.sub("#", text), []).append(text)
+        alike.setdefault(without_figures(text), []).append(text)
     return [
         first + (f" (and {len(others)} more like it)" if others else "")
         for first, *others in alike.values()
     ]
+
+
+def without_figures(text: str) -> str:
+    """What texts that differ in their figures alone have in common."""
+    return _FIGURE.sub("#", text)

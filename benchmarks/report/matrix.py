@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgebench.benchmarks.comparison import UNTRUSTED, GroupComparison, Row
 from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
 from edgebench.benchmarks.report.context import facts
-from edgebench.benchmarks.report.headline import headline, warnings
+from edgebench.benchmarks.report.headline import headline, warnings, without_figures
 from edgebench.benchmarks.wording import MISSING, signed_in
 
 ANSWERS = {
@@ -25,7 +25,7 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One model on one device: its figure, the outcome, and the reason where that needs one.
+    """One model on one device: its figure, the outcome, and the number of the note on it.
 
     `row` is None where nothing is known of the model there.
     """
@@ -33,8 +33,8 @@ class Cell:
     device: str
     figure: str
     outcome: str
-    reason: str = ""
     row: Row | None = None
+    note: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,40 @@ class Section:
     lines: tuple[Line, ...]
 
 
-def sections(found: FleetComparison) -> tuple[Section, ...]:
-    """All models and precisions that any of the devices has."""
+@dataclass(frozen=True)
+class Note:
+    """Why there is no verdict on a device; of reasons that differ in figures the first."""
+
+    number: int
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All models and precisions that any of the devices has, with the notes on the figures."""
+
+    sections: tuple[Section, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        return (c for part in self.sections for line in part.lines for c in line.cells)
+
+
+def matrix(found: FleetComparison) -> Matrix:
+    """What there is to know of every model on every device."""
+    notes: dict[tuple[str, str], Note] = {}
+    return Matrix(_sections(found, notes), tuple(notes.values()))
+
+
+def _sections(found: FleetComparison, notes: dict[tuple[str, str], Note]) -> tuple[Section, ...]:
     models: dict[str, dict[str, None]] = {}
     for member in found.members:
         for group, row in _judged(member):
             models.setdefault(group.name, {})[row.model] = None
     return tuple(
-        Section(name, tuple(sorted(_lines(found, name, own), key=lambda line: -line.worst)))
+        Section(name, tuple(sorted(_lines(found, name, own, notes), key=lambda line: -line.worst)))
         for name, own in models.items()
     )
 
@@ -78,31 +104,36 @@ def _judged(member: MemberComparison) -> Iterator[tuple[GroupComparison, Row]]:
             yield from ((group, row) for row in group.rows if row is not group.rows[0])
 
 
-def _lines(found: FleetComparison, group: str, models: dict[str, None]) -> Iterator[Line]:
+def _lines(
+    found: FleetComparison,
+    group: str,
+    models: dict[str, None],
+    notes: dict[tuple[str, str], Note],
+) -> Iterator[Line]:
     for model in models:
-        yield Line(model, tuple(_cell(member, group, model) for member in found.members))
+        yield Line(model, tuple(_cell(one, group, model, notes) for one in found.members))
 
 
-def _cell(member: MemberComparison, group: str, model: str) -> Cell:
+def _cell(
+    member: MemberComparison, group: str, model: str, notes: dict[tuple[str, str], Note]
+) -> Cell:
     rows = (row for own, row in _judged(member) if own.name == group and row.model == model)
     row = next(rows, None)
     if row is None:
         return Cell(member.device, MISSING, "failed" if member.failure else "")
     if not row.runs_here or row.verdict is None:
-        return Cell(member.device, MISSING, "not run here", row=row)
+        return Cell(member.device, MISSING, "not run here", row)
     figure = MISSING
     if row.overhead is not None:
         figure = signed_in(row.overhead.value, row.overhead.interval)
     if row.verdict.outcome != "no verdict":
-        return Cell(member.device, figure, row.verdict.outcome, row=row)
+        return Cell(member.device, figure, row.verdict.outcome, row)
     figure += f" {UNTRUSTED}" if row.overhead is not None else ""
-    return Cell(member.device, figure, "no verdict", row.verdict.reasons[0], row)
-
-
-def notes(parts: tuple[Section, ...]) -> dict[tuple[str, str], int]:
-    """The numbers of the reasons that cells give, by device and reason."""
-    cells = (cell for part in parts for line in part.lines for cell in line.cells if cell.reason)
-    return {key: 1 + n for n, key in enumerate(dict.fromkeys((c.device, c.reason) for c in cells))}
+    reason = row.verdict.reasons[0]
+    note = notes.setdefault(
+        (member.device, without_figures(reason)), Note(len(notes) + 1, member.device, reason)
+    )
+    return Cell(member.device, figure, "no verdict", row, note.number)
 
 
 def outcome(member: MemberComparison) -> str:
