@@ -29,6 +29,9 @@ _RUN_ORDER = "Run Order"
 _REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs"
 _INSIDE = "Delegate internal"
 _DELEGATE = re.compile(r"DELEGATE|TfLite\w*Delegate")
+_INNER = "Delegate/"
+"""Begins the types of what runs inside a delegate, where the tool lists that in its stead."""
+
 _NUMBER = r"-?[\d.]+(?:e[+-]?\d+)?"
 _GAP = r"(?:, *|[ \t]+)"
 _LINE = re.compile(
@@ -77,6 +80,14 @@ def parse(text: str) -> Profile:
         whole_s=float(timings["avg"]) / 1e6 if timings else sum(one.time_s for one in operations),
         operations=operations,
     )
+
+
+def left_over(text: str) -> tuple[str, ...]:
+    """The types of the operations that no delegate runs, in the order they ran."""
+    regular = text[text.find(_REGULAR) :] if _REGULAR in text else text
+    outside = regular.partition(_INSIDE)[0]
+    types = (one["type"] for one in _operations(outside))
+    return tuple(one for one in types if not (_DELEGATE.fullmatch(one) or one.startswith(_INNER)))
 
 
 def _operations(text: str) -> Iterator[re.Match[str]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Delegate = Literal["xnnpack", "none"]
+Delegate = Literal["xnnpack", "none", "gpu", "nnapi"]
+"""What runs a graph for TFLite: XNNPACK's kernels, its own, the GPU, or Android's NNAPI."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ device cannot tell is None. Every raw sample is kept; nothing here is derived fr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,27 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """What a tool tells in place of single times: the median or mean of so many inferences."""
+
+    kind: Literal["median", "mean"]
+    inferences: int
+
+
+@dataclass(frozen=True)
 class Visit:
-    """One stay at a slot: the warm-up inferences, then the timed ones, in nanoseconds each."""
+    """One stay at a slot: the warm-up inferences, then the timed ones, in nanoseconds each.
+
+    Where a tool keeps the single times to itself, `summary` says what the only sample is, and
+    `warmup_ns` holds the first inference alone. Such a visit is a process of its own.
+    """
 
     slot: str
     unix_s: float
     steady: bool
     warmup_ns: tuple[int, ...]
     samples_ns: tuple[int, ...]
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def _apply(shell: Shell) -> None:
 
 
 def put_back(shell: Shell) -> bool:
-    """Put back what was before a run, and say whether there was anything. Raises `EdgeBenchError`."""
+    """Put back what was before a run; False where there was nothing. Raises `EdgeBenchError`."""
     saved = _saved(shell)
     if not saved.exists():
         return False

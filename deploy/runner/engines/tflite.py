@@ -48,17 +48,23 @@ class Engine(Feeding):
 
     def feed(self, detail: Json, values: Any) -> None:
         """Set one input from real values, quantised as the file asks for."""
+        self.interpreter.set_tensor(detail["index"], self.encoded(detail, values))
+
+    def encoded(self, detail: Json, values: Any) -> Any:
+        """Real values as a tensor of the file holds them."""
         np, dtype = self.np, self.np.dtype(detail["dtype"])
         scale, zero_point = detail["quantization"]
         if dtype.kind in "iu" and scale:
             limits = np.iinfo(dtype)
             values = np.clip(np.round(values / scale + zero_point), limits.min, limits.max)
-        self.interpreter.set_tensor(detail["index"], values.astype(dtype))
+        return values.astype(dtype)
 
     def output(self) -> Any:
         """The first output, as real values."""
-        detail = self.outputs[0]
-        values = self.interpreter.get_tensor(detail["index"])
+        return self.decoded(self.outputs[0], self.interpreter.get_tensor(self.outputs[0]["index"]))
+
+    def decoded(self, detail: Json, values: Any) -> Any:
+        """What a tensor of the file holds, as real values."""
         scale, zero_point = detail["quantization"]
         if values.dtype.kind in "iu" and scale:
             values = (values.astype("float64") - zero_point) * scale

@@ -1,0 +1,122 @@
+"""Read what LiteRT's `benchmark_model` prints.
+
+Of the single inferences it tells the first and the last; of all of them newer versions tell the
+median, and older ones no more than the mean. No option of it gives their times one by one, neither
+the result proto nor the profile (see tflite/tools/benchmark/ in google-ai-edge/LiteRT). Its lines,
+in microseconds:
+
+    INFO: Initialized session in 12.3ms.
+    INFO: count=6 first=9124 curr=8817 min=8790 max=9124 avg=8871.2 std=114 p5=8790 median=8822 ...
+    INFO: count=57 first=8803 curr=8811 min=8779 max=8925 avg=8812.4 std=24 p5=8781 median=8809 ...
+    INFO: Inference timings in us: Init: 12345, First inference: 9124, Warmup (avg): ...
+    INFO: Memory footprint delta from the start of the tool (MB): init=7.1 overall=9.8
+
+The first list is that of the warm-up. Older versions print no "INFO: ", and no percentiles.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+_PLAIN = r"^(?:INFO: )?"
+_COUNT = re.compile(_PLAIN + r"count=(?P<count>\d+) (?P<rest>.*)$", re.MULTILINE)
+_VALUE = re.compile(r"(first|curr|min|max|avg|std|median)=([-+.\de]+)")
+_INIT = re.compile(r"Initialized session in (?P<ms>[\d.e+]+) ?ms")
+_FIRST = re.compile(r"Inference timings in us: .*First inference: (?P<us>[\d.e+]+)")
+_MEMORY = re.compile(r"Memory footprint delta .*overall=(?P<mb>[\d.e+]+)")
+_APPLIED = re.compile(
+    r"Explicitly applied (?P<name>\S+) delegate, and the model graph will be "
+    r"(?P<how>completely|partially) executed by the delegate(?: w/ (?P<kernels>\d+) delegate kern)?"
+)
+_COMPLAINT = re.compile(
+    r"error|fail|cannot|can't|unable|abort|denied|not found|invalid|please", re.IGNORECASE
+)
+_GENERAL = re.compile(r"Benchmarking failed|^INFO|^VERBOSE")
+_FLAG = re.compile(r"--(\w+)=")
+
+OUT_OF_TIME = 124
+"""The exit status of `timeout` where it had to end what it ran."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What is known of `count` inferences: the first and the level, which is `kind` of all."""
+
+    count: int
+    first_ns: int
+    level_ns: int
+    kind: Literal["median", "mean"]
+
+    @property
+    def settled_ns(self) -> float:
+        """The level without the first inference, which is a mean's largest outlier."""
+        if self.kind == "median" or self.count < 2:
+            return self.level_ns
+        return (self.level_ns * self.count - self.first_ns) / (self.count - 1)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One run of the tool. `kernels` counts the nodes that the delegate made of the graph."""
+
+    init_s: float | None
+    first_inference_s: float | None
+    memory_bytes: int | None
+    warmup: Times | None
+    timed: Times | None
+    kernels: int
+
+
+def parse(text: str) -> Printed:
+    """What the tool printed; fields that it did not print are None."""
+    times = [_times(one) for one in _COUNT.finditer(text)]
+    init, first, memory = (one.search(text) for one in (_INIT, _FIRST, _MEMORY))
+    return Printed(
+        init_s=float(init["ms"]) / 1e3 if init else None,
+        first_inference_s=float(first["us"]) / 1e6 if first else None,
+        memory_bytes=round(float(memory["mb"]) * 2**20) if memory else None,
+        warmup=times[0] if len(times) > 1 else None,
+        timed=times[-1] if times else None,
+        kernels=sum(_kernels(one) for one in _APPLIED.finditer(text)),
+    )
+
+
+def _times(found: re.Match[str]) -> Times | None:
+    count = int(found["count"])
+    values = {name: float(value) for name, value in _VALUE.findall(found["rest"])}
+    if count == 0 or "curr" not in values:
+        return None
+    # Where all are the same, or there is one, the tool prints that time alone.
+    last = values["curr"]
+    kind: Literal["median", "mean"] = "median" if "median" in values else "mean"
+    level = values.get("median", values.get("avg", last))
+    return Times(count, round(values.get("first", last) * 1e3), round(level * 1e3), kind)
+
+
+def _kernels(applied: re.Match[str]) -> int:
+    return 1 if applied["how"] == "completely" else int(applied["kernels"] or 1)
+
+
+def failure(status: int, text: str) -> str | None:
+    """Why a run of the tool gave nothing, in one sentence; None if it worked."""
+    if status == 0:
+        found = parse(text).timed
+        return None if found else "benchmark_model printed no times; is it LiteRT's?"
+    if status == OUT_OF_TIME:
+        return "benchmark_model did not come to an end, and was stopped"
+    if status - 128 in {*signal.Signals}:
+        name = signal.Signals(status - 128).name
+        more = ", as Android does when memory runs out" if name == "SIGKILL" else ""
+        return f"benchmark_model was ended by {name}{more}"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [one for one in lines if _COMPLAINT.search(one) and not _GENERAL.search(one)]
+    reason = (told or lines or [f"exit status {status}"])[-1]
+    return f"benchmark_model: {reason.removeprefix('ERROR: ')}"
+
+
+def flags(usage: str) -> frozenset[str]:
+    """The options that the tool's own help lists."""
+    return frozenset(_FLAG.findall(usage))

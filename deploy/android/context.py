@@ -1,0 +1,69 @@
+"""What a phone is and runs, for the context of a result."""
+
+from __future__ import annotations
+
+from edgebench.deploy.android.benchmark_tool import NAME, Tool, mask
+from edgebench.deploy.runner.messages import Json, RunnerError
+from edgebench.deploy.shell import quoted
+
+ASKED = {
+    "release": "getprop ro.build.version.release",
+    "maker": "getprop ro.soc.manufacturer",
+    "soc": "getprop ro.soc.model",
+    "hardware": "getprop ro.hardware",
+    "kernel": "uname -r",
+    "machine": "uname -m",
+    "cores": "cat /sys/devices/system/cpu/present",
+    "online": "nproc",
+}
+
+
+def context(tool: Tool, plan: Json) -> Json:
+    """The context that a result begins with. Raises `RunnerError` where the plan cannot run.
+
+    The tool has no version of its own: it is told by the hash of its content.
+    """
+    lines = "".join(f"echo {name}=$({command} 2>/dev/null); " for name, command in ASKED.items())
+    said = tool.shell.must(f"{lines}echo hash=$(sha256sum {quoted(tool.path)})").splitlines()
+    told = {name: value.strip() for name, _, value in (line.partition("=") for line in said)}
+    if plan["delegate"] not in tool.delegates:
+        raise RunnerError(
+            f"this {NAME} has no {plan['delegate']} delegate; it has: {', '.join(tool.delegates)}"
+        )
+    count = core_count(told.get("cores", "")) or int(told.get("online") or 1)
+    if plan["cores"] is not None:
+        _check_cores(tool, plan["cores"], count)
+    processor = " ".join(filter(None, (told.get("maker"), told.get("soc"))))
+    release = told.get("release")
+    return {
+        "runtimes": {"tflite": {"name": NAME, "version": told.get("hash", "")[:12]}},
+        "python": None,
+        "numpy": None,
+        "system": f"Android {release}" if release else "Linux",
+        "kernel": told.get("kernel", ""),
+        "machine": told.get("machine", ""),
+        "cpu_model": processor or told.get("hardware") or None,
+        "core_count": count,
+        "cores": plan["cores"],
+        "threads": plan["threads"],
+        "delegate": plan["delegate"],
+    }
+
+
+def _check_cores(tool: Tool, cores: list[int], count: int) -> None:
+    done = tool.shell.run(f"taskset {mask(cores)} true")
+    if done.status != 0 or max(cores) >= count:
+        raise RunnerError(
+            f"cannot run on cores {', '.join(map(str, cores))}: {tool.shell.name} has 0 to "
+            f"{count - 1} ({done.reason if done.status else 'others do not exist'})"
+        )
+
+
+def core_count(ranges: str) -> int:
+    """How many cores the kernel's list names, such as 8 for 0-3,4-7; 0 where it names none."""
+    total = 0
+    for part in ranges.split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            total += int(last or first) - int(first) + 1
+    return total

@@ -1,0 +1,200 @@
+"""A stand-in for LiteRT's `benchmark_model`, of which no program for this machine can be had.
+
+It takes the same options, really runs the model with LiteRT's Python package, and prints in the
+forms of the real one (after the sources in google-ai-edge/LiteRT, tflite/tools/benchmark). A GPU it
+only claims to have. `litert_tool.write` makes a program of it, and says what MODE holds.
+"""
+
+import os
+import statistics
+import sys
+import time
+
+MODE: dict = {}
+
+FLAGS = {
+    "graph": "", "num_threads": "-1", "use_xnnpack": "false", "warmup_runs": "1",
+    "warmup_min_secs": "0.5", "num_runs": "50", "min_secs": "1", "max_secs": "150",
+    "enable_op_profiling": "false", "input_layer": "", "input_layer_shape": "",
+    "input_layer_value_files": "", "output_filepath": "", "use_gpu": "false",
+    "use_nnapi": "false",
+}  # fmt: skip
+
+
+def say(text):
+    new = MODE["form"] == "new"
+    print(("INFO: " if new else "") + text, flush=True)
+
+
+def fail(text):
+    print("ERROR: " + text, file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def known():
+    names = dict(FLAGS)
+    if MODE["gpu"] == "none":
+        del names["use_gpu"]
+    if MODE["form"] == "old":
+        del names["output_filepath"]
+    return names
+
+
+def options():
+    values = dict(FLAGS)
+    for word in sys.argv[1:]:
+        name, _, value = word.removeprefix("--").partition("=")
+        if name == "help":
+            usage = "".join(f"\t--{one}={FLAGS[one]}\tstring\toptional\n" for one in known())
+            fail("usage: benchmark_model <flags>\nFlags:\n" + usage)
+        if name in known():
+            values[name] = value
+        else:
+            print("WARN: Unconsumed cmdline flags: " + word)
+    return values
+
+
+def misbehave():
+    path = MODE["count"]
+    count = os.path.getsize(path) if os.path.exists(path) else 0
+    with open(path, "a") as file:
+        file.write(".")
+    if not MODE["fail"] or count < MODE["fail_after"]:
+        return
+    if MODE["fail"] == "garbage":
+        print("\x00\xff count=many avg=fast")
+        sys.exit(0)
+    if MODE["fail"] in ("crash", "killed"):
+        os.kill(os.getpid(), 11 if MODE["fail"] == "crash" else 9)
+    if MODE["fail"] == "hang":
+        time.sleep(600)
+
+
+def stats(times):
+    if len(times) < 2 or len(set(times)) == 1:
+        text = f"count={len(times)} curr={times[-1] if times else 0}"
+        text += "(all same)" if len(times) > 1 else ""
+    else:
+        spread = statistics.pstdev(times)
+        text = (
+            f"count={len(times)} first={times[0]} curr={times[-1]} min={min(times)} "
+            f"max={max(times)} avg={statistics.mean(times):g} std={spread:.0f}"
+        )
+    if MODE["form"] == "new" and times:
+        ranked = sorted(times)
+        for name, share in (("p5", 5), ("median", 50), ("p95", 95)):
+            text += f" {name}={ranked[len(ranked) * share // 100]}"
+    return text
+
+
+def loop(invoke, runs, min_s, max_s):
+    say(
+        f"Running benchmark for at least {runs} iterations and at least {min_s:g} seconds but"
+        f" terminate if exceeding {max_s:g} seconds."
+    )
+    times, begin = [], time.perf_counter()
+    while len(times) < runs or time.perf_counter() - begin < min_s:
+        start = time.perf_counter_ns()
+        invoke()
+        times.append((time.perf_counter_ns() - start) // 1000)
+    say(stats(times) + "\n")
+    return times
+
+
+def delegates(given, interpreter):
+    """How many kernels are said to run, and the names of the operations that are left."""
+    names = [one["op_name"] for one in interpreter._get_ops_details()]
+    if given["use_gpu"] == "true" and "use_gpu" in known():
+        if MODE["gpu"] == "refused":
+            fail("Failed to apply GPU delegate.\nERROR: Benchmarking failed.")
+        return {"whole": ("GPU", 1, []), "partial": ("GPU", 2, ["MEAN", "SOFTMAX"]),
+                "unused": ("GPU", 0, names)}[MODE["gpu"]]  # fmt: skip
+    if given["use_xnnpack"] == "true":
+        return "XNNPACK", names.count("DELEGATE"), []
+    return None
+
+
+def profile(average_us, names):
+    rows = names or ["TfLiteXNNPackDelegate"]
+    print("Operator-wise Profiling Info for Regular Benchmark Runs:")
+    print("============================== Run Order ==============================")
+    head = ("[node type]", "[first]", "[avg ms]", "[%]", "[cdf%]", "[mem KB]", "[times called]")
+    print("\t".join(head) + "\t[Name]")
+    share = 100 / len(rows)
+    for number, name in enumerate(rows):
+        ms = average_us / 1000 / len(rows)
+        print(f"\t{name}\t{ms:.3f}\t{ms:.3f}\t{share:.3f}%\t{share * (number + 1):.3f}%\t0.000\t1"
+              f"\t[layer/{number}]:{number}")  # fmt: skip
+    print("\nNumber of nodes executed:", len(rows))
+    print(f"Timings (microseconds): count=40 first=1 curr=1 min=1 max=1 avg={average_us:g} std=0")
+
+
+def main():
+    given = options()
+    misbehave()
+    if MODE["form"] == "old":
+        print("STARTING!")
+    begin = time.perf_counter_ns()
+    import numpy
+    from ai_edge_litert import interpreter as litert
+
+    begin = time.perf_counter_ns()
+    kinds = litert.OpResolverType
+    plain = given["use_xnnpack"] == "false"
+    try:
+        interpreter = litert.Interpreter(
+            given["graph"],
+            num_threads=max(int(given["num_threads"]), 1),
+            experimental_op_resolver_type=(
+                kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else kinds.AUTO
+            ),
+        )
+        interpreter.allocate_tensors()
+    except Exception as error:
+        fail(f"Failed to load model {given['graph']}\nERROR: {str(error).splitlines()[0]}")
+    say("Loaded model " + given["graph"])
+    applied = delegates(given, interpreter)
+    if applied:
+        name, kernels, left = applied
+        whole = kernels == 1 and not left
+        if kernels:
+            say(f"Explicitly applied {name} delegate, and the model graph will be "
+                + ("completely executed by the delegate." if whole else
+                   f"partially executed by the delegate w/ {kernels} delegate kernels."))  # fmt: skip
+        else:
+            say(f"Though {name} delegate is explicitly applied, the model graph will not be "
+                "executed by the delegate.")  # fmt: skip
+    init_us = (time.perf_counter_ns() - begin) // 1000
+    say(f"Initialized session in {init_us / 1e3:g}ms.")
+    random = numpy.random.default_rng()
+    files = dict(one.split(":") for one in given["input_layer_value_files"].split(",") if one)
+    detail = interpreter.get_input_details()[0]
+    if files:
+        values = numpy.fromfile(files[given["input_layer"]], detail["dtype"])
+        shape = [int(one) for one in given["input_layer_shape"].split(",")]
+        if list(detail["shape"]) != shape:
+            fail("Input tensor #0 should have other dimensions!")
+        values = values.reshape(detail["shape"])
+    else:
+        values = random.uniform(-1, 1, detail["shape"]).astype(detail["dtype"])
+    interpreter.set_tensor(detail["index"], values)
+    most = float(given["max_secs"])
+    invoke, at_least = interpreter.invoke, float(given["warmup_min_secs"])
+    warm = loop(invoke, int(given["warmup_runs"]), at_least, most)
+    timed = loop(invoke, int(given["num_runs"]), float(given["min_secs"]), most)
+    first = warm[0] if warm else 0
+    say(f"Inference timings in us: Init: {init_us}, First inference: {first}, "
+        f"Warmup (avg): {statistics.mean(warm or [0]):g}, "
+        f"Inference (avg): {statistics.mean(timed):g}")  # fmt: skip
+    say("Memory footprint delta from the start of the tool (MB): init=6.5 overall=7.25")
+    if given["output_filepath"]:
+        with open(given["output_filepath"], "wb") as file:
+            for one in interpreter.get_output_details():
+                values = interpreter.get_tensor(one["index"])
+                file.write((values * numpy.nan if MODE["fail"] == "nan" else values).tobytes())
+    if given["enable_op_profiling"] == "true":
+        profile(statistics.mean(timed), applied[2] if applied else [])
+
+
+if __name__ == "__main__":
+    main()
