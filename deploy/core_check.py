@@ -27,7 +27,7 @@ _ASK_MODEL = "tr -d '\\0' </proc/device-tree/model 2>/dev/null"
 
 @dataclass(frozen=True)
 class Cores:
-    """The cores of a device: the highest frequency by number (None: untold), and those turned on."""
+    """A device's cores: the highest frequency by number, None where untold, and those turned on."""
 
     max_khz: dict[int, int | None]
     online: frozenset[int]
@@ -68,8 +68,8 @@ def core_step(entry: Entry, cores: Cores) -> Step:
         return Step(
             CORES,
             "missing",
-            f"it has {_count(cores.max_khz)} ({ranges(cores.max_khz)}), and {entry.description} has "
-            f"{_count(listed)} ({ranges(listed)})",
+            f"it has {_count(cores.max_khz)} ({ranges(cores.max_khz)}), and {entry.description} "
+            f"has {_count(listed)} ({ranges(listed)})",
             "see that it is the device you mean, or state its cores: edgebench devices add NAME "
             f"--like {entry.name} --cluster NAME=CORES ...",
         )
@@ -109,7 +109,8 @@ def parse(text: str) -> Cores:
 
 def _described(cluster: Cluster) -> str:
     speed = "" if cluster.max_khz is None else f", {_ghz(cluster.max_khz)}"
-    return f"{cluster.name} {ranges(cluster.cores)} ({cluster.core}{speed}, mask {mask(cluster.cores)})"
+    facts = f"{cluster.core}{speed}, mask {mask(cluster.cores)}"
+    return f"{cluster.name} {ranges(cluster.cores)} ({facts})"
 
 
 def _differs(cluster: Cluster, cores: Cores) -> str:
@@ -139,7 +140,7 @@ def _proposal(entry: Entry, cores: Cores) -> Step:
         CORES,
         "note",
         f"{found}; they have no names yet, so only numbers can be given to --cores",
-        f"name them: edgebench devices add {entry.name} --like {entry.name} --replace {words}",
+        f"name them: edgebench devices add NAME --like {entry.name} {words}",
     )
 
 

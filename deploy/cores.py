@@ -16,9 +16,10 @@ def numbers(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        found += range(int(first), int(last if dash else first) + 1)
-    if not found:
-        raise ValueError(f"{text!r} names no core")
+        cores = range(int(first), int(last if dash else first) + 1)
+        if not cores:
+            raise ValueError(f"{part!r} names no core")
+        found += cores
     return tuple(dict.fromkeys(found))
 
 

@@ -131,27 +131,44 @@ def own_file() -> Path:
 
 
 def load() -> dict[str, Entry]:
-    """Every entry by name. Raises `InvalidFileError`."""
-    shipped = _tables(SHIPPED, {})
-    own = _tables(own_file(), shipped) if own_file().exists() else {}
-    return _entries(SHIPPED, shipped) | _entries(own_file(), own)
+    """Every entry by name, the user's own last. Raises `InvalidFileError`."""
+    mine = own()
+    return {name: entry for name, entry in shipped().items() if name not in mine} | mine
 
 
-def read(path: Path) -> dict[str, Entry]:
-    """The entries of one file, by name. Raises `InvalidFileError`."""
-    return _entries(path, _tables(path, _tables(SHIPPED, {}) if path != SHIPPED else {}))
+def shipped() -> dict[str, Entry]:
+    """The entries that come with edgebench."""
+    return _entries(SHIPPED, _tables(SHIPPED, text(SHIPPED), {}))
 
 
-def _tables(path: Path, before: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def own(content: str | None = None) -> dict[str, Entry]:
+    """The entries of the user's file, or of what it is to say. Raises `InvalidFileError`."""
+    path = own_file()
+    if content is None:
+        content = text(path) if path.exists() else ""
+    return _entries(path, _tables(path, content, _tables(SHIPPED, text(SHIPPED), {})))
+
+
+def text(path: Path) -> str:
+    """What a file of devices says. Raises `InvalidFileError`."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidFileError(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except UnicodeDecodeError as error:
+        raise InvalidFileError(f"{path} is not TOML: {error}", "correct it") from error
+
+
+def _tables(
+    path: Path, said: str, before: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
     """A file's tables by name, each on top of the one that it is like.
 
     That is one of `before`, or one further up in the file. Raises `InvalidFileError`.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidFileError(f"cannot read {path}: {error.strerror}", "check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(said)
+    except tomllib.TOMLDecodeError as error:
         raise InvalidFileError(f"{path} is not TOML: {error}", "correct it") from error
     known = dict(before)
     for name, table in content.items():

@@ -8,6 +8,7 @@ from edgebench.deploy.registry import Entry
 from edgebench.deploy.ssh.board import Board
 from edgebench.deploy.ssh.shell import SshShell
 from edgebench.deploy.store import Store
+from edgebench.errors import DeviceError
 
 HOME = "~/.cache/edgebench"
 
@@ -18,3 +19,13 @@ def device(entry: Entry) -> Device:
     runner = PythonRunner(entry.python or "python3")
     store = Store(shell, entry.home or HOME)
     return Board(entry.name, entry.description, store, runner, keep=entry.keep)
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What an entry has to have before it can be reached, as far as can be told without trying."""
+    if entry.host is not None:
+        return None
+    return DeviceError(
+        "no host is set, so ssh connects to a host of the device's own name",
+        f"edgebench devices add {entry.name} --host USER@ADDRESS",
+    )

@@ -32,11 +32,30 @@ def floats(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers") from None
 
 
-def cores(text: str) -> tuple[int, ...]:
+def cores(text: str) -> tuple[int, ...] | str:
+    """Core numbers such as 0,1 or 4-7, or the name of a cluster, which the device's entry knows."""
+    from edgebench.deploy.cores import numbers
+
+    if text[:1].isalpha():
+        return text
     try:
-        return tuple(int(part) for part in text.split(","))
+        return numbers(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a list of core numbers") from None
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither a list of core numbers, such as 0,1 or 4-7, nor a cluster's name"
+        ) from None
+
+
+def cluster(text: str) -> dict[str, object]:
+    """A cluster as a device's table has it, from NAME=0-3 or NAME=0-3:Cortex-A55."""
+    from edgebench.deploy.cores import numbers
+
+    name, _, rest = text.partition("=")
+    where, _, core = rest.partition(":")
+    try:
+        return {"name": name, "core": core or "not said", "cores": list(numbers(where))}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no cluster such as big=4-7") from None
 
 
 def positive(text: str) -> int:

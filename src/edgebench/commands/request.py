@@ -21,6 +21,7 @@ def of_device(options: argparse.Namespace, device: str) -> RunRequest:
     """What the options ask of one device. Raises `UsageError`."""
     from edgebench.benchmarks.request import RunRequest
     from edgebench.converters.targets import ALL
+    from edgebench.deploy import devices
 
     return RunRequest(
         artifacts=str(options.artifacts),
@@ -34,7 +35,7 @@ def of_device(options: argparse.Namespace, device: str) -> RunRequest:
         budget_s=options.budget,
         detect=options.detect,
         threads=options.threads,
-        cores=options.cores,
+        cores=devices.cores(device, options.cores) if options.cores else None,
         seed=options.seed,
         out=str(options.runs),
         profile=options.profile,

@@ -56,7 +56,7 @@ def add_setting(parser: argparse.ArgumentParser) -> None:
     add("--budget", type=arguments.seconds, metavar="TIME", help=BUDGET_HELP)
     add("--detect", type=arguments.fraction, metavar="SHARE", help=DETECT_HELP)
     add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
-    add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores")
+    add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores; or big")
     add("--seed", type=int, default=0, help="of the order in which models are visited")
     add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")

@@ -1,0 +1,108 @@
+"""`edgebench devices check`: step by step whether a run on a device can work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from edgebench.errors import EdgeBenchError
+
+if TYPE_CHECKING:
+    from edgebench.deploy.device import Device, Step
+    from edgebench.deploy.registry import Entry
+
+HELP = "say step by step whether a device works, and how to mend what does not"
+
+WIDTH = 80
+STATE, NAME = 9, 18
+"""Columns of the step's state and of its name."""
+
+FOUND = ("found", "ok")
+"""The step after which a device can be asked things."""
+
+BEFORE_CORES = "space"
+"""The step after which the cores come: what the device is, before what it has installed."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the device")
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.deploy import devices, registry
+
+    device = devices.get(options.name)
+    entry = registry.load().get(options.name)
+    as_json = getattr(options, "json", False)
+    if not as_json:
+        print(f"{options.name}: {device.description}", flush=True)
+    found: list[Step] = []
+    for step in steps(device, entry):
+        found.append(step)
+        if not as_json:
+            print(shown(step), flush=True)
+    works = all(step.state != "missing" for step in found)
+    if as_json:
+        body = {"device": options.name, "works": works, "steps": [asdict(one) for one in found]}
+        print(json.dumps(body, indent=1))
+    else:
+        print(verdict(options.name, found))
+    return 0 if works else 1
+
+
+def steps(device: Device, entry: Entry | None) -> Iterator[Step]:
+    """The device's own steps; once it answers, its cores are compared with the registry's too."""
+    from edgebench.deploy import core_check
+    from edgebench.deploy.device import Step
+    from edgebench.deploy.remote import RemoteDevice
+
+    shell = device.shell if entry and isinstance(device, RemoteDevice) else None
+    answers = False
+    try:
+        for step in device.check():
+            yield step
+            answers = answers or (step.name, step.state) == FOUND
+            if entry and shell and answers and step.name == BEFORE_CORES:
+                yield from core_check.steps(entry, shell)
+                shell = None
+    except EdgeBenchError as error:
+        yield Step("check", "missing", error.message, error.remedy)
+        answers = False
+    if entry and shell:
+        yield from core_check.steps(entry, shell) if answers else [core_check.skipped()]
+
+
+def shown(step: Step) -> str:
+    """A step as lines of the terminal: state, name, what was found, and how to mend it."""
+    indent = " " * (2 + STATE + NAME)
+    begin = f"  {step.state:{STATE}}{step.name:{NAME - 1}} "
+    lines = _wrapped(step.found, begin, indent)
+    if step.remedy:
+        lines += _wrapped(step.remedy, indent + "-> ", indent + "   ")
+    return "\n".join(lines)
+
+
+def verdict(name: str, steps: list[Step]) -> str:
+    """The last line: whether a run can work."""
+    missing = sum(step.state == "missing" for step in steps)
+    if missing:
+        return f"{name} cannot measure yet: mend what is missing, from the top, and check again"
+    if any(step.state == "note" for step in steps):
+        return f"{name} can measure; the notes say what would make it better"
+    return f"{name} can measure"
+
+
+def _wrapped(text: str, begin: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [begin.rstrip()]

@@ -1,0 +1,27 @@
+"""`edgebench devices clean`: remove from a device what edgebench left there."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgebench import console
+from edgebench.errors import UsageError
+
+HELP = "remove from a device all that edgebench left there"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the device")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.deploy import devices
+    from edgebench.deploy.device import Cleanable
+
+    device = devices.get(options.name)
+    if not isinstance(device, Cleanable):
+        raise UsageError(
+            f"edgebench leaves nothing on {options.name}", "there is nothing to remove"
+        )
+    console.say(device.clean())
+    return 0

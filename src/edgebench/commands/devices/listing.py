@@ -1,0 +1,171 @@
+"""`edgebench devices list`: what is known, what is attached now, and what each device lacks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgebench.deploy.attachment import Sight
+    from edgebench.deploy.device import Attached
+    from edgebench.deploy.registry import Entry
+
+HELP = "list what is known, what is attached now, and what each device lacks"
+
+WIDTH = 80
+
+REACHED = {
+    "local": "here",
+    "emulated": "here",
+    "adb": "adb",
+    "ssh": "ssh",
+    "devicectl": "Xcode",
+    "mac": "here",
+}
+"""How a device is reached, in a word."""
+
+LACKS = {
+    "adb": "needs adb",
+    "ssh": "needs host",
+    "emulated": "unprepared",
+    "devicectl": "needs Mac",
+    "mac": "needs Mac",
+}
+"""What the devices of a transport lack that lack something, in a word; sentences come below."""
+
+READY = "ready"
+"""The state of what is attached and can be used."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.deploy import attachment, registry
+
+    entries = registry.load()
+    sight = attachment.look(entries.values())
+    if getattr(options, "json", False):
+        own = registry.own()
+        rows = [_row(entry, sight, entry.name in own) for entry in entries.values()]
+        print(json.dumps([*rows, *map(_stranger_row, sight.strangers)], indent=1))
+    else:
+        print("\n".join(shown(list(entries.values()), sight)))
+    return 0
+
+
+def shown(entries: Sequence[Entry], sight: Sight) -> list[str]:
+    """The lines of the list."""
+    cells = [("device", "what it is", "by", "on hardware", "now")]
+    cells += [
+        (
+            entry.name,
+            entry.soc or entry.description,
+            REACHED[entry.transport],
+            "verified" if entry.verified else "not verified",
+            _now(entry, sight),
+        )
+        for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    lines.insert(1, "-" * min(WIDTH, sum(widths) + 2 * (len(widths) - 1)))
+    return [*lines, *_attached_now(sight), *_what_is_lacking(entries, sight), *NOT_VERIFIED]
+
+
+NOT_VERIFIED = ("", "not verified: edgebench was not verified on hardware of this kind")
+
+
+def _now(entry: Entry, sight: Sight) -> str:
+    attached = sight.of(entry.name)
+    if attached:
+        return "attached" if any(one.state == READY for one in attached) else "not ready"
+    if entry.name in sight.lacking:
+        return LACKS.get(entry.transport, "lacks something")
+    return "absent" if entry.transport in ("adb", "devicectl") else ""
+
+
+def _attached_now(sight: Sight) -> Iterable[str]:
+    if sight.attached:
+        yield ""
+        yield "attached now"
+    for one in sight.attached:
+        yield from _entry(one.name or "(unknown)", f"{one.identity}: {one.state}", adding(one))
+
+
+def adding(one: Attached) -> str:
+    """The command that gives an attached device a name; nothing where it has one."""
+    if one.name is not None or one.state != READY:
+        return ""
+    match = f" --match '{one.model}'" if one.model else ""
+    return f"it has no name yet: edgebench devices add NAME --serial {one.identity}{match}"
+
+
+def _what_is_lacking(entries: Iterable[Entry], sight: Sight) -> Iterable[str]:
+    """Each thing that is lacking, once."""
+    said: set[str] = set()
+    for entry in entries:
+        error = sight.lacking.get(entry.name)
+        if error is None or error.message in said:
+            continue
+        if not said:
+            yield ""
+            yield "what is lacking"
+        said.add(error.message)
+        yield from _entry(LACKS.get(entry.transport, entry.transport), error.message, error.remedy)
+
+
+def _entry(name: str, text: str, remedy: str) -> Iterable[str]:
+    indent = " " * 16
+    yield from _wrapped(text, f"  {name:<13} ", indent)
+    if remedy:
+        yield from _wrapped(remedy, f"{indent}-> ", f"{indent}   ")
+
+
+def _wrapped(text: str, begin: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=begin,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _row(entry: Entry, sight: Sight, own: bool) -> dict[str, Any]:
+    from edgebench.deploy.cores import mask
+
+    facts = asdict(entry)
+    for cluster in facts["clusters"]:
+        cluster["mask"] = mask(cluster["cores"])
+    error = sight.lacking.get(entry.name)
+    return (
+        {"name": facts.pop("name")}
+        | facts
+        | {
+            "own": own,
+            "attached": [
+                {"identity": one.identity, "state": one.state} for one in sight.of(entry.name)
+            ],
+            "lacks": None if error is None else {"what": error.message, "remedy": error.remedy},
+        }
+    )
+
+
+def _stranger_row(one: Attached) -> dict[str, Any]:
+    """Something that is attached and has no entry."""
+    return {
+        "name": None,
+        "attached": [{"identity": one.identity, "state": one.state}],
+        "model": one.model,
+        "remedy": adding(one),
+    }

@@ -1,0 +1,32 @@
+"""`edgebench devices prepare`: install on a device what runs need."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgebench import console
+from edgebench.errors import UsageError
+
+HELP = "install on a device what runs need, in a folder of its own"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the device")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.deploy import devices
+    from edgebench.deploy.device import Preparable
+
+    device = devices.get(options.name)
+    if not isinstance(device, Preparable):
+        raise UsageError(
+            f"{options.name} is nothing that edgebench can install on",
+            f"see what it lacks: edgebench devices check {options.name}",
+        )
+    with console.shown_progress() as progress:
+        device.prepare(progress)
+    console.say(
+        f"{options.name} is prepared; check it with: edgebench devices check {options.name}"
+    )
+    return 0

@@ -1,0 +1,21 @@
+"""`edgebench devices remove`: forget a device of your own."""
+
+from __future__ import annotations
+
+import argparse
+
+from edgebench import console
+
+HELP = "forget a device of your own"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="what you called it")
+
+
+def execute(options: argparse.Namespace) -> int:
+    from edgebench.deploy import own_devices
+
+    path = own_devices.remove(options.name)
+    console.say(f"removed {options.name} from {path}")
+    return 0
