@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,11 @@ from edgebench.benchmarks import proportions, statistics
 from edgebench.benchmarks.checks import Evidence
 from edgebench.benchmarks.comparison import Accuracy, Comparison, Drift, GroupComparison, Row
 from edgebench.benchmarks.design import AGAIN
-from edgebench.benchmarks.levels import TimedBlock, timed_block
+from edgebench.benchmarks.levels import SlotTimes, TimedBlock, timed_block
 from edgebench.benchmarks.noise import NoiseFloor, NoiseFloors, cautions
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.settings import setting_of
-from edgebench.benchmarks.statistics import Floats, Overhead
+from edgebench.benchmarks.statistics import Floats, Latency, Overhead
 from edgebench.benchmarks.verdict import Verdict, judge
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.plan import Group, Plan
@@ -69,7 +69,7 @@ def compare(run: Run) -> Comparison:
         context=result.context,
         groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
-        cautions=_cautions(run),
+        cautions=(*_cautions(run), *_summaries(run.result)),
     )
 
 
@@ -115,7 +115,6 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
     runs_here = slot in run.plan.artifacts
     evaluation = run.result.evaluations.get(slot, NOT_RUN) if runs_here else ELSEWHERE
     of_slot = [block.slots[slot] for block in blocks if slot in block.slots]
-    times = [time for one in of_slot for visit in one.samples_ns for time in visit]
     madds_overhead = None
     if slot != group.baseline and manifest.madds and baseline.madds:
         madds_overhead = manifest.madds / baseline.madds - 1
@@ -129,7 +128,7 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
         runs_here=runs_here,
         error=evaluation.error,
         parity=manifest.hops[-1] if manifest.hops else None,
-        latency=statistics.latency(times) if times else None,
+        latency=_latency(of_slot),
         levels_s=_process_levels_s(blocks, slot),
         overhead=overhead,
         verdict=verdict,
@@ -145,6 +144,18 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
         partitions=evaluation.partitions,
         leftover_ops=evaluation.leftover_ops,
     )
+
+
+def _latency(of_slot: Sequence[SlotTimes]) -> Latency | None:
+    times = [time for one in of_slot for visit in one.samples_ns for time in visit]
+    if not times:
+        return None
+    found = statistics.latency(times)
+    summaries = [summary for one in of_slot for summary in one.summaries]
+    if not summaries:
+        return found
+    inferences = sum(summary.inferences for summary in summaries)
+    return replace(found, p90_s=None, mean_s=None, min_s=None, samples=inferences)
 
 
 def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, ...]:
@@ -174,6 +185,8 @@ def judged(
         )
         headline, *others = ratios.T
         beside = dict(zip(statistics.SUMMARIES[1:], others, strict=True))
+        if any(one.slots[name].summaries for one in both for name in (slot, group.baseline)):
+            beside = {}  # A visit's only sample has no p90 and no minimum of its own.
         overhead = statistics.overhead(headline, processes, comparisons, beside)
     steady = [steady for one in both for steady in one.slots[slot].steady]
     verdict = judge(
@@ -220,6 +233,17 @@ def _cautions(run: Run) -> tuple[str, ...]:
         [(*kind, setting_of(run.result, kind[0])) for kind in kinds],
         run.result.started[:10],
     )
+
+
+def _summaries(result: RunResult) -> Iterable[str]:
+    """What to know of times that a tool tells as one figure a visit."""
+    visits = [visit for block in result.blocks for visit in block.visits]
+    for kind in dict.fromkeys(visit.summary.kind for visit in visits if visit.summary):
+        names = ", ".join(dict.fromkeys(one.name for one in result.context.runtimes.values()))
+        yield (
+            f"{names} keeps single times to itself: every sample is the {kind} of a visit's "
+            "inferences, in a process of its own"
+        )
 
 
 def _comparisons(run: Run, group: Group, slot: str) -> int:

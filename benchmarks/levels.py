@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebench.benchmarks.statistics import Floats, log_levels
-from edgebench.benchmarks.steady import steadiness
-from edgebench.deploy.result import Block
+from edgebench.benchmarks.steady import Steadiness, steadiness
+from edgebench.deploy.result import Block, Summary, Visit
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,13 @@ class SlotTimes:
 
     `samples_ns` are the steady timed inferences of its visits, `log_levels` their log levels, one
     for each of `statistics.SUMMARIES`, and `steady` says which visits got steady at all.
+    `summaries` are those of visits whose only sample is one; all their log levels are its own.
     """
 
     samples_ns: tuple[Sequence[int], ...]
     log_levels: Floats
     steady: tuple[bool, ...]
+    summaries: tuple[Summary, ...] = ()
 
     @property
     def level_s(self) -> float:
@@ -46,8 +48,20 @@ def timed_block(block: Block) -> TimedBlock:
 
 def _slot_times(block: Block, slot: str) -> SlotTimes:
     visits = [visit for visit in block.visits if visit.slot == slot]
-    found = [steadiness(visit.warmup_ns, visit.samples_ns) for visit in visits]
+    found = [_steadiness(visit) for visit in visits]
     samples_ns = tuple(
         visit.samples_ns[one.start :] for visit, one in zip(visits, found, strict=True)
     )
-    return SlotTimes(samples_ns, log_levels(samples_ns), tuple(one.steady for one in found))
+    return SlotTimes(
+        samples_ns=samples_ns,
+        log_levels=log_levels(samples_ns),
+        steady=tuple(one.steady for one in found),
+        summaries=tuple(visit.summary for visit in visits if visit.summary),
+    )
+
+
+def _steadiness(visit: Visit) -> Steadiness:
+    """By the visit's samples, or where they are not known by what the runner made of them."""
+    if visit.summary:
+        return Steadiness(visit.steady, 0)
+    return steadiness(visit.warmup_ns, visit.samples_ns)

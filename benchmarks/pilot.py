@@ -138,6 +138,7 @@ def comparisons(slots: Mapping[str, SlotPace]) -> int:
 
 def _slots(group: Group, blocks: Sequence[Block], result: RunResult) -> dict[str, SlotPace]:
     found = {}
+    beside_s = _beside_s(blocks)
     for slot in (group.baseline, *(one for one in group.slots if one != group.baseline)):
         evaluation = result.evaluations.get(slot)
         if evaluation is None or evaluation.error:
@@ -151,13 +152,26 @@ def _slots(group: Group, blocks: Sequence[Block], result: RunResult) -> dict[str
             continue
         inference_s = level_s([v.samples_ns for v in visits])
         warmup_s = float(np.mean([sum(v.warmup_ns) for v in visits])) / 1e9
+        # The pilot may stop before two windows are alike, but the run goes on until they are.
+        warmup_s = max(warmup_s, 2 * WARMUP_WINDOW * inference_s)
         found[slot] = SlotPace(
             inference_s=inference_s,
-            # The pilot may stop before two windows are alike, but the run goes on until they are.
-            warmup_s=max(warmup_s, 2 * WARMUP_WINDOW * inference_s),
+            warmup_s=warmup_s,
             scatter=_inference_scatter(visits),
+            start_s=max(beside_s - warmup_s, 0.0),
         )
     return found
+
+
+def _beside_s(blocks: Sequence[Block]) -> float:
+    """What a visit takes beside its timed inferences, where it is a process of its own; or 0."""
+    visits = [visit for block in blocks for visit in block.visits]
+    inferring_ns = [
+        sum(visit.samples_ns) * visit.summary.inferences for visit in visits if visit.summary
+    ]
+    if not inferring_ns:
+        return 0.0
+    return max(measured_s(blocks) - sum(inferring_ns) / 1e9, 0.0) / len(visits)
 
 
 def _inference_scatter(visits: Sequence[Visit]) -> float:

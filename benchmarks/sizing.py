@@ -50,18 +50,22 @@ MEDIAN_COST = math.pi / 2
 
 @dataclass(frozen=True)
 class SlotPace:
-    """One slot's seconds an inference and a warm-up, and the scatter of one inference's log."""
+    """One slot's seconds an inference and a warm-up, and the scatter of one inference's log.
+
+    `start_s` is what a visit takes beside both, where every visit is a process of its own.
+    """
 
     inference_s: float
     warmup_s: float
     scatter: float
+    start_s: float = 0.0
 
     def inferences(self, visit_s: float) -> float:
         return max(visit_s / self.inference_s, MIN_INFERENCES)
 
     def visit_s(self, visit_s: float) -> float:
         """What a visit that is planned for so long takes, with its warm-up."""
-        return self.warmup_s + max(visit_s, MIN_INFERENCES * self.inference_s)
+        return self.start_s + self.warmup_s + max(visit_s, MIN_INFERENCES * self.inference_s)
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,15 @@ class Overhead:
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds an inference, over all timed inferences of a slot."""
+    """Seconds an inference, over all timed inferences of a slot, `samples` in number.
+
+    Where the times of single inferences are not known, neither are their p90, mean and minimum.
+    """
 
     median_s: float
-    p90_s: float
-    mean_s: float
-    min_s: float
+    p90_s: float | None
+    mean_s: float | None
+    min_s: float | None
     samples: int
 
 

@@ -42,11 +42,11 @@ class Sheet:
     sections: tuple[tuple[str, tuple[tuple[Row, tuple[str, ...]], ...]], ...]
 
 
-def _latency(part: Callable[[Latency], float]) -> Cell:
+def _latency(part: Callable[[Latency], float | None]) -> Cell:
     return lambda row: milliseconds(part(row.latency) if row.latency else None)
 
 
-def _summary(name: str, part: Callable[[Latency], float]) -> Cell:
+def _summary(name: str, part: Callable[[Latency], float | None]) -> Cell:
     """A time, and its own overhead beside it: 12.3 (+4.1 %)."""
 
     def cell(row: Row) -> str:
