@@ -15,7 +15,7 @@ ANSWERS = {
     "supported": "less than {} on",
     "no difference": "no difference from itself on",
     "refuted": "more than {} on",
-    "mixed": "some more and some less than {} on",
+    "mixed": "it depends on the model on",
     "undecided": "not to be told from {} on",
     "no verdict": "no verdict on",
     "failed": "nothing measured on",
@@ -68,6 +68,10 @@ class Note:
     reason: str
 
 
+Notes = dict[tuple[str, str], Note]
+"""By device and reason without its figures."""
+
+
 @dataclass(frozen=True)
 class Matrix:
     """All models and precisions that any of the devices has, with the notes on the figures."""
@@ -82,19 +86,20 @@ class Matrix:
 
 def matrix(found: FleetComparison) -> Matrix:
     """What there is to know of every model on every device."""
-    notes: dict[tuple[str, str], Note] = {}
-    return Matrix(_sections(found, notes), tuple(notes.values()))
-
-
-def _sections(found: FleetComparison, notes: dict[tuple[str, str], Note]) -> tuple[Section, ...]:
+    notes: Notes = {}
     models: dict[str, dict[str, None]] = {}
     for member in found.members:
         for group, row in _judged(member):
             models.setdefault(group.name, {})[row.model] = None
-    return tuple(
-        Section(name, tuple(sorted(_lines(found, name, own, notes), key=lambda line: -line.worst)))
+            if row.verdict is not None and row.verdict.outcome == "no verdict":
+                reason = row.verdict.reasons[0]
+                key = member.device, without_figures(reason)
+                notes.setdefault(key, Note(len(notes) + 1, member.device, reason))
+    sections = tuple(
+        Section(name, tuple(sorted(_lines(found, name, own, notes), key=lambda one: -one.worst)))
         for name, own in models.items()
     )
+    return Matrix(sections, tuple(notes.values()))
 
 
 def _judged(member: MemberComparison) -> Iterator[tuple[GroupComparison, Row]]:
@@ -108,15 +113,13 @@ def _lines(
     found: FleetComparison,
     group: str,
     models: dict[str, None],
-    notes: dict[tuple[str, str], Note],
+    notes: Notes,
 ) -> Iterator[Line]:
     for model in models:
         yield Line(model, tuple(_cell(one, group, model, notes) for one in found.members))
 
 
-def _cell(
-    member: MemberComparison, group: str, model: str, notes: dict[tuple[str, str], Note]
-) -> Cell:
+def _cell(member: MemberComparison, group: str, model: str, notes: Notes) -> Cell:
     rows = (row for own, row in _judged(member) if own.name == group and row.model == model)
     row = next(rows, None)
     if row is None:
@@ -129,10 +132,7 @@ def _cell(
     if row.verdict.outcome != "no verdict":
         return Cell(member.device, figure, row.verdict.outcome, row)
     figure += f" {UNTRUSTED}" if row.overhead is not None else ""
-    reason = row.verdict.reasons[0]
-    note = notes.setdefault(
-        (member.device, without_figures(reason)), Note(len(notes) + 1, member.device, reason)
-    )
+    note = notes[member.device, without_figures(row.verdict.reasons[0])]
     return Cell(member.device, figure, "no verdict", row, note.number)
 
 

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 def meant(options: argparse.Namespace) -> bool:
     """Whether several devices are to be measured, or a fleet is to be gone on with."""
-    if options.resume is None or options.device is not None:
+    if options.resume is None or _names_devices_alone(options):
         return len(arguments.devices(options.device)) > 1
     from edgebench.benchmarks import fleet
 
     return fleet.is_fleet(report.run_folder(options.resume, options.runs))
+
+
+def _names_devices_alone(options: argparse.Namespace) -> bool:
+    """Whether what to go on with is the last run of the devices that are named."""
+    return options.resume == "" and options.device is not None
 
 
 def execute(options: argparse.Namespace) -> int:
@@ -65,17 +70,13 @@ def _begun(options: argparse.Namespace) -> Path:
     """The fleet that `--resume` means. Raises `UsageError` where other devices are named."""
     from edgebench.benchmarks import fleet
 
-    if options.device is None:
-        return report.run_folder(options.resume, options.runs)
-    asked = set(arguments.devices(options.device))
-    folder = fleet.latest(options.runs)
-    if options.resume:
+    if _names_devices_alone(options):
+        folder = fleet.latest(options.runs)
+    else:
         folder = report.run_folder(options.resume, options.runs)
-    if not fleet.is_fleet(folder):
-        raise UsageError(f"{folder} is a run of one device", "leave out --device")
-    if asked != set(fleet.names(folder)):
-        measured = ", ".join(fleet.names(folder))
-        raise UsageError(f"{folder} is a run of {measured}", "leave out --device")
+    begun = fleet.names(folder)
+    if options.device is not None and set(arguments.devices(options.device)) != set(begun):
+        raise UsageError(f"{folder} is a run of {', '.join(begun)}", "leave out --device")
     return folder
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands import exits, run
+from edgebench.commands import exits, fleet, run
+
+if TYPE_CHECKING:
+    from edgebench.benchmarks.comparison import Comparison
 
 HELP = "measure a device's noise floor, which later verdicts there are read against"
 
@@ -22,13 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Measure, show and keep the floors; without any that can be trusted the exit code says so."""
+    from edgebench.benchmarks import fleet as fleets
+
+    options.models, options.baseline = (options.model,), options.model
+    if fleet.meant(options):
+        folder, interrupted = fleet.measure(options)
+        found = fleets.read(folder)
+        codes = [_keep(one, folder.parent / one.run) for one in found.measured]
+        codes += [exits.FAILED for one in found.members if one.failure]
+        return exits.worst([*codes, exits.INTERRUPTED if interrupted else exits.DONE])
+    folder, comparison = run.measure(options)
+    return exits.INTERRUPTED if comparison is None else _keep(comparison, folder)
+
+
+def _keep(comparison: Comparison, folder: Path) -> int:
+    """Show and keep the floors of one run, and return the exit code."""
     from edgebench.benchmarks import floors
     from edgebench.benchmarks import run as runs
 
-    options.models, options.baseline = (options.model,), options.model
-    folder, comparison = run.measure(options)
-    if comparison is None:
-        return exits.INTERRUPTED
     if comparison.interrupted:
         return run.interrupted(folder)
     found = floors.floors_of(comparison, runs.read_result(folder))
@@ -42,7 +58,7 @@ def execute(options: argparse.Namespace) -> int:
     path = floors.keep(comparison.device, found)
     _show(comparison.device)
     console.say(f"kept in {path}")
-    return 0
+    return exits.DONE
 
 
 def _show(device: str) -> None:

@@ -1,0 +1,370 @@
+"""Several devices at once: side by side, one report, nothing lost, each a run of its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from replay import ReplayedDevice
+from rich.console import Console
+from test_reports import Page, golden
+
+from edgebench import places
+from edgebench.benchmarks import fleet
+from edgebench.benchmarks.report import fleet as pages
+from edgebench.benchmarks.request import RunRequest
+from edgebench.cli import main
+from edgebench.deploy import devices
+from edgebench.deploy.local import THIS_MACHINE
+from edgebench.deploy.lock import locked
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.staging import PLAN
+from edgebench.errors import DeviceError, UnknownNameError
+from edgebench.progress import Progress, silent
+
+MODELS = ("scenes_v2_ca", "--precisions", "fp32", "--budget", "60s")
+
+
+class Numbers(SimulatedDevice):
+    """A simulated device of any name, which takes the lock of what it is."""
+
+    def __init__(self, name: str, identity: str = "", overhead: float = 0.03) -> None:
+        super().__init__(overheads={"scenes_v2_ca.fp32.tflite": overhead})
+        self.name = name
+        self.identity = identity or name
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        with locked(self.identity, self.name):
+            yield
+
+
+class Attached:
+    """The devices that a test names."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, SimulatedDevice] = {}
+
+    def __call__(self, name: str) -> SimulatedDevice:
+        if name not in self.named:
+            raise UnknownNameError("device", name, self.named)
+        return self.named[name]
+
+    def add(self, *attached: SimulatedDevice) -> None:
+        self.named.update({one.name: one for one in attached})
+
+
+@pytest.fixture
+def attached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Attached:
+    found = Attached()
+    monkeypatch.setattr(devices, "get", found)
+    monkeypatch.setenv(places.DATA, str(tmp_path / "data"))
+    return found
+
+
+@pytest.fixture
+def where(artifacts: Path, tmp_path: Path) -> tuple[str, ...]:
+    return ("--artifacts", str(artifacts), "--runs", str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+def kept(runs: Path) -> fleet.FleetComparison:
+    return fleet.read(fleet.latest(runs))
+
+
+def test_devices_run_at_the_same_time(attached: Attached, where: tuple[str, ...]) -> None:
+    both = threading.Barrier(2)
+
+    class Meeting(Numbers):
+        def run(self, folder: Path, progress: Progress) -> RunResult:
+            both.wait(timeout=60)  # Breaks if the other one does not run meanwhile.
+            return super().run(folder, progress)
+
+    attached.add(Meeting("one"), Meeting("two"))
+    assert main(("--device", "one,two", *MODELS, *where)) == 0
+
+
+def test_one_name_after_the_other_on_one_device_and_this_machine_last(
+    attached: Attached, where: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    events: list[str] = []
+
+    class Noting(Numbers):
+        @contextmanager
+        def held(self) -> Iterator[None]:
+            with super().held():
+                events.append(f"+{self.name}")
+                time.sleep(0.05)
+                yield
+                events.append(f"-{self.name}")
+
+    attached.add(Noting("here", THIS_MACHINE), Noting("gpu", "serial 1"), Noting("cpu", "serial 1"))
+    assert main(("--device", "here,gpu", "--device", "cpu", *MODELS, *where)) == 0
+    assert events == ["+gpu", "-gpu", "+cpu", "-cpu", "+here", "-here"]
+    assert "here will be measured after the others" in capsys.readouterr().err
+
+
+def test_one_that_fails_does_not_stop_the_others_and_is_measured_on_resuming(
+    attached: Attached,
+    where: tuple[str, ...],
+    runs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Away(Numbers):
+        @contextmanager
+        def held(self) -> Iterator[None]:
+            raise DeviceError("away is not attached", "plug it in")
+            yield
+
+    attached.add(Away("away"), Numbers("fine"))
+    xml = tmp_path / "junit.xml"
+    assert main(("--device", "away,fine", *MODELS, *where, "--junit", str(xml))) == 1
+    out, err = capsys.readouterr()
+    assert "away: away is not attached\n  -> plug it in" in err
+    assert "less than 5 % on fine; nothing measured on away" in " ".join(out.split())
+    away, fine = kept(runs).members
+    assert away.run is None and away.failure == "away is not attached"
+    assert fine.comparison is not None and not fine.comparison.interrupted
+    root = ElementTree.parse(xml).getroot()
+    assert [suite.get("errors") for suite in root] == ["1", "0"]
+    assert [case.get("name") for case in root.iter("testcase")] == ["away", "scenes_v2_ca"]
+
+    before = (runs / str(fine.run) / "result.json").read_bytes()
+    attached.add(Numbers("away"))
+    folder = fleet.latest(runs)
+    assert main(("run", "--resume", str(folder), "--runs", str(runs))) == 0
+    assert "away" in capsys.readouterr().out
+    away, fine = kept(runs).members
+    assert away.comparison is not None and away.failure is None
+    assert (runs / str(fine.run) / "result.json").read_bytes() == before
+    assert len(list(runs.glob("*-away"))) == 1
+
+
+def test_a_device_that_somebody_else_has_is_left_to_them(
+    attached: Attached, where: tuple[str, ...], runs: Path
+) -> None:
+    attached.add(Numbers("phone", "serial 1"), Numbers("fine"))
+    with locked("serial 1", "my-name-for-it"):
+        assert main(("--device", "phone,fine", *MODELS, *where)) == 1
+    phone, fine = kept(runs).members
+    assert "phone is in use by another run (my-name-for-it since" in str(phone.failure)
+    assert fine.comparison is not None
+
+
+class Interrupting(Numbers):
+    """Sends Ctrl-C in its third block, and goes on until somebody stops it."""
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        def interrupt(step: str, done: int, total: int) -> None:
+            progress(step, done, total)
+            if (folder / PLAN).exists() and (folder / "draft.json").exists() and done == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+                while True:
+                    time.sleep(0.01)
+                    progress(step, done, total)
+
+        return super().run(folder, interrupt)
+
+
+def test_ctrl_c_stops_all_in_good_order_and_all_go_on(
+    attached: Attached,
+    where: tuple[str, ...],
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    attached.add(Interrupting("one"), Numbers("two"), Numbers("here", THIS_MACHINE))
+    assert main(("--device", "one,two,here", *MODELS, *where)) == 130
+    folder = fleet.latest(runs)
+    assert f"go on with: edgebench run --resume {folder}" in capsys.readouterr().err
+    one, _, here = kept(runs).members
+    assert one.comparison is not None and one.comparison.interrupted
+    assert one.comparison.blocks_done == 3
+    assert here.run is None and here.failure is None and here.comparison is None
+    attached.add(Numbers("one"))
+    assert main(("run", "--resume", "--runs", str(runs))) == 0  # The last run was the fleet's.
+    assert [bool(m.comparison and not m.comparison.interrupted) for m in kept(runs).members] == [
+        True,
+        True,
+        True,
+    ]
+    # Only once was each device's run begun.
+    assert len(list(runs.iterdir())) == 4
+
+
+def test_a_bug_in_one_device_is_not_hidden_and_does_not_stop_the_others(
+    attached: Attached, where: tuple[str, ...], runs: Path
+) -> None:
+    class Buggy(Numbers):
+        def run(self, folder: Path, progress: Progress) -> RunResult:
+            raise ZeroDivisionError
+
+    attached.add(Buggy("buggy"), Numbers("fine"))
+    with pytest.raises(ZeroDivisionError):
+        main(("--device", "buggy,fine", *MODELS, *where))
+    assert kept(runs).members[1].comparison is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--device one --device two,one", "device one is named twice"),
+        ("--device one,nowhere", "unknown device 'nowhere'"),
+        ("run --resume FLEET --device one", "is a run of one, two"),
+        ("run --resume FLEET --device one,three", "is a run of one, two"),
+        ("run --resume MEMBER --device two", "is a run of one"),
+        ("plan --device one,two", "a plan is for one device"),
+    ],
+)
+def test_devices_that_do_not_fit_are_refused(
+    words: str,
+    says: str,
+    attached: Attached,
+    where: tuple[str, ...],
+    runs: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    attached.add(Numbers("one"), Numbers("two"), Numbers("three"))
+    assert main(("--device", "one,two", *MODELS, *where)) == 0
+    made = sorted(runs.iterdir())
+    member = next(runs.glob("*-one"))
+    words = words.replace("FLEET", str(fleet.latest(runs))).replace("MEMBER", str(member))
+    capsys.readouterr()
+    assert main((*words.split(), *where)) == 2
+    assert says in capsys.readouterr().err
+    assert sorted(runs.iterdir()) == made
+
+
+def test_a_member_is_resumed_on_the_device_it_was_begun_on(
+    attached: Attached, where: tuple[str, ...], runs: Path
+) -> None:
+    attached.add(Interrupting("one"), Numbers("two"))
+    assert main(("--device", "one", *MODELS, *where)) == 130
+    attached.add(Numbers("one"))
+    (folder,) = runs.iterdir()
+    assert main(("run", "--resume", str(folder), "--runs", str(runs))) == 0
+    assert json.loads((folder / "comparison.json").read_bytes())["device"] == "one"
+
+
+def test_members_are_runs_like_any_other(
+    attached: Attached, where: tuple[str, ...], runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attached.add(Numbers("one"), Numbers("two", overhead=0.3))
+    for _ in range(2):
+        assert main(("--device", "one,two", *MODELS, *where)) == 0
+    capsys.readouterr()
+    assert main(("runs", "--runs", str(runs), "--device", "two", "--json")) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [one["state"] for one in listed] == ["complete"] * 2
+    assert main(("trend", "--device", "two", "--runs", str(runs), "--json")) == 0
+    assert len(json.loads(capsys.readouterr().out)["series"][0]["points"]) == 2
+    names = [one["name"] for one in listed]
+    assert main(("compare", *names, "--runs", str(runs))) == 0
+    assert main(("report", names[0], "--runs", str(runs))) == 0
+    assert "No: attention costs more than 5 % here." in capsys.readouterr().out
+    assert main(("report", "--runs", str(runs), "--json")) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["schema"] == fleet.FleetComparison.SCHEMA
+    assert [one["device"] for one in whole["members"]] == ["one", "two"]
+
+
+def test_noise_floors_of_several_devices_are_measured_at_once(
+    attached: Attached, where: tuple[str, ...], tmp_path: Path
+) -> None:
+    attached.add(Numbers("one"), Numbers("two"))
+    words = ("noise", "scenes_v2", "--device", "one,two", "--precisions", "fp32", "--budget", "20s")
+    assert main((*words, *where)) == 0
+    assert {path.name for path in (tmp_path / "data" / "noise").iterdir()} == {
+        "one.json",
+        "two.json",
+    }
+
+
+@pytest.fixture
+def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
+    """Three devices that differ, one that fails and one that runs other formats."""
+    level = {"scenes_v2": 0.002, "scenes_v2_ca": 0.00234, "scenes_v2_se": 0.00202}
+    latency = {f"{m}.{p}.tflite": s for m, s in level.items() for p in ("fp32", "int8")}
+    board = {**latency, "scenes_v2_ca.int8.tflite": 0.002, "scenes_v2_se.int8.tflite": 0.0021}
+    replayed = {
+        "pixel7": ReplayedDevice(latency),
+        "rpi5": ReplayedDevice(board, noise=0.05, errors={"scenes_v2_se.fp32.tflite": "crashed"}),
+        "busy-board": ReplayedDevice(latency, steal_share=0.5),
+        "unplugged": ReplayedDevice({}),
+    }
+    requests = [RunRequest(str(artifacts), name, out=str(runs)) for name in replayed]
+    folder = fleet.new(requests, runs, "edgebench --device 'a <b>'")
+    for name, device in replayed.items():
+        device.name = device.identity = name  # type: ignore[attr-defined]
+        device.held = holding(name)  # type: ignore[attr-defined]
+    said: list[str] = []
+    fleet.Expedition(folder, replayed, silent, said.append).go()  # type: ignore[arg-type]
+    assert "unplugged: unplugged is offline\n  -> plug it in again" in said
+    return fleet.read(folder)
+
+
+def holding(name: str) -> Callable[[], object]:
+    @contextmanager
+    def held() -> Iterator[None]:
+        if name == "unplugged":
+            raise DeviceError("unplugged is offline", "plug it in again")
+        yield
+
+    return held
+
+
+def on_terminal(found: fleet.FleetComparison, width: int = 80) -> str:
+    stream = io.StringIO()
+    pages.render(found, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+def plain(text: str) -> str:
+    """Without what differs from run to run."""
+    return re.sub(r"\d{8}-\d{6}", "STAMP", text)
+
+
+def test_the_terminal_report_is_the_accepted_one_within_80_columns(
+    found: fleet.FleetComparison,
+) -> None:
+    text = on_terminal(found)
+    assert max(map(len, text.splitlines())) <= 80
+    golden("fleet.txt", plain(text))
+
+
+def test_the_markdown_report_is_the_accepted_one(found: fleet.FleetComparison) -> None:
+    golden("fleet.md", plain(pages.markdown(found)))
+
+
+def test_with_room_all_devices_stand_in_one_table(found: fleet.FleetComparison) -> None:
+    assert on_terminal(found).count("Overhead [95 %]") == 2
+    assert on_terminal(found, 120).count("Overhead [95 %]") == 1
+
+
+def test_the_page_is_whole_and_has_every_device_and_its_figures(
+    found: fleet.FleetComparison,
+) -> None:
+    text = pages.html(found)
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert page.open == [] and page.references == [] and "<script" not in text
+    assert page.labels == ["Overhead in time of each model on each device, with 95 % intervals"]
+    for said in ("pixel7", "rpi5", "busy-board", "unplugged is offline", "a <b>", "no verdict (1)"):
+        assert said in page.text
+    assert "'a <b>'" not in text
