@@ -89,7 +89,7 @@ prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 
 	$(BIN)/python -m edgebench.benchmarks.prove_here
 
 prove-unplug: $(READY)  ## pull the cable of a phone at 50 random moments of a run, about 15 min
-	$(BIN)/python tests/rigs/unplug.py --times 50
+	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/rigs/unplug.py --times 50
 
 clean:  ## remove the environment, artifacts and runs
 	rm -rf $(VENV) $(ARTIFACTS) runs build dist

@@ -16,6 +16,9 @@ from edgebench.progress import Progress
 PATIENCE_S = 600.0
 """How long to wait for a device that went away."""
 
+TIDY_S = 15.0
+"""How long to wait, after a run, for a device that is gone just when it is to be tidied up."""
+
 MOST_LOSSES = 10
 """How often in a row a device may go away before anything new is measured."""
 
@@ -49,6 +52,21 @@ def patiently(
     if not (folder / RESULT).exists():
         raise KeyboardInterrupt  # Stopped before there was anything to keep.
     return load(folder / RESULT, RunResult)
+
+
+def tidy_up(remove: Callable[[], None], patience_s: float) -> None:
+    """Remove what was sent. A device that stays away keeps it until it is used again."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            remove()
+            return
+        except DeviceLostError:
+            if time.monotonic() >= end:
+                return
+            time.sleep(POLL_S)
+        except DeviceError:
+            return
 
 
 def _wait(

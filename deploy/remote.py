@@ -8,17 +8,16 @@ and goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from edgebench.deploy.device import Step
 from edgebench.deploy.lock import locked
-from edgebench.deploy.patience import PATIENCE_S, patiently
+from edgebench.deploy.patience import PATIENCE_S, TIDY_S, patiently, tidy_up
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.shell import Shell
 from edgebench.deploy.store import Store
-from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 
@@ -86,13 +85,14 @@ class RemoteDevice:
             problem = self.shell.problem()
             if problem is not None:
                 raise problem
-            try:
-                with self.settle(self.shell):
+            with self.settle(self.shell):
+                patience_s = 0.0
+                try:
                     yield
-            finally:
-                if not self.keep:
-                    with suppress(DeviceError):  # Gone; it is tidied up when it is used again.
-                        self.store.remove()
+                    patience_s = TIDY_S
+                finally:
+                    if not self.keep:
+                        tidy_up(self.store.remove, patience_s)
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import settings
-from toy_models import IMAGES, MAKE, MEAN, SIZE, STD, MakeRun
+from toy_models import MEAN, STD, MakeRun, make_toys
 
 from edgebench.deploy.plan import (
     EvaluationInputs,
@@ -45,12 +42,7 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with plain, attention, int8, nan and corrupt .tflite files, and images.npz."""
     folder = tmp_path_factory.mktemp("toys")
-    done = subprocess.run([sys.executable, "-c", MAKE, str(folder)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (folder / "corrupt.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:200])
-    (folder / "foreign.tflite").write_bytes(b"PK\x03\x04 this is not a model" * 50)
-    images = np.random.default_rng(1).integers(0, 256, (IMAGES, SIZE, SIZE, 3), np.uint8)
-    np.savez(folder / "images.npz", images=images, labels=np.arange(IMAGES) % 5)
+    make_toys(folder)
     return folder
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 MakeRun = Callable[..., Path]
 
@@ -51,3 +55,13 @@ write("attention", network(True))
 write("int8", network(True), int8=True)
 write("nan", network(False, float("nan")))
 """
+
+
+def make_toys(folder: Path) -> None:
+    """Write plain, attention, int8, nan and corrupt .tflite files, and images.npz."""
+    done = subprocess.run([sys.executable, "-c", MAKE, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "corrupt.tflite").write_bytes((folder / "plain.tflite").read_bytes()[:200])
+    (folder / "foreign.tflite").write_bytes(b"PK\x03\x04 this is not a model" * 50)
+    images = np.random.default_rng(1).integers(0, 256, (IMAGES, SIZE, SIZE, 3), np.uint8)
+    np.savez(folder / "images.npz", images=images, labels=np.arange(IMAGES) % 5)

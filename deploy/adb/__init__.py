@@ -17,8 +17,11 @@ HOME = "/data/local/tmp/edgebench"
 def device(entry: Entry) -> RemoteDevice:
     """The phone of an entry; it is looked for when it is used. Raises `DeviceError` then."""
     from edgebench.deploy.adb.runners import FirstThatWorks
+    from edgebench.deploy.android.settings import settled
 
     shell = AdbShell(entry.name, entry.match, entry.serial)
     store = Store(shell, entry.home or HOME)
     runner = FirstThatWorks(entry, store)
-    return RemoteDevice(entry.name, entry.description, store, runner, keep=entry.keep)
+    return RemoteDevice(
+        entry.name, entry.description, store, runner, keep=entry.keep, settle=settled
+    )

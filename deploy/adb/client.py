@@ -79,13 +79,14 @@ def version(adb: str) -> str:
 
 def check_server() -> str:
     """See that using adb disturbs nobody, and say what was found. Raises `DeviceError`."""
-    own = version(program())
+    adb = program()
     running = server_version()
+    own = version(adb)
     if running is None:
         return f"adb {own}; its server starts when it is needed"
     if running != int(own.rpartition(".")[2]):
         raise DeviceError(
-            f"the adb server that runs here is of version {running}, and {program()} is of version "
+            f"the adb server that runs here is of version {running}, and {adb} is of version "
             f"{own}: using it would end that server and cut off whoever uses it",
             "put the adb that started it first on the PATH, or, when nobody needs it any more, end "
             "it with: adb kill-server",

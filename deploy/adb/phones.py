@@ -141,31 +141,34 @@ def not_ready(phone: Phone) -> DeviceLostError:
 
 
 def attached(entries: Iterable[Entry]) -> list[Attached]:
-    """The phones that adb sees, each with the name of the entry that means it.
+    """The phones that adb sees, once for each entry that means it, its own serial's first.
 
     Raises `DeviceError` where adb is missing or cannot be used.
     """
     known = [entry for entry in entries if entry.transport == "adb"]
-    return [_attached(phone, known) for phone in client.phones()]
-
-
-def _attached(phone: Phone, entries: Sequence[Entry]) -> Attached:
-    if not phone.ready:
-        name = next((one.name for one in entries if one.serial == phone.serial), None)
-        return Attached(name, phone.serial, STATES.get(phone.state, (phone.state, ""))[0])
-    try:
-        identity = identify(phone)
-    except DeviceLostError as error:
-        return Attached(None, phone.serial, error.message)
-    fitting = [
-        entry
-        for entry in entries
-        if entry.serial == phone.serial or (not entry.serial and identity.is_one_of(entry.match))
-    ]
     # The user's own word for this very phone goes before the name of its model.
-    fitting.sort(key=lambda entry: entry.serial is None)
-    name = fitting[0].name if fitting else None
-    return Attached(name, phone.serial, "ready", identity.codename or identity.model)
+    known.sort(key=lambda entry: entry.serial is None)
+    return [found for phone in client.phones() for found in _attached(phone, known)]
+
+
+def _attached(phone: Phone, entries: Sequence[Entry]) -> list[Attached]:
+    state, model = "ready", ""
+    fitting = [entry.name for entry in entries if entry.serial == phone.serial]
+    if phone.ready:
+        try:
+            identity = identify(phone)
+        except DeviceLostError as error:
+            state = error.message
+        else:
+            model = identity.codename or identity.model
+            fitting += [
+                entry.name
+                for entry in entries
+                if not entry.serial and identity.is_one_of(entry.match)
+            ]
+    else:
+        state = STATES.get(phone.state, (f"is in the mode '{phone.state}'", ""))[0]
+    return [Attached(name, phone.serial, state, model) for name in fitting or [None]]
 
 
 def _plain(name: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from edgebench.deploy.android.settings import settings_step, thermal_step
 from edgebench.deploy.device import Step
 from edgebench.deploy.python_runner import PythonRunner
 from edgebench.deploy.registry import Entry
 from edgebench.deploy.remote import Runner
+from edgebench.deploy.shell import quoted
 from edgebench.deploy.store import Store
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
@@ -25,7 +27,17 @@ def _app(entry: Entry) -> Runner:
     return AppRunner()
 
 
-RUNNERS: dict[str, Callable[[Entry], Runner]] = {"python": _python, "app": _app}
+def _benchmark_model(entry: Entry) -> Runner:
+    from edgebench.deploy.android.benchmark_model import BenchmarkModelRunner
+
+    return BenchmarkModelRunner(entry.benchmark_model)
+
+
+RUNNERS: dict[str, Callable[[Entry], Runner]] = {
+    "python": _python,
+    "benchmark_model": _benchmark_model,
+    "app": _app,
+}
 """How each runner is made, in the order in which they are tried."""
 
 ONLY_WHEN_NAMED = ("app",)
@@ -74,7 +86,19 @@ class FirstThatWorks:
         self.runner.carry_out(store, folder, progress)
 
     def check(self, store: Store) -> Iterator[Step]:
-        """The steps of the runner that would be taken; what the others lack is only a note."""
+        """The runner that would be taken, then heat and settings; neither keeps a run from working.
+
+        What runners that come before it lack is only a note.
+        """
+        home = quoted(store.home)
+        was_there = store.shell.run(f"[ -e {home} ]").status == 0
+        yield from self._runners(store)
+        if not was_there:
+            store.remove()  # A runner may have to put something there to see that it works.
+        yield thermal_step(store.shell)
+        yield settings_step(store.shell)
+
+    def _runners(self, store: Store) -> Iterator[Step]:
         for runner in self.candidates[:-1]:
             steps = list(runner.check(store))
             missing = [step for step in steps if step.state == "missing"]

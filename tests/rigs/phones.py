@@ -49,6 +49,14 @@ esac
 """
 NAMES = ("getprop", "dumpsys", "settings", "cmd", "input", "svc", "am")
 
+ANNOUNCE = f"""
+import socket, sys
+message = b"host:emulator:" + sys.argv[1].encode()
+with socket.create_connection(("127.0.0.1", {SERVER_PORT})) as server:
+    server.sendall(b"%04x" % len(message) + message)
+"""
+"""What an emulator says to adb's server when it starts."""
+
 PIXEL_7 = {
     "ro.product.device": "panther",
     "ro.product.model": "Pixel 7",
@@ -276,7 +284,9 @@ class Phone:
         self._nsenter = None
 
     def wait_until_seen(self) -> None:
-        """Wait until adb lists it as ready."""
+        """Wait until adb lists it as ready, after telling it of the phone as emulators do."""
+        self.bench.ask_adb("start-server")
+        self.bench.sandbox.run([sys.executable, "-c", ANNOUNCE, str(self.port)])
         end = time.monotonic() + 60
         while f"{self.serial}\tdevice" not in (seen := self.bench.ask_adb("devices")):
             if time.monotonic() > end:
