@@ -126,12 +126,12 @@ def _differs(cluster: Cluster, cores: Cores) -> str:
 
 def _proposal(entry: Entry, cores: Cores) -> Step:
     """What the clusters seem to be, where the entry has none."""
-    by_speed: dict[int | None, list[int]] = {}
-    for core, khz in sorted(cores.max_khz.items()):
-        by_speed.setdefault(khz, []).append(core)
+    by_speed: dict[int, list[int]] = {}
+    for core, khz in cores.max_khz.items():
+        by_speed.setdefault(khz or 0, []).append(core)
     found = f"{_count(cores.max_khz)}: " + "; ".join(
         ranges(group) + (f" at {_ghz(khz)}" if khz else "")
-        for khz, group in sorted(by_speed.items(), key=lambda pair: pair[0] or 0)
+        for khz, group in sorted(by_speed.items())
     )
     if len(by_speed) == 1:
         return Step(CORES, "ok", found)

@@ -176,7 +176,7 @@ def _tables(
             raise _wrong(path, name, "this is a value, and a device is a table", f"write [{name}]")
         if LIKE in table:
             like = table[LIKE]
-            if like not in known:
+            if not isinstance(like, str) or like not in known:
                 near = difflib.get_close_matches(str(like), known, n=1)
                 remedy = f"did you mean '{near[0]}'?" if near else "edgebench devices lists them"
                 raise _wrong(path, name, f"like names no known device: {like!r}", remedy)
