@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from edgebench.deploy.changes import STEPS
+from edgebench.deploy.changes import step
 from edgebench.deploy.device import Step
 from edgebench.deploy.lock import locked
 from edgebench.deploy.python_runner import INTERRUPTED
@@ -35,7 +35,7 @@ class LocalDevice:
     name = "local"
     identity = THIS_MACHINE
     description = "this machine's CPU"
-    formats = engines.FORMATS
+    formats: tuple[str, ...] = engines.FORMATS
 
     def __init__(self, python: str = sys.executable) -> None:
         self._python = python
@@ -91,7 +91,7 @@ class LocalDevice:
 def _forward(lines: IO[str], progress: Progress) -> None:
     for line in lines:
         event: dict[str, Any] = json.loads(line)
-        progress(STEPS[event["event"]], event["done"], event["total"])
+        progress(step(event), event["done"], event["total"])
 
 
 def device(entry: Entry) -> LocalDevice:

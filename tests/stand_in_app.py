@@ -1,4 +1,4 @@
-"""A stand-in for the sample app on Android: it keeps docs/app-contract.md, with Python for Kotlin.
+"""A stand-in for the sample app: it keeps docs/app-contract.md, with Python for Kotlin and Swift.
 
 `install` puts programs beside each other that answer as Android's `am`, `pm` and `pidof` do; `am`
 starts this file as the app, which does one job a start and leaves the next to another.
@@ -93,7 +93,9 @@ def main(run: Path, own: Path, here: Path) -> None:
     if not plan_path.exists():
         send({"end": {"status": "failed", "reason": "there is no plan.json"}})
         return
-    if (run / "result.json").exists():
+    if not (run / "files").exists():  # Where the runner looks for them.
+        (run / "files").symlink_to("../../files")
+    if (run / "result.json").exists() and run != folder:
         shutil.copyfile(run / "result.json", folder / "result.json")
     plan = __import__("json").loads(plan_path.read_text())
     result = Result(str(folder / "result.json"), hash_of(str(plan_path)), Remote(str(folder)))
@@ -119,6 +121,9 @@ class App:
         """Do the first job that is left: whether there was one."""
         if self.result.body["context"] is None:
             context = next(self.worker({"kind": "context"}))
+            if context.get("error"):
+                self.send({"end": {"status": "failed", "reason": context["error"]}})
+                raise SystemExit(0)
             self.result.change(context={**context, "python": None, "numpy": None})
         done = self.result.body
         for slot in self.plan["artifacts"]:

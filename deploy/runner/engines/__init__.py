@@ -19,10 +19,14 @@ from typing import Any
 from ..messages import RunnerError
 
 FORMATS = ("tflite", "onnx", "openvino")
+"""Those that run wherever their runtimes do."""
+
+COREML = "coreml"
+"""Runs on a Mac only."""
 
 
 def engine(format_name: str) -> Any:
     """The engine of a format. Raises `RunnerError`."""
-    if format_name not in FORMATS:
+    if format_name not in (*FORMATS, COREML):
         raise RunnerError(f"this runner cannot run {format_name} files")
     return importlib.import_module("." + format_name, __name__).Engine

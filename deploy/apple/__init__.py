@@ -1,0 +1,1 @@
+"""Apple's devices. Written from documentation and not verified on hardware."""

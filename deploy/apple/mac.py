@@ -1,0 +1,61 @@
+"""This Mac: Core ML by coremltools, beside what runs on any machine. Not verified on hardware."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from edgebench.deploy.device import Step
+from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.registry import Entry
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.runner import engines
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+
+class Mac(LocalDevice):
+    """The local device where it is a Mac, with Core ML as one more format."""
+
+    formats = (engines.COREML, *engines.FORMATS)
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.python or sys.executable)
+        self.name = entry.name
+        self.description = entry.description
+
+    def held(self) -> AbstractContextManager[None]:
+        """See `edgebench.deploy.device.Device.held`."""
+        _must_be_a_mac()
+        return super().held()
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """See `edgebench.deploy.device.Device.run`."""
+        _must_be_a_mac()
+        return super().run(folder, progress)
+
+    def check(self) -> Iterator[Step]:
+        """See `edgebench.deploy.device.Device.check`."""
+        try:
+            _must_be_a_mac()
+        except DeviceError as error:
+            yield Step("Mac", "missing", error.message, error.remedy)
+            return
+        yield Step("Mac", "ok", "this is one")
+        yield from super().check()
+
+
+def _must_be_a_mac() -> None:
+    if sys.platform != "darwin":
+        raise DeviceError(
+            "this is not a Mac: Core ML runs on Apple's systems only",
+            "run edgebench on a Mac with macOS 13 or newer; on this machine measure another "
+            "format with: --device local",
+        )
+
+
+def device(entry: Entry) -> Mac:
+    """The device of an entry of the registry."""
+    return Mac(entry)

@@ -1,0 +1,131 @@
+"""Core ML on a Mac, by coremltools. Not verified on hardware.
+
+`predict` makes Core ML's own values of NumPy arrays and images anew each time: that is in the
+times, of every model alike. Core ML chooses cores and threads itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from ..messages import Json, RunnerError, first_line
+from .feeding import Feeding
+
+UNITS = {"none": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ane": "CPU_AND_NE"}
+"""The compute units that a plan's delegate means; with any other Core ML may use all of them."""
+
+UNIT_OF = {"gpu": "MLGPUComputeDevice", "ane": "MLNeuralEngineComputeDevice"}
+
+
+class Engine(Feeding):
+    """A package, compiled and loaded for the compute units that the plan's delegate means."""
+
+    def __init__(self, path: str, plan: Json) -> None:
+        import numpy
+
+        self.np = numpy
+        self.coremltools = find_runtime()
+        self.delegate = plan["delegate"]
+        self.units = self.coremltools.ComputeUnit[UNITS.get(self.delegate, "ALL")]
+        self.model = self.coremltools.models.MLModel(path, compute_units=self.units)
+        description = self.model.get_spec().description
+        self.evaluation = evaluation_of(os.path.basename(path), plan)
+        self.inputs = [port_of(port) for port in description.input]
+        self.first = first_array(description.output)
+        self.given: Json = {}
+        self.made: Json = {}
+
+    @staticmethod
+    def runtime() -> tuple[str, str]:
+        return "Core ML by coremltools", str(find_runtime().__version__)
+
+    def feed(self, detail: Json, values: Any) -> None:
+        """Set one input from real values; an image from the pixels that they were made of."""
+        np = self.np
+        if not detail["image"]:
+            self.given[detail["name"]] = values.astype("float32").reshape(detail["shape"])
+            return
+        from PIL import Image
+
+        mean, std = (np.reshape(values_, (1, -1, 1, 1)) for values_ in self.evaluation)
+        pixels = np.clip(np.rint((values * std + mean) * 255), 0, 255).astype("uint8")[0]
+        self.given[detail["name"]] = Image.fromarray(pixels.transpose(1, 2, 0).squeeze())
+
+    def invoke(self) -> None:
+        self.made = self.model.predict(self.given)
+
+    def output(self) -> Any:
+        """The first output, as real values."""
+        return self.np.asarray(self.made[self.first], "float32")
+
+    def delegation(self) -> Json:
+        """How often Core ML means to go over to the unit asked for, and what it leaves elsewhere.
+
+        That is its own plan (MLComputePlan, macOS 14.4), not what it was seen to do. None where
+        no one unit was asked for, or it has no plan.
+        """
+        nothing = {"partitions": None, "leftover_ops": None, "layer_types": None}
+        if self.delegate not in UNIT_OF:
+            return nothing
+        try:
+            chosen = self._chosen()
+        except Exception:  # An older system, or a kind of model that it does not plan.
+            return nothing
+        there = [unit == UNIT_OF[self.delegate] for _, unit in chosen]
+        starts = sum(here and not (i and there[i - 1]) for i, here in enumerate(there))
+        left = [name for name, unit in chosen if unit != UNIT_OF[self.delegate]]
+        return {"partitions": starts, "leftover_ops": left, "layer_types": None}
+
+    def _chosen(self) -> list[tuple[str, str]]:
+        """Operation and unit, in the program's order; constants are computed nowhere."""
+        from coremltools.models.compute_plan import MLComputePlan
+
+        plan = MLComputePlan.load_from_path(self.model.get_compiled_model_path(), self.units)
+        chosen = []
+        for operation in plan.model_structure.program.functions["main"].block.operations:
+            usage = plan.get_compute_device_usage_for_mlprogram_operation(operation)
+            if usage is not None:
+                unit = type(usage.preferred_compute_device).__name__
+                chosen.append((operation.operator_name, unit))
+        return chosen
+
+
+def port_of(port: Any) -> Json:
+    """Name and shape of an input, and whether it takes an image as it is."""
+    if port.type.WhichOneof("Type") == "imageType":
+        image = port.type.imageType
+        grey = image.colorSpace == image.ColorSpace.Value("GRAYSCALE")
+        shape = (1, 1 if grey else 3, image.height, image.width)
+        return {"name": port.name, "shape": shape, "image": True}
+    shape = tuple(port.type.multiArrayType.shape)
+    return {"name": port.name, "shape": shape, "image": False}
+
+
+def evaluation_of(file: str, plan: Json) -> tuple[Any, Any]:
+    """Mean and spread of the channels that a file's evaluation inputs are normalised by."""
+    for planned in plan["artifacts"].values():
+        if planned["file"] == file and planned["evaluation"]:
+            return planned["evaluation"]["mean"], planned["evaluation"]["std"]
+    return [0.5], [0.5]
+
+
+def first_array(ports: Any) -> str:
+    """The name of the first output that is an array, and not a classifier's label or scores."""
+    for port in ports:
+        if port.type.WhichOneof("Type") == "multiArrayType":
+            return str(port.name)
+    raise RunnerError("the model gives no array, so its outputs cannot be compared")
+
+
+def find_runtime() -> Any:
+    if sys.platform != "darwin":
+        raise RunnerError("Core ML runs on Apple's systems only")
+    try:
+        import coremltools
+    except Exception as error:
+        raise RunnerError(
+            f"coremltools cannot be imported; pip install coremltools ({first_line(error)})"
+        ) from None
+    return coremltools
