@@ -18,6 +18,7 @@ from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import MIN_INFERENCES, Size
 from edgebench.converters.artifact import Artifact
 from edgebench.deploy.plan import (
+    Cooldown,
     EvaluationInputs,
     Group,
     Plan,
@@ -34,6 +35,9 @@ AGAIN = "~again"
 
 WARMUP_WINDOW = 3
 WARMUP_TOLERANCE = 0.05
+
+WITHIN_C = 3.0
+"""Degrees above its start that a device is cool again at: what sensors scatter by at rest."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -
         blocks=(),
         warmup=Warmup(WARMUP_WINDOW, WARMUP_TOLERANCE, 0.0),
         visit=VisitLength(0.0, MIN_INFERENCES),
+        cooldown=Cooldown(WITHIN_C, 0.0) if request.cool_down else None,
     )
 
 
@@ -180,6 +185,18 @@ def lay_out(draft: Plan, size: Size, warmup_s: float) -> Plan:
         warmup=replace(draft.warmup, max_s=round(warmup_s, 4)),
         visit=replace(draft.visit, min_s=size.visit_s),
     )
+
+
+def cooling(plan: Plan, longest_s: float, start_c: dict[str, float] | None) -> Plan:
+    """A plan that waits so long at most, in all, for the device to cool to those temperatures.
+
+    Unchanged where the plan is not to cool down. `start_c`, by sensor, is None for what they are
+    when the plan begins.
+    """
+    if plan.cooldown is None:
+        return plan
+    each_s = round(longest_s / plan.processes, 1)
+    return replace(plan, cooldown=replace(plan.cooldown, max_s=each_s, start_c=start_c))
 
 
 def blocks_of(

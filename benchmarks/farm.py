@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edgebench.benchmarks import floors
 from edgebench.benchmarks import run as runs
-from edgebench.benchmarks.design import WARMUP_WINDOW, lay_out
+from edgebench.benchmarks.design import WARMUP_WINDOW, cooling, lay_out
 from edgebench.benchmarks.pilot import PILOT, USUAL_SCATTER, comparisons
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Forecast, Pace, SlotPace, choose_size
@@ -71,6 +71,7 @@ def plan(
     save(folder / runs.NOISE, floors.read(request.device))
     stage_runner(folder)
     laid_out = lay_out(draft, forecast.size, forecast.warmup_s)
+    laid_out = cooling(laid_out, forecast.seconds, None)
     write_plan(replace(laid_out, profile=request.profile), folder)
     return folder, forecast
 

@@ -25,6 +25,7 @@ class RunRequest:
     detect: the smallest overhead that the run has to find with 90 % power, as a fraction; None
         for the smallest that the budget can pay for.
     cores: CPU cores to stay on; None for all.
+    cool_down: before each process wait until the device is as cool as it was at the start.
     profile: run every artifact once more in the end, under its runtime's own profiler.
     out: the folder that run folders are made in.
 
@@ -49,6 +50,7 @@ class RunRequest:
     seed: int = 0
     out: str = "runs"
     profile: bool = False
+    cool_down: bool = False
 
     def __post_init__(self) -> None:
         for name, valid, remedy in (

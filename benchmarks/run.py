@@ -26,7 +26,7 @@ import numpy as np
 from edgebench.benchmarks import compare, explain, floors
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.conditions import Conditions
-from edgebench.benchmarks.design import AGAIN, Family, choose, draft_plan, lay_out
+from edgebench.benchmarks.design import AGAIN, Family, choose, cooling, draft_plan, lay_out
 from edgebench.benchmarks.explanation import Explanation
 from edgebench.benchmarks.machine_checks import before_the_run
 from edgebench.benchmarks.noise import NoiseFloors
@@ -129,9 +129,15 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     spent_s = measured_s(result.blocks)
     forecast = choose_size(found, request.limit_s, request.detect, spent_s)
     seen = Conditions(compare.measured(result.blocks), result.context.core_count, draft.cores)
-    forecast = replace(forecast, warnings=before_the_run(seen))
+    warm = bool(draft.cooldown and result.start_temperatures_c)
+    forecast = replace(
+        forecast,
+        warnings=before_the_run(seen),
+        cooling_s=forecast.seconds if warm else 0.0,
+    )
     save(folder / FORECAST, forecast)
     plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    plan = cooling(plan, forecast.cooling_s, result.start_temperatures_c)
     write_plan(replace(plan, profile=request.profile), folder)
     return forecast
 

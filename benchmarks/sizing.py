@@ -107,7 +107,8 @@ class Forecast:
 
     `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes.
     `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
-    `warnings` are what may take the verdict away, as the pilot showed it.
+    `warnings` are what may take the verdict away, as the pilot showed it. `cooling_s` is how long,
+    in all, it may wait besides for the device to cool.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.forecast/1"
@@ -120,6 +121,7 @@ class Forecast:
     detectable: float
     asked: float | None
     warnings: tuple[str, ...] = ()
+    cooling_s: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -134,6 +136,8 @@ class Forecast:
             f"{self.blocks} blocks in {self.size.processes} processes, about {self.seconds:.0f} s: "
             f"overheads from {found} will show"
         )
+        if self.cooling_s:
+            said += f" (beside {self.cooling_s:.0f} s at most to cool down)"
         if self.asked is not None and self.detectable > self.asked:
             said += f", not from {signed(self.asked).lstrip('+')} as asked: that takes longer"
         return said

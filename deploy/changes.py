@@ -28,10 +28,16 @@ STEPS = {
     "evaluate": "loading and evaluating artifacts",
     "block": "measuring blocks",
     "profile": "profiling by operation",
+    "cooldown": "cooling down",
 }
 
 OUTPUT = re.compile(r"outputs/[^/\\]+\.npy")
 """The files that come with changes; nothing a device says may name another place."""
+
+
+def step(event: dict[str, Any]) -> str:
+    """What progress calls the step of an event that a runner tells."""
+    return STEPS[event["event"]] + str(event.get("detail", ""))
 
 
 class Changes:
@@ -63,7 +69,7 @@ class Changes:
                     "the runner on the device has to be of this edgebench's version",
                 ) from error
         elif message.get("event") in STEPS and not self.quiet:
-            self.progress(STEPS[message["event"]], message["done"], message["total"])
+            self.progress(step(message), message["done"], message["total"])
         return message
 
     def _apply(self, change: dict[str, Any], files: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from edgebench.deploy import registry
 from edgebench.deploy.device import Device
-from edgebench.deploy.registry import Entry
+from edgebench.deploy.registry import Cluster, Entry
 from edgebench.errors import UnknownNameError
 
 TRANSPORTS = {
@@ -20,6 +20,16 @@ TRANSPORTS = {
     "mac": "edgebench.deploy.apple.mac",
 }
 """One module each, with a function `device` that makes an entry's device. Imported when used."""
+
+COOLED = ("adb", "ssh")
+"""Transports whose devices are waited for to cool, for nobody else warms those. A machine that
+somebody works at is as warm as that work makes it, and time under emulation means nothing.
+"""
+
+PINNED = COOLED
+"""Transports whose measuring processes stay on cores of one kind, unless they are told which."""
+
+ALL_CORES = "all"
 
 SIMULATED = "simulated"
 """The name of devices that are numbers, to try things on: one machine on better and worse days."""
@@ -51,9 +61,35 @@ def _simulated() -> dict[str, Callable[[], Device]]:
     return {name: partial(SimulatedDevice, scenario) for name, scenario in named.items()}
 
 
-def cores(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...]:
-    """The numbers of the cores that are asked for on a device, by number or by cluster.
+def cores(
+    name: str, asked: tuple[int, ...] | str | None, threads: int = 1
+) -> tuple[int, ...] | None:
+    """The numbers of the cores to measure on, asked for by number or by cluster; None for all.
 
-    Raises `UnknownNameError`, and `UsageError` where the device has no clusters.
+    Where nothing is asked for it is the fastest cluster that has a core for every thread: a
+    process that wanders between clusters gives no verdict. Raises `UnknownNameError`, and
+    `UsageError` where the device has no clusters.
     """
-    return registry.cores_of(entry(name), asked) if isinstance(asked, str) else asked
+    if asked is None:
+        fastest = cluster(name, threads)
+        return fastest.cores if fastest else None
+    if isinstance(asked, tuple):
+        return asked
+    return None if asked == ALL_CORES else registry.cores_of(entry(name), asked)
+
+
+def cluster(name: str, threads: int) -> Cluster | None:
+    """The fastest cluster of a device that has a core for every thread.
+
+    None where the cores are all alike, as far as is known, or where they cannot be chosen.
+    """
+    found = None if name.startswith(SIMULATED) else entry(name)
+    if found is None or found.transport not in PINNED or found.runner == "app":
+        return None
+    enough = [one for one in found.clusters if len(one.cores) >= threads]
+    return enough[-1] if len(found.clusters) > 1 and enough else None
+
+
+def cools_down(name: str) -> bool:
+    """Whether a device is waited for to cool down between measuring processes."""
+    return not name.startswith(SIMULATED) and entry(name).transport in COOLED

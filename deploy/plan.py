@@ -87,12 +87,27 @@ class VisitLength:
 
 
 @dataclass(frozen=True)
+class Cooldown:
+    """How cool the device is to be before each measuring process.
+
+    It is waited for until no sensor of the processor is more than `within_c` degrees Celsius
+    above `start_c`, for `max_s` seconds at most. `start_c`, by sensor, is None for what they say
+    when the plan begins. A device without sensors is not waited for.
+    """
+
+    within_c: float
+    max_s: float
+    start_c: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to measure, in which order, how often, with which threads, cores and delegate.
 
     `cores` are the CPU cores to stay on, None for all. `processes` is the number of fresh
     processes that the blocks are dealt to. With `profile` every artifact is run once more in the
-    end, in a process of its own, under its runtime's profiler.
+    end, in a process of its own, under its runtime's profiler. Without `cooldown` processes follow
+    each other at once.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.plan/2"
@@ -109,3 +124,4 @@ class Plan:
     warmup: Warmup
     visit: VisitLength
     profile: bool = False
+    cooldown: Cooldown | None = None

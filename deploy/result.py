@@ -69,10 +69,11 @@ class Evaluation:
 
     `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
     resident memory above what the bare runtime held. `outputs` names the .npy of float32 outputs
-    for the evaluation inputs. `partitions` counts the delegate's nodes and `leftover_ops` names
-    what it did not take. `layer_types` counts, where the runtime tells, the layers that it runs in
-    each type of value, such as 54 in `u8` and 2 in `f32`. `profile` is None where it was not asked
-    for or the runtime has none. With an `error` the slot is not measured.
+    for the evaluation inputs, or for the first `images` of them alone. `partitions` counts the
+    delegate's nodes and `leftover_ops` names what it did not take. `layer_types` counts, where the
+    runtime tells, the layers that it runs in each type of value, such as 54 in `u8` and 2 in `f32`.
+    `profile` is None where it was not asked for or the runtime has none. With an `error` the slot
+    is not measured.
     """
 
     error: str | None
@@ -80,6 +81,7 @@ class Evaluation:
     first_inference_s: float | None = None
     peak_memory_bytes: int | None = None
     outputs: str | None = None
+    images: int | None = None
     partitions: int | None = None
     leftover_ops: tuple[str, ...] | None = None
     profile: Profile | None = None
@@ -158,7 +160,11 @@ class Block:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a plan produced so far. `complete` says that nothing of the plan is left to do."""
+    """What a plan produced so far. `complete` says that nothing of the plan is left to do.
+
+    `start_temperatures_c`, by sensor, are those that the device was to cool to; `cooled_s` is how
+    long it was waited for that, in all.
+    """
 
     SCHEMA: ClassVar[str] = "edgebench.result/2"
 
@@ -169,3 +175,5 @@ class RunResult:
     context: Context
     evaluations: dict[str, Evaluation]
     blocks: tuple[Block, ...]
+    start_temperatures_c: dict[str, float] | None = None
+    cooled_s: float = 0.0

@@ -25,8 +25,8 @@ class Listener(Audience):
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def event(self, name: str, done: int, total: int) -> None:
-        self.progress(STEPS[name], done, total)
+    def event(self, name: str, done: int, total: int, detail: str = "") -> None:
+        self.progress(STEPS[name] + detail, done, total)
 
     def say(self, text: str) -> None:
         """Nothing: what failed stands in the result, and the report says it."""

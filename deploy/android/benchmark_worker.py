@@ -59,6 +59,7 @@ class Worker:
         self.here = here
         self.there = there
         self.say = say
+        self.delegated: set[str] = set()
 
     def __call__(self, job: Json) -> Iterator[Json]:
         """Answer a job. Raises `DeviceError` where the device went away."""
@@ -68,6 +69,7 @@ class Worker:
             return
         jobs: dict[str, Callable[[Json], Json]] = {
             "context": lambda job: context(self.tool, self.plan),
+            "readings": self._readings,
             "evaluate": self._evaluate,
             "profile": self._profile,
         }
@@ -87,33 +89,38 @@ class Worker:
             raise RunnerError(reason)
         return text
 
+    def _readings(self, job: Json) -> Json:
+        return {"readings": readings.parse(self.store.shell.must(readings.BEFORE))}
+
     def _evaluate(self, job: Json) -> Json:
         slot = job["slot"]
         found = parse(self._printed(slot, "--warmup_runs=1", "--warmup_min_secs=0", *ONCE[2:]))
         left: tuple[str, ...] | None = None
         if self.plan["delegate"] != "none" and "enable_op_profiling" in self.tool.flags:
             left = op_profile.left_over(self._printed(slot, "--enable_op_profiling=true", *ONCE))
+        if found.kernels:
+            self.delegated.add(slot)
         return {
             "load_s": found.init_s,
             "first_inference_s": found.first_inference_s,
             "peak_memory_bytes": found.memory_bytes,
-            "outputs": self._outputs(slot, Path(job["outputs"])),
+            **self._outputs(slot, Path(job["outputs"])),
             "partitions": found.kernels,
             "leftover_ops": left,
             "layer_types": None,
         }
 
-    def _outputs(self, slot: str, folder: Path) -> str | None:
+    def _outputs(self, slot: str, folder: Path) -> Json:
         """Run the first evaluation inputs, and keep the outputs as the Python runner does.
 
         Raises `RunnerError` for outputs that are not finite.
         """
         planned = self.plan["artifacts"][slot]
         if planned["evaluation"] is None:
-            return None
+            return {"outputs": None}
         if OUTPUT not in self.tool.flags:
             self.say(f"{slot}: this {NAME} cannot save outputs, so its drift is not known")
-            return None
+            return {"outputs": None}
         path = self.here / planned["file"]
         images = Images(self.store, self.tool, path, self._graph(slot))
         scratch = f"{self.there}/scratch"
@@ -121,7 +128,7 @@ class Worker:
         check_finite(np, outputs)
         with replacing(folder / f"{slot}.npy") as temporary, temporary.open("wb") as file:
             np.save(file, outputs)
-        return f"outputs/{slot}.npy"
+        return {"outputs": f"outputs/{slot}.npy", "images": len(outputs)}
 
     def _profile(self, job: Json) -> Json:
         profile = op_profile.parse(self._printed(job["slot"], *PROFILE))
@@ -174,8 +181,12 @@ class Worker:
         found = parse(text)
         timed = found.timed
         assert timed is not None  # Or it would have failed.
-        if self.plan["delegate"] != "none" and found.kernels == 0:
-            raise RunnerError(f"{slot}: the {self.plan['delegate']} delegate was not used")
+        if found.kernels:
+            self.delegated.add(slot)
+        elif slot in self.delegated:
+            raise RunnerError(
+                f"{slot}: the {self.plan['delegate']} delegate was used, and then not"
+            )
         return {
             "slot": slot,
             "unix_s": readings.seconds(started),

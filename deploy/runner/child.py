@@ -36,6 +36,7 @@ class Child:
         job: Json = json.loads(sys.stdin.readline())
         jobs = {
             "context": self._context,
+            "readings": self._readings,
             "evaluate": self._evaluate,
             "measure": self._measure,
             "profile": self._profile,
@@ -85,6 +86,9 @@ class Child:
                 "delegate": self.plan["delegate"],
             }
         )
+
+    def _readings(self, job: Json) -> None:
+        self._answer({"readings": readings()})
 
     def _runtimes(self) -> Json:
         """Name and version by format; one that is missing fails its artifacts, all fail the run."""

@@ -20,9 +20,9 @@ class RunnerError(Exception):
 class Audience:
     """Who hears how a run goes. This one talks: events on stdout, sentences on stderr."""
 
-    def event(self, name: str, done: int, total: int) -> None:
-        """So much of a step is done."""
-        send({"event": name, "done": done, "total": total})
+    def event(self, name: str, done: int, total: int, detail: str = "") -> None:
+        """So much of a step is done; `detail` follows the step's name."""
+        send({"event": name, "done": done, "total": total, "detail": detail})
 
     def say(self, text: str) -> None:
         say(text)

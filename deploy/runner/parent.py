@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from typing import Callable, Iterator  # noqa: UP035
 
+from .cooling import Temperatures, cool_down
 from .messages import Audience, Json, RunnerError
 from .result import Result
 
 PLAN_SCHEMA = "edgebench.plan/2"
 
 Worker = Callable[[Json], Iterator[Json]]
-"""Carries out one job in a fresh process, and answers; see `worker.fresh_process`."""
+"""Carries out one job in a fresh process, and answers; see `worker.fresh_process`.
+
+The kinds of jobs are context, readings, evaluate, measure and profile.
+"""
 
 
 class Run:
@@ -23,7 +28,13 @@ class Run:
     """
 
     def __init__(
-        self, plan_path: str, result_path: str, worker: Worker, audience: Audience
+        self,
+        plan_path: str,
+        result_path: str,
+        worker: Worker,
+        audience: Audience,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         with open(plan_path, "rb") as file:
             content = file.read()
@@ -32,6 +43,8 @@ class Run:
             raise RunnerError(f"{plan_path} is not a {PLAN_SCHEMA} file")
         self._worker = worker
         self._audience = audience
+        self._clock = clock
+        self._sleep = sleep
         self.result = Result(result_path, hashlib.sha256(content).hexdigest(), audience)
         self.outputs = os.path.join(os.path.dirname(os.path.abspath(result_path)), "outputs")
 
@@ -40,6 +53,7 @@ class Run:
         if context.get("error"):
             raise RunnerError(context["error"])
         self.result.change(context=context)
+        self._note_start()
         self._evaluate()
         self._measure()
         evaluations, blocks = self.result.body["evaluations"], self.result.body["blocks"]
@@ -78,11 +92,37 @@ class Run:
                         self.result.change(block=failed_block(block, error))
                     else:
                         todo.append({**block, "order": order})
+            if todo:
+                self._cool_down()
             for block in self._blocks_of(todo):
                 self.result.change(block=block)
                 self._audience.event("block", done=len(self.result.body["blocks"]), total=total)
                 if block["error"]:
                     self._audience.say(f"block {block['index']}: {block['error']}")
+
+    def _note_start(self) -> None:
+        """Keep the temperatures that the device is to cool to: the plan's, or those of now.
+
+        They stay in the result, so that a run that goes on later cools to the same.
+        """
+        rule = self.plan.get("cooldown")
+        if rule and self.result.body.get("start_temperatures_c") is None:
+            self.result.change(start_temperatures_c=rule["start_c"] or self._temperatures())
+
+    def _cool_down(self) -> None:
+        rule, start = self.plan.get("cooldown"), self.result.body.get("start_temperatures_c")
+        if not (rule and start):
+            return
+
+        def tell(words: str, done: int, total: int) -> None:
+            self._audience.event("cooldown", done, total, words)
+
+        waited = cool_down(rule, start, self._temperatures, tell, self._clock, self._sleep)
+        self.result.change(cooled_s=self.result.body.get("cooled_s", 0.0) + waited)
+
+    def _temperatures(self) -> Temperatures | None:
+        found = self._only_answer({"kind": "readings"}).get("readings")
+        return found["temperatures_c"] if found else None
 
     def _profile(self) -> None:
         """Last, for it may heat the device; a profiler that fails costs nothing but its profile."""

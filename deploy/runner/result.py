@@ -28,6 +28,8 @@ class Result:
             "updated": now(),
             "complete": False,
             "context": None,
+            "start_temperatures_c": None,
+            "cooled_s": 0.0,
             "evaluations": {},
             "blocks": [],
         }
@@ -47,7 +49,7 @@ class Result:
         return body
 
     def change(self, **parts: Any) -> None:
-        """Set `context` or `complete`, add to `evaluations`, or put in one `block`, and write."""
+        """Set a part such as `context`, add to `evaluations`, or put in one `block`, and write."""
         for name, part in parts.items():
             if name == "block":
                 self._put(part)

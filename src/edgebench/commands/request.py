@@ -35,11 +35,27 @@ def of_device(options: argparse.Namespace, device: str) -> RunRequest:
         budget_s=options.budget,
         detect=options.detect,
         threads=options.threads,
-        cores=devices.cores(device, options.cores) if options.cores else None,
+        cores=_cores(options, device),
+        delegate=options.delegate,
         seed=options.seed,
         out=str(options.runs),
         profile=options.profile,
+        cool_down=devices.cools_down(device),
     )
+
+
+def _cores(options: argparse.Namespace, device: str) -> tuple[int, ...] | None:
+    """The cores asked for, or those that the device is measured on unless others are."""
+    from edgebench.deploy import devices
+    from edgebench.deploy.cores import ranges
+
+    fastest = devices.cluster(device, options.threads) if options.cores is None else None
+    if fastest:
+        console.say(
+            f"{device} is measured on cores {ranges(fastest.cores)} ({fastest.name}, "
+            f"{fastest.core}), unless --cores names others"
+        )
+    return devices.cores(device, options.cores, options.threads)
 
 
 def _targets(options: argparse.Namespace) -> tuple[Target, ...]:

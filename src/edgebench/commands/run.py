@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from edgebench import arguments, console
 from edgebench.commands import exits, fleet, report, request
@@ -18,6 +18,7 @@ HELP = "measure models against their baseline (the default command)"
 MODELS = "mobilenet_v2_se,mobilenet_v2_ca,scenes_v2_se,scenes_v2_ca"
 PRECISIONS = "fp32,fp16,int8"
 
+CORES_HELP = "stay on these cores, or a cluster such as big; on a phone the fastest, unless all"
 DEVICE_HELP = "where to measure, on local unless given; several are measured side by side"
 
 BUDGET_HELP = "time to spend on measuring; without it and --detect 90s"
@@ -43,6 +44,9 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
     """The options that say where, in what and for how long to measure."""
+    from edgebench.deploy.plan import Delegate
+
+    delegates = get_args(Delegate)
     add = parser.add_argument
     add("--device", action="append", metavar="A,B", help=DEVICE_HELP)
     add("--formats", type=arguments.names, default="tflite", metavar="F,G", help="formats, or all")
@@ -56,7 +60,8 @@ def add_setting(parser: argparse.ArgumentParser) -> None:
     add("--budget", type=arguments.seconds, metavar="TIME", help=BUDGET_HELP)
     add("--detect", type=arguments.fraction, metavar="SHARE", help=DETECT_HELP)
     add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
-    add("--cores", type=arguments.cores, metavar="0,1", help="stay on these cores; or big")
+    add("--cores", type=arguments.cores, metavar="0,1", help=CORES_HELP)
+    add("--delegate", choices=delegates, default=delegates[0], help="what runs TFLite's graphs")
     add("--seed", type=int, default=0, help="of the order in which models are visited")
     add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts")
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
