@@ -266,8 +266,9 @@ def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
         return None
     labels, logits = run.references[slot]
     outputs = run.outputs[slot]
-    if slot not in run.plan.artifacts:  # Such were evaluated on the first inputs alone.
-        labels, logits = labels[: len(outputs)], logits[: len(outputs)]
+    evaluation = run.result.evaluations.get(slot)
+    alone = len(outputs) if evaluation is None else evaluation.images
+    labels, logits = labels[:alone], logits[:alone]  # Some run the first inputs alone.
     if outputs.shape != logits.shape or len(labels) != len(logits):
         raise InvalidFileError(
             f"the outputs of {slot} are {outputs.shape}, the trained model's are {logits.shape}",
@@ -322,5 +323,7 @@ def _array(path: Path) -> Floats:
     try:
         array: Floats = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise InvalidFileError(f"cannot read {path}: {error}", "measure it again") from error
+        raise InvalidFileError(
+            f"cannot read {path}: {error}", "bring it back from the device, or measure it again"
+        ) from error
     return array

@@ -18,6 +18,10 @@ RUNTIMES = (
 )
 
 
+RESOLVERS = {"xnnpack": "AUTO", "none": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
+"""The name of LiteRT's resolver for each delegate that it has in Python."""
+
+
 class Engine(Feeding):
     """A .tflite file in whichever TFLite runtime is there."""
 
@@ -25,12 +29,13 @@ class Engine(Feeding):
         import numpy
 
         self.np = numpy
-        module, _ = find_runtime()
-        resolvers = module.OpResolverType
-        resolver = {
-            "xnnpack": resolvers.AUTO,
-            "none": resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        }[plan["delegate"]]
+        module, distribution = find_runtime()
+        if plan["delegate"] not in RESOLVERS:
+            raise RunnerError(
+                f"{distribution} has no {plan['delegate']} delegate in Python; "
+                "on a phone LiteRT's benchmark_model has"
+            )
+        resolver = getattr(module.OpResolverType, RESOLVERS[plan["delegate"]])
         self.interpreter = module.Interpreter(
             model_path=path,
             num_threads=plan["threads"],

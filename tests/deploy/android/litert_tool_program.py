@@ -158,9 +158,12 @@ def main():
         name, kernels, left = applied
         whole = kernels == 1 and not left
         if kernels:
-            say(f"Explicitly applied {name} delegate, and the model graph will be "
-                + ("completely executed by the delegate." if whole else
-                   f"partially executed by the delegate w/ {kernels} delegate kernels."))  # fmt: skip
+            how = "completely" if whole else "partially"
+            more = "." if whole else f" w/ {kernels} delegate kernels."
+            say(
+                f"Explicitly applied {name} delegate, and the model graph will be {how} executed "
+                f"by the delegate{more}"
+            )
         else:
             say(f"Though {name} delegate is explicitly applied, the model graph will not be "
                 "executed by the delegate.")  # fmt: skip

@@ -12,6 +12,7 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
+from edgebench.deploy.android import benchmark_images
 from edgebench.deploy.android.benchmark_model import BenchmarkModelRunner
 from edgebench.deploy.device import Step
 from edgebench.deploy.local import LocalDevice
@@ -35,7 +36,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PhoneShell:
 
 
 def device(phone: PhoneShell, tmp_path: Path, **mode: object) -> RemoteDevice:
-    tool = litert_tool.write(tmp_path / "data" / "android" / "benchmark_model", **mode)
+    litert_tool.write(tmp_path / "data" / "android" / "benchmark_model", **mode)
     store = Store(phone, str(tmp_path / "phone" / "home"))
     return RemoteDevice(
         "phone", "a stand-in", store, BenchmarkModelRunner(), keep=True, patience_s=5.0
@@ -77,3 +78,158 @@ def test_a_plan_is_carried_out_and_every_visit_says_what_its_sample_is(
         assert evaluation.partitions == 1 and evaluation.leftover_ops == ()
         assert evaluation.load_s is not None and evaluation.first_inference_s is not None
         assert evaluation.peak_memory_bytes == round(7.25 * 2**20)
+
+
+def test_an_old_tool_tells_means_and_saves_no_outputs(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    _, result = measure(
+        phone, tmp_path, make_run, evaluate=True, delegate="none", mode={"form": "old"}
+    )
+    assert result.complete
+    visits = result.blocks[0].visits
+    assert {visit.summary.kind for visit in visits if visit.summary} == {"mean"}
+    assert {one.outputs for one in result.evaluations.values()} == {None}
+    assert {one.partitions for one in result.evaluations.values()} == {0}
+
+
+@pytest.mark.parametrize("name", ["plain", "int8"])
+def test_outputs_on_the_phone_are_those_of_the_runner_here(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, name: str
+) -> None:
+    folder, result = measure(phone, tmp_path, make_run, name, "attention", evaluate=True)
+    here = make_run(name, "attention", evaluate=True, where="here")
+    expected = LocalDevice().run(here, silent)
+    for slot, evaluation in result.evaluations.items():
+        assert evaluation.outputs is not None and evaluation.images == IMAGES
+        ours = np.load(folder / evaluation.outputs)
+        np.testing.assert_array_equal(ours, np.load(here / str(expected.evaluations[slot].outputs)))
+        assert ours.dtype == np.float32
+
+
+def test_no_more_images_are_run_than_the_limit(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark_images, "LIMIT", 3)
+    folder, result = measure(phone, tmp_path, make_run, evaluate=True)
+    for evaluation in result.evaluations.values():
+        assert evaluation.images == 3
+        assert len(np.load(folder / str(evaluation.outputs))) == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [
+        ({"fail": "crash"}, "ended by SIGSEGV"),
+        ({"fail": "killed"}, "ended by SIGKILL, as Android does when memory runs out"),
+        ({"fail": "garbage"}, "printed no times"),
+        ({"fail": "nan"}, "are not finite"),
+        ({"gpu": "refused"}, "Failed to apply GPU delegate"),
+        ({"gpu": "none"}, "has no gpu delegate; it has: xnnpack, none"),
+    ],
+)
+def test_what_fails_is_said_in_a_sentence(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, mode: dict[str, object], sentence: str
+) -> None:
+    delegate = "gpu" if "gpu" in mode else "xnnpack"
+    with pytest.raises(DeviceError, match=sentence) as caught:
+        measure(phone, tmp_path, make_run, evaluate=True, delegate=delegate, mode=mode)
+    assert "--resume" in caught.value.remedy
+
+
+def test_a_visit_that_crashes_costs_its_block_alone_and_is_measured_again(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    # Two runs of two models to evaluate them, after which the fifth visit crashes.
+    folder = make_run("plain", "attention", blocks=2, processes=1)
+    result = device(phone, tmp_path, fail="crash", fail_after=1 + 4 + 4).run(folder, silent)
+    assert not result.complete
+    first, second = result.blocks
+    assert first.error is None and len(first.visits) == 4
+    assert second.error is not None and "SIGSEGV" in second.error
+    whole = device(phone, tmp_path).run(folder, silent)
+    assert whole.complete and whole.blocks[0] == first
+
+
+@pytest.mark.parametrize(
+    ("gpu", "partitions", "left"),
+    [("whole", 1, 0), ("partial", 2, 2), ("unused", 0, None)],
+)
+def test_what_the_delegate_took_and_left_is_recorded(
+    phone: PhoneShell,
+    tmp_path: Path,
+    make_run: MakeRun,
+    gpu: str,
+    partitions: int,
+    left: int | None,
+) -> None:
+    _, result = measure(phone, tmp_path, make_run, delegate="gpu", mode={"gpu": gpu})
+    for evaluation in result.evaluations.values():
+        assert evaluation.partitions == partitions
+        assert evaluation.leftover_ops is not None
+        assert left is None or len(evaluation.leftover_ops) == left
+
+
+def test_a_phone_that_is_unplugged_in_a_block_measures_that_block_again(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", blocks=2, processes=1)
+    lost: list[int] = []
+
+    def unplug(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks" and done == 1 and not lost:
+            lost.append(done)
+            phone.gone = DeviceLostError("phone is gone", "plug it in")
+        elif "gone" in step:
+            phone.gone = None
+
+    result = device(phone, tmp_path).run(folder, unplug)
+    assert lost and result.complete and [block.index for block in result.blocks] == [0, 1]
+
+
+def test_a_profile_by_operation_comes_from_the_tool(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", blocks=1, processes=1, delegate="gpu")
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps({**plan, "profile": True}))
+    result = device(phone, tmp_path, gpu="partial").run(folder, silent)
+    for evaluation in result.evaluations.values():
+        assert evaluation.profile is not None
+        assert evaluation.profile.source == "benchmark_model"
+        assert [one.type for one in evaluation.profile.operations] == ["MEAN", "SOFTMAX"]
+
+
+def check(phone: PhoneShell, runner: BenchmarkModelRunner, tmp_path: Path) -> list[Step]:
+    return list(runner.check(Store(phone, str(tmp_path / "phone" / "home"))))
+
+
+def test_the_check_says_where_to_get_the_tool_and_tries_it(
+    phone: PhoneShell, tmp_path: Path
+) -> None:
+    (missing,) = check(phone, BenchmarkModelRunner(), tmp_path)
+    assert missing.state == "missing" and "ai.google.dev" in missing.remedy
+    own = tmp_path / "data" / "android" / "benchmark_model"
+    litert_tool.write(own)
+    assert [step.state for step in check(phone, BenchmarkModelRunner(), tmp_path)] == ["ok"] * 4
+    litert_tool.write(own, form="old")
+    steps = {step.name: step for step in check(phone, BenchmarkModelRunner(), tmp_path)}
+    assert steps["outputs"].state == "note" and steps["outputs"].remedy
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("#!/bin/sh\necho '--graph=x --use_npu=false'\n", "CompiledModel"),
+        ("#!/nowhere/loader\n", "does not run on phone"),
+        (None, "cannot read"),
+    ],
+)
+def test_a_tool_that_cannot_be_used_is_told_apart(
+    phone: PhoneShell, tmp_path: Path, content: str | None, sentence: str
+) -> None:
+    given = tmp_path / "given"
+    if content is not None:
+        given.write_text(content)
+    (step,) = check(phone, BenchmarkModelRunner(str(given)), tmp_path)
+    assert step.state == "missing" and sentence in step.found and step.remedy
