@@ -36,6 +36,7 @@ settings.load_profile("untimed")
 def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what the user keeps, such as noise floors, out of the tests, and theirs out of it."""
     os.environ["EDGEBENCH_DATA"] = str(tmp_path_factory.mktemp("data"))
+    os.environ["EDGEBENCH_CONFIG"] = str(tmp_path_factory.mktemp("config"))
 
 
 @pytest.fixture(scope="session")

@@ -101,8 +101,9 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
     device = devices.get(name)
     with device.held(), console.shown_progress() as progress:
         if folder is None:
+            asked = request.of_device(options, name)  # What is wrong is said before exports begin.
             request.export_missing(options, progress)
-            folder = runs.prepare(request.of_device(options, name), device, progress)
+            folder = runs.prepare(asked, device, progress)
         try:
             forecast = runs.plan_ahead(folder, device, progress)
             console.say(forecast.sentence)

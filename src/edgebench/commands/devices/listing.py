@@ -37,6 +37,16 @@ LACKS = {
 }
 """What the devices of a transport lack that lack something, in a word; sentences come below."""
 
+AWAY = {
+    "local": "ready",
+    "emulated": "ready",
+    "adb": "absent",
+    "ssh": "not asked",
+    "devicectl": "absent",
+    "mac": "ready",
+}
+"""What else is known of a device now; over a network nobody is asked."""
+
 READY = "ready"
 """The state of what is attached and can be used."""
 
@@ -81,7 +91,10 @@ def shown(entries: Sequence[Entry], sight: Sight) -> list[str]:
     return [*lines, *_attached_now(sight), *_what_is_lacking(entries, sight), *NOT_VERIFIED]
 
 
-NOT_VERIFIED = ("", "not verified: edgebench was not verified on hardware of this kind")
+NOT_VERIFIED = (
+    "",
+    "not verified on hardware: nobody has seen edgebench work with such a device yet",
+)
 
 
 def _now(entry: Entry, sight: Sight) -> str:
@@ -90,7 +103,7 @@ def _now(entry: Entry, sight: Sight) -> str:
         return "attached" if any(one.state == READY for one in attached) else "not ready"
     if entry.name in sight.lacking:
         return LACKS.get(entry.transport, "lacks something")
-    return "absent" if entry.transport in ("adb", "devicectl") else ""
+    return AWAY[entry.transport]
 
 
 def _attached_now(sight: Sight) -> Iterable[str]:
