@@ -37,6 +37,11 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "folder" / "devices.toml"
 
 
+def edgebench_devices(words: str) -> int:
+    """Execute `edgebench devices` with some words."""
+    return main(["devices", *words.split()])
+
+
 class HereShell(Shell):
     """This machine in a phone's place."""
 
@@ -132,7 +137,7 @@ def test_what_is_attached_and_what_is_not_known_is_said_with_the_command_that_ad
     words = " ".join(out.split())
     assert f"pixel7 {SERIAL}: ready" in words
     assert "edgebench devices add NAME --serial R5CW10ABCDE --match 'a35x'" in words
-    assert main("devices add mine --serial R5CW10ABCDE --match a35x".split()) == 0
+    assert edgebench_devices("add mine --serial R5CW10ABCDE --match a35x") == 0
     assert registry.load()["mine"].transport == "adb"
 
 
@@ -143,9 +148,8 @@ def test_a_transport_whose_program_is_missing_is_said_once(
     assert main(["devices"]) == 0
     out = capsys.readouterr().out
     assert out.count(NO_ADB.message) == 1 and out.count("-> install it") == 1
-    assert [line for line in out.splitlines() if line.startswith("pixel6 ")][0].endswith(
-        "needs adb"
-    )
+    (row,) = [line for line in out.splitlines() if line.startswith("pixel6 ")]
+    assert row.endswith("needs adb")
 
 
 def test_the_list_as_json(phones: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
@@ -200,15 +204,15 @@ def test_words_that_are_none_are_usage_errors(words: str) -> None:
 
 
 def test_a_known_board_needs_only_its_host(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("devices add rpi5 --host pi@rpi.local --python /opt/py/bin/python3".split()) == 0
+    assert edgebench_devices("add rpi5 --host pi@rpi.local --python /opt/py/bin/python3") == 0
     assert "edgebench devices check rpi5" in capsys.readouterr().err
     entry = registry.load()["rpi5"]
     assert (entry.host, entry.python) == ("pi@rpi.local", "/opt/py/bin/python3")
     assert entry.clusters == registry.shipped()["rpi5"].clusters
-    assert main("devices add rpi5 --host elsewhere".split()) == 2
-    assert main("devices add rpi5 --host elsewhere --replace".split()) == 0
+    assert edgebench_devices("add rpi5 --host elsewhere") == 2
+    assert edgebench_devices("add rpi5 --host elsewhere --replace") == 0
     assert registry.load()["rpi5"].host == "elsewhere"
-    assert main("devices remove rpi5".split()) == 0
+    assert edgebench_devices("remove rpi5") == 0
     assert registry.load()["rpi5"].host is None
 
 
@@ -293,7 +297,7 @@ def test_the_cores_are_compared_once_the_device_answers(
     names = [one["name"] for one in json.loads(capsys.readouterr().out)["steps"]]
     assert names.index("core masks") == names.index("space") + 1
     wrong = "--cluster all=0-99"
-    assert main(f"devices add odd --like pixel7 {wrong}".split()) == 0
+    assert edgebench_devices(f"add odd --like pixel7 {wrong}") == 0
     capsys.readouterr()
     assert main(["devices", "check", "odd", "--json"]) == 1
     steps = {one["name"]: one for one in json.loads(capsys.readouterr().out)["steps"]}
