@@ -199,7 +199,9 @@ class ReplayedDevice:
         leftover = ("SPLIT_V",) if parts > 1 else ()
         profile = self.profiles.get(slot)
         types = self.layer_types.get(slot)
-        return Evaluation(None, 0.004, 0.002, 9_500_000, outputs, parts, leftover, profile, types)
+        return Evaluation(
+            None, 0.004, 0.002, 9_500_000, outputs, None, parts, leftover, profile, types
+        )
 
     def _block(self, plan: Plan, planned: PlannedBlock, chance: np.random.Generator) -> Block:
         begin = START + 2.0 * planned.index

@@ -27,6 +27,7 @@ from edgebench.cli import main
 from edgebench.deploy import devices
 from edgebench.deploy.local import THIS_MACHINE
 from edgebench.deploy.lock import locked
+from edgebench.deploy.registry import Entry
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.simulated.device import SimulatedDevice
 from edgebench.deploy.staging import PLAN
@@ -61,6 +62,9 @@ class Attached:
             raise UnknownNameError("device", name, self.named)
         return self.named[name]
 
+    def entry(self, name: str) -> Entry:
+        return Entry(self(name).description, "local", name)
+
     def add(self, *attached: SimulatedDevice) -> None:
         self.named.update({one.name: one for one in attached})
 
@@ -69,6 +73,7 @@ class Attached:
 def attached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Attached:
     found = Attached()
     monkeypatch.setattr(devices, "get", found)
+    monkeypatch.setattr(devices, "entry", found.entry)
     monkeypatch.setenv(places.DATA, str(tmp_path / "data"))
     return found
 

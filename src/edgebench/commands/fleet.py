@@ -12,8 +12,7 @@ from edgebench.commands import exits, gate, report, request
 from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.comparison import Comparison
-    from edgebench.benchmarks.fleet import FleetComparison
+    from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
     from edgebench.deploy.device import Device
 
 
@@ -36,11 +35,21 @@ def execute(options: argparse.Namespace) -> int:
     from edgebench.benchmarks import fleet
 
     folder, was_interrupted = measure(options)
-    code = show(fleet.read(folder), folder, options)
-    if was_interrupted:
+    found = fleet.read(folder)
+    above = show(found, folder, options)
+    code = exits.worst([above, *(_code(member) for member in found.members)])
+    if was_interrupted or code == exits.INTERRUPTED:
         console.say(f"interrupted; go on with: edgebench run --resume {folder}")
         return exits.INTERRUPTED
     return code
+
+
+def _code(member: MemberComparison) -> int:
+    if member.failure is not None:
+        return exits.FAILED
+    if member.comparison is None or member.comparison.interrupted:
+        return exits.INTERRUPTED
+    return exits.DONE if member.comparison.answered else exits.NO_VERDICT
 
 
 def measure(options: argparse.Namespace) -> tuple[Path, bool]:
@@ -83,7 +92,7 @@ def _begun(options: argparse.Namespace) -> Path:
 def show(found: FleetComparison, folder: Path, options: argparse.Namespace) -> int:
     """Print the comparison of devices, or write it as the documents asked for.
 
-    Returns the exit code: the worst of the members'.
+    Returns the exit code: that of the gate where an overhead is above it, else 0.
     """
     from edgebench.benchmarks.report import fleet as pages
     from edgebench.benchmarks.report import junit
@@ -103,13 +112,4 @@ def show(found: FleetComparison, folder: Path, options: argparse.Namespace) -> i
     if options.junit:
         gate.write(options.junit, junit.render(suites))
     failed = options.fail_above and any(suite.failed for suite in suites)
-    return exits.worst(
-        [exits.ABOVE if failed else exits.DONE]
-        + [exits.FAILED if one.failure else _code(one.comparison) for one in found.members]
-    )
-
-
-def _code(comparison: Comparison | None) -> int:
-    if comparison is None or comparison.interrupted:
-        return exits.INTERRUPTED
-    return exits.DONE if comparison.answered else exits.NO_VERDICT
+    return exits.ABOVE if failed else exits.DONE
