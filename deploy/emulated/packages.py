@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,22 +56,36 @@ Dir::State::status "{folder}/status";
 WHEELS = ("any", "manylinux2014_{0}", *(f"manylinux_2_{minor}_{{0}}" for minor in range(17, 42)))
 """The platforms whose wheels Debian 13's C library (2.41) runs, by architecture."""
 
+PIP = (
+    *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check"),
+    *("--no-deps", "--only-binary=:all:", "--no-compile"),
+)
+
+TARGET = "$(COMPONENT)\t$(LABEL)\t$(RELEASE)\t$(REPO_URI)"
+"""What `apt-get indextargets` is to tell of each list of packages."""
+
 DOWNLOADING = "downloading Debian's packages"
 UNPACKING = "unpacking Debian's packages"
 FETCHING_WHEELS = "downloading wheels"
 
 
 def fetch_packages(
-    names: Sequence[str], suite: str, architecture: str, into: Path, progress: Progress = silent
+    names: Sequence[str],
+    suite: str,
+    architecture: str,
+    into: Path,
+    progress: Progress = silent,
+    only: Sequence[str] = (),
 ) -> Path:
     """Unpack Debian packages and all that they depend on into a folder, and return it.
 
-    `suite` is such as trixie, `architecture` Debian's name such as arm64. What an interrupted call
+    `suite` is such as trixie, `architecture` Debian's name such as arm64. With `only` no more than
+    those files are unpacked, by their paths such as usr/bin/qemu-aarch64. What an interrupted call
     has downloaded is not downloaded again; a second call at the same time waits for the first.
     Raises `DeviceError` where this system has no apt-get and dpkg-deb, there is no network, or no
     such package, and `UnwritableError`.
     """
-    request = " ".join((suite, architecture, *names))
+    request = " ".join((suite, architecture, *names, *only))
     with _alone(into):
         if _answers(into, request):
             return into
@@ -80,7 +95,7 @@ def fetch_packages(
             temporary.unlink()
             temporary.mkdir()
             with _downloaded(names, suite, architecture, progress) as archives:
-                _unpack(archives, temporary, progress)
+                _unpack(archives, temporary, only, progress)
             _merge_usr(temporary)
             contents = "\n".join((request, *(one.stem for one in archives)))
             (temporary / CONTENTS).write_text(contents + "\n")
@@ -108,12 +123,8 @@ def fetch_wheels(
             temporary.unlink()
             temporary.mkdir()
             progress(FETCHING_WHEELS, 0, 0)
-            _run(
-                [sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary=:all:"]
-                + ["--no-compile", "--disable-pip-version-check", "--python-version", python]
-                + [*platforms, "--target", str(temporary), *requirements],
-                "pip",
-            )
+            install = [*PIP, "--python-version", python, *platforms, "--target", str(temporary)]
+            _run([*install, *requirements], "pip")
             progress(FETCHING_WHEELS, 1, 1)
             (temporary / CONTENTS).write_text(request + "\n")
     return into
@@ -193,9 +204,7 @@ def mirror() -> str:
     Raises `DeviceError` where its sources have none, as on another distribution.
     """
     rows = _run(
-        ["apt-get", "indextargets", "--format", "$(COMPONENT)\t$(LABEL)\t$(RELEASE)\t$(REPO_URI)"]
-        + ["Created-By: Packages"],
-        "apt-get",
+        ("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get"
     )
     system = _system()
     for row in rows.splitlines():
@@ -222,10 +231,27 @@ def _system() -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in pairs}
 
 
-def _unpack(archives: Sequence[Path], into: Path, progress: Progress) -> None:
+def _unpack(
+    archives: Sequence[Path], into: Path, only: Sequence[str], progress: Progress
+) -> None:
     for number, archive in enumerate(archives):
-        _run(["dpkg-deb", "-x", str(archive), str(into)], "dpkg-deb")
+        if only:
+            _unpack_files(archive, into, only)
+        else:
+            _run(["dpkg-deb", "-x", str(archive), str(into)], "dpkg-deb")
         progress(UNPACKING, number + 1, len(archives))
+
+
+def _unpack_files(archive: Path, into: Path, only: Sequence[str]) -> None:
+    """Unpack some files of a package, which may be hundreds of megabytes."""
+    words = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        with tarfile.open(fileobj=process.stdout, mode="r|") as members:
+            for member in members:
+                if member.name.removeprefix("./") in only:
+                    members.extract(member, into, filter="tar")
+    if process.returncode != 0:
+        raise DeviceError(f"dpkg-deb cannot unpack {archive.name}", "prepare it again")
 
 
 def _merge_usr(root: Path) -> None:
