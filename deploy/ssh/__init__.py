@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgebench.deploy.registry import Entry
 from edgebench.deploy.ssh.board import Board
 from edgebench.deploy.ssh.shell import SshShell
+from edgebench.errors import DeviceError
 
 HOME = "~/.cache/edgebench"
 
@@ -18,4 +19,14 @@ def device(entry: Entry) -> Board:
         entry.home or HOME,
         entry.python or "python3",
         keep=entry.keep,
+    )
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What an entry has to have before it can be reached, as far as can be told without trying."""
+    if entry.host is not None:
+        return None
+    return DeviceError(
+        "no host is set, so ssh connects to a host of the device's own name",
+        f"edgebench devices add {entry.name} --host USER@ADDRESS",
     )
