@@ -61,16 +61,26 @@ class Change:
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     block: Block | None = None
     complete: bool | None = None
+    start_temperatures_c: dict[str, float] | None = None
+    cooled_s: float | None = None
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of `changes.jsonl`, as far as it is of a kind that is read here."""
+    """One line of `changes.jsonl`: one of these five, and what goes with it.
+
+    An `event` tells how much of a step is `done`, of a `total`. `files` are the outputs that a
+    change names: base64 of each .npy, by path.
+    """
 
     hello: Hello | None = None
     begin: Begin | None = None
+    event: Literal["cooldown", "evaluate", "block", "profile"] | None = None
     change: Change | None = None
     end: End | None = None
+    done: int | None = None
+    total: int | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
