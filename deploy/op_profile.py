@@ -28,7 +28,7 @@ _SECTION = re.compile(r"=+ *(?P<title>[^=]+?) *=+")
 _RUN_ORDER = "Run Order"
 _REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs"
 _INSIDE = "Delegate internal"
-_DELEGATE = re.compile(r"DELEGATE|TfLite\w*Delegate")
+_DELEGATE = re.compile(r"DELEGATE|TfLite\w*Delegate\w*")
 _INNER = "Delegate/"
 """Begins the types of what runs inside a delegate, where the tool lists that in its stead."""
 

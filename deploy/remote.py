@@ -110,7 +110,9 @@ class RemoteDevice:
             problem = self.shell.problem()
             if problem is not None:
                 raise problem
-            self.store.clear()
+            # To settle and to leave again puts back what a run that was cut off could not.
+            with self.settle(self.shell):
+                self.store.clear()
         return f"removed {self.store.home} from {self.name}"
 
     def check(self) -> Iterator[Step]:
