@@ -193,8 +193,8 @@ SIZE_LEGEND = (
 
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     """All tables of a report; over several formats one stands for all, unless asked `in_full`."""
-    each = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
-    each = tuple(sheet for sheet in each if sheet.sections or sheet.legend)
+    every = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
+    each = tuple(sheet for sheet in every if sheet.sections or sheet.legend)
     if len({group.format for group in comparison.groups}) == 1:
         return each
     return (summary(comparison), *each) if in_full else (summary(comparison),)

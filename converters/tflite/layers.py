@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from edgebench.converters.tflite import inspect
+from edgebench.converters.tflite import content, inspect
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.value import Array
 
@@ -59,7 +59,7 @@ def compare_layers(
 
 def _run(tflite: bytes) -> Any:
     return inspect.interpreter(
-        inspect.read(tflite),
+        content.read(tflite),
         **inspect.without_delegates(),
         experimental_preserve_all_tensors=True,
     )
