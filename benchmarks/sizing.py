@@ -108,7 +108,7 @@ class Forecast:
     `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes.
     `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
     `warnings` are what may take the verdict away, as the pilot showed it. `cooling_s` is how long,
-    in all, it may wait besides for the device to cool.
+    in all, it may wait besides for the device to cool. Without a pilot it is all a `guess`.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.forecast/1"
@@ -122,6 +122,7 @@ class Forecast:
     asked: float | None
     warnings: tuple[str, ...] = ()
     cooling_s: float = 0.0
+    guess: bool = False
 
     @property
     def seconds(self) -> float:
@@ -134,7 +135,7 @@ class Forecast:
         found = signed(self.detectable).lstrip("+")
         said = (
             f"{self.blocks} blocks in {self.size.processes} processes, about {self.seconds:.0f} s: "
-            f"overheads from {found} will show"
+            f"overheads from {found} {'may' if self.guess else 'will'} show"
         )
         if self.cooling_s:
             said += f" (beside {self.cooling_s:.0f} s at most to cool down)"
