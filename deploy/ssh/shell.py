@@ -18,7 +18,7 @@ from edgebench.errors import DeviceError
 
 ALWAYS = {
     "BatchMode": "yes",  # A question would wait for ever.
-    "LogLevel": "ERROR",  # Neither banners nor hints: what is left is what went wrong.
+    "LogLevel": "ERROR",  # No banners in what a command complains of.
     "RequestTTY": "no",
     "RemoteCommand": "none",
     "ClearAllForwardings": "yes",
@@ -53,7 +53,7 @@ class SshShell(Shell):
 
     @property
     def identity(self) -> str:
-        return str(self.address)
+        return f"ssh:{self.address.known_as}"  # Whoever logs in there, it is one board.
 
     @property
     def address(self) -> Address:
@@ -82,7 +82,8 @@ class SshShell(Shell):
 
     def problem(self) -> DeviceError | None:
         try:
-            words = self.argv(f"echo {END}0")
+            # What ssh says of a server that it cannot agree with is no error to it.
+            words = ["ssh", "-o", "LogLevel=INFO", *self.argv(f"echo {END}0")[1:]]
             done = subprocess.run(
                 words,
                 stdin=subprocess.DEVNULL,
