@@ -285,7 +285,7 @@ def test_a_daemon_without_exit_codes_still_tells_them(phone: Phone) -> None:
     code = """
 modern = shell.argv
 shell.argv = lambda command: [*modern(command)[:4], "-x", *modern(command)[4:]]
-print(shell.run("echo out; echo complaint >&2; exit 3"))
+print(shell.run("echo out; echo complaint >&2; sh -c 'exit 3'"))
 print(shell.run("true").status)
 """
     said = in_the_sandbox(phone, code)
