@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-Delegate = Literal["xnnpack", "none", "gpu", "nnapi"]
-"""What runs a graph for TFLite: XNNPACK's kernels, its own, the GPU, or Android's NNAPI."""
+Delegate = Literal["xnnpack", "none", "gpu", "nnapi", "ane"]
+"""What runs a graph beside the runtime: XNNPACK, nothing, the GPU, NNAPI, the Neural Engine."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ BY_TRANSPORT = {
     "serial": ("adb", "devicectl"),
     "match": ("adb", "devicectl", "ssh"),
     "benchmark_model": ("adb", "ssh", "emulated"),
+    "app": ("adb", "devicectl"),
 }
 """Fields that mean something to these transports only."""
 
@@ -63,6 +64,7 @@ class Entry:
     delegates: those that its runtimes have, of the plan's.
     runner: what carries out plans there; None for the first of its transport's that works.
     python, benchmark_model, home: where these are, or are to be; None for the usual places.
+    app: the sample app's package or bundle identifier; None for the one it comes with.
     keep: leave what was sent on the device.
     verified: whether edgebench itself was seen to work with this hardware.
     sources: where each fact is from, by field: a document's address or name, and its date.
@@ -85,6 +87,7 @@ class Entry:
     runner: Literal["python", "benchmark_model", "app"] | None = None
     python: str | None = None
     benchmark_model: str | None = None
+    app: str | None = None
     home: str | None = None
     keep: bool = False
     verified: bool = False

@@ -19,6 +19,7 @@ here={here}
 case "$1" in
 force-stop)
     [ -e $here/pid ] && kill -9 $(cat $here/pid) 2>/dev/null
+    while $here/pidof app >/dev/null; do sleep 0.05; done
     exit 0;;
 start)
     while [ $# -gt 0 ]; do
@@ -136,6 +137,10 @@ class App:
             if todo := [block for block in todo if block["index"] not in blocks]:
                 self._measure(todo)
                 return True
+        for slot, found in done["evaluations"].items():
+            if self.plan.get("profile") and not found["error"] and "profile" not in found:
+                self._profile(slot, found)
+                return True
         everything = [*done["evaluations"].values(), *done["blocks"]]
         self.result.change(complete=not any(one["error"] for one in everything))
         return False
@@ -154,6 +159,11 @@ class App:
             self.result.change(block=next(answers))
             counts = len(self.result.body["blocks"]), len(self.plan["blocks"])
             self.send({"event": "block", "done": counts[0], "total": counts[1]})
+
+    def _profile(self, slot: str, found: dict[str, Any]) -> None:
+        self._begin({"kind": "profile", "slot": slot})
+        made = next(self.worker({"kind": "profile", "slot": slot})).get("profile")
+        self.result.change(evaluations={slot: {**found, "profile": made}})
 
     def _begin(self, job: dict[str, Any]) -> None:
         self.send({"begin": job})

@@ -22,9 +22,9 @@ def _python(entry: Entry) -> Runner:
 
 
 def _app(entry: Entry) -> Runner:
-    from edgebench.deploy.android.app import AppRunner
+    from edgebench.deploy.android.app import PACKAGE, AppRunner
 
-    return AppRunner()
+    return AppRunner(entry.app or PACKAGE)
 
 
 def _benchmark_model(entry: Entry) -> Runner:

@@ -25,7 +25,8 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress, silent
 
 PACKAGE = "org.edgebench.app"
-ACTIVITY = ".BenchmarkActivity"
+ACTIVITY = "org.edgebench.app.BenchmarkActivity"
+"""Its class keeps its name where the package is built under another."""
 EXTERNAL = "/sdcard/Android/data"
 POLL_S = 2.0
 
@@ -63,7 +64,7 @@ class AndroidApp:
 
     def must_be_there(self) -> str:
         """Where its package lies. Raises `DeviceError` where it is not installed."""
-        answer = self.shell.run(f"pm path {self.package}")
+        answer = self.shell.run(f"pm path {quoted(self.package)}")
         if not answer.output.startswith("package:"):
             raise DeviceError(f"{self.where} is not installed", self.install)
         return answer.output.splitlines()[0].removeprefix("package:")
@@ -75,7 +76,7 @@ class AndroidApp:
             self.store.send({RESULT: result}, self.run, silent)
         self.shell.must(f"chmod -R a+rX {quoted(self.store.home)}")
         said = self.shell.run(
-            f"am start -W -n {self.package}/{ACTIVITY} "
+            f"am start -W -n {quoted(f'{self.package}/{ACTIVITY}')} "
             f"--es contract {CONTRACT} --es run {quoted(self.run)}"
         )
         # `am` says that it failed on either channel, and on many versions exits with 0 then.
@@ -89,10 +90,10 @@ class AndroidApp:
 
     def stop(self) -> None:
         """See `edgebench.deploy.app.contract.App.stop`."""
-        self.shell.must(f"am force-stop {self.package}")
+        self.shell.must(f"am force-stop {quoted(self.package)}")
 
     def running(self) -> bool:
-        return self.shell.run(f"pidof {self.package}").status == 0
+        return self.shell.run(f"pidof {quoted(self.package)}").status == 0
 
     def news(self, offset: int) -> News:
         """See `edgebench.deploy.app.contract.App.news`.
@@ -102,7 +103,7 @@ class AndroidApp:
         missed.
         """
         said = self.shell.must(
-            f"pidof {self.package} >/dev/null && echo running || echo gone; "
+            f"pidof {quoted(self.package)} >/dev/null && echo running || echo gone; "
             f"tail -c +{offset + 1} {quoted(self.changes)} 2>/dev/null; true"
         )
         state, _, text = said.partition("\n")

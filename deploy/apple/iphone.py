@@ -36,7 +36,6 @@ class IPhone:
         self,
         entry: Entry,
         *,
-        bundle: str = BUNDLE,
         poll_s: float = POLL_S,
         silence_s: float = SILENCE_S,
         patience_s: float = PATIENCE_S,
@@ -44,7 +43,7 @@ class IPhone:
         self.entry = entry
         self.name = entry.name
         self.description = entry.description
-        self.bundle = bundle
+        self.bundle = entry.app or BUNDLE
         self.poll_s = poll_s
         self.silence_s = silence_s
         self.patience_s = patience_s

@@ -133,10 +133,20 @@ def line(**parts: Any) -> str:
         else msgspec.to_builtins(part)
         for name, part in parts.items()
     }
+    for found in body.get("change", {}).get("evaluations", {}).values():
+        del found["profile"]  # It was not profiled yet.
     text = json.dumps(body)
     read = msgspec.json.decode(text, type=Line)
     assert all(getattr(read, name) == part for name, part in parts.items())
     return text
+
+
+def result() -> str:
+    """The example of a result, as an app writes it."""
+    body = json.loads(dump(RESULT))
+    for found in body["evaluations"].values():
+        del found["profile"]
+    return json.dumps(body, indent=1)
 
 
 def examples() -> dict[str, str]:
@@ -159,7 +169,7 @@ def examples() -> dict[str, str]:
     ]
     return {
         "plan": f"```json\n{dump(PLAN)}```\n",
-        "result": f"```json\n{dump(RESULT)}```\n",
+        "result": f"```json\n{result()}\n```\n",
         "readings": f"```json\n{json.dumps(msgspec.to_builtins(READINGS), indent=1)}\n```\n",
         "changes": "```json\n" + "\n".join(lines) + "\n```\n",
     }

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -20,7 +21,7 @@ from edgebench.deploy.local import LocalDevice
 from edgebench.deploy.remote import RemoteDevice
 from edgebench.deploy.result import Block
 from edgebench.deploy.shell import DeviceLostError, Shell
-from edgebench.deploy.staging import RUNNER, stage_runner
+from edgebench.deploy.staging import RUNNER, read_plan, stage_runner, write_plan
 from edgebench.deploy.store import Store
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
@@ -69,6 +70,7 @@ def test_the_app_gives_the_result_that_the_python_runner_gives(
     device: RemoteDevice, make_run: MakeRun, tmp_path: Path
 ) -> None:
     folder = make_run("plain", "attention", evaluate=True)
+    write_plan(replace(read_plan(folder), profile=True), folder)
     seen: set[str] = set()
     with device.held():
         result = device.run(folder, lambda step, done, total: seen.add(step))
@@ -79,7 +81,7 @@ def test_the_app_gives_the_result_that_the_python_runner_gives(
     local = LocalDevice().run(other, silent)
     assert [one.index for one in result.blocks] == [one.index for one in local.blocks]
     for slot, evaluation in result.evaluations.items():
-        assert evaluation.outputs is not None
+        assert evaluation.outputs is not None and evaluation.profile is not None
         here = np.load(other / str(local.evaluations[slot].outputs))
         assert np.array_equal(np.load(folder / evaluation.outputs), here)
     assert not own_folder(tmp_path).exists() and not (tmp_path / "home").exists()
