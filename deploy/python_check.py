@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from edgebench.deploy.device import Step
 from edgebench.deploy.shell import Shell
@@ -147,7 +148,5 @@ def steps(shell: Shell, python: str) -> Iterator[Step]:
         if one.name:
             yield Step(form, "ok", str(one))
         else:
-            said = one.error or "no runtime is installed"
-            yield Step(
-                form, "note" if any_runtime else "missing", said, f"{prepare} --formats {form}"
-            )
+            state: Literal["note", "missing"] = "note" if any_runtime else "missing"
+            yield Step(form, state, one.error or "no runtime is installed", prepare)

@@ -58,6 +58,12 @@ TROUBLES = (
         "connect once by hand and compare the fingerprint it shows with the board's: ssh {host}",
     ),
     Trouble(
+        "booting up|going down",
+        "{name} at {address} is starting or going down, and lets nobody in just now",
+        "wait a minute",
+        passing=True,
+    ),
+    Trouble(
         "UNPROTECTED PRIVATE KEY FILE",
         "ssh does not use your key for {name}, for others can read it",
         "take their permission away: chmod 600 on the key's file",
@@ -83,8 +89,8 @@ TROUBLES = (
     Trouble(
         "Could not resolve hostname",
         "no host of the name {hostname} is found for {name}",
-        'check the name and the network; an address works too: host = "192.168.1.7" in the '
-        "device's entry, or HostName in ~/.ssh/config",
+        "check the name and the network, or say where it is: edgebench devices add {name} "
+        "--host pi@192.168.1.7 (or HostName in ~/.ssh/config)",
         passing=True,
     ),
     Trouble(

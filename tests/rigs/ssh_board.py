@@ -37,8 +37,9 @@ AuthorizedKeysFile {folder}/userkey.pub
 UsePAM no
 StrictModes no
 PasswordAuthentication {password}
+KbdInteractiveAuthentication no
 PidFile none
-SetEnv EDGEBENCH_RIG={folder} HOME={folder}/home PATH={folder}/bin:/usr/bin:/bin {more}
+SetEnv EDGEBENCH_RIG={folder} HOME={folder}/home PATH={path} {more}
 {login}
 """
 
@@ -140,13 +141,23 @@ class SshBoard:
 
     # The server
 
-    def start(self, login: str = "", password: str = "no", more: str = "") -> None:
-        """Start sshd. `login` is a script that gets the command, instead of the user's shell."""
+    def start(
+        self, login: str = "", password: str = "no", path: str = ":/usr/bin:/bin", more: str = ""
+    ) -> None:
+        """Start sshd. `login` is a script that gets the command, instead of the user's shell.
+
+        `path` is appended to the board's PATH, `more` to its environment.
+        """
         if login:
             script(self.folder / "login", login)
             login = f'ForceCommand exec {self.folder}/login "$SSH_ORIGINAL_COMMAND"'
         text = SERVER.format(
-            port=self.port, folder=self.folder, login=login, password=password, more=more
+            port=self.port,
+            folder=self.folder,
+            login=login,
+            password=password,
+            path=f"{self.bin}{path}",
+            more=more,
         )
         (self.folder / "server").write_text(text)
         # -r: one sshd serves all connections, and does not start itself anew for each.

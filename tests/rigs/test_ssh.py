@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from edgebench.deploy import devices
 from edgebench.deploy.remote import RemoteDevice
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.ssh.board import Board
 from edgebench.documents import load
 from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import silent
@@ -289,3 +292,151 @@ def test_a_small_server_without_sftp_will_do(
     device.shell.send(tmp_path / "file", "~/there")
     assert (board.home / "there").read_bytes() == (tmp_path / "file").read_bytes()
     assert device.shell.must("echo $HOME").strip() == str(board.home)
+
+
+def test_a_board_with_a_network_is_prepared_by_its_own_pip(
+    board: SshBoard, device: RemoteDevice, make_run: MakeRun
+) -> None:
+    board.python(BARE)
+    board.start()
+    assert missing(device) == {"NumPy": "edgebench devices prepare board"}
+    prepare(device)
+    assert missing(device) == {}
+    prepared_home(board, device, make_run)
+    assert (board.home / ".cache/edgebench/python/pyvenv.cfg").exists()
+    done = board.edgebench("devices", "clean", "board")
+    assert done.returncode == 0, done.stderr
+    assert board.left() == []
+
+
+def test_a_board_without_a_network_is_prepared_with_wheels_from_here(
+    board: SshBoard, device: RemoteDevice, make_run: MakeRun
+) -> None:
+    board.python(BARE)
+    board.start(more="PIP_NO_INDEX=1 PIP_FIND_LINKS=")
+    prepare(device)
+    assert missing(device) == {}
+    prepared_home(board, device, make_run)
+    assert not (board.home / ".cache/edgebench/python/pyvenv.cfg").exists()
+
+
+BARE = "/usr/bin/python3 -s"
+
+
+def missing(device: RemoteDevice) -> dict[str, str]:
+    """By step, what to do about each that a run cannot do without."""
+    return {step.name: step.remedy for step in device.check() if step.state == "missing"}
+
+
+def prepare(device: RemoteDevice) -> None:
+    """Prepare for TFLite alone: the other runtimes are large."""
+    assert isinstance(device, Board)
+    device.wanted = ("tflite",)
+    device.prepare(silent)
+
+
+def prepared_home(board: SshBoard, device: RemoteDevice, make_run: MakeRun) -> None:
+    """A run takes the prepared Python, and leaves it and nothing else."""
+    with device.held():
+        result = device.run(make_run("plain", "attention"), silent)
+    assert result.complete
+    assert {name.split("/")[2] for name in board.left()} == {"python"}
+
+
+def test_a_board_without_python_says_so(
+    board: SshBoard, device: RemoteDevice, run: tuple[str, ...]
+) -> None:
+    board.python(None)
+    board.start(path="")
+    for name in (
+        "sh",
+        "cat",
+        "mkdir",
+        "rm",
+        "mv",
+        "wc",
+        "df",
+        "dirname",
+        "sha256sum",
+        "ln",
+        "sleep",
+    ):
+        (board.bin / name).symlink_to(f"/bin/{name}")
+    assert "apt install python3" in missing(device)["Python"]
+    done = board.edgebench(*run)
+    assert done.returncode == 1
+    assert "edgebench devices check board" in done.stderr
+    with pytest.raises(DeviceError, match="no python3 runs on board"):
+        prepare(device)
+
+
+def test_a_board_without_a_runtime_says_so(
+    board: SshBoard, device: RemoteDevice, run: tuple[str, ...]
+) -> None:
+    nothing = board.folder / "nothing"
+    for module in ("ai_edge_litert", "tflite_runtime", "tensorflow"):
+        (nothing / module).mkdir(parents=True)
+        (nothing / module / "__init__.py").write_text("raise ImportError('GLIBC_2.34 not found')")
+    board.python(sys.executable, f"export PYTHONPATH={nothing}")
+    board.start()
+    steps = {step.name: step for step in device.check()}
+    assert (steps["tflite"].state, steps["tflite"].found) == ("note", "GLIBC_2.34 not found")
+    done = board.edgebench(*run)
+    assert done.returncode == 1
+    assert "no TFLite runtime can be imported" in done.stderr
+    assert "edgebench devices check board" in done.stderr
+
+
+PASSWORD = "ssh needs a password for board"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "client", "message", "remedy", "passing"),
+    [
+        ("refused", "", "refuses the connection", "start the ssh server", True),
+        ("", "Host board\n HostName nowhere.invalid", "no host of the name", "--host", True),
+        ("unknown", "", "is not known yet", "ssh board", False),
+        ("changed", "", "is not the one it had before", "ssh-keygen -R", False),
+        ("key", "", "lets in none of your keys", "authorized_keys", False),
+        ("password", "", PASSWORD, "ssh-copy-id board", False),
+        ("open", "", "others can read it", "chmod 600", False),
+        ("no shell", "", "runs no commands", "chsh", False),
+        ("", "Host board\n Cypher none", "cannot read its configuration", "correct", False),
+        ("", "Host board\n Ciphers aes128-cbc", "no method in common", "~/.ssh/config", False),
+    ],
+)
+def test_each_trouble_has_its_sentence(
+    trouble: str,
+    client: str,
+    message: str,
+    remedy: str,
+    passing: bool,
+    board: SshBoard,
+    device: RemoteDevice,
+) -> None:
+    if trouble == "unknown":
+        (board.folder / "known_hosts").unlink()
+    elif trouble == "changed":
+        board.new_key("hostkey")
+    elif trouble in ("key", "password"):
+        (board.folder / "userkey.pub").rename(board.folder / "another.pub")
+    elif trouble == "open":
+        (board.folder / "userkey").chmod(0o644)
+    board.write_client(client)
+    if trouble != "refused":
+        board.start(
+            login="echo This account is not available.; exit 1" if trouble == "no shell" else "",
+            password="yes" if trouble == "password" else "no",
+        )
+    error = device.shell.problem()
+    assert error is not None
+    assert message in error.message and remedy in error.remedy
+    assert isinstance(error, DeviceLostError) is passing
+
+
+def test_a_host_that_never_answers_is_given_up(board: SshBoard, device: RemoteDevice) -> None:
+    with socket.create_server(("127.0.0.1", board.port)):
+        board.write_client("Host board\n ConnectTimeout 1")
+        error = device.shell.problem()
+    assert isinstance(error, DeviceLostError)
+    assert "does not answer" in error.message
