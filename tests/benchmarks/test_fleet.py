@@ -6,7 +6,9 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,19 +20,27 @@ import pytest
 from replay import ReplayedDevice
 from rich.console import Console
 from test_reports import Page, golden
+from toy_artifacts import make_real_artifacts
 
 from edgebench import places
 from edgebench.benchmarks import fleet
+from edgebench.benchmarks.pilot import MEASURING, PILOT
 from edgebench.benchmarks.report import fleet as pages
 from edgebench.benchmarks.request import RunRequest
 from edgebench.cli import main
 from edgebench.deploy import devices
+from edgebench.deploy.device import Device
 from edgebench.deploy.local import THIS_MACHINE
 from edgebench.deploy.lock import locked
+from edgebench.deploy.python_runner import PythonRunner
 from edgebench.deploy.registry import Entry
+from edgebench.deploy.remote import RemoteDevice
 from edgebench.deploy.result import RunResult
+from edgebench.deploy.shell import Shell
 from edgebench.deploy.simulated.device import SimulatedDevice
-from edgebench.deploy.staging import PLAN
+from edgebench.deploy.staging import RESULT
+from edgebench.deploy.store import Store
+from edgebench.documents import load
 from edgebench.errors import DeviceError, UnknownNameError
 from edgebench.progress import Progress, silent
 
@@ -55,9 +65,9 @@ class Attached:
     """The devices that a test names."""
 
     def __init__(self) -> None:
-        self.named: dict[str, SimulatedDevice] = {}
+        self.named: dict[str, Device] = {}
 
-    def __call__(self, name: str) -> SimulatedDevice:
+    def __call__(self, name: str) -> Device:
         if name not in self.named:
             raise UnknownNameError("device", name, self.named)
         return self.named[name]
@@ -65,7 +75,7 @@ class Attached:
     def entry(self, name: str) -> Entry:
         return Entry(self(name).description, "local", name)
 
-    def add(self, *attached: SimulatedDevice) -> None:
+    def add(self, *attached: Device) -> None:
         self.named.update({one.name: one for one in attached})
 
 
@@ -178,7 +188,7 @@ class Interrupting(Numbers):
     def run(self, folder: Path, progress: Progress) -> RunResult:
         def interrupt(step: str, done: int, total: int) -> None:
             progress(step, done, total)
-            if (folder / PLAN).exists() and (folder / "draft.json").exists() and done == 3:
+            if folder.name != PILOT and step == MEASURING and done == 3:
                 os.kill(os.getpid(), signal.SIGINT)
                 while True:
                     time.sleep(0.01)
@@ -210,6 +220,61 @@ def test_ctrl_c_stops_all_in_good_order_and_all_go_on(
     ]
     # Only once was each device's run begun.
     assert len(list(runs.iterdir())) == 4
+
+
+class HereShell(Shell):
+    """A board whose shell is this machine's."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def argv(self, command: str) -> list[str]:
+        return ["sh", "-c", command]
+
+    def send(self, source: Path, target: str) -> None:
+        shutil.copyfile(source, target)
+
+    def problem(self) -> DeviceError | None:
+        return None
+
+
+class Board(RemoteDevice):
+    """Sends Ctrl-C once, when its second block of the plan is done."""
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        def interrupt(step: str, done: int, total: int) -> None:
+            progress(step, done, total)
+            if self.name == "one" and folder.name != PILOT and step == MEASURING and done == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                while not (folder / "resumed").exists():
+                    time.sleep(0.01)
+                    progress(step, done, total)  # Raises, once the others are stopped too.
+
+        return super().run(folder, interrupt)
+
+
+@pytest.mark.slow
+def test_real_runs_that_are_interrupted_go_on_with_nothing_lost(
+    attached: Attached, toys: Path, tmp_path: Path, runs: Path
+) -> None:
+    make_real_artifacts(toys, tmp_path / "real")
+    for name in ("one", "two"):
+        store = Store(HereShell(name), str(tmp_path / f"{name}'s home"))
+        attached.add(Board(name, "a stand-in", store, PythonRunner(sys.executable)))
+    words = ("--device", "one,two", "attention", "--precisions", "fp32", "--budget", "8s")
+    words += ("--artifacts", str(tmp_path / "real"), "--runs", str(runs))
+    assert main(words) == 130
+    folders = [runs / str(member.run) for member in kept(runs).members]
+    before = [load(folder / RESULT, RunResult) for folder in folders if (folder / RESULT).exists()]
+    assert len(before[0].blocks) >= 2 and not before[0].complete
+    (folders[0] / "resumed").touch()
+    assert main(("run", "--resume", str(fleet.latest(runs)), "--runs", str(runs))) in (0, 3)
+    after = [load(folder / RESULT, RunResult) for folder in folders]
+    assert all(result.complete for result in after)
+    for begun in before:
+        whole = next(one for one in after if one.plan_sha256 == begun.plan_sha256)
+        assert [one for one in whole.blocks if one in begun.blocks] == list(begun.blocks)
+    assert not list(tmp_path.glob("* home"))  # And nothing is left on the boards.
 
 
 def test_a_bug_in_one_device_is_not_hidden_and_does_not_stop_the_others(

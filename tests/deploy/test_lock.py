@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from edgebench import places
 from edgebench.deploy.lock import locked
+from edgebench.deploy.ssh.shell import SshShell
 from edgebench.errors import DeviceError
 
 HOLD = """
@@ -35,6 +37,13 @@ def test_two_names_of_one_device_share_its_lock() -> None:
         locked("serial 1234", "my-phone"),
     ):
         pass
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
+def test_whoever_logs_in_there_it_is_one_board() -> None:
+    alice, bob = (SshShell(f"{user}@127.0.0.1", user) for user in ("alice", "bob"))
+    assert alice.identity == bob.identity
+    assert alice.identity != SshShell("alice@127.0.0.2", "other").identity
 
 
 def test_devices_of_other_identities_are_free() -> None:
