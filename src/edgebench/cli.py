@@ -66,6 +66,7 @@ examples:
   edgebench --device local                     the default models, on this machine
   edgebench --device local mobilenet_v2_ca --precisions int8 --threshold 3%
   edgebench --device local --detect 2%         for as long as that takes
+  edgebench devices check pixel7               does the phone on the cable work?
   edgebench noise --device local               the noise floor, for later verdicts here
   edgebench explain mobilenet_v2_ca --budget 5m  what each stage's attention costs, and why
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from phones import Bench, Phone
@@ -84,6 +85,22 @@ def test_a_board_needs_its_host_and_is_then_checked(board: SshBoard) -> None:
     steps = {one["name"]: one for one in json.loads(checked.stdout)["steps"]}
     assert steps["found"]["state"] == "ok"
     assert f"{CORES} core" in steps["core masks"]["found"]
+
+
+def test_a_run_stays_on_the_cluster_that_is_named(board: SshBoard, toy_artifacts: Path) -> None:
+    last = CORES - 1
+    added = board.edgebench("devices", "add", "shelf", "--host", "board", "--cluster", f"x={last}")
+    assert added.returncode == 0, added.stderr
+    what = ("attention", "--baseline", "plain", "--precisions", "fp32", "--budget", "2s")
+    words = ("--device", "shelf", *what, "--artifacts", str(toy_artifacts), "--cores")
+    wrong = board.edgebench(*words, "big")
+    assert wrong.returncode == 2 and "unknown cluster 'big'" in wrong.stderr
+    done = board.edgebench(*words, "x")
+    assert done.returncode in (0, 3), done.stderr
+    (folder,) = (board.folder / "runs").glob("*-shelf")
+    assert json.loads((folder / "plan.json").read_text())["cores"] == [last]
+    context = json.loads((folder / "result.json").read_text())["context"]
+    assert context["cores"] == [last]
 
 
 def test_a_board_that_is_not_what_its_entry_says_is_told(board: SshBoard) -> None:

@@ -38,6 +38,7 @@ FACTS = (
     ("--soc", "TEXT", "its chip, for people"),
     ("--python", "PATH", "the Python there that runs plans"),
     ("--benchmark-model", "PATH", "LiteRT's benchmark_model, here, to be sent there"),
+    ("--app", "ID", "the sample app's package or bundle identifier, where it is another"),
     ("--home", "PATH", "the folder there that edgebench keeps its things in"),
 )
 

@@ -111,12 +111,14 @@ def _attached_now(sight: Sight) -> Iterable[str]:
         yield ""
         yield "attached now"
     for one in sight.attached:
-        yield from _entry(one.name or "(unknown)", f"{one.identity}: {one.state}", adding(one))
+        yield from _entry(one.name or "(unknown)", f"{one.identity}: {one.state}", next_step(one))
 
 
-def adding(one: Attached) -> str:
-    """The command that gives an attached device a name; nothing where it has one."""
-    if one.name is not None or one.state != READY:
+def next_step(one: Attached) -> str:
+    """What to do with something that is attached; nothing where it is ready and has a name."""
+    if one.state != READY:
+        return f"edgebench devices check {one.name or 'NAME'} says what to do"
+    if one.name is not None:
         return ""
     match = f" --match '{one.model}'" if one.model else ""
     return f"it has no name yet: edgebench devices add NAME --serial {one.identity}{match}"
@@ -180,5 +182,5 @@ def _stranger_row(one: Attached) -> dict[str, Any]:
         "name": None,
         "attached": [{"identity": one.identity, "state": one.state}],
         "model": one.model,
-        "remedy": adding(one),
+        "remedy": next_step(one),
     }
