@@ -6,9 +6,10 @@ the models and prints in the same forms (see tests/litert_tool_program.py).
 
 from __future__ import annotations
 
-import subprocess
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from litert_tool import write
 from phones import Bench, Phone
@@ -18,39 +19,77 @@ from edgebench.documents import load
 
 pytestmark = pytest.mark.rig
 
-NO_VERDICT = 3
+MEASURED = (0, 3)
+"""A busy machine gets no verdict, and all is measured nevertheless."""
 
 
 def without_python(bench: Bench, phone: Phone, **mode: object) -> None:
-    """A phone without Python, and the user's copy of the tool in its place on this machine."""
-    (phone.folder / "bin" / "python3").unlink()
+    """Take the phone's Python away, and put the user's copy of the tool in its place here."""
+    (phone.folder / "bin" / "python3").unlink(missing_ok=True)
     write(bench.folder / "data" / "android" / "benchmark_model", **mode)
-    bench.register(fakephone={**phone.entry, "runner": "benchmark_model"})
 
 
-def run(bench: Bench, artifacts: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return bench.edgebench(
-        *("--device", "fakephone", "attention", "--baseline", "plain", "--precisions", "fp32"),
-        *("--budget", "40s", "--artifacts", str(artifacts), *words),
+def words(artifacts: Path, *more: str) -> tuple[str, ...]:
+    return (
+        *("--device", "fake", "attention", "--baseline", "plain", "--precisions", "fp32"),
+        *("--budget", "30s", "--cores", "0", "--artifacts", str(artifacts), *more),
     )
 
 
-def result_of(bench: Bench) -> RunResult:
-    (path,) = bench.folder.glob("runs/*/result.json")
-    return load(path, RunResult)
+def results(bench: Bench) -> list[RunResult]:
+    return [load(path, RunResult) for path in bench.folder.glob("runs/*/result.json")]
 
 
-def test_a_whole_run(bench: Bench, phone: Phone, toy_artifacts: Path) -> None:
-    without_python(bench, phone)
-    done = run(bench, toy_artifacts, "--cores", "0", "--md")
-    assert done.returncode in (0, NO_VERDICT), done.stderr
-    print(done.stdout, done.stderr)
-    assert "attention" in done.stdout
-    assert "benchmark_model keeps single times to itself" in done.stdout
-    result = result_of(bench)
-    assert result.complete
-    assert all(visit.summary for block in result.blocks for visit in block.visits)
-    assert all(block.after and block.after.battery_percent == 86 for block in result.blocks)
+def test_a_run_on_the_gpu_goes_on_when_the_phone_is_back(
+    bench: Bench, phone: Phone, toy_artifacts: Path
+) -> None:
+    without_python(bench, phone, gpu="partial")
+    command = bench.command(*words(toy_artifacts, "--delegate", "gpu"))
+    log = bench.folder / "said"
+    process = bench.sandbox.start(["env", "-C", str(bench.folder), *command], bench.env, log)
+    while not any(len(one.blocks) >= 2 for one in results(bench)):
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.1)
+    (first,) = results(bench)
+    phone.unplug()
+    time.sleep(1)
+    phone.plug_in()
+    assert process.wait(timeout=300) in MEASURED, log.read_text()
+    said = log.read_text()
+    (result,) = results(bench)
+    assert result.complete and result.blocks[: len(first.blocks)] == first.blocks
+    for visit in (visit for block in result.blocks for visit in block.visits):
+        assert visit.summary is not None
+    for block in result.blocks:
+        assert block.before is not None and block.after is not None
+        assert (block.before.thermal_status, block.after.battery_percent) == (0, 86)
+    for evaluation in result.evaluations.values():
+        assert evaluation.partitions == 2 and evaluation.leftover_ops == ("MEAN", "SOFTMAX")
+        (outputs,) = bench.folder.glob(f"runs/*/{evaluation.outputs}")
+        assert len(np.load(outputs)) == evaluation.images
+    assert "the gpu delegate runs attention in 2 partitions" in " ".join(said.split())
+    assert "benchmark_model keeps single times to itself" in " ".join(said.split())
     assert phone.left_behind() == []
     assert "cmd power set-fixed-performance-mode-enabled true" in phone.calls
     assert (phone.state / "fixed").read_text().strip() == "false"
+    assert not (phone.state / "settings.global.stay_on_while_plugged_in").exists()
+
+
+def test_a_gpu_that_refuses_is_said(bench: Bench, phone: Phone, toy_artifacts: Path) -> None:
+    without_python(bench, phone, gpu="refused")
+    done = bench.edgebench(*words(toy_artifacts, "--delegate", "gpu"))
+    assert done.returncode == 1
+    assert "Failed to apply GPU delegate" in done.stderr
+    assert phone.left_behind() == []
+
+
+def test_the_check_says_where_to_get_the_tool(bench: Bench, phone: Phone) -> None:
+    without_python(bench, phone)
+    ready = bench.edgebench("devices", "check", "fake")
+    assert ready.returncode == 0, ready.stdout + ready.stderr
+    assert "it saves outputs" in " ".join(ready.stdout.split())
+    (bench.folder / "data" / "android" / "benchmark_model").unlink()
+    lacking = bench.edgebench("devices", "check", "fake")
+    assert lacking.returncode != 0
+    assert "ai.google.dev/edge/litert" in lacking.stdout
+    assert phone.left_behind() == []
