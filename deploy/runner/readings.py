@@ -12,15 +12,13 @@ import os
 import time
 from typing import Callable  # noqa: UP035
 
+from . import boards
 from .android import service_readings
 from .machine import current_core, read_all, read_text
 from .messages import Json
 
 PROBE_BYTES = b"edgebench" * 7282  # 64 KiB, which stay in the caches of a core of its own.
 PROBE_REPEATS = 20
-
-HELD_BACK = 0xF
-"""Bits of the Raspberry Pi's firmware: too little voltage, capped, throttled, too hot, now."""
 
 
 def readings(root: str = "/") -> Json:
@@ -35,13 +33,13 @@ def readings(root: str = "/") -> Json:
 
 
 def readings_after(root: str = "/") -> Json:
-    """Everything after a block, with what only Android's services tell.
+    """Everything after a block, with what only Android's services and a board's firmware tell.
 
     They take their time, and their processes would be in the way of what is measured next: so they
     are asked once a block, after all else.
     """
     found = readings(root)
-    return {**found, **service_readings()}
+    return {**found, **service_readings(), **boards.asked(found, root)}
 
 
 def system(root: str = "/") -> Json:
@@ -51,9 +49,9 @@ def system(root: str = "/") -> Json:
     return {
         "frequencies_khz": _by_core(cpus, "cpufreq/scaling_cur_freq", int),
         "governors": _governors(cpus),
-        "temperatures_c": _temperatures(root),
+        "temperatures_c": boards.temperatures(root),
         "thermal_status": None,
-        "throttled": _throttled(root),
+        "throttled": boards.throttled(root),
         **_battery(root),
         "load_1min": float(load.split()[0]) if load else None,
         **_processor(root),
@@ -95,33 +93,6 @@ def _seconds_by_frequency(table: str) -> Json:
 
 def _governors(cpus: str) -> list[str] | None:
     return sorted({text for _, text in read_all(cpus + "cpufreq/scaling_governor")}) or None
-
-
-def _temperatures(root: str) -> Json | None:
-    zones = read_all(os.path.join(root, "sys/class/thermal/thermal_zone*/temp"))
-    return {
-        os.path.basename(os.path.dirname(path)): int(text) / 1000
-        for path, text in zones
-        if text.lstrip("-").isdigit()
-    } or None
-
-
-def _throttled(root: str) -> bool | None:
-    """Whether the firmware or the kernel holds the processor back for heat or lack of power.
-
-    The Raspberry Pi's firmware says so itself; elsewhere the kernel does through the cooling
-    devices that slow a processor down.
-    """
-    firmware = "sys/devices/platform/soc/soc:firmware/get_throttled"
-    bits = read_text(os.path.join(root, firmware))
-    if bits:
-        return bool(int(bits, 16) & HELD_BACK)
-    states = []
-    for path, kind in read_all(os.path.join(root, "sys/class/thermal/cooling_device*/type")):
-        if "cpu" in kind.lower() or kind == "Processor":
-            state = read_text(os.path.join(os.path.dirname(path), "cur_state"))
-            states.append(bool(state) and state != "0")
-    return any(states) if states else None
 
 
 def _battery(root: str) -> Json:
