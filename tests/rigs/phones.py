@@ -192,21 +192,26 @@ class Phone:
     """One phone: its daemon, its file system, and what its services answer."""
 
     def __init__(
-        self, bench: Bench, name: str, port: int = CABLE, about: Mapping[str, str] = PIXEL_7
+        self,
+        bench: Bench,
+        name: str,
+        port: int = CABLE,
+        about: Mapping[str, str] = PIXEL_7,
+        python: str = sys.executable,
     ) -> None:
         self.bench = bench
         self.port = port
         self.folder = bench.folder / name
         self.state = self.folder / "state"
         self.home = self.folder / "data/local/tmp/edgebench"
+        self.storage = self.folder / "storage/emulated/0"
         self.home.parent.mkdir(parents=True)
         self.state.mkdir()
         (self.folder / "bin").mkdir()
         for script in NAMES:
             text = SCRIPT.format(state=shlex.quote(str(self.state)))
             executable(self.folder / "bin" / script, text)
-        python = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
-        executable(self.folder / "bin" / "python3", python)
+        executable(self.folder / "bin" / "python3", f'#!/bin/sh\nexec {python} "$@"\n')
         self.is_a({**about, "ro.serialno": name})
         self.warms_to(31.0)
         self.charges(True)
@@ -264,6 +269,7 @@ class Phone:
                 "PATH": f"{self.folder}/bin:/usr/bin:/bin",
                 "HOME": str(self.folder),
                 "ADBD_PORT": str(self.port),
+                "EXTERNAL_STORAGE": str(self.storage),
                 "OMP_NUM_THREADS": "1",
             },
             self.folder / "adbd.log",

@@ -21,6 +21,7 @@ from sandbox import only_child
 
 from edgebench.benchmarks.pilot import PILOT
 from edgebench.converters.artifact import Manifest, manifest_path
+from edgebench.deploy.emulated import system
 from edgebench.deploy.result import RunResult
 from edgebench.documents import load, save, sha256
 
@@ -98,6 +99,29 @@ def test_a_cable_pulled_in_a_block_costs_nothing_but_time(
     assert after.blocks[: len(before.blocks)] == before.blocks
     assert nothing_is_left_on(phone)
     assert any("waiting for it to come back" in line for line in unplug.said(bench, "pulled"))
+
+
+def test_a_phone_of_arm_code_is_measured_unplugged_and_measured_on(
+    bench: Bench, toy_artifacts: Path
+) -> None:
+    """All that a phone does, by code for a phone: the aarch64 wheels, under QEMU."""
+    phone = Phone(bench, "28021FDH2000AB", python=str(system.prepare()))
+    phone.plug_in()
+    phone.wait_until_seen()
+    bench.register(fake=phone.entry)
+    process = unplug.start(bench, toy_artifacts, "arm")
+    wait_until(lambda: blocks(bench, "arm") >= 2, 300)
+    before = whole(bench, "arm")
+    assert any("qemu-aarch64" in line for line in bench.sandbox.processes().values())
+    phone.unplug()
+    time.sleep(2.0)
+    phone.plug_in()
+    assert process.wait(timeout=300) in unplug.MEASURED, unplug.said(bench, "arm")
+    after = whole(bench, "arm")
+    assert after.complete and after.context.machine == "aarch64"
+    assert after.blocks[: len(before.blocks)] == before.blocks
+    assert all(one.outputs and not one.error for one in after.evaluations.values())
+    assert nothing_is_left_on(phone)
 
 
 def test_a_cable_pulled_in_a_push_costs_nothing_but_time(
