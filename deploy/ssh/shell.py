@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edgebench.deploy.shell import END, DeviceLostError, Shell, quoted
-from edgebench.deploy.ssh.troubles import Address, explained
+from edgebench.deploy.ssh.troubles import Address, BrokenOffError, explained
 from edgebench.errors import DeviceError
 
 ALWAYS = {
@@ -81,6 +81,11 @@ class SshShell(Shell):
             )
 
     def problem(self) -> DeviceError | None:
+        found = self._attempt()
+        # A connection that was just breaking tells nothing of the next.
+        return self._attempt() if isinstance(found, BrokenOffError) else found
+
+    def _attempt(self) -> DeviceError | None:
         try:
             # What ssh says of a server that it cannot agree with is no error to it.
             words = ["ssh", "-o", "LogLevel=INFO", *self.argv(f"echo {END}0")[1:]]

@@ -12,6 +12,10 @@ SSH_FAILED = 255
 """ssh's own exit status where it failed itself; any other is the command's (ssh(1))."""
 
 
+class BrokenOffError(DeviceLostError):
+    """A connection that there was, and that broke for no reason that ssh knows of."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a host name leads by ssh's configuration."""
@@ -144,7 +148,7 @@ def explained(name: str, address: Address, status: int, said: str) -> DeviceErro
             kind = DeviceLostError if trouble.passing else DeviceError
             words["line"] = found.group().strip()
             return kind(trouble.message.format(**words), trouble.remedy.format(**words))
-    return DeviceLostError(
+    return BrokenOffError(
         f"the connection to {name} at {address} broke: {last}",
         f"see whether this works: ssh {address.host} true",
     )
