@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgebench.deploy.android.settings import settings_step, thermal_step
 from edgebench.deploy.device import Step
+from edgebench.deploy.patience import tidy_up
 from edgebench.deploy.python_runner import PythonRunner
 from edgebench.deploy.registry import Entry
 from edgebench.deploy.remote import Runner
@@ -68,7 +69,7 @@ class FirstThatWorks:
         raise DeviceError(
             f"nothing on {self.store.shell.name} can carry out a plan: "
             + "; ".join(step.found for step in lacking),
-            "; or ".join(step.remedy for step in reversed(lacking)),
+            lacking[-1].remedy,  # What a phone can be given; Python it has or has not.
         )
 
     @property
@@ -92,9 +93,11 @@ class FirstThatWorks:
         """
         home = quoted(store.home)
         was_there = store.shell.run(f"[ -e {home} ]").status == 0
-        yield from self._runners(store)
-        if not was_there:
-            store.remove()  # A runner may have to put something there to see that it works.
+        try:
+            yield from self._runners(store)
+        finally:  # A runner may have to put something there to see that it works.
+            if not was_there:
+                tidy_up(store.remove, 0.0)
         yield thermal_step(store.shell)
         yield settings_step(store.shell)
 
@@ -106,5 +109,5 @@ class FirstThatWorks:
                 yield from steps
                 return
             for step in missing:
-                yield replace(step, state="note")
+                yield replace(step, state="note", remedy="not needed where the next runner works")
         yield from self.candidates[-1].check(store)

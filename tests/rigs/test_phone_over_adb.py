@@ -124,6 +124,18 @@ def test_a_phone_of_arm_code_is_measured_unplugged_and_measured_on(
     assert nothing_is_left_on(phone)
 
 
+def test_an_adb_server_that_somebody_ends_costs_nothing_but_time(
+    phone: Phone, toy_artifacts: Path
+) -> None:
+    bench = phone.bench
+    process = unplug.start(bench, toy_artifacts, "ended")
+    wait_until(lambda: blocks(bench, "ended") >= 2)
+    bench.ask_adb("kill-server")
+    assert process.wait(timeout=300) in unplug.MEASURED, unplug.said(bench, "ended")
+    assert whole(bench, "ended").complete
+    assert nothing_is_left_on(phone)
+
+
 def test_a_cable_pulled_in_a_push_costs_nothing_but_time(
     phone: Phone, toy_artifacts: Path, tmp_path: Path
 ) -> None:
