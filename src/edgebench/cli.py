@@ -69,6 +69,8 @@ examples:
   edgebench devices check pixel7               does the phone on the cable work?
   edgebench noise --device local               the noise floor, for later verdicts here
   edgebench explain mobilenet_v2_ca --budget 5m  what each stage's attention costs, and why
+  edgebench --device pixel7 --device rpi5      both at once, and what they say together
+  edgebench plan --device rpi5 --budget 2m     a plan for a farm or CI job to carry out
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench lint artifacts/*.int8.tflite       what an accelerator would refuse

@@ -47,21 +47,27 @@ def _step_lines() -> Progress:
     def name(step: str, done: int, total: int) -> None:
         if step not in said:
             said.add(step)
-            print(step, file=sys.stderr, flush=True)
+            _write(step)
 
     return name
 
 
 def say(text: str) -> None:
     """Talk: a line on stderr."""
-    print(f"edgebench: {text}", file=sys.stderr, flush=True)
+    _write(f"edgebench: {text}")
 
 
 def explain(error: EdgeBenchError) -> None:
     """Say what happened, and on a second line what to do next."""
     say(error.message)
     if error.remedy:
-        print(f"  -> {error.remedy}", file=sys.stderr, flush=True)
+        _write(f"  -> {error.remedy}")
+
+
+def _write(line: str) -> None:
+    """A line on stderr in one piece: `print` writes its end apart, and threads would mix them."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def table(*columns: str) -> Table:
