@@ -59,7 +59,7 @@ def _explained(model: Explained) -> str:
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _list(title: str, items: list[str]) -> str:

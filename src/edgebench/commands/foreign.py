@@ -21,6 +21,8 @@ SHOWN = 20
 def adopt(options: argparse.Namespace) -> frozenset[str]:
     """Let the options mean a folder's own names, and return those that are somebody else's files.
 
+    Doing it twice changes nothing more.
+
     Files may be named with or without their ends, within the folder or from here. Without a
     name all of them are measured, where there are no artifacts of edgebench's own beside them; a
     single one is measured against itself, which shows its latency and the noise floor. Precisions

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 
 def of_device(options: argparse.Namespace, device: str) -> RunRequest:
-    """What the options ask of one device. Raises `UsageError`."""
+    """What the options ask of one device. Raises `UsageError`.
+
+    The options come to name somebody else's files, where the folder holds those.
+    """
     from edgebench.benchmarks.request import RunRequest
     from edgebench.converters.targets import ALL
     from edgebench.deploy import devices
 
+    foreign.adopt(options)
     return RunRequest(
         artifacts=str(options.artifacts),
         device=device,
@@ -95,8 +99,7 @@ def _makeable(options: argparse.Namespace, targets: Sequence[Target]) -> tuple[T
 def export_missing(options: argparse.Namespace, progress: Progress) -> None:
     """Export what the run needs and is not there; what lies there is measured as it is.
 
-    The options come to name somebody else's files, where the folder holds those. Raises
-    `EdgeBenchError`.
+    Raises `EdgeBenchError`.
     """
     from edgebench.converters.artifact import find_artifacts
     from edgebench.converters.export import export_many
