@@ -167,7 +167,7 @@ def connect(serial: str, stale: bool) -> None:
 
 
 def ask(serial: str, command: str, timeout_s: float) -> str:
-    """What a command prints on a phone, whole or not. Raises `DeviceError`."""
+    """What a command prints on a phone, which may be cut off. Raises `DeviceError`."""
     return _run([program(), "-s", serial, "shell", command], timeout_s).stdout
 
 

@@ -10,7 +10,7 @@ from edgebench.deploy.adb import client
 from edgebench.deploy.adb.client import Phone
 from edgebench.deploy.device import Attached
 from edgebench.deploy.registry import Entry
-from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.shell import END, DeviceLostError
 from edgebench.errors import DeviceError
 
 ASK_S = 10.0
@@ -70,14 +70,18 @@ PROPERTIES = ("ro.product.device", "ro.product.model", "ro.build.version.release
 
 def identify(phone: Phone) -> Identity:
     """Ask a ready phone what it is. Raises `DeviceLostError`."""
+    lost = DeviceLostError(
+        f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
+    )
+    questions = "; ".join(f"getprop {name}" for name in PROPERTIES)
     try:
-        said = client.ask(phone.serial, "; ".join(f"getprop {p}" for p in PROPERTIES), ASK_S)
+        said = client.ask(phone.serial, f"{questions}; echo {END}", ASK_S)
     except DeviceError as error:
-        raise DeviceLostError(
-            f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
-        ) from error
+        raise lost from error
     lines = [line.strip() for line in said.splitlines()]
-    return Identity(*(lines + [""] * len(PROPERTIES))[: len(PROPERTIES)])
+    if END not in lines:
+        raise lost  # It was cut off: half an answer is that of another phone.
+    return Identity(*(lines[: lines.index(END)] + [""] * len(PROPERTIES))[: len(PROPERTIES)])
 
 
 def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Identity]:

@@ -25,8 +25,9 @@ echo "$*" >>{folder}/asked
 case "$*" in
     version) echo "Android Debug Bridge version 1.0.41" ;;
     "devices -l") cat {folder}/listing; cat {folder}/complaint >&2; [ -s {folder}/listing ] ;;
-    *2A111FDH2000XY*getprop*) printf 'panther\\nPixel 7\\n15\\n2A111FDH2000XY\\n' ;;
-    *R5CX10AAAAA*getprop*) printf 'e1s\\r\\nSM-S921B\\r\\n14\\r\\n' ;;
+    *2A111FDH2000XY*getprop*) printf 'panther\\nPixel 7\\n15\\n2A111FDH2000XY\\nedgebench-status:\\n' ;;
+    *R5CX10AAAAA*getprop*) printf 'e1s\\r\\nSM-S921B\\r\\n14\\r\\nedgebench-status:\\r\\n' ;;
+    *CUTOFF*getprop*) printf '\\n\\n' ;;
     *push*) echo "adb: error: failed to copy: $(cat {folder}/complaint)" >&2; exit 1 ;;
 esac
 """
@@ -137,6 +138,13 @@ def test_a_phone_that_may_yet_come_is_waited_for(
     shell = AdbShell("pixel7", ("panther",))
     assert sign in problem(shell) and remedy in problem(shell)
     assert isinstance(shell.problem(), DeviceLostError)
+
+
+def test_an_answer_that_is_cut_off_is_not_that_of_another_phone(lists: Lists) -> None:
+    lists("CUTOFF device usb:1-1")
+    for serial in (None, "CUTOFF"):
+        found = AdbShell("pixel7", ("panther",), serial).problem()
+        assert isinstance(found, DeviceLostError) and "does not answer" in found.message
 
 
 def test_a_phone_that_will_not_come_is_an_error_at_once(
