@@ -69,7 +69,7 @@ def compare(run: Run) -> Comparison:
         context=result.context,
         groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
-        cautions=(*_cautions(run), *_summaries(run.result)),
+        cautions=(*_cautions(run), *_summaries(run.result), *_without_outputs(run)),
     )
 
 
@@ -243,6 +243,21 @@ def _summaries(result: RunResult) -> Iterable[str]:
         yield (
             f"{names} keeps single times to itself: every sample is the {kind} of a visit's "
             "inferences, in a process of its own"
+        )
+
+
+def _without_outputs(run: Run) -> Iterable[str]:
+    """What to know of artifacts that had inputs to evaluate, and gave nothing back."""
+    missing = [
+        slot
+        for slot, evaluation in run.result.evaluations.items()
+        if run.plan.artifacts[slot].evaluation
+        and not (evaluation.error or evaluation.outputs or slot.endswith(AGAIN))
+    ]
+    if missing:
+        yield (
+            f"no outputs of {', '.join(missing)} came back: accuracy and drift on the device are "
+            "not known"
         )
 
 

@@ -22,7 +22,7 @@ from edgebench.deploy.android.benchmark_output import failure
 from edgebench.deploy.android.benchmark_tool import TIMEOUT_S, Tool
 from edgebench.deploy.runner.engines import engine
 from edgebench.deploy.runner.files import images
-from edgebench.deploy.runner.messages import Json, RunnerError
+from edgebench.deploy.runner.messages import Json, RunnerError, first_line
 from edgebench.deploy.shell import quoted
 from edgebench.deploy.store import Store
 from edgebench.documents import sha256
@@ -39,21 +39,25 @@ OUTPUT = "output_filepath"
 class Images:
     """One artifact's inputs and outputs. `path` is the file here, `graph` the one there.
 
-    Raises `RunnerError` where this machine has no TFLite to read its types with.
+    Raises `RunnerError` where it cannot be fed: this machine has no TFLite that opens the file, or
+    it has more than one input.
     """
 
     def __init__(self, store: Store, tool: Tool, path: Path, graph: str) -> None:
         self.store = store
         self.tool = tool
         self.graph = graph
-        self.engine: Any = engine("tflite")(str(path), {"threads": 1, "delegate": "none"})
+        try:
+            self.engine: Any = engine("tflite")(str(path), {"threads": 1, "delegate": "none"})
+        except Exception as error:  # LiteRT raises ValueError, RuntimeError and others.
+            raise RunnerError(first_line(error)) from error
+        if len(self.engine.inputs) != 1:
+            raise RunnerError(f"it has {len(self.engine.inputs)} inputs, and images are for one")
 
     def outputs(
         self, plan: Json, evaluation: Json, files: Path, scratch: str
     ) -> npt.NDArray[np.float32]:
         """The outputs (N, ...) for the first N images. Raises `RunnerError` and `DeviceError`."""
-        if len(self.engine.inputs) != 1:
-            raise RunnerError(f"it has {len(self.engine.inputs)} inputs, and images are for one")
         taken = islice(images(np, str(files), evaluation), LIMIT)
         names = self._send(self.engine.encoded(self.engine.inputs[0], image) for image in taken)
         raw = self._run(plan, names, scratch)

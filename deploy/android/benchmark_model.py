@@ -20,7 +20,7 @@ from edgebench.progress import Progress
 
 
 class Listener(Audience):
-    """Passes a run's events on as progress, and keeps what else it says."""
+    """Passes a run's events on as progress."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -51,7 +51,7 @@ class BenchmarkModelRunner:
         store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
         _end_leftovers(tool)
         listener = Listener(progress)
-        worker = Worker(store, tool, plan, folder / FILES, there, listener.say)
+        worker = Worker(store, tool, plan, folder / FILES, there)
         try:
             Run(str(folder / PLAN), str(folder / RESULT), worker, listener).go()
         except KeyboardInterrupt:

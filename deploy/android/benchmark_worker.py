@@ -18,7 +18,7 @@ from edgebench.deploy import op_profile
 from edgebench.deploy.android import readings
 from edgebench.deploy.android.benchmark_images import ONCE, OUTPUT, Images
 from edgebench.deploy.android.benchmark_output import Times, failure, parse
-from edgebench.deploy.android.benchmark_tool import NAME, TIMEOUT_S, Tool
+from edgebench.deploy.android.benchmark_tool import TIMEOUT_S, Tool
 from edgebench.deploy.android.context import context
 from edgebench.deploy.runner.child import check_finite
 from edgebench.deploy.runner.messages import Json, RunnerError
@@ -40,25 +40,15 @@ PROFILE = ("--enable_op_profiling=true", "--warmup_runs=5", "--num_runs=40", "--
 class Worker:
     """Carries out the jobs of one plan; see `edgebench.deploy.runner.worker`.
 
-    `there` is the plan's folder on the device, whose link `files` leads to its artifacts, and
-    `here` the run folder's `files`. `say` hears what goes without saying in the result.
+    `there` is the plan's folder on the device, and `here` the run folder's `files`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tool: Tool,
-        plan: Json,
-        here: Path,
-        there: str,
-        say: Callable[[str], None],
-    ) -> None:
+    def __init__(self, store: Store, tool: Tool, plan: Json, here: Path, there: str) -> None:
         self.store = store
         self.tool = tool
         self.plan = plan
         self.here = here
         self.there = there
-        self.say = say
         self.delegated: set[str] = set()
 
     def __call__(self, job: Json) -> Iterator[Json]:
@@ -116,13 +106,12 @@ class Worker:
         Raises `RunnerError` for outputs that are not finite.
         """
         planned = self.plan["artifacts"][slot]
-        if planned["evaluation"] is None:
+        if planned["evaluation"] is None or OUTPUT not in self.tool.flags:
             return {"outputs": None}
-        if OUTPUT not in self.tool.flags:
-            self.say(f"{slot}: this {NAME} cannot save outputs, so its drift is not known")
-            return {"outputs": None}
-        path = self.here / planned["file"]
-        images = Images(self.store, self.tool, path, self._graph(slot))
+        try:
+            images = Images(self.store, self.tool, self.here / planned["file"], self._graph(slot))
+        except RunnerError:
+            return {"outputs": None}  # It can be measured all the same.
         scratch = f"{self.there}/scratch"
         outputs = images.outputs(self.plan, planned["evaluation"], self.here, scratch)
         check_finite(np, outputs)

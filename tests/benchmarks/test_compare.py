@@ -147,3 +147,10 @@ def test_a_vanished_evaluation_file_is_said(artifacts: Path, tmp_path: Path) -> 
     request = RunRequest(str(artifacts), out=str(tmp_path / "runs"))
     with pytest.raises(InvalidFileError, match=r"evaluation\.npz"):
         running.run(request, ReplayedDevice(LATENCY))
+
+
+def test_models_that_gave_no_outputs_are_named(replay: Replay) -> None:
+    some = replay(ReplayedDevice(LATENCY, outputs_accuracy=ACCURACY))
+    (caution,) = [one for one in some.cautions if "outputs" in one]
+    assert "scenes_v2.int8.tflite" in caution and "not known" in caution
+    assert not any(slot in caution for slot in ACCURACY)
