@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from junit_schema import check_schema
 from toy_artifacts import make_real_artifacts
 from toy_models import IMAGES
 
@@ -145,27 +146,6 @@ def test_a_plan_is_carried_out_elsewhere_and_judged_here(folder: Path, tmp_path:
     child = {"supported": None, "refuted": "failure", "undecided": "skipped", "no verdict": "error"}
     said = [one.tag for one in case if one.tag != "system-out"]
     assert said == [tag for tag in [child[verdict["outcome"]]] if tag]
-
-
-def check_schema(root: ElementTree.Element) -> None:
-    """The elements and attributes of Jenkins' junit-10.xsd, and counts that are true."""
-    children = {
-        "testsuites": {"testsuite"},
-        "testsuite": {"testcase"},
-        "testcase": {"failure", "error", "skipped", "system-out"},
-    }
-    required = {"testsuites": set(), "testsuite": {"name", "tests"}, "testcase": {"name"}}
-    for element in root.iter():
-        assert {child.tag for child in element} <= children.get(element.tag, set())
-        assert required.get(element.tag, set()) <= set(element.keys())
-    for element in (root, *root.iter("testsuite")):
-        for name, tag in (
-            ("tests", "testcase"),
-            ("failures", "failure"),
-            ("errors", "error"),
-            ("skipped", "skipped"),
-        ):
-            assert int(element.get(name, "")) == len(list(element.iter(tag)))
 
 
 def test_the_device_is_not_touched_and_the_folder_holds_all_that_it_needs(

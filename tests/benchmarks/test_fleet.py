@@ -17,6 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from junit_schema import check_schema
 from replay import ReplayedDevice
 from rich.console import Console
 from test_reports import Page, golden
@@ -26,6 +27,7 @@ from edgebench import places
 from edgebench.benchmarks import fleet
 from edgebench.benchmarks.pilot import MEASURING, PILOT
 from edgebench.benchmarks.report import fleet as pages
+from edgebench.benchmarks.report import junit
 from edgebench.benchmarks.request import RunRequest
 from edgebench.cli import main
 from edgebench.deploy import devices
@@ -371,10 +373,11 @@ def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
     level = {"scenes_v2": 0.002, "scenes_v2_ca": 0.00234, "scenes_v2_se": 0.00202}
     latency = {f"{m}.{p}.tflite": s for m, s in level.items() for p in ("fp32", "int8")}
     board = {**latency, "scenes_v2_ca.int8.tflite": 0.002, "scenes_v2_se.int8.tflite": 0.0021}
+    crashed, right = {"scenes_v2_se.fp32.tflite": "crashed"}, dict.fromkeys(latency, 0.85)
     replayed = {
-        "pixel7": ReplayedDevice(latency),
-        "rpi5": ReplayedDevice(board, noise=0.05, errors={"scenes_v2_se.fp32.tflite": "crashed"}),
-        "busy-board": ReplayedDevice(latency, steal_share=0.5),
+        "pixel7": ReplayedDevice(latency, outputs_accuracy=right),
+        "rpi5": ReplayedDevice(board, 0.05, errors=crashed, outputs_accuracy=right),
+        "busy-board": ReplayedDevice(latency, steal_share=0.5, outputs_accuracy=right),
         "unplugged": ReplayedDevice({}),
     }
     requests = [RunRequest(str(artifacts), name, out=str(runs)) for name in replayed]
@@ -438,3 +441,38 @@ def test_the_page_is_whole_and_has_every_device_and_its_figures(
     for said in ("pixel7", "rpi5", "busy-board", "unplugged is offline", "a <b>", "no verdict (1)"):
         assert said in page.text
     assert "'a <b>'" not in text
+
+
+def test_every_verdict_is_a_test_case_and_a_device_that_failed_is_an_error(
+    found: fleet.FleetComparison,
+) -> None:
+    root = ElementTree.fromstring(junit.render(junit.of_fleet(found)).partition("\n")[2])
+    check_schema(root)
+    said = {}
+    for case in root.iter("testcase"):
+        child = next((one for one in case if one.tag != "system-out"), None)
+        said[f"{case.get('classname')} {case.get('name')}"] = child.tag if child is not None else ""
+        assert child is None or child.get("message")
+    assert said == {
+        "pixel7.edgebench.tflite.fp32 scenes_v2_ca": "failure",
+        "pixel7.edgebench.tflite.fp32 scenes_v2_se": "",
+        "pixel7.edgebench.tflite.int8 scenes_v2_ca": "failure",
+        "pixel7.edgebench.tflite.int8 scenes_v2_se": "",
+        "rpi5.edgebench.tflite.fp32 scenes_v2_ca": "failure",
+        "rpi5.edgebench.tflite.fp32 scenes_v2_se": "error",
+        "rpi5.edgebench.tflite.int8 scenes_v2_ca": "",
+        "rpi5.edgebench.tflite.int8 scenes_v2_se": "skipped",
+        "busy-board.edgebench.tflite.fp32 scenes_v2_ca": "error",
+        "busy-board.edgebench.tflite.fp32 scenes_v2_se": "error",
+        "busy-board.edgebench.tflite.int8 scenes_v2_ca": "error",
+        "busy-board.edgebench.tflite.int8 scenes_v2_se": "error",
+        "unplugged.edgebench.device unplugged": "error",
+    }
+
+
+def test_with_a_limit_of_its_own_the_gate_asks_no_threshold(found: fleet.FleetComparison) -> None:
+    pixel7, *_ = junit.of_fleet(found, 0.2)
+    assert [case.status for case in pixel7.cases] == ["passed"] * 4
+    pixel7, *_ = junit.of_fleet(found, 0.005)
+    assert [case.status for case in pixel7.cases] == ["failed"] * 4
+    assert "is above +0.5 %" in pixel7.cases[0].message
