@@ -32,6 +32,23 @@ class Cores:
     max_khz: dict[int, int | None]
     online: frozenset[int]
 
+    def fastest(self, threads: int) -> tuple[int, ...] | None:
+        """The cores of the highest frequency that enough of them have; None where all are alike."""
+        speeds = {khz or 0 for khz in self.max_khz.values()}
+        for speed in sorted(speeds, reverse=True) if len(speeds) > 1 else ():
+            group = [one for one in sorted(self.online) if (self.max_khz.get(one) or 0) == speed]
+            if len(group) >= threads:
+                return tuple(group)
+        return None
+
+
+def look(shell: Shell) -> Cores | None:
+    """What the device at the other end of a shell says; None where it cannot be asked."""
+    try:
+        return parse(shell.must(_ASK_CORES))
+    except DeviceError:
+        return None
+
 
 def check(entry: Entry, shell: Shell) -> Iterator[Step]:
     """Compare an entry with the device at the other end of a shell. Raises `DeviceError`."""

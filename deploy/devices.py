@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
-from edgebench.deploy import registry
+from edgebench.deploy import core_check, registry
+from edgebench.deploy.cores import ranges
 from edgebench.deploy.device import Device
-from edgebench.deploy.registry import Cluster, Entry
+from edgebench.deploy.registry import Entry
+from edgebench.deploy.remote import RemoteDevice
 from edgebench.errors import UnknownNameError
 
 TRANSPORTS = {
@@ -61,33 +63,43 @@ def _simulated() -> dict[str, Callable[[], Device]]:
     return {name: partial(SimulatedDevice, scenario) for name, scenario in named.items()}
 
 
-def cores(
-    name: str, asked: tuple[int, ...] | str | None, threads: int = 1
-) -> tuple[int, ...] | None:
-    """The numbers of the cores to measure on, asked for by number or by cluster; None for all.
+def cores(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | None:
+    """The numbers of the cores that are asked for, by number or by cluster; None for all.
 
-    Where nothing is asked for it is the fastest cluster that has a core for every thread: a
-    process that wanders between clusters gives no verdict. Raises `UnknownNameError`, and
-    `UsageError` where the device has no clusters.
+    Raises `UnknownNameError`, and `UsageError` where the device has no clusters.
     """
-    if asked is None:
-        fastest = cluster(name, threads)
-        return fastest.cores if fastest else None
     if isinstance(asked, tuple):
         return asked
     return None if asked == ALL_CORES else registry.cores_of(entry(name), asked)
 
 
-def cluster(name: str, threads: int) -> Cluster | None:
-    """The fastest cluster of a device that has a core for every thread.
+def usual_cores(name: str, threads: int) -> tuple[tuple[int, ...] | None, str]:
+    """The cores to measure on where none are asked for, None for all, and what to say of that.
 
-    None where the cores are all alike, as far as is known, or where they cannot be chosen.
+    It is the fastest cluster that has a core for every thread: a process that wanders between
+    clusters gives no verdict. Where the entry has no clusters, or such as the device has not, the
+    device's own frequencies decide.
     """
     found = None if name.startswith(SIMULATED) else entry(name)
     if found is None or found.transport not in PINNED or found.runner == "app":
-        return None
+        return None, ""
     enough = [one for one in found.clusters if len(one.cores) >= threads]
-    return enough[-1] if len(found.clusters) > 1 and enough else None
+    fastest = enough[-1] if len(found.clusters) > 1 and enough else None
+    device = get(name)
+    there = core_check.look(device.shell) if isinstance(device, RemoteDevice) else None
+    if fastest and (there is None or there.online.issuperset(fastest.cores)):
+        what = f"{ranges(fastest.cores)} ({fastest.name}, {fastest.core})"
+        return fastest.cores, f"{name} is measured on cores {what}, unless --cores names others"
+    own = there.fastest(threads) if there else None
+    if there and fastest:
+        lack = f"{ranges(there.online)}, and not the {ranges(fastest.cores)} that its entry names"
+        return own, f"{name} has cores {lack}: edgebench devices check {name}"
+    if own:
+        return (
+            own,
+            f"{name} is measured on its fastest cores, {ranges(own)}, unless --cores says otherwise",
+        )
+    return None, ""
 
 
 def cools_down(name: str) -> bool:

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.deploy import core_check, registry
+from edgebench.deploy import core_check, devices, registry
 from edgebench.deploy.core_check import Cores, core_step, model_step, parse
 from edgebench.deploy.device import Step
+from edgebench.deploy.python_runner import PythonRunner
 from edgebench.deploy.registry import Entry
+from edgebench.deploy.remote import RemoteDevice
 from edgebench.deploy.shell import DeviceLostError, Shell
+from edgebench.deploy.store import Store
 from edgebench.errors import DeviceError
 
 SHIPPED = registry.shipped()
@@ -23,6 +26,8 @@ PIXEL7 = SHIPPED["pixel7"]
 REAL = {0: 1803000, 1: 1803000, 2: 1803000, 3: 1803000, 4: 2348000, 5: 2348000}
 REAL |= {6: 2850000, 7: 2850000}
 """A Pixel 7's steps are not the rounded figures of the registry."""
+
+WHOLE = parse("\n".join(f"{core} {khz}" for core, khz in REAL.items()))
 
 
 def step(entry: Entry, max_khz: Mapping[int, int | None], online: str = "") -> Step:
@@ -140,3 +145,72 @@ def test_a_device_that_goes_away_meanwhile_skips_the_step() -> None:
             return ["false"]
 
     assert [one.state for one in core_check.steps(PIXEL7, Gone())] == ["skipped"]
+
+
+def cores_of_speeds(*khz: int | None, off: tuple[int, ...] = ()) -> Cores:
+    return Cores(dict(enumerate(khz)), frozenset(range(len(khz))) - set(off))
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "fastest"),
+    [
+        (cores_of_speeds(1, 1, 2, 2, 3), 1, (4,)),
+        (cores_of_speeds(1, 1, 2, 2, 3), 2, (2, 3)),
+        (cores_of_speeds(3, 1, 1, 1), 3, (1, 2, 3)),
+        (cores_of_speeds(1, 1, 2, 2, 3, off=(4,)), 1, (2, 3)),
+        (cores_of_speeds(1, 1, 2, 2), 3, None),
+        (cores_of_speeds(2, 2, 2, 2), 1, None),
+        (cores_of_speeds(None, None), 1, None),
+        (cores_of_speeds(), 1, None),
+    ],
+)
+def test_the_fastest_cores_that_are_enough(
+    cores: Cores, threads: int, fastest: tuple[int, ...] | None
+) -> None:
+    assert cores.fastest(threads) == fastest
+
+
+class Phones:
+    """A transport's module, whose phones are this machine."""
+
+    @staticmethod
+    def device(entry: Entry) -> RemoteDevice:
+        store = Store(HereShell(), "/nowhere")
+        return RemoteDevice(entry.name, entry.description, store, PythonRunner())
+
+
+@pytest.mark.parametrize(
+    ("there", "name", "threads", "usual", "said"),
+    [
+        (WHOLE, "pixel7", 1, (6, 7), "(big,"),
+        (WHOLE, "pixel7", 3, (0, 1, 2, 3), "0-3"),
+        (None, "pixel7", 1, (6, 7), "(big, Cortex-X1)"),
+        (cores_of_speeds(None, None), "pixel7", 1, None, "has cores 0-1, and not the 6-7"),
+        (cores_of_speeds(1, 1, 2), "pixel7", 1, (2,), "has cores 0-2, and not the 6-7"),
+        (cores_of_speeds(1, 1, 2), "bare", 1, (2,), "its fastest cores, 2"),
+        (cores_of_speeds(1, 1), "bare", 1, None, ""),
+        (None, "bare", 1, None, ""),
+        (None, "local", 1, None, ""),
+        (None, "simulated", 1, None, ""),
+        (None, "app", 1, None, ""),
+    ],
+)
+def test_a_run_that_names_no_cores_gets_the_fastest_that_are_really_there(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: Cores | None,
+    name: str,
+    threads: int,
+    usual: tuple[int, ...] | None,
+    said: str,
+) -> None:
+    (tmp_path / "devices.toml").write_text(
+        '[bare]\ndescription = "d"\ntransport = "adb"\n[app]\nlike = "pixel7"\nrunner = "app"\n'
+    )
+    monkeypatch.setenv("EDGEBENCH_CONFIG", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "stand_in_phones", Phones)
+    monkeypatch.setitem(devices.TRANSPORTS, "adb", "stand_in_phones")
+    monkeypatch.setattr(core_check, "look", lambda shell: there)
+    cores, sentence = devices.usual_cores(name, threads)
+    assert cores == usual
+    assert said in sentence and bool(said) is bool(sentence)

@@ -51,15 +51,13 @@ def of_device(options: argparse.Namespace, device: str) -> RunRequest:
 def _cores(options: argparse.Namespace, device: str) -> tuple[int, ...] | None:
     """The cores asked for, or those that the device is measured on unless others are."""
     from edgebench.deploy import devices
-    from edgebench.deploy.cores import ranges
 
-    fastest = devices.cluster(device, options.threads) if options.cores is None else None
-    if fastest:
-        console.say(
-            f"{device} is measured on cores {ranges(fastest.cores)} ({fastest.name}, "
-            f"{fastest.core}), unless --cores names others"
-        )
-    return devices.cores(device, options.cores, options.threads)
+    if options.cores is not None:
+        return devices.cores(device, options.cores)
+    usual, said = devices.usual_cores(device, options.threads)
+    if said:
+        console.say(said)
+    return usual
 
 
 def _targets(options: argparse.Namespace) -> tuple[Target, ...]:
