@@ -13,7 +13,7 @@ import pytest
 from edgebench.deploy.adb import attached, client, device, phones
 from edgebench.deploy.adb.shell import AdbShell
 from edgebench.deploy.registry import Entry
-from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.shell import END, DeviceLostError
 from edgebench.errors import DeviceError
 
 PIXEL = "2A111FDH2000XY         device usb:1-2 product:panther model:Pixel_7 transport_id:4"
@@ -25,8 +25,8 @@ echo "$*" >>{folder}/asked
 case "$*" in
     version) echo "Android Debug Bridge version 1.0.41" ;;
     "devices -l") cat {folder}/listing; cat {folder}/complaint >&2; [ -s {folder}/listing ] ;;
-    *2A111FDH2000XY*getprop*) printf 'panther\\nPixel 7\\n15\\n2A111FDH2000XY\\nedgebench-status:\\n' ;;
-    *R5CX10AAAAA*getprop*) printf 'e1s\\r\\nSM-S921B\\r\\n14\\r\\nedgebench-status:\\r\\n' ;;
+    *2A111FDH2000XY*getprop*) printf '%s\\n' panther 'Pixel 7' 15 2A111FDH2000XY {end} ;;
+    *R5CX10AAAAA*getprop*) printf '%s\\r\\n' e1s SM-S921B 14 '' {end} ;;
     *CUTOFF*getprop*) printf '\\n\\n' ;;
     *push*) echo "adb: error: failed to copy: $(cat {folder}/complaint)" >&2; exit 1 ;;
 esac
@@ -40,7 +40,7 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lists:
     """An adb whose phones are those lines, and whose server does not run."""
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "adb"
-    program.write_text(ADB.format(folder=tmp_path))
+    program.write_text(ADB.format(folder=tmp_path, end=END))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setenv("ADB_SERVER_SOCKET", f"localfilesystem:{tmp_path}/no-server")
