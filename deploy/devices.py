@@ -95,10 +95,8 @@ def usual_cores(name: str, threads: int) -> tuple[tuple[int, ...] | None, str]:
         lack = f"{ranges(there.online)}, and not the {ranges(fastest.cores)} that its entry names"
         return own, f"{name} has cores {lack}: edgebench devices check {name}"
     if own:
-        return (
-            own,
-            f"{name} is measured on its fastest cores, {ranges(own)}, unless --cores says otherwise",
-        )
+        what = f"its fastest cores, {ranges(own)}"
+        return own, f"{name} is measured on {what}, unless --cores names others"
     return None, ""
 
 
