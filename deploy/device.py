@@ -103,3 +103,14 @@ class Cleanable(Protocol):
     def clean(self) -> str:
         """Remove all that edgebench left there, and say what. Raises `EdgeBenchError`."""
         ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A device whose time means nothing: it counts, for each artifact, what an inference takes.
+
+    The counts come in `Evaluation.instructions`. Its plans have no blocks, and its results no time.
+    """
+
+    @property
+    def counts(self) -> Literal["instructions"]: ...

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -30,15 +30,18 @@ THIS_MACHINE = "this machine"
 
 
 class LocalDevice:
-    """Runs plans here, with the Python given (this one by default)."""
+    """Runs plans here, with the Python given (this one by default), in an environment."""
 
     name = "local"
     identity = THIS_MACHINE
     description = "this machine's CPU"
     formats: tuple[str, ...] = engines.FORMATS
 
-    def __init__(self, python: str = sys.executable) -> None:
+    def __init__(
+        self, python: str = sys.executable, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._python = python
+        self._environment = environment
 
     def held(self) -> AbstractContextManager[None]:
         """See `edgebench.deploy.device.Device.held`."""
@@ -59,7 +62,12 @@ class LocalDevice:
         with tempfile.TemporaryFile("w+") as complaints:
             try:
                 process = subprocess.Popen(
-                    command, cwd=folder, stdout=subprocess.PIPE, stderr=complaints, text=True
+                    command,
+                    cwd=folder,
+                    env=self._environment,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    text=True,
                 )
             except OSError as error:
                 raise DeviceError(f"cannot start {self._python}: {error.strerror}") from error

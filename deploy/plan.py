@@ -107,7 +107,7 @@ class Plan:
     `cores` are the CPU cores to stay on, None for all. `processes` is the number of fresh
     processes that the blocks are dealt to. With `profile` every artifact is run once more in the
     end, in a process of its own, under its runtime's profiler. Without `cooldown` processes follow
-    each other at once.
+    each other at once. With `images` the first that many evaluation inputs are run and no more.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.plan/2"
@@ -125,3 +125,4 @@ class Plan:
     visit: VisitLength
     profile: bool = False
     cooldown: Cooldown | None = None
+    images: int | None = None

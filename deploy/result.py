@@ -72,8 +72,9 @@ class Evaluation:
     for the evaluation inputs, or for the first `images` of them alone. `partitions` counts the
     delegate's nodes and `leftover_ops` names what it did not take. `layer_types` counts, where the
     runtime tells, the layers that it runs in each type of value, such as 54 in `u8` and 2 in `f32`.
-    `profile` is None where it was not asked for or the runtime has none. With an `error` the slot
-    is not measured.
+    `profile` is None where it was not asked for or the runtime has none. `instructions` are those
+    that the runtime executed in each of some inferences, on one thread, where a device counts them.
+    With an `error` the slot is not measured.
     """
 
     error: str | None
@@ -86,6 +87,7 @@ class Evaluation:
     leftover_ops: tuple[str, ...] | None = None
     profile: Profile | None = None
     layer_types: dict[str, int] | None = None
+    instructions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

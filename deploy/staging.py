@@ -5,6 +5,8 @@
     files/<sha256>.<ext> the artifacts (files or folders) and evaluation inputs, by content
     result.json          the result, as it comes
     outputs/<slot>.npy   the outputs of the evaluation inputs
+    host/                the same plan evaluated on this machine's own processor, where a device
+                         wants that beside its own outputs
 
 Files go by content so that a transport need not send what the device has, and so that the folder
 is complete in itself: a run can be resumed after its artifacts were exported anew.
@@ -25,6 +27,7 @@ from edgebench.errors import InvalidFileError
 PLAN = "plan.json"
 RESULT = "result.json"
 FILES = "files"
+HOST = "host"
 RUNNER = "runner.pyz"
 
 _START = """\

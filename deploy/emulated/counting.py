@@ -64,12 +64,11 @@ def trace(folder: Path, slot: str, code: Addresses) -> tuple[tuple[int, ...], Ad
         log = ("-d", "nochain,exec,in_asm,strace", "-D", f"/proc/self/fd/{writing}")
         options = (*log, "-dfilter", within)
     words = [*system.emulated(*options), "-c", PROGRAM, PLAN, slot, str(INFERENCES)]
-    environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             words,
             cwd=folder,
-            env=environment,
+            env=system.environment(),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=complaints,

@@ -203,9 +203,7 @@ def mirror() -> str:
 
     Raises `DeviceError` where its sources have none, as on another distribution.
     """
-    rows = _run(
-        ("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get"
-    )
+    rows = _run(("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get")
     system = _system()
     for row in rows.splitlines():
         component, label, release, address = row.split("\t")
@@ -231,9 +229,7 @@ def _system() -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in pairs}
 
 
-def _unpack(
-    archives: Sequence[Path], into: Path, only: Sequence[str], progress: Progress
-) -> None:
+def _unpack(archives: Sequence[Path], into: Path, only: Sequence[str], progress: Progress) -> None:
     for number, archive in enumerate(archives):
         if only:
             _unpack_files(archive, into, only)
@@ -245,11 +241,13 @@ def _unpack(
 def _unpack_files(archive: Path, into: Path, only: Sequence[str]) -> None:
     """Unpack some files of a package, which may be hundreds of megabytes."""
     words = ["dpkg-deb", "--fsys-tarfile", str(archive)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as members:
-            for member in members:
-                if member.name.removeprefix("./") in only:
-                    members.extract(member, into, filter="tar")
+    with (
+        subprocess.Popen(words, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as members,
+    ):
+        for member in members:
+            if member.name.removeprefix("./") in only:
+                members.extract(member, into, filter="tar")
     if process.returncode != 0:
         raise DeviceError(f"dpkg-deb cannot unpack {archive.name}", "prepare it again")
 

@@ -13,6 +13,7 @@ QEMU 7.2 of Debian 12 crashes in the runtimes and OpenVINO's wheel needs glibc 2
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 from pathlib import Path
@@ -102,6 +103,11 @@ def emulated(*options: str) -> list[str]:
         *options,
         str(_root() / f"usr/bin/python{PYTHON}"),
     ]
+
+
+def environment() -> dict[str, str]:
+    """This process's, without the caller's own Python packages: they are for another machine."""
+    return {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
 
 
 def _root() -> Path:

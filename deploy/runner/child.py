@@ -8,6 +8,7 @@ import platform
 import signal
 import sys
 import time
+from itertools import islice
 from typing import Any
 
 from . import machine
@@ -130,6 +131,7 @@ class Child:
             "first_inference_s": (first - fed) / 1e9,
             "peak_memory_bytes": None if peak is None or bare is None else peak - bare,
             "outputs": outputs,
+            "images": self.plan.get("images"),
             **opened.delegation(),
         }
 
@@ -140,7 +142,7 @@ class Child:
             check_finite(np, opened.output())
             return None
         rows = []
-        for image in images(np, self.files, planned["evaluation"]):
+        for image in islice(images(np, self.files, planned["evaluation"]), self.plan.get("images")):
             opened.feed(opened.inputs[0], image)
             opened.invoke()
             rows.append(

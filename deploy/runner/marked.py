@@ -40,6 +40,7 @@ def main() -> None:
         plan: Json = json.load(file)
     opened = open_slot(plan, slot, os.path.dirname(os.path.abspath(plan_path)))
     for _ in range(2):
+        os.access("", os.F_OK)  # The first such call has to find the function.
         opened.invoke()
     for _ in range(int(inferences)):
         os.access(MARK, os.F_OK)

@@ -1,0 +1,147 @@
+"""Arm code on this machine: what its kernels compute, and how many instructions they take.
+
+The runner is the one that runs on boards, in an Arm Python under QEMU. It tells what Arm's kernels
+make of the evaluation inputs, beside which this machine's own run of the same files is put. Time
+means nothing under emulation, so none is kept: a plan has no blocks, and what the runner notes of
+loading and the first inference is struck out.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from edgebench.deploy import python_check
+from edgebench.deploy.device import Step
+from edgebench.deploy.emulated import system
+from edgebench.deploy.emulated.counting import Counter
+from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.lock import locked
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.result import Evaluation, RunResult
+from edgebench.deploy.runner import engines
+from edgebench.deploy.shell import Shell
+from edgebench.deploy.staging import FILES, HOST, PLAN, RESULT, read_plan
+from edgebench.documents import load, replacing, save
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+COUNTING = "counting instructions"
+BESIDE = "on this machine's own processor: "
+
+
+class _Here(Shell):
+    """This machine's own shell, from which the Arm system's Python starts as any program."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def argv(self, command: str) -> list[str]:
+        return ["/usr/bin/env", "-u", "PYTHONPATH", "/bin/sh", "-c", command]
+
+    def send(self, source: Path, target: str) -> None:
+        raise DeviceError(f"{self.name} needs no copy of {source}")
+
+    def problem(self) -> DeviceError | None:
+        return None
+
+
+class EmulatedDevice:
+    """The emulated Arm system, as the registry's entry of that name describes it."""
+
+    formats: tuple[str, ...] = engines.FORMATS
+    counts: Literal["instructions"] = "instructions"
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name = name
+        self.identity = name
+        self.description = description
+
+    def held(self) -> AbstractContextManager[None]:
+        """See `edgebench.deploy.device.Device.held`."""
+        return locked(self.identity, self.name)
+
+    def prepare(self, progress: Progress) -> None:
+        """Make the Arm system, as far as it is not there; see `system.prepare`."""
+        system.prepare(progress)
+
+    def check(self) -> Iterator[Step]:
+        """See `edgebench.deploy.device.Device.check`."""
+        try:
+            python = system.python()
+        except DeviceError as error:
+            yield Step("Arm system", "missing", error.message, error.remedy)
+            return
+        yield Step("Arm system", "ok", str(system.folder()))
+        yield from python_check.steps(_Here(self.name), shlex.quote(str(python)))
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """See `edgebench.deploy.device.Device.run`. No time is in the result."""
+        plan = read_plan(folder)
+        arm = LocalDevice(str(system.python()), system.environment())
+        result = _without_time(arm.run(folder, progress))
+        save(folder / RESULT, result)
+        interrupted = not all(slot in result.evaluations for slot in plan.artifacts)
+        try:
+            if not interrupted:
+                result = self._counted(plan, result, folder, progress)
+                run_here(plan, folder, progress)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            result = replace(load(folder / RESULT, RunResult), complete=False)
+        return result
+
+    def _counted(
+        self, plan: Plan, result: RunResult, folder: Path, progress: Progress
+    ) -> RunResult:
+        """The result with the counts that it lacks; each is written as it comes."""
+        counter = Counter()
+        for number, (slot, done) in enumerate(result.evaluations.items()):
+            progress(COUNTING, number, len(result.evaluations))
+            if not done.error and done.instructions is None:
+                counts = counter.count(folder, slot, plan.artifacts[slot].format)
+                counted = replace(done, instructions=counts)
+                result = replace(result, evaluations={**result.evaluations, slot: counted})
+                save(folder / RESULT, result)
+        progress(COUNTING, len(result.evaluations), len(result.evaluations))
+        return result
+
+
+def _without_time(result: RunResult) -> RunResult:
+    """The result without what says nothing of a real Arm processor: times, and QEMU's memory."""
+
+    def stripped(one: Evaluation) -> Evaluation:
+        return replace(one, load_s=None, first_inference_s=None, peak_memory_bytes=None)
+
+    evaluations = {slot: stripped(one) for slot, one in result.evaluations.items()}
+    return replace(result, evaluations=evaluations)
+
+
+def run_here(plan: Plan, folder: Path, progress: Progress) -> None:
+    """Evaluate a run folder's plan with this machine's own runtimes, into its folder `host`.
+
+    It has what this machine can run; where it has none of the runtimes, that is nothing.
+    """
+    if all(one.evaluation is None for one in plan.artifacts.values()):
+        return
+    beside = folder / HOST
+    beside.mkdir(exist_ok=True)
+    if not (beside / FILES).exists():
+        (beside / FILES).symlink_to(f"../{FILES}")
+    with replacing(beside / PLAN) as temporary:
+        temporary.write_bytes((folder / PLAN).read_bytes())
+
+    def heard(step: str, done: int, total: int) -> None:
+        progress(BESIDE + step, done, total)
+
+    try:
+        result = LocalDevice(sys.executable).run(beside, heard)
+    except DeviceError:
+        return
+    save(beside / RESULT, _without_time(result))
