@@ -157,7 +157,7 @@ def attached(entries: Iterable[Entry]) -> list[Attached]:
 
 def _attached(phone: Phone, entries: Sequence[Entry]) -> list[Attached]:
     state, model = "ready", ""
-    fitting = [entry.name for entry in entries if entry.serial == phone.serial]
+    fitting: list[str | None] = [one.name for one in entries if one.serial == phone.serial]
     if phone.ready:
         try:
             identity = identify(phone)
