@@ -53,9 +53,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """The models that share a baseline, format and precision, the dearest first."""
+    """The models that share a baseline, format and precision (`kind`), the dearest first."""
 
     name: str
+    kind: str
     lines: tuple[Line, ...]
 
 
@@ -87,17 +88,18 @@ class Matrix:
 def matrix(found: FleetComparison) -> Matrix:
     """What there is to know of every model on every device."""
     notes: Notes = {}
-    models: dict[str, dict[str, None]] = {}
+    models: dict[tuple[str, str], dict[str, None]] = {}
     for member in found.members:
         for group, row in _judged(member):
-            models.setdefault(group.name, {})[row.model] = None
+            key = group.name, f"{group.format} {group.precision}"
+            models.setdefault(key, {})[row.model] = None
             if row.verdict is not None and row.verdict.outcome == "no verdict":
                 reason = row.verdict.reasons[0]
-                key = member.device, without_figures(reason)
-                notes.setdefault(key, Note(len(notes) + 1, member.device, reason))
+                about = member.device, without_figures(reason)
+                notes.setdefault(about, Note(len(notes) + 1, member.device, reason))
     sections = tuple(
-        Section(name, tuple(sorted(_lines(found, name, own, notes), key=lambda one: -one.worst)))
-        for name, own in models.items()
+        Section(*key, tuple(sorted(_lines(found, key[0], own, notes), key=lambda one: -one.worst)))
+        for key, own in models.items()
     )
     return Matrix(sections, tuple(notes.values()))
 

@@ -41,7 +41,7 @@ def overhead(comparison: Comparison) -> Markup | None:
 def by_device(sections: Sequence[Section], threshold: float) -> Markup | None:
     """Every model's overheads with their 95 % intervals, device by device."""
     rows = [
-        (f"{line.model} ({section.name})", cell.device, cell.row)
+        (f"{line.model}, {section.kind}", cell.device, cell.row)
         for section in sections
         for line in section.lines
         for cell in line.cells
