@@ -35,6 +35,7 @@ from edgebench.deploy.runner.engines import engine
 from edgebench.deploy.runner.engines.onnx import find_runtime, session_options
 from edgebench.deploy.runner.engines.openvino import compile_model
 from edgebench.deploy.runner.engines.openvino import find_runtime as find_openvino
+from edgebench.deploy.runner.messages import RunnerError
 from edgebench.deploy.staging import stage_file, write_plan
 from edgebench.documents import load, sha256
 from edgebench.progress import silent
@@ -130,6 +131,18 @@ def test_scalars_and_integers_are_fed_too(form: str, tmp_path: Path) -> None:
     opened.feed(opened.inputs[1], np.array(2.0))
     opened.invoke()
     np.testing.assert_allclose(opened.output(), [[18, 20, 22], [6, 8, 10]])
+
+
+def test_a_size_that_is_not_fixed_is_said(tmp_path: Path) -> None:
+    made = model(
+        [helper.make_node("Relu", ["image"], ["y"])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, None])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3, None])],
+        {},
+    )
+    onnx.save(made, tmp_path / "dynamic.onnx")
+    with pytest.raises(RunnerError, match=r"size of its image is not fixed \(batch, 3, \?\)"):
+        engine("onnx")(str(tmp_path / "dynamic.onnx"), PLAN)
 
 
 def test_the_plans_threads_are_the_runtimes(files: Mapping[str, Path]) -> None:

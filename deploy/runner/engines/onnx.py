@@ -23,12 +23,12 @@ class Engine(Buffers):
         )
         binding = session.io_binding()
         for port in session.get_inputs():
-            array = self.add_input(port.shape, dtype_of(port))
+            array = self.add_input(shape_of(port), dtype_of(port))
             value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
             binding.bind_ortvalue_input(port.name, value)
         self.outputs = []
         for port in session.get_outputs():
-            shape, dtype = list(port.shape), self.np.dtype(dtype_of(port)).type
+            shape, dtype = shape_of(port), self.np.dtype(dtype_of(port)).type
             value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, dtype)
             binding.bind_ortvalue_output(port.name, value)
             self.outputs.append(value)
@@ -51,6 +51,17 @@ def session_options(onnxruntime: Any, plan: Json) -> Any:
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
     return options
+
+
+def shape_of(port: Any) -> list[int]:
+    """A port's shape, which has to be fixed. Raises `RunnerError`."""
+    if not all(isinstance(side, int) for side in port.shape):
+        sides = ", ".join("?" if side is None else str(side) for side in port.shape)
+        raise RunnerError(
+            f"the size of its {port.name} is not fixed ({sides}); fix it with edgebench export "
+            "--input-shape"
+        )
+    return list(port.shape)
 
 
 def dtype_of(port: Any) -> str:
