@@ -35,9 +35,9 @@ $(READY): pyproject.toml constraints.txt
 demo: export-tflite  ## export, measure on this machine, print the verdict and write the HTML report
 	$(BIN)/edgebench --device local --html || test $$? -eq 3
 
-test: setup check  ## make the environment and run every check
+test: setup check test-devices  ## make the environment and run every check
 
-check: lint types imports  ## every check, in an environment that is there
+check: lint types imports  ## every check but those of test-devices, in an environment that is there
 	$(BIN)/python -m pytest -m 'not rig' -n $(JOBS) --dist loadfile
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
