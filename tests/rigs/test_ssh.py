@@ -18,6 +18,7 @@ from ssh_board import SshBoard, wait_for
 from toy_models import MakeRun
 
 from edgebench.deploy import devices
+from edgebench.deploy.emulated import system
 from edgebench.deploy.remote import RemoteDevice
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.shell import DeviceLostError
@@ -100,6 +101,18 @@ def test_a_whole_run(board: SshBoard, run: tuple[str, ...]) -> None:
     assert "attention" in done.stdout
     result = assert_whole(board)
     assert set(result.evaluations) == {"plain.fp32.tflite", "attention.fp32.tflite"}
+
+
+def test_a_run_of_arm_code(board: SshBoard, device: RemoteDevice, make_run: MakeRun) -> None:
+    try:
+        board.python(str(system.prepare()))
+    except EdgeBenchError as error:
+        pytest.skip(f"no Arm system: {error}")
+    board.start()
+    with device.held():
+        result = device.run(make_run("plain", "attention", processes=1, blocks=2), silent)
+    assert result.complete and result.context.machine == "aarch64"
+    assert board.left() == []
 
 
 def test_a_run_goes_on_by_itself_after_each_lost_connection(

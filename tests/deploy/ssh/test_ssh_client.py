@@ -1,0 +1,120 @@
+"""The parts of the way over ssh that need no server; tests/rigs/test_ssh.py has one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgebench.deploy.python_check import Found, PythonFacts
+from edgebench.deploy.registry import Entry
+from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.ssh import device
+from edgebench.deploy.ssh.install import platforms_of
+from edgebench.deploy.ssh.shell import SshShell, for_any_shell, socket_folder
+from edgebench.deploy.ssh.troubles import TROUBLES, Address, explained
+from edgebench.errors import DeviceError
+
+ADDRESS = Address("rpi5", "pi", "rpi.local", "2222")
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_a_command_comes_through_a_login_shell_unchanged(shell: str) -> None:
+    said = 'it\'s "so" `odd`! $HOME \\ %s {a,b} ü\n*'
+    command = "printf %s '" + said.replace("'", "'\\''") + "'"
+    words = [shell, "-c", for_any_shell(command)]
+    assert subprocess.run(words, capture_output=True, text=True).stdout == said
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose file `settings` is all that `ssh -G` says."""
+    program = tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\ncat {tmp_path}/settings\n")
+    program.chmod(0o755)
+    (tmp_path / "settings").write_text(
+        "user pi\nhostname rpi.local\nport 22\nconnecttimeout none\nserveraliveinterval 0\n"
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path
+
+
+def test_a_users_own_settings_are_left_alone(ssh: Path) -> None:
+    words = " ".join(SshShell("rpi5", "rpi5").argv("true"))
+    assert "ConnectTimeout=10" in words and "ServerAliveInterval=5" in words
+    assert "ControlMaster=auto" in words
+    with (ssh / "settings").open("a") as file:
+        file.write("connecttimeout 3\nserveraliveinterval 60\ncontrolpath /run/mine\n")
+    words = " ".join(SshShell("rpi5", "rpi5").argv("true"))
+    assert "BatchMode=yes" in words
+    assert not any(one in words for one in ("ConnectTimeout", "ServerAlive", "Control"))
+
+
+def test_two_names_of_one_host_are_one_device(ssh: Path) -> None:
+    one = device(Entry("a board", "ssh", name="a", host="rpi"))
+    other = device(Entry("a board", "ssh", name="b", host="pi@rpi.local"))
+    assert one.identity == other.identity
+
+
+def test_a_host_is_never_an_option(ssh: Path) -> None:
+    words = SshShell("-oProxyCommand=true", "x").argv("true")
+    assert words[words.index("-oProxyCommand=true") - 1] == "--"
+
+
+def test_a_configuration_that_ssh_cannot_read_is_said(ssh: Path) -> None:
+    (ssh / "ssh").write_text("#!/bin/sh\necho 'config: line 3: Bad option' >&2; exit 255\n")
+    error = SshShell("rpi5", "rpi5").problem()
+    assert error is not None and "line 3" in error.message
+
+
+def test_sockets_go_to_a_private_folder_with_a_short_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / "run"
+    runtime.mkdir()
+    long = runtime / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    folder = socket_folder()
+    assert folder is not None and folder.parent == Path("/tmp")
+    assert folder.stat().st_mode & 0o077 == 0 and folder.stat().st_uid == os.getuid()
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "passing"),
+    [
+        ("ssh: connect to host x port 22: No route to host", "does not answer", True),
+        ("Received disconnect: 2: Too many authentication failures", "too many keys", False),
+        ("System is booting up. See pam_nologin(8)", "starting or going down", True),
+        ("kex_exchange_identification: Connection reset by peer", "broke", True),
+    ],
+)
+def test_troubles_that_no_test_server_has(said: str, message: str, passing: bool) -> None:
+    error = explained("rpi5", ADDRESS, 255, said)
+    assert message in error.message
+    assert isinstance(error, DeviceLostError) is passing
+
+
+def test_each_trouble_says_what_to_do() -> None:
+    for trouble in TROUBLES:
+        assert trouble.remedy
+    changed = explained("rpi5", ADDRESS, 255, "REMOTE HOST IDENTIFICATION HAS CHANGED!")
+    assert "ssh-keygen -R '[rpi.local]:2222'" in changed.remedy
+    assert isinstance(changed, DeviceError)
+
+
+def facts(machine: str, bits: int) -> PythonFacts:
+    return PythonFacts((3, 11, 2), machine, bits, "2.19", "/usr/bin/python3", Found(), {})
+
+
+def test_wheels_are_those_of_the_boards_library_and_of_its_pythons_width() -> None:
+    assert platforms_of(facts("aarch64", 64)) == [
+        "manylinux_2_19_aarch64",
+        "manylinux_2_18_aarch64",
+        "manylinux_2_17_aarch64",
+        "manylinux2014_aarch64",
+        "linux_aarch64",
+    ]
+    assert platforms_of(facts("aarch64", 32))[0] == "manylinux_2_19_armv7l"
