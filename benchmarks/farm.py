@@ -23,10 +23,12 @@ from edgebench.benchmarks.pilot import PILOT, USUAL_SCATTER, comparisons
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import Forecast, Pace, SlotPace, choose_size
 from edgebench.converters.artifact import Manifest
+from edgebench.deploy import devices
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.runner import engines
 from edgebench.deploy.staging import PLAN, RESULT, RUNNER, stage_runner, write_plan
 from edgebench.documents import load, remove, save
+from edgebench.errors import UsageError
 from edgebench.progress import Progress, silent
 
 TYPICAL_S_A_MADD = 1e-10
@@ -59,8 +61,14 @@ def plan(
     """Make a run folder with its plan and runner, ready to be carried out elsewhere.
 
     `inference_s` is what an inference of the slowest model takes there; None for what is typical.
-    Raises `EdgeBenchError`, as `edgebench.benchmarks.run.prepare` does.
+    Raises `UsageError` for a device on which time means nothing, and what
+    `edgebench.benchmarks.run.prepare` raises.
     """
+    if devices.emulated(request.device):
+        raise UsageError(
+            f"time means nothing on {request.device}, so there is nothing for others to measure",
+            f"measure it here: edgebench --device {request.device}",
+        )
     folder = runs.prepare(request, Elsewhere(request.device), progress)
     remove(folder / PILOT)
     draft = load(folder / runs.DRAFT, Plan)

@@ -103,3 +103,8 @@ def usual_cores(name: str, threads: int) -> tuple[tuple[int, ...] | None, str]:
 def cools_down(name: str) -> bool:
     """Whether a device is waited for to cool down between measuring processes."""
     return not name.startswith(SIMULATED) and entry(name).transport in COOLED
+
+
+def emulated(name: str) -> bool:
+    """Whether time means nothing on a device."""
+    return not name.startswith(SIMULATED) and entry(name).transport == "emulated"

@@ -179,6 +179,14 @@ def test_the_size_follows_the_budget_the_pace_and_what_is_to_be_detected(
     assert "a budget of 5 s is too short" in capsys.readouterr().err
 
 
+def test_nothing_is_planned_where_time_means_nothing(
+    where: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(("plan", "attention", "--device", "arm64-emulated", *where)) == 2
+    assert "time means nothing on arm64-emulated" in capsys.readouterr().err
+    assert not Path(where[-1]).exists()
+
+
 def test_a_plan_that_nobody_carried_out_yet_says_how(
     where: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,8 +28,8 @@ def execute(options: argparse.Namespace) -> int:
     if len(names) > 1:
         raise UsageError("a plan is for one device", "write one for each")
     with console.shown_progress() as progress:
-        request.export_missing(options, progress)
         asked = request.of_device(options, names[0])
+        request.export_missing(options, progress)
         folder, forecast = farm.plan(asked, options.pace, progress)
     for sentence in (forecast.sentence, *forecast.warnings):
         console.say(sentence)
