@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 import unplug
-from phones import CABLE, GALAXY_S24, PIXEL_7, SERVER_PORT, Bench, Phone
+from bench import SERVER_PORT, Bench
+from phones import CABLE, Phone
 from sandbox import only_child
+from services import GALAXY_S24, PIXEL_7
 
 from edgebench.benchmarks.pilot import PILOT
 from edgebench.converters.artifact import Manifest, manifest_path
