@@ -82,12 +82,21 @@ def parse(text: str) -> Profile:
     )
 
 
-def left_over(text: str) -> tuple[str, ...]:
-    """The types of the operations that no delegate runs, in the order they ran."""
+def left_over(text: str, delegate: str) -> tuple[str, ...]:
+    """The types of the operations that a plan's delegate does not run, in the order they ran.
+
+    LiteRT gives XNNPACK, unasked, what another delegate leaves.
+    """
     regular = text[text.find(_REGULAR) :] if _REGULAR in text else text
     outside = regular.partition(_INSIDE)[0]
-    types = (one["type"] for one in _operations(outside))
-    return tuple(one for one in types if not (_DELEGATE.fullmatch(one) or one.startswith(_INNER)))
+    return tuple(one["type"] for one in _operations(outside) if not _takes(delegate, one["type"]))
+
+
+def _takes(delegate: str, kind: str) -> bool:
+    """Whether an operation of this type is one that the delegate made."""
+    if "XNNPack" in kind or kind.startswith(_INNER):
+        return delegate == "xnnpack"
+    return _DELEGATE.fullmatch(kind) is not None
 
 
 def _operations(text: str) -> Iterator[re.Match[str]]:

@@ -114,8 +114,12 @@ def delegates(given, interpreter):
     return None
 
 
-def profile(average_us, names):
-    rows = names or ["TfLiteXNNPackDelegate"]
+TYPES = {"GPU": "TfLiteGpuDelegateV2", "XNNPACK": "TfLiteXNNPackDelegate"}
+
+
+def profile(average_us, applied):
+    name, kernels, left = applied or ("", 0, ["CONV_2D"])
+    rows = [TYPES[name]] * kernels + left
     print("Operator-wise Profiling Info for Regular Benchmark Runs:")
     print("============================== Run Order ==============================")
     head = ("[node type]", "[first]", "[avg ms]", "[%]", "[cdf%]", "[mem KB]", "[times called]")
@@ -196,7 +200,7 @@ def main():
                 values = interpreter.get_tensor(one["index"])
                 file.write((values * numpy.nan if MODE["fail"] == "nan" else values).tobytes())
     if given["enable_op_profiling"] == "true":
-        profile(statistics.mean(timed), applied[2] if applied else [])
+        profile(statistics.mean(timed), applied)
 
 
 if __name__ == "__main__":

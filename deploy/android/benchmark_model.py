@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgebench.deploy.android.benchmark_tool import NAME, PAGE, Tool, own_copy, place
+from edgebench.deploy.android.benchmark_output import NAME
+from edgebench.deploy.android.benchmark_tool import PAGE, Tool, own_copy, place
 from edgebench.deploy.android.benchmark_worker import Worker, artifacts
 from edgebench.deploy.changes import STEPS
 from edgebench.deploy.device import Step

@@ -21,6 +21,8 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
+NAME = "benchmark_model"
+
 _PLAIN = r"^(?:INFO: )?"
 _COUNT = re.compile(_PLAIN + r"count=(?P<count>\d+) (?P<rest>.*)$", re.MULTILINE)
 _VALUE = re.compile(r"(first|curr|min|max|avg|std|median)=([-+.\de]+)")
@@ -35,6 +37,7 @@ _COMPLAINT = re.compile(
     r"error|fail|cannot|can't|unable|abort|denied|not found|invalid|please", re.IGNORECASE
 )
 _GENERAL = re.compile(r"Benchmarking failed|^INFO|^VERBOSE")
+_FATAL = re.compile(r"^FATAL: (?P<reason>.*\S)", re.MULTILINE)
 _FLAG = re.compile(r"--(\w+)=")
 
 OUT_OF_TIME = 124
@@ -104,17 +107,20 @@ def failure(status: int, text: str) -> str | None:
     """Why a run of the tool gave nothing, in one sentence; None if it worked."""
     if status == 0:
         found = parse(text).timed
-        return None if found else "benchmark_model printed no times; is it LiteRT's?"
+        return None if found else f"{NAME} printed no times; is it LiteRT's?"
     if status == OUT_OF_TIME:
-        return "benchmark_model did not come to an end, and was stopped"
+        return f"{NAME} did not come to an end, and was stopped"
+    fatal = _FATAL.search(text)
+    if fatal:
+        return f"{NAME}: {fatal['reason']}"
     if status - 128 in {*signal.Signals}:
         name = signal.Signals(status - 128).name
         more = ", as Android does when memory runs out" if name == "SIGKILL" else ""
-        return f"benchmark_model was ended by {name}{more}"
+        return f"{NAME} was ended by {name}{more}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [one for one in lines if _COMPLAINT.search(one) and not _GENERAL.search(one)]
     reason = (told or lines or [f"exit status {status}"])[-1]
-    return f"benchmark_model: {reason.removeprefix('ERROR: ')}"
+    return f"{NAME}: {reason.removeprefix('ERROR: ')}"
 
 
 def flags(usage: str) -> frozenset[str]:

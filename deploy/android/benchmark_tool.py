@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgebench.deploy.android.benchmark_output import flags
+from edgebench.deploy.android.benchmark_output import NAME, flags
 from edgebench.deploy.shell import Shell, quoted
 from edgebench.deploy.store import Store
 from edgebench.documents import sha256
@@ -15,7 +15,6 @@ from edgebench.errors import DeviceError
 from edgebench.places import data_folder
 from edgebench.progress import Progress, silent
 
-NAME = "benchmark_model"
 ON_PHONE = f"/data/local/tmp/{NAME}"
 PAGE = "https://ai.google.dev/edge/litert/models/measurement"
 """LiteRT's page "Benchmark Interpreter API", which links ready-made programs for Android."""

@@ -87,7 +87,8 @@ class Worker:
         found = parse(self._printed(slot, "--warmup_runs=1", "--warmup_min_secs=0", *ONCE[2:]))
         left: tuple[str, ...] | None = None
         if self.plan["delegate"] != "none" and "enable_op_profiling" in self.tool.flags:
-            left = op_profile.left_over(self._printed(slot, "--enable_op_profiling=true", *ONCE))
+            profiled = self._printed(slot, "--enable_op_profiling=true", *ONCE)
+            left = op_profile.left_over(profiled, self.plan["delegate"])
         if found.kernels:
             self.delegated.add(slot)
         return {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgebench.deploy.android.benchmark_tool import NAME, Tool, mask
+from edgebench.deploy.android.benchmark_output import NAME
+from edgebench.deploy.android.benchmark_tool import Tool, mask
 from edgebench.deploy.runner.messages import Json, RunnerError
 from edgebench.deploy.shell import quoted
 

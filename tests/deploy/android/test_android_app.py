@@ -35,9 +35,11 @@ class PhoneShell(Shell):
 
     def __init__(self, programs: Path) -> None:
         self.path = f"{programs}:{os.environ['PATH']}"
+        self.external = programs.parent
 
     def argv(self, command: str) -> list[str]:
-        return ["env", f"PATH={self.path}", "sh", "-c", command]
+        external = f"EXTERNAL_STORAGE={self.external}"
+        return ["env", f"PATH={self.path}", external, "sh", "-c", command]
 
     def send(self, source: Path, target: str) -> None:
         shutil.copyfile(source, target)
@@ -50,7 +52,7 @@ class PhoneShell(Shell):
 def phone(tmp_path: Path) -> Iterator[Path]:
     """The folder of the stand-in's programs; a file with a failure's name in it asks for one."""
     stage_runner(tmp_path)
-    stand_in_app.install(tmp_path / "phone", tmp_path / "data", PACKAGE, str(tmp_path / RUNNER))
+    stand_in_app.install(tmp_path / "phone", tmp_path, PACKAGE, str(tmp_path / RUNNER))
     yield tmp_path / "phone"
     PhoneShell(tmp_path / "phone").run(f"am force-stop {PACKAGE}")
 
@@ -58,12 +60,12 @@ def phone(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def device(phone: Path, tmp_path: Path) -> RemoteDevice:
     store = Store(PhoneShell(phone), str(tmp_path / "home"))
-    runner = AppRunner(external=str(tmp_path / "data"), poll_s=0.05)
+    runner = AppRunner(poll_s=0.05)
     return RemoteDevice("phone", "a stand-in", store, runner)
 
 
 def own_folder(tmp_path: Path) -> Path:
-    return tmp_path / "data" / PACKAGE / "files" / "edgebench"
+    return tmp_path / "Android" / "data" / PACKAGE / "files" / "edgebench"
 
 
 def test_the_app_gives_the_result_that_the_python_runner_gives(
@@ -109,6 +111,14 @@ def test_an_app_that_crashes_in_a_block_loses_that_block_and_a_resumed_run_measu
     assert whole.complete
     kept = [block for block in first.blocks if not block.error]
     assert [whole.blocks[block.index] for block in kept] == kept
+
+
+def test_a_line_that_was_cut_short_is_left_and_the_block_fails(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    (phone / "cut short at block 0").touch()
+    result = device.run(make_run("plain", "attention"), silent)
+    assert ["crashed" in str(block.error) for block in result.blocks] == [True, *[False] * 3]
 
 
 def test_an_app_that_hangs_is_stopped_and_the_run_goes_on(
@@ -167,7 +177,12 @@ def test_an_app_put_in_the_background_says_so(
 
 @pytest.mark.parametrize(
     ("failure", "said"),
-    [("other version", "edgebench.app/2"), ("nonsense at evaluate plain", "not of the contract")],
+    [
+        ("other version", "edgebench.app/2"),
+        ("nonsense at evaluate plain", "not of the contract"),
+        ("idle at evaluate attention", "did nothing, and asks to be started again"),
+        ("too soon at block 0", "says that it is done, and 4 jobs"),
+    ],
 )
 def test_an_app_of_another_contract_is_stopped(
     device: RemoteDevice, phone: Path, make_run: MakeRun, failure: str, said: str

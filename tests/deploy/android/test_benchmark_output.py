@@ -97,6 +97,7 @@ def test_whatever_is_printed_breaks_nothing(text: str) -> None:
         (1, "INFO: fine\nERROR: Failed to apply GPU delegate.\nERROR: Benchmarking failed.\n",
          "benchmark_model: Failed to apply GPU delegate."),
         (128 + signal.SIGSEGV, "", "benchmark_model was ended by SIGSEGV"),
+        (128 + signal.SIGABRT, "INFO: so\nFATAL: The size of a.raw is 3 bytes.\n", "is 3 bytes"),
         (128 + signal.SIGKILL, "", "when memory runs out"),
         (124, "count=1 curr=5\n", "did not come to an end"),
         (0, "hello\n", "printed no times"),
@@ -120,6 +121,7 @@ def test_the_help_lists_the_options() -> None:
 def test_operations_that_no_delegate_takes_are_named() -> None:
     head = "==== Run Order ====\n"
     line = "\t{}\t0.1\t0.2\t10.0%\t10.0%\t0.000\t1\t[layer]:0\n"
-    rows = ("TfLiteGpuDelegateV2", "RESIZE_BILINEAR", "Delegate/Copy", "SOFTMAX")
+    rows = ("TfLiteGpuDelegateV2", "RESIZE_BILINEAR", "TfLiteXNNPackDelegate", "SOFTMAX")
     text = head + "".join(line.format(name) for name in rows)
-    assert left_over(text) == ("RESIZE_BILINEAR", "SOFTMAX")
+    assert left_over(text, "gpu") == rows[1:]
+    assert left_over(text, "xnnpack") == ("RESIZE_BILINEAR", "SOFTMAX")
