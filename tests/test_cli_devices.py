@@ -315,3 +315,20 @@ def test_preparing_and_cleaning_are_the_device_s_own(
     assert main(["devices", "clean", "pixel7"]) == 0
     assert "removed" in capsys.readouterr().err
     assert not (tmp_path / "home").exists()
+
+
+def test_an_emulated_system_that_is_not_prepared_is_listed_so_and_can_be_removed(
+    phones: StandIn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "cache"))
+    assert main(["devices"]) == 0
+    out = capsys.readouterr().out
+    (row,) = [line for line in out.splitlines() if line.startswith("arm64-emulated ")]
+    assert row.endswith("unprepared")
+    assert "edgebench devices prepare arm64-emulated" in " ".join(out.split())
+    (tmp_path / "cache" / "arm64").mkdir(parents=True)
+    assert main(["devices", "clean", "arm64-emulated"]) == 0
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from edgebench.deploy.emulated import system
 from edgebench.deploy.emulated.device import EmulatedDevice
 from edgebench.deploy.registry import Entry
+from edgebench.errors import DeviceError
 
 
 def device(entry: Entry) -> EmulatedDevice:
     """The device of an entry of the registry."""
     return EmulatedDevice(entry.name, entry.description)
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What the entry's system has to have before it runs: to be prepared."""
+    try:
+        system.python()
+    except DeviceError as error:
+        return error
+    return None

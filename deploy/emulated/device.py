@@ -27,8 +27,8 @@ from edgebench.deploy.result import Evaluation, RunResult
 from edgebench.deploy.runner import engines
 from edgebench.deploy.shell import Shell
 from edgebench.deploy.staging import FILES, HOST, PLAN, RESULT, read_plan
-from edgebench.documents import load, replacing, save
-from edgebench.errors import DeviceError
+from edgebench.documents import load, remove, replacing, save
+from edgebench.errors import DeviceError, UnwritableError
 from edgebench.progress import Progress
 
 COUNTING = "counting instructions"
@@ -69,6 +69,17 @@ class EmulatedDevice:
     def prepare(self, progress: Progress) -> None:
         """Make the Arm system, as far as it is not there; see `system.prepare`."""
         system.prepare(progress)
+
+    def clean(self) -> str:
+        """See `edgebench.deploy.device.Cleanable.clean`. Raises `UnwritableError`."""
+        with locked(self.identity, self.name):
+            try:
+                remove(system.folder())
+            except OSError as error:
+                raise UnwritableError(
+                    f"cannot remove {system.folder()}: {error.strerror}", "remove it by hand"
+                ) from error
+        return f"removed {system.folder()}"
 
     def check(self) -> Iterator[Step]:
         """See `edgebench.deploy.device.Device.check`."""
