@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from edgebench.benchmarks import proportions, statistics
+from edgebench.benchmarks import counted, proportions, statistics
 from edgebench.benchmarks.checks import Evidence
-from edgebench.benchmarks.comparison import Accuracy, Comparison, Drift, GroupComparison, Row
+from edgebench.benchmarks.comparison import (
+    Accuracy,
+    Beside,
+    Comparison,
+    Drift,
+    GroupComparison,
+    Row,
+)
 from edgebench.benchmarks.design import AGAIN
 from edgebench.benchmarks.levels import SlotTimes, TimedBlock, timed_block
 from edgebench.benchmarks.noise import NoiseFloor, NoiseFloors, cautions
@@ -31,7 +38,8 @@ class Run:
     `manifests` is by slot. `evaluations` gives, by slot, the labels (N,) and the trained model's
     logits (N, classes); slots whose accuracy means nothing have none. `outputs` gives, by slot,
     what came back from the device, (N, classes). `floors` are the device's noise floors; None for
-    a run that is not read against any.
+    a run that is not read against any. `host` and its outputs are those of the same plan on the
+    host's own processor, where a device wanted them.
     """
 
     name: str
@@ -44,6 +52,13 @@ class Run:
     outputs: Mapping[str, Floats]
     command: str
     floors: NoiseFloors | None = None
+    host: RunResult | None = None
+    host_outputs: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def timed(self) -> bool:
+        """Whether time is measured: a device that counts instructions has a plan without blocks."""
+        return bool(self.plan.blocks)
 
 
 ELSEWHERE = Evaluation(error="this device does not run files of this format")
@@ -53,12 +68,16 @@ NOT_RUN = Evaluation(error="it was not reached before the run was interrupted")
 def compare(run: Run) -> Comparison:
     """Derive every figure and verdict of a run."""
     plan, result = run.plan, run.result
+    interrupted = not result.complete and len(measured(result.blocks)) < len(plan.blocks)
+    if not run.timed:
+        done = (result.evaluations.get(slot, Evaluation(None)) for slot in plan.artifacts)
+        interrupted = counted.interrupted(done)
     return Comparison(
         run=run.name,
         device=run.request.device,
         description=run.device_description,
         started=result.started,
-        interrupted=not result.complete and len(measured(result.blocks)) < len(plan.blocks),
+        interrupted=interrupted,
         threshold=run.request.threshold,
         threads=plan.threads,
         cores=plan.cores,
@@ -70,6 +89,7 @@ def compare(run: Run) -> Comparison:
         groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
         cautions=(*_cautions(run), *_summaries(run.result), *_without_outputs(run)),
+        measures="time" if run.timed else "instructions",
     )
 
 
@@ -118,9 +138,12 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
     madds_overhead = None
     if slot != group.baseline and manifest.madds and baseline.madds:
         madds_overhead = manifest.madds / baseline.madds - 1
-    overhead, verdict = None, None
-    if slot != group.baseline and runs_here:
+    overhead, verdict, more_instructions = None, None, None
+    if slot != group.baseline and runs_here and run.timed:
         overhead, verdict = judged(run, group, slot, blocks, madds_overhead)
+    elif slot != group.baseline:
+        reference = run.result.evaluations.get(group.baseline, NOT_RUN)
+        more_instructions = counted.overhead(evaluation, reference)
     return Row(
         slot=slot,
         model=manifest.model + (" (again)" if slot.endswith(AGAIN) else ""),
@@ -143,7 +166,18 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
         first_inference_s=evaluation.first_inference_s,
         partitions=evaluation.partitions,
         leftover_ops=evaluation.leftover_ops,
+        instructions=counted.instructions(evaluation),
+        instruction_overhead=more_instructions,
+        beside=_beside(run, slot),
     )
+
+
+def _beside(run: Run, slot: str) -> Beside | None:
+    """How a slot's outputs differ from the host's own, where it has some."""
+    outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
+    if run.host is None or outputs is None or theirs is None or outputs.shape != theirs.shape:
+        return None
+    return counted.beside(outputs, theirs, run.host, run.manifests[slot].format)
 
 
 def _latency(of_slot: Sequence[SlotTimes]) -> Latency | None:
@@ -220,7 +254,7 @@ def _floor(run: Run, slot: str) -> NoiseFloor | None:
 
 def _cautions(run: Run) -> tuple[str, ...]:
     """What to know of the noise floors that the verdicts are read against."""
-    if run.floors is None:
+    if run.floors is None or not run.timed:
         return ()
     compared = [
         run.manifests[group.baseline]

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from edgebench.benchmarks.statistics import Estimate, Latency, Overhead
 from edgebench.benchmarks.verdict import Verdict
 from edgebench.converters.artifact import Hop
-from edgebench.deploy.result import Context
+from edgebench.deploy.result import Context, Runtime
 
 UNTRUSTED = "?"
 """Marks a figure or a sentence of a run that cannot be trusted with it."""
@@ -44,6 +44,22 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A device's outputs beside those of the same file on the host's own processor.
+
+    `machine` and `runtime` are the host's. Over `samples` images: how often the answers agree, the
+    SNR of the device's outputs to the host's, and the largest difference.
+    """
+
+    machine: str
+    runtime: Runtime
+    samples: int
+    agreement: Estimate
+    snr_db: float | None
+    max_abs_error: float
+
+
+@dataclass(frozen=True)
 class Row:
     """One slot. Measured values are None where there was nothing to measure.
 
@@ -52,7 +68,10 @@ class Row:
 
     `levels_s` are the slot's levels in seconds, one a process: how its latency scattered in this
     session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
-    measured. `overhead` and `verdict` are None for the baseline.
+    measured. `overhead` and `verdict` are None for the baseline, and where nothing was timed.
+
+    `instructions` are those of one inference, the median of some, and `instruction_overhead` is
+    relative to the baseline: a device that counts instructions has these, and no time.
     """
 
     slot: str
@@ -76,6 +95,9 @@ class Row:
     first_inference_s: float | None
     partitions: int | None
     leftover_ops: tuple[str, ...] | None
+    instructions: int | None = None
+    instruction_overhead: float | None = None
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,8 @@ class GroupComparison:
 class Comparison:
     """A run in one document. `interrupted` says that the plan was not carried out to its end.
 
-    `cautions` say what is missing or stale in what the verdicts were read against.
+    `cautions` say what is missing or stale in what the verdicts were read against. `measures` is
+    what overheads are of; where it is instructions nothing was timed, and there are no verdicts.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.comparison/2"
@@ -123,6 +146,7 @@ class Comparison:
     groups: tuple[GroupComparison, ...]
     command: str
     cautions: tuple[str, ...] = ()
+    measures: Literal["time", "instructions"] = "time"
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -139,8 +163,10 @@ class Comparison:
 
     @property
     def answered(self) -> bool:
-        """Whether any verdict was reached at all."""
-        return any(verdict.outcome != "no verdict" for verdict in self.verdicts)
+        """Whether any verdict was reached at all, or none was to be."""
+        return self.measures == "instructions" or any(
+            verdict.outcome != "no verdict" for verdict in self.verdicts
+        )
 
 
 def _forced(row: Row) -> Row:

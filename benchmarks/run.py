@@ -36,11 +36,12 @@ from edgebench.benchmarks.sizing import Forecast, choose_size
 from edgebench.benchmarks.statistics import Floats
 from edgebench.converters.artifact import Artifact, Manifest
 from edgebench.converters.foreign import find_artifacts
-from edgebench.deploy.device import Device
+from edgebench.deploy.device import Counting, Device
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import (
     FILES,
+    HOST,
     PLAN,
     RESULT,
     content_name,
@@ -60,6 +61,9 @@ FORECAST = "forecast.json"
 NOISE = "noise.json"
 COMPARISON = "comparison.json"
 EXPLANATION = "explanation.json"
+
+EMULATED_IMAGES = 200
+"""Evaluation inputs for a device that is many times slower than the processor it imitates."""
 
 
 def run(
@@ -115,15 +119,21 @@ def _artifacts(request: RunRequest) -> Iterator[Artifact]:
     return find_artifacts(Path(request.artifacts), names, request.formats)
 
 
-def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast:
+def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast | None:
     """Plan a run folder by what its pilot finds, and say what the plan takes and can detect.
 
-    What is done of the pilot or the plan is not done again. Raises `UsageError` where the budget
-    is too short for these models, `KeyboardInterrupt` and `EdgeBenchError`.
+    There is nothing to say for a device that counts instructions: its plan has no blocks, and as
+    emulation is slow, few images. What is done of the pilot or the plan is not done again. Raises
+    `UsageError` where the budget is too short for these models, `KeyboardInterrupt` and
+    `EdgeBenchError`.
     """
+    request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
+    if isinstance(device, Counting):
+        if not (folder / PLAN).exists():
+            write_plan(replace(draft, cooldown=None, images=EMULATED_IMAGES), folder)
+        return None
     if (folder / PLAN).exists():
         return load(folder / FORECAST, Forecast)
-    request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
     result = run_pilot(folder / PILOT, device, limit_s(request.limit_s), progress)
     found = pace(read_plan(folder / PILOT), result)
     spent_s = measured_s(result.blocks)
@@ -180,6 +190,7 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
             f"{folder / RESULT} belongs to another plan than {folder / PLAN}", "start a new run"
         )
     plan, manifests = read_plan(folder), read_manifests(folder)
+    host, host_outputs = _on_host(folder, result)
     return compare.Run(
         name=folder.name,
         request=load(folder / REQUEST, RunRequest),
@@ -194,7 +205,20 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         },
         command=command,
         floors=load(folder / NOISE, NoiseFloors),
+        host=host,
+        host_outputs=host_outputs,
     )
+
+
+def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping[str, Floats]]:
+    """The same plan's result and outputs of the host's own processor, where the folder has some."""
+    beside = folder / HOST
+    if not (beside / RESULT).exists():
+        return None, {}
+    host = load(beside / RESULT, RunResult)
+    if host.plan_sha256 != result.plan_sha256:
+        return None, {}
+    return host, compare.load_outputs(host, beside)
 
 
 def read_manifests(folder: Path) -> dict[str, Manifest]:

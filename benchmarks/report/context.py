@@ -23,6 +23,12 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("threads", str(comparison.threads)),
         ("cores allowed", cores),
         ("delegate", comparison.delegate),
+        *(_timing(comparison) if comparison.measures == "time" else ()),
+    ]
+
+
+def _timing(comparison: Comparison) -> list[tuple[str, str]]:
+    return [
         (
             "blocks",
             f"{comparison.blocks_done} of {comparison.blocks_planned}, dealt to "

@@ -14,6 +14,7 @@ from edgebench.benchmarks.comparison import UNTRUSTED, Comparison
 from edgebench.benchmarks.fleet import FleetComparison
 from edgebench.benchmarks.report import matrix, plots, terminal
 from edgebench.benchmarks.report.matrix import Cell, Matrix
+from edgebench.benchmarks.report.tables import COUNTED
 
 LEGEND = (
     "Overhead: time against the baseline on the same device, paired by block, with its 95 % "
@@ -21,7 +22,12 @@ LEGEND = (
 )
 UNTRUSTED_LEGEND = f" {UNTRUSTED}: the run cannot be trusted with this figure; the notes say why."
 
-STYLES = {**terminal.STYLES, "failed": "red"}
+COUNTED_LEGEND = (
+    f" {COUNTED}: no time, but how many more instructions the runtime executed, counted under "
+    "emulation; there is no verdict on those."
+)
+
+STYLES = {**terminal.STYLES, "counted": "dim", "failed": "red"}
 
 
 def render(found: FleetComparison, console: Console) -> None:
@@ -44,9 +50,9 @@ def render(found: FleetComparison, console: Console) -> None:
 
 
 def _legend(shown: Matrix) -> str:
-    return LEGEND + (
-        UNTRUSTED_LEGEND if any(UNTRUSTED in one.figure for one in shown.cells) else ""
-    )
+    figures = " ".join(cell.figure for cell in shown.cells)
+    untrusted = UNTRUSTED_LEGEND if UNTRUSTED in figures else ""
+    return LEGEND + untrusted + (COUNTED_LEGEND if COUNTED in figures else "")
 
 
 def _where(own: Comparison) -> str:
@@ -106,23 +112,25 @@ def markdown(found: FleetComparison) -> str:
     lines = [_line(["model", *devices]), _line([":--", *("--:" for _ in devices)])]
     for part in shown.sections:
         lines.append(_line([f"*{part.name}*", *("" for _ in devices)]))
-        lines += [
-            _line([line.model, *(" ".join(_words(cell)).strip() for cell in line.cells)])
-            for line in part.lines
-        ]
+        lines += [_line([line.model, *map(_in_one_line, line.cells)]) for line in part.lines]
     measured = [comparison.device for comparison in found.measured]
     context = [_line(["", *measured]), _line([":--", *(":--" for _ in measured)])]
     context += [_line([name, *values]) for name, values in matrix.contexts(found)]
+    legend = _legend(shown).replace(COUNTED, f"\\{COUNTED}")
     notes = [f"({one.number}) {one.device}: {one.reason}" for one in shown.notes]
     documents = [
         f"# {matrix.answer(found)}",
         _list([f"**{device}**: {said}" for device, _, said in matrix.answers(found)]),
-        "\n".join(["## Overhead\n", *lines, "", _legend(shown)]) if shown.sections else "",
+        "\n".join(["## Overhead\n", *lines, "", legend]) if shown.sections else "",
         _list([*notes, *matrix.remarks(found)], "Notes"),
         "\n".join(["## Devices\n", *context]) if measured else "",
         f"```\n{found.command}\n```" if found.command else "",
     ]
     return "\n\n".join(part for part in documents if part) + "\n"
+
+
+def _in_one_line(cell: Cell) -> str:
+    return " ".join(_words(cell)).strip().replace(COUNTED, f"\\{COUNTED}")
 
 
 def _line(cells: list[str]) -> str:
@@ -144,7 +152,7 @@ def html(found: FleetComparison) -> str:
         lstrip_blocks=True,
     )
     shown = matrix.matrix(found)
-    outcomes = {matrix.outcome(member) for member in found.members} - {"failed"}
+    outcomes = {matrix.outcome(member) for member in found.members} - {"counted", "failed"}
     return environment.get_template("fleet.html.j2").render(
         found=found,
         answer=matrix.answer(found),

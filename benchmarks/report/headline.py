@@ -41,6 +41,8 @@ def compared(comparison: Comparison) -> list[Row]:
 
 def headline(comparison: Comparison) -> Headline:
     """The answer to the one question: is attention nearly free on this device?"""
+    if comparison.measures == "instructions":
+        return counted(comparison)
     rows = compared(comparison)
     if not rows:
         itself = comparison.verdicts
@@ -73,6 +75,26 @@ def headline(comparison: Comparison) -> Headline:
         parts = [COUNTED_AS[name].format(number) for name, number in counts.most_common()]
         answer = f"{lead}: of {len(rows)} comparisons, {_listed(parts)} ({allowed} is allowed)."
     return Headline(outcome, answer, _detail(rows))
+
+
+def counted(comparison: Comparison) -> Headline:
+    """What was counted, which is no answer on time."""
+    rows = [row for group in comparison.groups for row in group.rows]
+    overheads = [one.instruction_overhead for one in rows if one.instruction_overhead is not None]
+    if not overheads:
+        return Headline("counted", "Nothing was counted.", "")
+    madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
+    who = "the others" if all(group.foreign for group in comparison.groups) else "attention"
+    takes = f"{who} adds" if who == "attention" else f"{who} add"
+    beside = f" for {_range(madds)} multiply-adds" if madds else ""
+    answer = f"Counted, not timed: {takes} {_range(overheads)} instructions{beside}."
+    detail = (
+        "Instructions are no time: memory and the processor's width decide what one costs, so this "
+        "is no verdict on the claim."
+    )
+    if any(row.weights == "untrained" for row in rows):
+        detail += " Some weights are untrained: those say nothing on accuracy."
+    return Headline("counted", answer, detail)
 
 
 def _compared(comparison: Comparison, rows: list[Row]) -> tuple[str, str]:
@@ -119,7 +141,9 @@ def _listed(parts: list[str]) -> str:
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader has to know beside the verdicts, each once."""
     found = []
-    if comparison.interrupted:
+    if comparison.interrupted and comparison.measures == "instructions":
+        found.append("the run was interrupted before all was counted; go on with --resume")
+    elif comparison.interrupted:
         found.append(
             f"the run was interrupted after {comparison.blocks_done} of "
             f"{comparison.blocks_planned} blocks; go on with --resume"

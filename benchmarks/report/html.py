@@ -200,7 +200,10 @@ def _links(row: Row) -> tuple[Link, ...]:
     assert row.drift is not None
     links = [_link(hop.step, hop.top1_agreement, hop.snr_db) for hop in row.drift.hops]
     last = _link("in all, on the device", row.drift.agreement.value, row.drift.snr_db)
-    return (*links, last)
+    if row.beside is None:
+        return (*links, last)
+    name = f"beside {row.beside.machine}'s kernels"
+    return (*links, last, _link(name, row.beside.agreement.value, row.beside.snr_db))
 
 
 def _link(step: str, agreement: float | None, snr_db: float | None) -> Link:

@@ -118,13 +118,13 @@ def of_run(comparison: Comparison, limit: float | None = None) -> Suite:
     What is supported passes, what is refuted fails, what is undecided is skipped, and what has no
     verdict is an error: the test could not be carried out, which nobody should take for a pass.
     With a `limit` the verdict's own threshold is not asked: what is above the limit with
-    confidence fails, and the rest passes.
+    confidence fails, and the rest passes. Instructions that were counted decide nothing: skipped.
     """
     cases = tuple(
-        _of_row(group, row, row.verdict, limit)
+        _of_row(group, row, row.verdict, limit) if row.verdict else _counted(group, row)
         for group in comparison.groups
         for row in group.rows
-        if row.verdict is not None
+        if row.verdict is not None or row.instruction_overhead is not None
     )
     return Suite(f"edgebench run {comparison.run}", comparison.started, cases)
 
@@ -148,6 +148,12 @@ def _of_row(group: GroupComparison, row: Row, verdict: Verdict, limit: float | N
         message = f"overhead {found} is above {signed(limit)}"
     where = f"edgebench.{group.format}.{group.precision}"
     return Case(where, row.model, status, "" if status == "passed" else message, verdict.sentence)
+
+
+def _counted(group: GroupComparison, row: Row) -> Case:
+    assert row.instruction_overhead is not None
+    said = f"counted, not timed: {signed(row.instruction_overhead)} instructions"
+    return Case(f"edgebench.{group.format}.{group.precision}", row.model, "skipped", said, said)
 
 
 def of_fleet(found: FleetComparison, limit: float | None = None) -> list[Suite]:

@@ -31,6 +31,7 @@ def _verdicts(comparison: Comparison) -> list[str]:
         f"**{group.name}**\n\n"
         + "\n".join(f"- {row.verdict.sentence}" for row in group.rows if row.verdict)
         for group in comparison.groups
+        if any(row.verdict for row in group.rows)
     ]
 
 

@@ -9,7 +9,8 @@ from edgebench.benchmarks.comparison import UNTRUSTED, GroupComparison, Row
 from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings, without_figures
-from edgebench.benchmarks.wording import MISSING, signed_in
+from edgebench.benchmarks.report.tables import COUNTED
+from edgebench.benchmarks.wording import MISSING, signed, signed_in
 
 ANSWERS = {
     "supported": "less than {} on",
@@ -18,6 +19,7 @@ ANSWERS = {
     "mixed": "it depends on the model on",
     "undecided": "not to be told from {} on",
     "no verdict": "no verdict on",
+    "counted": "instructions counted, and no time, on",
     "failed": "nothing measured on",
 }
 """What is said of devices whose runs end in the same way, the best first."""
@@ -126,6 +128,9 @@ def _cell(member: MemberComparison, group: str, model: str, notes: Notes) -> Cel
     row = next(rows, None)
     if row is None:
         return Cell(member.device, MISSING, "failed" if member.failure else "")
+    if row.instruction_overhead is not None:
+        figure = f"{signed(row.instruction_overhead)} {COUNTED}"
+        return Cell(member.device, figure, "instructions", row)
     if not row.runs_here or row.verdict is None:
         return Cell(member.device, MISSING, "not run here", row)
     figure = MISSING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edgebench.benchmarks.comparison import UNTRUSTED, Comparison, Row
@@ -91,13 +91,21 @@ def _accuracy_alone(row: Row) -> str:
 def _decibels(row: Row) -> str:
     if row.drift is None:
         return MISSING
-    return "exact" if row.drift.snr_db is None else f"{row.drift.snr_db:.0f}"
+    return _snr(row.drift.snr_db)
+
+
+def _snr(snr_db: float | None) -> str:
+    return "exact" if snr_db is None else f"{snr_db:.0f}"
 
 
 def _parity(row: Row) -> str:
     if row.parity is None:
         return MISSING
-    return "exact" if row.parity.snr_db is None else f"{row.parity.snr_db:.0f}"
+    return _snr(row.parity.snr_db)
+
+
+def _signed(share: float | None) -> str:
+    return MISSING if share is None else signed(share)
 
 
 def _partitions(row: Row) -> str:
@@ -110,7 +118,7 @@ OVERHEAD: Columns = (
     ("overhead [95 %]", _overhead),
     (
         "MAdds" + COUNTED,
-        lambda row: MISSING if row.madds_overhead is None else signed(row.madds_overhead),
+        lambda row: _signed(row.madds_overhead),
     ),
 )
 VERDICT: Columns = (("verdict", _verdict),)
@@ -154,6 +162,9 @@ SIZE: Columns = (
     ("parts", _partitions),
 )
 
+TIMED = ("peak MB", "load ms", "first ms")
+"""Columns that have no meaning under emulation."""
+
 SUMMARY: Columns = (
     *MODEL,
     *MEDIAN,
@@ -164,6 +175,30 @@ SUMMARY: Columns = (
     ("top-1 %", _accuracy_alone),
 )
 
+INSTRUCTIONS: Columns = (
+    *MODEL,
+    ("instructions M" + COUNTED, lambda row: millions(row.instructions)),
+    ("against baseline" + COUNTED, lambda row: _signed(row.instruction_overhead)),
+    ("MAdds" + COUNTED, lambda row: _signed(row.madds_overhead)),
+)
+
+BESIDE: Columns = (
+    *MODEL,
+    ("agree", lambda row: f"{row.beside.agreement.value * 100:.1f}" if row.beside else MISSING),
+    ("SNR", lambda row: _snr(row.beside.snr_db) if row.beside else MISSING),
+    ("largest", lambda row: f"{row.beside.max_abs_error:.2g}" if row.beside else MISSING),
+    ("images", lambda row: str(row.beside.samples) if row.beside else MISSING),
+)
+
+INSTRUCTIONS_LEGEND = (
+    "Counted*: the instructions that the runtime executes in one inference, on one thread, under "
+    "emulation; MAdds*: the multiply-adds of the model. Instructions are not time, and none was "
+    "measured here."
+)
+BESIDE_LEGEND = (
+    "The outputs of the same files, from {here}'s kernels and from those of {there} ({runtimes}): "
+    "agree (%), SNR (dB), and the largest difference of an output."
+)
 LATENCY_LEGEND = (
     "Overhead: time against the baseline, paired by block, with its 95 % interval. "
     "MAdds*: multiply-adds against the baseline, counted, not measured."
@@ -198,6 +233,35 @@ def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     if len({group.format for group in comparison.groups}) == 1:
         return each
     return (summary(comparison), *each) if in_full else (summary(comparison),)
+
+
+def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
+    """The tables of a device that counts instructions, in which there is no time."""
+    here = [group for group in comparison.groups if any(row.runs_here for row in group.rows)]
+    counts = replace(comparison, groups=tuple(here))
+    yield _sheet(
+        "Instructions an inference", INSTRUCTIONS_LEGEND, INSTRUCTIONS, counts, again=False
+    )
+    yield accuracy(comparison, in_full)
+    beside = [row.beside for group in here for row in group.rows if row.beside]
+    if beside:
+        there = beside[0].machine
+        runtimes = dict.fromkeys(f"{one.runtime.name} {one.runtime.version}" for one in beside)
+        legend = BESIDE_LEGEND.format(
+            here=comparison.context.machine, there=there, runtimes=", ".join(runtimes)
+        )
+        with_both = [group for group in here if any(row.beside for row in group.rows)]
+        counts = replace(comparison, groups=tuple(with_both))
+        title = f"{comparison.context.machine} against {there}"
+        yield _sheet(title, legend, BESIDE, counts, again=False)
+    columns = tuple(one for one in SIZE if one[0] not in TIMED)
+    yield _sheet(
+        "Size",
+        "Params*: counted. Parts: partitions of the delegate, best 1.",
+        columns,
+        comparison,
+        again=False,
+    )
 
 
 def summary(comparison: Comparison) -> Sheet:

@@ -22,6 +22,7 @@ STYLES = {
     "undecided": "yellow",
     "mixed": "yellow",
     "no verdict": "magenta",
+    "counted": "cyan",
 }
 
 
@@ -42,7 +43,10 @@ def render(
     console.print(Text(answer.answer, style=f"bold {STYLES[answer.outcome]}"))
     if answer.detail:
         console.print(Text(answer.detail))
-    if forced or answer.outcome != "no verdict":  # Otherwise the answer has said why already.
+    if forced or answer.outcome not in (
+        "no verdict",
+        "counted",
+    ):  # Otherwise the answer has said why already.
         _print_verdicts(comparison, console)
     console.print()
     for model in explanation.models if explanation else ():

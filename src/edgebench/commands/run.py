@@ -106,9 +106,8 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
             folder = runs.prepare(asked, device, progress)
         try:
             forecast = runs.plan_ahead(folder, device, progress)
-            console.say(forecast.sentence)
-            for warning in forecast.warnings:
-                console.say(warning)
+            for sentence in (forecast.sentence, *forecast.warnings) if forecast else ():
+                console.say(sentence)
             return folder, runs.carry_out(folder, device, progress, options.command_line)
         except KeyboardInterrupt:
             interrupted(folder)
