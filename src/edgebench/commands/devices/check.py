@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
     entry = registry.load().get(options.name)
     as_json = getattr(options, "json", False)
     if not as_json:
-        print(f"{options.name}: {device.description}", flush=True)
+        print(textwrap.fill(f"{options.name}: {device.description}", WIDTH), flush=True)
     found: list[Step] = []
     for step in steps(device, entry):
         found.append(step)
@@ -51,7 +51,7 @@ def execute(options: argparse.Namespace) -> int:
         body = {"device": options.name, "works": works, "steps": [asdict(one) for one in found]}
         print(json.dumps(body, indent=1))
     else:
-        print(verdict(options.name, found))
+        print(textwrap.fill(verdict(options.name, found), WIDTH))
     return 0 if works else 1
 
 
