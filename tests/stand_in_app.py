@@ -48,8 +48,11 @@ pid=$(cat {here}/pid 2>/dev/null) && [ -d /proc/$pid ] &&
 """
 
 
-def install(here: Path, external: Path, package: str, runner: str) -> None:
-    """Put the programs into a folder, and the app behind them; `runner` is a packed runner."""
+def install(here: Path, storage: Path, package: str, runner: str) -> None:
+    """Put the programs into a folder, and the app behind them.
+
+    `storage` is the phone's external storage, and `runner` a packed runner.
+    """
     here.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(runner, here / "runner.pyz")
     words = {
@@ -57,7 +60,7 @@ def install(here: Path, external: Path, package: str, runner: str) -> None:
         "package": package,
         "python": sys.executable,
         "app": Path(__file__).resolve(),
-        "own": external / package / "files" / "edgebench",
+        "own": storage / "Android" / "data" / package / "files" / "edgebench",
     }
     for name, text in {"am": AM, "pm": PM, "pidof": PIDOF}.items():
         (here / name).write_text(text.format(**words))
@@ -87,7 +90,11 @@ def main(run: Path, own: Path, here: Path) -> None:
 
     folder = own / run.name
     folder.mkdir(parents=True, exist_ok=True)
-    os.dup2(os.open(folder / "changes.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
+    changes = folder / "changes.jsonl"
+    cut_short = changes.exists() and not changes.read_bytes().endswith(b"\n")
+    os.dup2(os.open(changes, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
+    if cut_short:
+        print(flush=True)
     contract = "edgebench.app/2" if mode(here, "other version") else "edgebench.app/1"
     send({"hello": {"contract": contract, "app": "0.1.0"}})
     plan_path = run / "plan.json"
@@ -170,6 +177,15 @@ class App:
         at = f"{job['kind']} {job.get('index', job.get('slot'))}"
         if mode(self.here, f"crash at {at}") or once(self.here, f"crash once at {at}"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if once(self.here, f"cut short at {at}"):
+            print('{"change": {"block": {"ind', end="", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode(self.here, f"idle at {at}"):
+            self.send({"end": {"status": "again", "reason": None}})
+            raise SystemExit(0)
+        if mode(self.here, f"too soon at {at}"):
+            self.send({"end": {"status": "done", "reason": None}})
+            raise SystemExit(0)
         if once(self.here, f"hang at {at}"):
             time.sleep(3600)
         if once(self.here, f"background at {at}"):

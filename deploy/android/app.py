@@ -27,7 +27,9 @@ from edgebench.progress import Progress, silent
 PACKAGE = "org.edgebench.app"
 ACTIVITY = "org.edgebench.app.BenchmarkActivity"
 """Its class keeps its name where the package is built under another."""
-EXTERNAL = "/sdcard/Android/data"
+EXTERNAL = '"${EXTERNAL_STORAGE:-/sdcard}"/Android/data'
+"""Where apps have their external files, as a word of the phone's shell."""
+
 POLL_S = 2.0
 
 
@@ -38,7 +40,6 @@ class AndroidApp:
     store: Store
     run: str
     package: str
-    external: str
     poll_s: float
 
     @property
@@ -55,8 +56,8 @@ class AndroidApp:
 
     @property
     def own(self) -> str:
-        """The app's own folder, all runs in it."""
-        return f"{self.external}/{self.package}/files/edgebench"
+        """The app's own folder, all runs in it, as a word of the phone's shell."""
+        return f"{EXTERNAL}/{quoted(self.package)}/files/edgebench"
 
     @property
     def changes(self) -> str:
@@ -104,14 +105,14 @@ class AndroidApp:
         """
         said = self.shell.must(
             f"pidof {quoted(self.package)} >/dev/null && echo running || echo gone; "
-            f"tail -c +{offset + 1} {quoted(self.changes)} 2>/dev/null; true"
+            f"tail -c +{offset + 1} {self.changes} 2>/dev/null; true"
         )
         state, _, text = said.partition("\n")
         return News(text, state == "running")
 
     def tidy(self) -> None:
         """Remove what it wrote, of any run. Raises `DeviceError`."""
-        self.shell.must(f"rm -rf {quoted(self.own)}")
+        self.shell.must(f"rm -rf {self.own}")
 
 
 class AppRunner:
@@ -122,12 +123,10 @@ class AppRunner:
     def __init__(
         self,
         package: str = PACKAGE,
-        external: str = EXTERNAL,
         poll_s: float = POLL_S,
         silence_s: float = SILENCE_S,
     ) -> None:
         self.package = package
-        self.external = external
         self.poll_s = poll_s
         self.silence_s = silence_s
 
@@ -167,6 +166,4 @@ class AppRunner:
         store.shell.must(f"rm -rf {quoted(app.run)}")
 
     def _app(self, store: Store, run: str) -> AndroidApp:
-        return AndroidApp(
-            store, f"{store.home}/runs/{run}", self.package, self.external, self.poll_s
-        )
+        return AndroidApp(store, f"{store.home}/runs/{run}", self.package, self.poll_s)

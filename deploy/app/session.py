@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,6 +17,7 @@ from edgebench.deploy.device import Step
 from edgebench.deploy.runner.messages import Audience
 from edgebench.deploy.runner.parent import failed_block
 from edgebench.deploy.runner.result import Result
+from edgebench.deploy.shell import DeviceLostError
 from edgebench.deploy.staging import RESULT, plan_hash, read_plan
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
@@ -56,6 +61,7 @@ class Session:
         self.changes = Changes(folder, self.result, progress)
         self.offset = 0
         self.doing: Begin | None = None
+        self.changed = False
 
     def carry_out(self) -> None:
         """Go on with the run until it is done, or stopped by Ctrl-C.
@@ -71,15 +77,16 @@ class Session:
                     pass
             except KeyboardInterrupt:
                 self.changes.quiet = True
-                self.app.stop()
-                self._catch_up()
+                with suppress(DeviceLostError):  # Then it is heard when the run goes on.
+                    self.app.stop()
+                    self._catch_up()
 
     def _catch_up(self) -> None:
         """Take what an app wrote while nobody heard it."""
         known = (self.folder / RESULT).exists()
-        for text in self._lines(self.app.news(self.offset)):
+        for line, text in self._lines(self.app.news(self.offset)):
             if known:  # Who removed the result wants it measured anew.
-                self._heed(text)
+                self._heed(line, text)
 
     def _forget_errors(self) -> None:
         """What failed is tried again by a new session, and by none of its starts."""
@@ -90,9 +97,12 @@ class Session:
 
     def _one_start(self) -> bool:
         """Start the app and hear it to the end: whether the run is done."""
-        self.result.write()
-        self.app.start(self.folder / RESULT)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(self.result.body, file)
+            file.flush()
+            self.app.start(Path(file.name))
         self.doing = None
+        self.changed = False
         end = self._heard()
         if isinstance(end, str):
             self._blame(end)
@@ -102,7 +112,18 @@ class Session:
                 f"{self.app.where} {end.status}: {end.reason or 'it did not say why'}",
                 f"what was measured is kept in {self.folder}; go on with --resume",
             )
+        self._believe(end)
         return end.status == "done"
+
+    def _believe(self, end: End) -> None:
+        """Raises `DeviceError` where an app says that it did what it did not."""
+        if end.status == "again" and not self.changed:
+            raise self._broken("did nothing, and asks to be started again")
+        plan, body = read_plan(self.folder), self.result.body
+        missing = len(plan.artifacts) - len(body["evaluations"])
+        missing += len(plan.blocks) - len(body["blocks"])
+        if end.status == "done" and missing:
+            raise self._broken(f"says that it is done, and {missing} jobs of the plan are not")
 
     def _heard(self) -> End | str:
         """Follow one start: how it ended, or what became of it where it did not say."""
@@ -110,12 +131,14 @@ class Session:
         last = time.monotonic()
         while True:
             news = self.app.news(self.offset)
-            for text in self._lines(news):
+            for line, text in self._lines(news):
                 last = time.monotonic()
-                line = self._heed(text)
-                if not greeted:
+                if line.hello is not None:
                     self._greet(line.hello)
                     greeted = True
+                self._heed(line, text)
+                if not greeted:
+                    continue  # The last words of a start that nobody could end.
                 self.doing = line.begin or self.doing
                 if line.end is not None:
                     return line.end
@@ -126,25 +149,34 @@ class Session:
                 return f"it said nothing for {self.silence_s:.0f} s and was stopped"
             time.sleep(self.app.poll_s)
 
-    def _lines(self, news: News) -> list[str]:
-        """The whole lines of news; what comes after them is looked at again."""
+    def _lines(self, news: News) -> Iterator[tuple[Line, str]]:
+        """The whole lines of news; what comes after them is looked at again.
+
+        A line that an app could not finish before it was killed is no JSON, and is left. Raises
+        `DeviceError` for one that breaks the contract.
+        """
         whole, newline, _ = news.text.rpartition("\n")
         self.offset += len((whole + newline).encode())
-        return whole.split("\n") if newline else []
+        for text in whole.split("\n"):
+            try:
+                yield msgspec.json.decode(text, type=Line), text
+            except msgspec.ValidationError as error:
+                raise self._broken(f"wrote a line that is not of the contract ({error})") from error
+            except msgspec.DecodeError:
+                continue
 
-    def _heed(self, text: str) -> Line:
-        """Apply one line. Raises `DeviceError` for one that breaks the contract."""
-        try:
-            line = msgspec.json.decode(text, type=Line)
-        except msgspec.DecodeError as error:  # A `ValidationError` is one too.
-            raise self._broken(f"wrote a line that is not of the contract ({error})") from error
+    def _heed(self, line: Line, text: str) -> None:
+        """Apply one line. Raises `DeviceError` for a change that comes too early."""
+        known = self.result.body["context"] or (line.change and line.change.context)
+        if (line.begin or line.change) and not known:
+            raise self._broken("measures before it says where and with what")
+        self.changed = self.changed or line.change is not None
         self.changes.heed(text)
-        return line
 
-    def _greet(self, hello: Hello | None) -> None:
+    def _greet(self, hello: Hello) -> None:
         """Raises `DeviceError` for an app of another contract."""
-        if hello is None or hello.contract != CONTRACT:
-            raise self._broken(f"keeps {hello.contract if hello else 'no contract that it names'}")
+        if hello.contract != CONTRACT:
+            raise self._broken(f"keeps {hello.contract}")
 
     def _broken(self, what: str) -> DeviceError:
         """The app is stopped: nothing that it measures could be trusted."""

@@ -28,18 +28,18 @@ class Mac(LocalDevice):
 
     def held(self) -> AbstractContextManager[None]:
         """See `edgebench.deploy.device.Device.held`."""
-        _must_be_a_mac()
+        must_be_a_mac()
         return super().held()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `edgebench.deploy.device.Device.run`."""
-        _must_be_a_mac()
+        must_be_a_mac()
         return super().run(folder, progress)
 
     def check(self) -> Iterator[Step]:
         """See `edgebench.deploy.device.Device.check`."""
         try:
-            _must_be_a_mac()
+            must_be_a_mac()
         except DeviceError as error:
             yield Step("Mac", "missing", error.message, error.remedy)
             return
@@ -47,7 +47,8 @@ class Mac(LocalDevice):
         yield from super().check()
 
 
-def _must_be_a_mac() -> None:
+def must_be_a_mac() -> None:
+    """Raises `DeviceError` on any other system."""
     if sys.platform != "darwin":
         raise DeviceError(
             "this is not a Mac: Core ML runs on Apple's systems only",
@@ -59,3 +60,12 @@ def _must_be_a_mac() -> None:
 def device(entry: Entry) -> Mac:
     """The device of an entry of the registry."""
     return Mac(entry)
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What the device has to have first: see `edgebench.deploy.attachment.look`."""
+    try:
+        must_be_a_mac()
+    except DeviceError as error:
+        return error
+    return None
