@@ -39,11 +39,16 @@ SIMULATED = "simulated"
 
 def get(name: str) -> Device:
     """The device of that name. Raises `UnknownNameError` and `InvalidFileError`."""
-    if name.startswith(SIMULATED) and name in (simulated := _simulated()):
+    if is_simulated(name) and name in (simulated := _simulated()):
         return simulated[name]()
     found = entry(name)
     make: Callable[[Entry], Device] = import_module(TRANSPORTS[found.transport]).device
     return make(found)
+
+
+def is_simulated(name: str) -> bool:
+    """Whether that is a simulated device's name, or would be one; no other can be called so."""
+    return name.partition(":")[0] == SIMULATED
 
 
 def entry(name: str) -> Entry:
@@ -80,7 +85,7 @@ def usual_cores(name: str, threads: int) -> tuple[tuple[int, ...] | None, str]:
     clusters gives no verdict. Where the entry has no clusters, or such as the device has not, the
     device's own frequencies decide.
     """
-    found = None if name.startswith(SIMULATED) else entry(name)
+    found = None if is_simulated(name) else entry(name)
     if found is None or found.transport not in PINNED or found.runner == "app":
         return None, ""
     enough = [one for one in found.clusters if len(one.cores) >= threads]
@@ -102,9 +107,9 @@ def usual_cores(name: str, threads: int) -> tuple[tuple[int, ...] | None, str]:
 
 def cools_down(name: str) -> bool:
     """Whether a device is waited for to cool down between measuring processes."""
-    return not name.startswith(SIMULATED) and entry(name).transport in COOLED
+    return not is_simulated(name) and entry(name).transport in COOLED
 
 
 def emulated(name: str) -> bool:
     """Whether time means nothing on a device."""
-    return not name.startswith(SIMULATED) and entry(name).transport == "emulated"
+    return not is_simulated(name) and entry(name).transport == "emulated"

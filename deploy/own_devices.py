@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgebench.deploy import registry
+from edgebench.deploy.devices import is_simulated
 from edgebench.documents import replacing
 from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 
@@ -33,7 +34,7 @@ def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path
     Raises `UsageError` where the name cannot be one or is there and is not to be replaced, or
     where the facts do not fit together; `InvalidFileError`, and `UnwritableError`.
     """
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or is_simulated(name):
         raise UsageError(
             f"'{name}' cannot be a device's name",
             "use letters, digits, '-', '_' and '.', such as rack-2",

@@ -87,7 +87,9 @@ def test_only_one_s_own_can_be_removed(written: Path) -> None:
     assert written.read_text() == WRITTEN
 
 
-@pytest.mark.parametrize("name", ["", "a b", "-x", "a,b", "a/b", "ä", "a]", "simulated:clean"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "-x", "a,b", "a/b", "ä", "a]", "simulated:clean", "simulated"]
+)
 def test_what_cannot_be_a_name_is_refused(own: Path, name: str) -> None:
     with pytest.raises(UsageError, match="cannot be a device's name"):
         own_devices.add(name, {"like": "rpi5"})
