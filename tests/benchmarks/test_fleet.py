@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,6 +26,8 @@ from toy_artifacts import make_real_artifacts
 
 from edgebench import places
 from edgebench.benchmarks import fleet
+from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.expedition import Expedition
 from edgebench.benchmarks.pilot import MEASURING, PILOT
 from edgebench.benchmarks.report import fleet as pages
 from edgebench.benchmarks.report import junit
@@ -386,7 +389,7 @@ def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
         device.name = device.identity = name  # type: ignore[attr-defined]
         device.held = holding(name)  # type: ignore[attr-defined]
     said: list[str] = []
-    fleet.Expedition(folder, replayed, silent, said.append).go()  # type: ignore[arg-type]
+    Expedition(folder, replayed, silent, said.append).go()  # type: ignore[arg-type]
     assert "unplugged: unplugged is offline\n  -> plug it in again" in said
     return fleet.read(folder)
 
@@ -476,3 +479,39 @@ def test_with_a_limit_of_its_own_the_gate_asks_no_threshold(found: fleet.FleetCo
     pixel7, *_ = junit.of_fleet(found, 0.005)
     assert [case.status for case in pixel7.cases] == ["failed"] * 4
     assert "is above +0.5 %" in pixel7.cases[0].message
+
+
+def counting(comparison: Comparison) -> Comparison:
+    """The same of a device that counts instructions."""
+    groups = tuple(
+        replace(
+            group,
+            rows=tuple(
+                replace(
+                    row,
+                    verdict=None,
+                    overhead=None,
+                    instruction_overhead=0.34 if row is not group.rows[0] else None,
+                )
+                for row in group.rows
+            ),
+        )
+        for group in comparison.groups
+    )
+    return replace(comparison, groups=groups, measures="instructions")
+
+
+def test_counts_stand_beside_times_marked_and_never_as_an_overhead_in_time(
+    found: fleet.FleetComparison,
+) -> None:
+    pixel7, rpi5, *_ = found.members
+    assert rpi5.comparison is not None
+    emulated = replace(rpi5, device="arm64-emulated", comparison=counting(rpi5.comparison))
+    both = replace(found, members=(pixel7, emulated))
+    text = " ".join(on_terminal(both).split())
+    assert "+34 % *" in text and "instructions" in text and "no time" in text
+    assert "+34 % \\*" in pages.markdown(both)
+    drawn = pages.html(both).partition("<svg")[2].partition("</svg>")[0]
+    assert "pixel7" in drawn and "arm64-emulated" not in drawn
+    _, suite = junit.of_fleet(both)
+    assert {case.status for case in suite.cases} == {"skipped"}

@@ -55,6 +55,7 @@ def _code(member: MemberComparison) -> int:
 def measure(options: argparse.Namespace) -> tuple[Path, bool]:
     """Measure what is left to measure: the fleet's folder, and whether it was interrupted."""
     from edgebench.benchmarks import fleet
+    from edgebench.benchmarks.expedition import Expedition
 
     folder = _begun(options) if options.resume is not None else None
     names = arguments.devices(options.device) if folder is None else fleet.names(folder)
@@ -64,7 +65,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, bool]:
             requests = [request.of_device(options, name) for name in names]
             request.export_missing(options, progress)
             folder = fleet.new(requests, options.runs, options.command_line)
-        expedition = fleet.Expedition(folder, devices, progress, console.say)
+        expedition = Expedition(folder, devices, progress, console.say)
         expedition.go()
     return folder, expedition.interrupted
 
