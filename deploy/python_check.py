@@ -138,6 +138,9 @@ def steps(shell: Shell, python: str) -> Iterator[Step]:
         return
     libc = f"glibc {found.glibc}" if found.glibc else "no glibc"
     yield Step("Python", "ok", f"Python {found.version_text}, {found.platform}, {libc}")
+    if found.bits == 32:
+        said = "a 32-bit system, for which hardly any wheels are made"
+        yield Step("system", "note", said, "install the 64-bit system, if the processor has 64")
     if not found.numpy.name:
         said = found.numpy.error or "not installed"
         yield Step("NumPy", "missing", said, prepare)

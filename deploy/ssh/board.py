@@ -42,13 +42,16 @@ class Board(RemoteDevice):
             problem = self.shell.problem()
             if problem is not None:
                 raise problem
-            if self._running() >= set(self.wanted):
+            running = self._running()
+            if running >= set(self.wanted):
                 return
             facts = self._own_python()
-            way = self._first(facts, progress)
+            ways = [kind(self.store, facts) for kind in WAYS]
+            made = [way for way in ways if FIRST in running and way.made()]
+            way = made[0] if made else self._first(ways, progress)
             free = self.store.free_bytes()
             for form in self.wanted:
-                if form != FIRST and (free is None or free > ROOM_BYTES):
+                if form not in {FIRST, *running} and (free is None or free > ROOM_BYTES):
                     with suppress(DeviceError):  # `check` says what is missing, and why.
                         way.install(form, progress)
 
@@ -80,11 +83,10 @@ class Board(RemoteDevice):
             )
         return facts
 
-    def _first(self, facts: PythonFacts, progress: Progress) -> Install:
+    def _first(self, ways: list[Install], progress: Progress) -> Install:
         """The first way of installing that leads to a Python that runs TFLite files."""
         reasons = []
-        for kind in WAYS:
-            way = kind(self.store, facts)
+        for way in ways:
             try:
                 way.make(progress)
                 way.install(FIRST, progress)
@@ -97,7 +99,7 @@ class Board(RemoteDevice):
                 reasons.append(error.message)
             self.shell.must(f"rm -rf {quoted(self.store.home)}/python", timeout_s=300)
         message = f"{self.name} could not be prepared: " + "; ".join(reasons)
-        if facts.bits == 32:
+        if ways[0].facts.bits == 32:
             raise DeviceError(
                 f"{message}; hardly any wheels are made for 32-bit systems",
                 f"install the 64-bit system on {self.name}",

@@ -49,12 +49,21 @@ for wheel in sorted(glob.glob(sys.argv[1] + "/*.whl")):
 
 
 class Install(ABC):
-    """One way to make HOME/python, on top of the board's own Python, whose facts are given."""
+    """One way to make HOME/python, on top of the board's own Python, whose facts are given.
+
+    `mark` is a file or folder in it that no other way makes.
+    """
+
+    mark: str
 
     def __init__(self, store: Store, facts: PythonFacts) -> None:
         self.store = store
         self.facts = facts
         self.folder = f"{store.home}/python"
+
+    def made(self) -> bool:
+        """Whether the Python that is there was made in this way. Raises `DeviceError`."""
+        return self.store.shell.run(f"[ -e {quoted(self.folder)}/{self.mark} ]").status == 0
 
     @abstractmethod
     def make(self, progress: Progress) -> None:
@@ -78,13 +87,15 @@ class Install(ABC):
 class WithItsOwnPip(Install):
     """A virtual environment, filled through the board's own network."""
 
+    mark = "pyvenv.cfg"
+
     def make(self, progress: Progress) -> None:
         progress("making a Python environment there", 0, 0)
         # Where there are hardly any wheels, what the system has is better than nothing.
         system = "--system-site-packages " if self.facts.bits == 32 else ""
-        python = quoted(self.facts.executable)
+        folder, python = quoted(self.folder), quoted(self.facts.executable)
         made = self.store.shell.run(
-            f"mkdir -p {quoted(self.store.home)} && {python} -m venv {system}{quoted(self.folder)}",
+            f"rm -rf {folder} && mkdir -p {folder} && {python} -m venv {system}{folder}",
             timeout_s=PIP_LIMIT_S,
         )
         if made.status != 0:
@@ -105,6 +116,8 @@ class WithItsOwnPip(Install):
 
 class WithWheelsFromHere(Install):
     """A folder of unpacked wheels, and a launcher that has the board's Python import from it."""
+
+    mark = "site"
 
     def make(self, progress: Progress) -> None:
         folder, python = quoted(self.folder), quoted(self.facts.executable)

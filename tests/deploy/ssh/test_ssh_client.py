@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from edgebench.deploy import python_check
 from edgebench.deploy.python_check import Found, PythonFacts
 from edgebench.deploy.registry import Entry
-from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.shell import BEGIN, END, DeviceLostError, Shell
 from edgebench.deploy.ssh import device
 from edgebench.deploy.ssh.install import platforms_of
 from edgebench.deploy.ssh.shell import SshShell, for_any_shell, socket_folder
@@ -118,3 +120,57 @@ def test_wheels_are_those_of_the_boards_library_and_of_its_pythons_width() -> No
         "linux_aarch64",
     ]
     assert platforms_of(facts("aarch64", 32))[0] == "manylinux_2_19_armv7l"
+
+
+class Told(Shell):
+    """A shell where every command prints the same, with the same exit status."""
+
+    name = "rpi"
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        self.text, self.status = text, status
+
+    def argv(self, command: str) -> list[str]:
+        said = f"{BEGIN}\n{self.text}\n{END}{self.status}"
+        return ["printf", "%s", said]
+
+    def send(self, source: Path, target: str) -> None:
+        raise AssertionError("a check sends nothing")
+
+    def problem(self) -> DeviceError | None:
+        return None
+
+
+OLD = {
+    "version": [3, 7, 3],
+    "machine": "aarch64",
+    "bits": 32,
+    "glibc": "2.31",
+    "executable": "/usr/bin/python3",
+    "numpy": {"name": "numpy", "version": "1.24.2"},
+    "runtimes": {"tflite": {"name": "tflite_runtime", "version": "2.14.0"}, "onnx": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "states"),
+    [
+        ({}, {"Python": "missing"}),
+        (
+            {"version": [3, 11, 2]},
+            {"Python": "ok", "system": "note", "NumPy": "ok", "tflite": "ok", "onnx": "note"},
+        ),
+        (
+            {"version": [3, 11, 2], "bits": 64, "runtimes": {"tflite": {"error": "GLIBC_2.27"}}},
+            {"Python": "ok", "NumPy": "ok", "tflite": "missing"},
+        ),
+        (
+            {"version": [3, 8, 0], "bits": 64, "numpy": {}},
+            {"Python": "ok", "NumPy": "missing"},
+        ),
+    ],
+)
+def test_a_check_tells_what_a_python_lacks(told: dict[str, object], states: dict[str, str]) -> None:
+    steps = list(python_check.steps(Told(json.dumps({**OLD, **told})), "python3"))
+    assert {step.name: step.state for step in steps} == states
+    assert all(step.remedy for step in steps if step.state != "ok")
