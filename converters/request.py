@@ -137,7 +137,8 @@ def check(request: ExportRequest) -> None:
         )
     for path, what in ((request.file, "model"), (request.weights, "weights")):
         if path is not None and not path.is_file():
-            raise InvalidFileError(f"there is no {what} file {path}", "check the path")
+            found = "a folder, not a file" if path.is_dir() else "not there"
+            raise InvalidFileError(f"the {what} file {path} is {found}", "check the path")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
@@ -145,8 +146,9 @@ def read_labels(path: Path) -> tuple[str, ...]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise DataError(
-            f"cannot read the labels in {path}: {error}", "give a text file with one label a line"
+            f"cannot read the labels in {path}: {reason}", "give a text file with one label a line"
         ) from error
     while lines and not lines[-1].strip():
         lines.pop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.converters.mil_evaluator.operation import Block, Declared, Operation
+from edgebench.converters.mil_evaluator.specification import specification_of, without
 from edgebench.converters.mil_evaluator.tools import ct
 from edgebench.errors import InvalidFileError, UnsupportedModelError
 
@@ -62,7 +62,7 @@ class Package:
 
 def read(path: Path) -> Package:
     """Read a package. Raises `InvalidFileError`, `UnsupportedModelError`."""
-    specification = _specification(path)
+    specification = specification_of(path)
     kind = specification.WhichOneof("Type")
     if kind != "mlProgram":
         raise UnsupportedModelError(
@@ -86,7 +86,11 @@ def read(path: Path) -> Package:
     reader = _Reader(path / "Data" / "com.apple.CoreML" / "weights")
     try:
         block = reader.block(body, ())
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except OSError as error:
+        raise InvalidFileError(
+            f"{path} is damaged: {without(path, error)}", "make it again"
+        ) from error
+    except (ValueError, KeyError, RuntimeError) as error:
         raise InvalidFileError(
             f"{path} is damaged: {str(error).splitlines()[0]}", "make it again"
         ) from error
@@ -98,23 +102,6 @@ def read(path: Path) -> Package:
         reader.constants,
         _IOS[function.opset],
     )
-
-
-def _specification(path: Path) -> Any:
-    try:
-        manifest = json.loads((path / "Manifest.json").read_text())
-        entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
-        content = (path / "Data" / entry["path"]).read_bytes()
-    except (OSError, ValueError, KeyError) as error:
-        raise InvalidFileError(
-            f"{path} is not an .mlpackage: {error}", "give the folder that coremltools saved"
-        ) from error
-    message = ct.proto.Model_pb2.Model()
-    try:
-        message.ParseFromString(content)
-    except Exception as error:  # protobuf's own error, whose class differs between its releases
-        raise InvalidFileError(f"{path} is damaged: {error}", "make it again") from error
-    return message
 
 
 def _is_state(port: Any) -> bool:

@@ -221,7 +221,9 @@ def test_the_rules_are_listed_with_their_sources(capsys: pytest.CaptureFixture[s
         ("{toys}/corrupt.tflite", 1, "is damaged"),
         ("{tmp}/junk.onnx", 1, "is not an ONNX file"),
         ("{tmp}/junk.xml", 1, "is not an OpenVINO network"),
-        ("{tmp}/junk.mlpackage", 1, "is not an .mlpackage"),
+        ("{tmp}/junk.mlpackage", 1, "is not an .mlpackage: it has no Manifest.json"),
+        ("{tmp}/named.mlpackage", 1, "is not an .mlpackage: its Manifest.json names no model"),
+        ("{tmp}/text.mlpackage", 1, "is not an .mlpackage: it is a file, not a folder"),
     ],
 )
 def test_what_is_no_artifact_is_said_in_a_sentence(
@@ -235,6 +237,10 @@ def test_what_is_no_artifact_is_said_in_a_sentence(
     (tmp_path / "junk.onnx").write_bytes(b"no model at all")
     (tmp_path / "junk.xml").write_text("<html><body>")
     (tmp_path / "junk.mlpackage").mkdir()
+    (tmp_path / "named.mlpackage").mkdir()
+    (tmp_path / "named.mlpackage" / "Manifest.json").write_text("{}")
+    (tmp_path / "text.mlpackage").write_text("no package")
     assert main(["lint", *words.format(toys=toys, tmp=tmp_path).split()]) == code
     out, err = capsys.readouterr()
-    assert out == "" and says in err and "Traceback" not in err and "\n  -> " in err
+    assert out == "" and says in err and "\n  -> " in err
+    assert "Traceback" not in err and "[Errno" not in err
