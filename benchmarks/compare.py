@@ -89,6 +89,7 @@ def compare(run: Run) -> Comparison:
         groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
         cautions=(*_cautions(run), *_summaries(run.result), *_without_outputs(run)),
+        cooled_s=result.cooled_s if plan.cooldown and result.start_temperatures_c else None,
         measures="time" if run.timed else "instructions",
     )
 

@@ -124,6 +124,7 @@ class GroupComparison:
 class Comparison:
     """A run in one document. `interrupted` says that the plan was not carried out to its end.
 
+    `cooled_s` is how long the device was waited for to cool, None where it was not to be.
     `cautions` say what is missing or stale in what the verdicts were read against. `measures` is
     what overheads are of; where it is instructions nothing was timed, and there are no verdicts.
     """
@@ -146,6 +147,7 @@ class Comparison:
     groups: tuple[GroupComparison, ...]
     command: str
     cautions: tuple[str, ...] = ()
+    cooled_s: float | None = None
     measures: Literal["time", "instructions"] = "time"
 
     @property

@@ -7,7 +7,7 @@ from edgebench.benchmarks.comparison import Comparison
 
 def facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What a reader needs to judge the figures, or to measure them again."""
-    context = comparison.context
+    context, cooled = comparison.context, comparison.cooled_s
     cores = "all" if comparison.cores is None else ", ".join(map(str, comparison.cores))
     return [
         ("run", comparison.run),
@@ -23,6 +23,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("threads", str(comparison.threads)),
         ("cores allowed", cores),
         ("delegate", comparison.delegate),
+        *([] if cooled is None else [("cool-down", f"{cooled:.0f} s in all, between processes")]),
         *(_timing(comparison) if comparison.measures == "time" else ()),
     ]
 

@@ -133,6 +133,12 @@ def test_files_are_sent_once_by_content_and_removed_in_the_end(
     assert not (tmp_path / "device").exists()
 
 
+def test_cores_that_the_device_has_not_are_said(device: RemoteDevice, make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", cores=(100_000,))
+    with pytest.raises(DeviceError, match=r"cannot run on cores \[100000\]: this machine has 0 to"):
+        device.run(folder, silent)
+
+
 def test_a_device_in_use_is_locked(device: RemoteDevice) -> None:
     with device.held(), pytest.raises(DeviceError, match="in use"), device.held():
         pass
