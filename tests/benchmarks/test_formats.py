@@ -12,6 +12,8 @@ from edgebench.benchmarks.report import tables
 from edgebench.benchmarks.report.headline import warnings
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.run import run
+from edgebench.deploy.apple.mac import Mac
+from edgebench.deploy.registry import Entry
 from edgebench.errors import UsageError
 
 LATENCY_S = {
@@ -60,6 +62,29 @@ def test_one_table_has_every_format_and_marks_what_was_not_measured(both: Compar
     for _, cells in sheet.sections[0][1]:
         assert not cells[top1].endswith(tables.COMPUTED)
     assert "tflite by tensorflow 2.21.0" in sheet.legend
+
+
+def test_a_mac_measures_core_ml_and_takes_nothing_from_the_export(tmp_path: Path) -> None:
+    for form in ("tflite", "coreml"):
+        make_artifacts(tmp_path / "a", precisions=("fp32",), form=form)
+    latency = LATENCY_S | {k.replace("tflite", "coreml"): v / 2 for k, v in LATENCY_S.items()}
+    request = RunRequest(str(tmp_path / "a"), device="mac", out=str(tmp_path / "runs"))
+    entry = Entry("this Mac's Core ML", "mac", name="mac")
+    device = ReplayedDevice(
+        latency,
+        outputs_accuracy=dict.fromkeys(latency, 1.0),
+        name="mac",
+        formats=Mac(entry).formats,
+    )
+    comparison = run(request, device)
+    assert {group.format for group in comparison.groups} == {"tflite", "coreml"}
+    for row in (row for group in comparison.groups for row in group.rows):
+        assert row.runs_here and row.latency is not None
+        assert row.drift is not None and row.drift.samples == IMAGES
+    (sheet,) = tables.sheets(comparison)
+    top1 = sheet.columns.index("top-1 %")
+    cells = [cells[top1] for _, rows in sheet.sections for _, cells in rows]
+    assert cells and not any(cell.endswith(tables.COMPUTED) for cell in cells)
 
 
 def test_a_device_that_runs_none_of_them_has_nothing_to_measure(tmp_path: Path) -> None:
