@@ -11,12 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 
 from bench import SERVER_PORT, Bench, libraries
 from sandbox import only_child
 from services import PIXEL_7, Services, executable
+from waiting import wait_for
 
 CABLE = 5555
 """The first port where adb looks for emulators."""
@@ -106,11 +106,12 @@ class Phone(Services):
         """Wait until adb lists it as ready, after telling it of the phone as emulators do."""
         self.bench.ask_adb("start-server")
         self.bench.sandbox.run([sys.executable, "-c", ANNOUNCE, str(self.port)])
-        end = time.monotonic() + 60
-        while f"{self.serial}\tdevice" not in (seen := self.bench.ask_adb("devices")):
-            if time.monotonic() > end:
-                raise TimeoutError(f"adb does not see {self.serial}: {seen}")
-            time.sleep(0.2)
+        seen = f"{self.serial}\tdevice"
+        wait_for(lambda: seen in self.bench.ask_adb("devices"), f"adb sees {self.serial}")
+
+    def wait_until_forgotten(self) -> None:
+        """Wait until adb lists it no more; for a moment after the cable is pulled it is offline."""
+        wait_for(lambda: self.serial not in self.bench.ask_adb("devices"), "adb forgets the phone")
 
     def left_behind(self) -> list[str]:
         """The files that are left in the folder for programs of the shell."""

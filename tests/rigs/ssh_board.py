@@ -18,9 +18,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from waiting import wait_for
 
 from edgebench.deploy.emulated.packages import fetch_packages
 from edgebench.places import cache_folder
@@ -316,15 +317,6 @@ def descendants(pid: int) -> list[int]:
     path = Path(f"/proc/{pid}/task/{pid}/children")
     children = [int(word) for word in (_quietly(path.read_text) or "").split()]
     return [one for child in children for one in (child, *descendants(child))]
-
-
-def wait_for(met: Callable[[], bool], what: str, limit_s: float = 60.0) -> None:
-    """Wait until a condition is met. Raises `TimeoutError`."""
-    end = time.monotonic() + limit_s
-    while not met():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {limit_s:.0f} s in vain until {what}")
-        time.sleep(0.02)
 
 
 def _quietly(call: Callable[[], str | None]) -> str | None:

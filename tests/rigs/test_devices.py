@@ -71,6 +71,7 @@ def test_a_phone_that_is_not_there_ends_the_check_with_what_to_do(
     bench: Bench, phone: Phone
 ) -> None:
     phone.unplug()
+    phone.wait_until_forgotten()
     checked = bench.edgebench("devices", "check", "fake")
     assert checked.returncode == 1
     assert "skipped  core masks" in checked.stdout

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ssh_board import SshBoard, wait_for
+from ssh_board import SshBoard
 from toy_models import MakeRun
+from waiting import wait_for
 
 from edgebench.deploy import devices
 from edgebench.deploy.emulated import system
