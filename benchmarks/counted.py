@@ -1,16 +1,11 @@
-"""What is counted or compared, and not timed: instructions, and outputs beside the host's own."""
+"""What is counted and not timed: the instructions of an inference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from statistics import median_low
 
-import numpy as np
-
-from edgebench.benchmarks import proportions
-from edgebench.benchmarks.comparison import Beside
-from edgebench.benchmarks.statistics import Floats
-from edgebench.deploy.result import Evaluation, RunResult
+from edgebench.deploy.result import Evaluation
 
 
 def instructions(evaluation: Evaluation) -> int | None:
@@ -27,15 +22,3 @@ def overhead(own: Evaluation, baseline: Evaluation) -> float | None:
 def interrupted(evaluations: Iterable[Evaluation]) -> bool:
     """Whether something that runs was not counted."""
     return any(not one.error and one.instructions is None for one in evaluations)
-
-
-def beside(outputs: Floats, theirs: Floats, host: RunResult, form: str) -> Beside:
-    """How outputs differ from the host's own of the same file, both (N, ...)."""
-    return Beside(
-        machine=host.context.machine,
-        runtime=host.context.runtimes[form],
-        samples=len(outputs),
-        agreement=proportions.proportion(outputs.argmax(-1) == theirs.argmax(-1)),
-        snr_db=proportions.snr_db(theirs, outputs),
-        max_abs_error=float(np.abs(outputs - theirs).max()),
-    )

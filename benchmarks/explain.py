@@ -14,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from edgebench.benchmarks import breakdown, compare, profiles, statistics
+from edgebench.benchmarks import breakdown, profiles, statistics
+from edgebench.benchmarks.compare import judged
 from edgebench.benchmarks.explanation import Explained, Explanation, StageCost
 from edgebench.benchmarks.levels import TimedBlock, timed_block
+from edgebench.benchmarks.measured import Run, measured
 from edgebench.benchmarks.profiles import Placed
 from edgebench.benchmarks.statistics import Estimate, Floats
 from edgebench.converters.artifact import Manifest, Operation
@@ -24,13 +26,13 @@ from edgebench.deploy.plan import Group
 from edgebench.deploy.result import Profile
 
 
-def wanted(run: compare.Run) -> bool:
+def wanted(run: Run) -> bool:
     """Whether a run was made to be explained: with stages taken out, or profiled."""
     ablated = any(run.manifests[slot].ablation for slot in run.plan.artifacts)
     return ablated or run.plan.profile
 
 
-def explain(run: compare.Run) -> Explanation:
+def explain(run: Run) -> Explanation:
     """Explain every model of a run whose operations are counted and some are attention."""
     return Explanation(
         run=run.name,
@@ -39,10 +41,8 @@ def explain(run: compare.Run) -> Explanation:
     )
 
 
-def _group(run: compare.Run, group: Group) -> Iterable[Explained]:
-    blocks = [
-        timed_block(one) for one in compare.measured(run.result.blocks) if one.group == group.name
-    ]
+def _group(run: Run, group: Group) -> Iterable[Explained]:
+    blocks = [timed_block(one) for one in measured(run.result.blocks) if one.group == group.name]
     for slot in group.slots:
         manifest = run.manifests[slot]
         attends = any(one.attention for one in manifest.operations)
@@ -54,7 +54,7 @@ def _group(run: compare.Run, group: Group) -> Iterable[Explained]:
 class _Case:
     """One model of one group, with the blocks of the group."""
 
-    run: compare.Run
+    run: Run
     group: Group
     slot: str
     blocks: Sequence[TimedBlock]
@@ -88,7 +88,7 @@ class _Case:
     def distrust(self, slot: str) -> tuple[str, ...]:
         """Why a difference to a slot cannot be trusted, by the checks that verdicts pass."""
         pair = Group(self.group.name, slot, (slot, self.slot))
-        _, verdict = compare.judged(self.run, pair, self.slot, self.blocks, None)
+        _, verdict = judged(self.run, pair, self.slot, self.blocks, None)
         return verdict.reasons
 
 

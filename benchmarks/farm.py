@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgebench.benchmarks import floors
+from edgebench.benchmarks import floors, run_folder
 from edgebench.benchmarks import run as runs
 from edgebench.benchmarks.design import WARMUP_WINDOW, cooling, lay_out
 from edgebench.benchmarks.pilot import PILOT, USUAL_SCATTER, comparisons
@@ -71,13 +71,13 @@ def plan(
         )
     folder = runs.prepare(request, Elsewhere(request.device), progress)
     remove(folder / PILOT)
-    draft = load(folder / runs.DRAFT, Plan)
-    pace = _pace(draft, runs.read_manifests(folder), inference_s)
+    draft = load(folder / run_folder.DRAFT, Plan)
+    pace = _pace(draft, run_folder.read_manifests(folder), inference_s)
     forecast = choose_size(pace, request.limit_s, request.detect)
     caution = _caution(request.device, inference_s)
     forecast = replace(forecast, warnings=(caution,), guess=True)
-    save(folder / runs.FORECAST, forecast)
-    save(folder / runs.NOISE, floors.read(request.device))
+    save(folder / run_folder.FORECAST, forecast)
+    save(folder / run_folder.NOISE, floors.read(request.device))
     stage_runner(folder)
     laid_out = lay_out(draft, forecast.size, forecast.warmup_s)
     laid_out = cooling(laid_out, forecast.seconds, None)

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from edgebench.benchmarks import history
-from edgebench.benchmarks import run as runs
+from edgebench.benchmarks import history, run_folder
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.request import RunRequest
 from edgebench.deploy.staging import RESULT
@@ -94,7 +93,7 @@ class FleetComparison:
 
 def new(requests: Sequence[RunRequest], out: Path, command: str = "") -> Path:
     """Make a fleet's folder, for one request a device. Raises `UnwritableError`."""
-    folder = runs.new_folder(out, "fleet")
+    folder = run_folder.new_folder(out, "fleet")
     started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     members = tuple(Member(request) for request in requests)
     save(folder / FLEET, Fleet(started, command, members))
@@ -150,5 +149,5 @@ def _comparison(out: Path, member: Member) -> Comparison | None:
     if member.run is None:
         return None
     folder = out / member.run
-    there = any((folder / name).exists() for name in (RESULT, runs.COMPARISON))
+    there = any((folder / name).exists() for name in (RESULT, run_folder.COMPARISON))
     return history.judged(folder) if there else None

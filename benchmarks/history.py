@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from edgebench.benchmarks import floors
-from edgebench.benchmarks.compare import measured
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.farm import by_hand
+from edgebench.benchmarks.measured import measured
 from edgebench.benchmarks.pilot import PILOT
 from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.run import COMPARISON, NOISE, REQUEST, judge
+from edgebench.benchmarks.run import judge
+from edgebench.benchmarks.run_folder import COMPARISON, NOISE, REQUEST
 from edgebench.deploy import devices
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import PLAN, RESULT

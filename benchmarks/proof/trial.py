@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgebench.benchmarks.compare import Run, compare
+from edgebench.benchmarks.compare import compare
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.design import AGAIN, Family, draft_plan, lay_out
+from edgebench.benchmarks.measured import Run
 from edgebench.benchmarks.pilot import limit_s, measured_s, pace, pilot_plan
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import choose_size

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgebench.benchmarks.explanation import Counted, Explained, KindCost, StageCost
-from edgebench.benchmarks.report.tables import COUNTED
+from edgebench.benchmarks.report.columns import COUNTED
 from edgebench.benchmarks.statistics import Estimate
 from edgebench.benchmarks.wording import (
     MISSING,

@@ -13,8 +13,8 @@ from rich.text import Text
 from edgebench.benchmarks.comparison import UNTRUSTED, Comparison
 from edgebench.benchmarks.fleet import FleetComparison
 from edgebench.benchmarks.report import matrix, plots, terminal
+from edgebench.benchmarks.report.columns import COUNTED
 from edgebench.benchmarks.report.matrix import Cell, Matrix
-from edgebench.benchmarks.report.tables import COUNTED
 
 LEGEND = (
     "Overhead: time against the baseline on the same device, paired by block, with its 95 % "

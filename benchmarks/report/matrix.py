@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from edgebench.benchmarks.comparison import UNTRUSTED, GroupComparison, Row
 from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
+from edgebench.benchmarks.report.columns import COUNTED
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings, without_figures
-from edgebench.benchmarks.report.tables import COUNTED
 from edgebench.benchmarks.wording import MISSING, signed, signed_in
 
 ANSWERS = {

@@ -9,6 +9,8 @@ import pytest
 from replay import Replay, ReplayedDevice, Toy, make_artifacts
 
 from edgebench.benchmarks import run as running
+from edgebench.benchmarks import run_folder
+from edgebench.benchmarks.compare import compare
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.request import RunRequest
 from edgebench.documents import load
@@ -80,11 +82,11 @@ def test_the_run_folder_is_complete_in_itself(replay: Replay, tmp_path: Path) ->
     comparison = replay(device)
     for path in (tmp_path / "artifacts").iterdir():
         path.unlink()
-    folder = running.latest(tmp_path / "runs", "replayed")
-    assert load(folder / running.COMPARISON, Comparison) == comparison
-    result = running.read_result(folder)
-    again = running.read_run(folder, result, device.description, comparison.command)
-    assert running.compare.compare(again) == comparison
+    folder = run_folder.latest(tmp_path / "runs", "replayed")
+    assert load(folder / run_folder.COMPARISON, Comparison) == comparison
+    result = run_folder.read_result(folder)
+    again = run_folder.read_run(folder, result, device.description, comparison.command)
+    assert compare(again) == comparison
 
 
 def test_an_interrupted_run_says_so_and_is_resumed_from_its_folder(
@@ -93,7 +95,7 @@ def test_an_interrupted_run_says_so_and_is_resumed_from_its_folder(
     partial = replay(ReplayedDevice(LATENCY, blocks=7))
     assert partial.interrupted
     assert partial.blocks_done == 7
-    folder = running.latest(tmp_path / "runs", "replayed")
+    folder = run_folder.latest(tmp_path / "runs", "replayed")
     whole = running.carry_out(folder, ReplayedDevice(LATENCY))
     assert not whole.interrupted
     assert whole.blocks_done == whole.blocks_planned == partial.blocks_planned
@@ -107,7 +109,7 @@ def test_a_run_stopped_before_any_block_has_no_answer(replay: Replay) -> None:
 
 def test_there_is_nothing_to_resume_before_the_first_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no run of device local"):
-        running.latest(tmp_path / "runs", "local")
+        run_folder.latest(tmp_path / "runs", "local")
 
 
 def test_runs_of_one_second_have_folders_of_their_own(replay: Replay, tmp_path: Path) -> None:
@@ -118,21 +120,21 @@ def test_runs_of_one_second_have_folders_of_their_own(replay: Replay, tmp_path: 
 
 def test_a_result_of_another_plan_is_refused(replay: Replay, tmp_path: Path) -> None:
     replay(ReplayedDevice(LATENCY))
-    folder = running.latest(tmp_path / "runs", "replayed")
-    result = running.read_result(folder)
+    folder = run_folder.latest(tmp_path / "runs", "replayed")
+    result = run_folder.read_result(folder)
     (folder / "plan.json").write_text((folder / "plan.json").read_text() + "\n")
     with pytest.raises(InvalidFileError, match="belongs to another plan"):
-        running.read_run(folder, result, "")
+        run_folder.read_run(folder, result, "")
 
 
 def test_outputs_of_another_shape_are_refused(replay: Replay, tmp_path: Path) -> None:
     device = ReplayedDevice(LATENCY, outputs_accuracy=ACCURACY)
     replay(device)
-    folder = running.latest(tmp_path / "runs", "replayed")
+    folder = run_folder.latest(tmp_path / "runs", "replayed")
     np.save(folder / "outputs" / "scenes_v2.fp32.tflite.npy", np.zeros((3, 10), np.float32))
-    run = running.read_run(folder, running.read_result(folder), "")
+    run = run_folder.read_run(folder, run_folder.read_result(folder), "")
     with pytest.raises(InvalidFileError, match=r"scenes_v2\.fp32\.tflite are \(3, 10"):
-        running.compare.compare(run)
+        compare(run)
 
 
 def test_a_folder_that_cannot_be_written_is_said(artifacts: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from replay import ReplayedDevice, Toy, make_artifacts
 from rich.console import Console
 
-from edgebench.benchmarks import profiles
+from edgebench.benchmarks import profiles, run_folder
 from edgebench.benchmarks import run as running
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.explanation import Explanation
@@ -125,8 +125,8 @@ def explain_run(tmp_path: Path):
         replayed = ReplayedDevice(latency, profiles={f"{MODEL}.fp32.tflite": PROFILE}, **device)
         command = "edgebench explain scenes_v2_ca --device replayed"
         comparison = running.run(request, replayed, command=command)
-        folder = running.latest(tmp_path / "runs", "replayed")
-        explanation = running.read_explanation(folder)
+        folder = run_folder.latest(tmp_path / "runs", "replayed")
+        explanation = run_folder.read_explanation(folder)
         assert explanation is not None
         return folder, comparison, explanation
 
@@ -206,7 +206,7 @@ def test_a_run_that_was_not_made_to_be_explained_has_no_explanation(tmp_path: Pa
     latency = {f"{toy.model}.fp32.tflite": 0.002 for toy in ZOO[:2]}
     request = RunRequest(str(tmp_path / "artifacts"), out=str(tmp_path / "runs"))
     running.run(request, ReplayedDevice(latency))
-    assert running.read_explanation(running.latest(tmp_path / "runs", "replayed")) is None
+    assert run_folder.read_explanation(run_folder.latest(tmp_path / "runs", "replayed")) is None
 
 
 def test_a_costliest_stage_and_a_sum_are_only_claimed_where_intervals_allow(explain_run) -> None:
@@ -373,13 +373,13 @@ def test_the_terminal_section_fits_in_80_columns(explain_run) -> None:
 
 def test_the_html_section_has_bars_tables_and_a_roofline(explain_run) -> None:
     folder, comparison, explanation = explain_run()
-    text = html.render(comparison, running.read_result(folder), explanation)
+    text = html.render(comparison, run_folder.read_result(folder), explanation)
     assert "Where the overhead comes from" in text
     assert text.count('aria-label="What each stage') == 1
     assert text.count('aria-label="Roofline of') == 1
     assert len(re.findall(r'class="bar s2"', text)) == 2
     assert "Where the overhead comes from" not in html.render(
-        comparison, running.read_result(folder)
+        comparison, run_folder.read_result(folder)
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from replay import IMAGES, ReplayedDevice, make_artifacts
 
 from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.report import tables
+from edgebench.benchmarks.report import columns, tables
 from edgebench.benchmarks.report.headline import warnings
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.run import run
@@ -58,9 +58,9 @@ def test_one_table_has_every_format_and_marks_what_was_not_measured(both: Compar
     overhead, top1 = sheet.columns.index("overhead [95 %]"), sheet.columns.index("top-1 %")
     for _, cells in sheet.sections[1][1]:
         assert cells[overhead] == "not run here"
-        assert cells[top1].endswith(tables.COMPUTED)
+        assert cells[top1].endswith(columns.COMPUTED)
     for _, cells in sheet.sections[0][1]:
-        assert not cells[top1].endswith(tables.COMPUTED)
+        assert not cells[top1].endswith(columns.COMPUTED)
     assert "tflite by tensorflow 2.21.0" in sheet.legend
 
 
@@ -84,7 +84,7 @@ def test_a_mac_measures_core_ml_and_takes_nothing_from_the_export(tmp_path: Path
     (sheet,) = tables.sheets(comparison)
     top1 = sheet.columns.index("top-1 %")
     cells = [cells[top1] for _, rows in sheet.sections for _, cells in rows]
-    assert cells and not any(cell.endswith(tables.COMPUTED) for cell in cells)
+    assert cells and not any(cell.endswith(columns.COMPUTED) for cell in cells)
 
 
 def test_a_device_that_runs_none_of_them_has_nothing_to_measure(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from replay import ReplayedDevice
 
 from edgebench.benchmarks import run as running
+from edgebench.benchmarks import run_folder
 from edgebench.benchmarks.pilot import PILOT, limit_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.sizing import PILOT_SHARE, Pace
@@ -51,7 +52,7 @@ def test_it_finds_how_long_and_how_unsteady_models_are(folder: Path) -> None:
 
 
 def test_blocks_that_scatter_more_are_found_to(folder: Path) -> None:
-    draft = load(folder / running.DRAFT, Plan)
+    draft = load(folder / run_folder.DRAFT, Plan)
     for seed in range(3):
         plan = pilot_plan(replace(draft, id="pilot", seed=seed))
         clean, bursts = (
@@ -131,7 +132,7 @@ def test_a_budget_too_short_is_refused_before_measuring(artifacts: Path, tmp_pat
 
 def test_slow_models_may_warm_up_for_as_many_inferences_as_fast_ones(folder: Path) -> None:
     """A limit that cuts the slower model short makes its overhead larger than it is."""
-    plan = pilot_plan(load(folder / running.DRAFT, Plan))
+    plan = pilot_plan(load(folder / run_folder.DRAFT, Plan))
     for latency_s in (0.002, 0.1, 0.4):
         result = SimulatedDevice(latency_s=latency_s).simulate(plan)
         assert pace(plan, result).warmup_s >= 12 * latency_s

@@ -13,6 +13,8 @@ from replay import TOYS, Replay, ReplayedDevice, Toy, make_artifacts
 from rich.console import Console
 
 from edgebench.benchmarks import run as running
+from edgebench.benchmarks import run_folder
+from edgebench.benchmarks.compare import compare
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.report import html, markdown, terminal
 from edgebench.benchmarks.report.headline import headline
@@ -54,14 +56,14 @@ def folder(tmp_path: Path) -> Path:
         str(tmp_path / "artifacts"), against_itself=True, out=str(tmp_path / "runs")
     )
     running.run(request, device, command="edgebench --device replayed --baseline 'a <b>'")
-    return running.latest(tmp_path / "runs", "replayed")
+    return run_folder.latest(tmp_path / "runs", "replayed")
 
 
 @pytest.fixture
 def comparison(folder: Path) -> Comparison:
-    result = running.read_result(folder)
-    run = running.read_run(folder, result, "a device that replays", "edgebench --models 'a <b>'")
-    return running.compare.compare(run)
+    result = run_folder.read_result(folder)
+    run = run_folder.read_run(folder, result, "a device that replays", "edgebench --models 'a <b>'")
+    return compare(run)
 
 
 def golden(name: str, text: str) -> None:
@@ -106,7 +108,7 @@ def test_every_report_says_untrained_where_weights_are(
     for text in (
         on_terminal(comparison),
         markdown.render(comparison),
-        html.render(comparison, running.read_result(folder)),
+        html.render(comparison, run_folder.read_result(folder)),
     ):
         assert "ntrained, here for their latency alone: " in " ".join(text.split())
 
@@ -142,7 +144,7 @@ class Page(HTMLParser):
 
 
 def test_the_html_report_is_one_whole_page_of_its_own(comparison: Comparison, folder: Path) -> None:
-    text = html.render(comparison, running.read_result(folder))
+    text = html.render(comparison, run_folder.read_result(folder))
     page = Page()
     page.feed(text)
     page.close()
@@ -157,7 +159,7 @@ def test_the_html_report_is_one_whole_page_of_its_own(comparison: Comparison, fo
 
 
 def test_the_html_report_escapes_what_users_name(comparison: Comparison, folder: Path) -> None:
-    text = html.render(comparison, running.read_result(folder))
+    text = html.render(comparison, run_folder.read_result(folder))
     assert "'a <b>'" not in text
     assert "a &lt;b&gt;" in text
 
@@ -165,7 +167,7 @@ def test_the_html_report_escapes_what_users_name(comparison: Comparison, folder:
 def test_a_run_without_a_single_sample_still_reports(replay: Replay, tmp_path: Path) -> None:
     slots = [f"{toy.model}.{p}.tflite" for toy in TOYS for p in ("fp32", "int8")]
     comparison = replay(ReplayedDevice(dict.fromkeys(slots, 0.002), blocks=0))
-    result = running.read_result(running.latest(tmp_path / "runs", "replayed"))
+    result = run_folder.read_result(run_folder.latest(tmp_path / "runs", "replayed"))
     for text in (
         on_terminal(comparison),
         markdown.render(comparison),

@@ -9,6 +9,7 @@ import pytest
 from toy_artifacts import make_real_artifacts
 
 from edgebench.benchmarks import run as running
+from edgebench.benchmarks import run_folder
 from edgebench.benchmarks.comparison import Comparison
 from edgebench.benchmarks.request import RunRequest
 from edgebench.deploy.local import LocalDevice
@@ -45,8 +46,8 @@ def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
         "loading and evaluating artifacts",
         "measuring blocks",
     ]
-    run_folder = running.latest(tmp_path / "runs", "local")
-    assert load(run_folder / running.COMPARISON, Comparison) == comparison
+    folder = run_folder.latest(tmp_path / "runs", "local")
+    assert load(folder / run_folder.COMPARISON, Comparison) == comparison
 
 
 def test_the_accuracy_on_the_device_is_that_of_its_own_outputs(
@@ -55,7 +56,7 @@ def test_the_accuracy_on_the_device_is_that_of_its_own_outputs(
     request = RunRequest(str(folder), budget_s=4.0, out=str(tmp_path / "runs"))
     comparison = running.run(request, LocalDevice())
     outputs = np.load(
-        running.latest(tmp_path / "runs", "local") / "outputs" / "attention.fp32.tflite.npy"
+        run_folder.latest(tmp_path / "runs", "local") / "outputs" / "attention.fp32.tflite.npy"
     )
     labels = np.load(toys / "images.npz")["labels"]
     row = comparison.groups[0].rows[1]

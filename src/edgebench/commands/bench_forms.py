@@ -23,6 +23,7 @@ import numpy as np
 
 from edgebench import arguments, console
 from edgebench.benchmarks import run as runs
+from edgebench.benchmarks import run_folder
 from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Overhead, fewest_processes, overhead
@@ -114,14 +115,14 @@ def measure(
 
 def _unfinished(out: Path, device: Device, request: RunRequest) -> Path | None:
     """The newest run of the same request and the same files, if it was not carried to its end."""
-    if not any(out.glob(f"*-{device.name}/{runs.DRAFT}")):
+    if not any(out.glob(f"*-{device.name}/{run_folder.DRAFT}")):
         return None
-    folder = runs.latest(out, device.name)
-    if load(folder / runs.REQUEST, RunRequest) != request:
+    folder = run_folder.latest(out, device.name)
+    if load(folder / run_folder.REQUEST, RunRequest) != request:
         return None
-    if not (folder / runs.COMPARISON).exists():
+    if not (folder / run_folder.COMPARISON).exists():
         return folder
-    return folder if load(folder / runs.COMPARISON, Comparison).interrupted else None
+    return folder if load(folder / run_folder.COMPARISON, Comparison).interrupted else None
 
 
 def rows(

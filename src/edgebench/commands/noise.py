@@ -42,12 +42,11 @@ def execute(options: argparse.Namespace) -> int:
 
 def _keep(comparison: Comparison, folder: Path) -> int:
     """Show and keep the floors of one run, and return the exit code."""
-    from edgebench.benchmarks import floors
-    from edgebench.benchmarks import run as runs
+    from edgebench.benchmarks import floors, run_folder
 
     if comparison.interrupted:
         return run.interrupted(folder)
-    found = floors.floors_of(comparison, runs.read_result(folder))
+    found = floors.floors_of(comparison, run_folder.read_result(folder))
     for verdict in comparison.verdicts:
         if verdict.outcome == "no verdict":
             console.say(verdict.sentence)

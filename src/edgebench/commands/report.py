@@ -59,7 +59,7 @@ def run_folder(name: str, runs: Path, device: str | None = None) -> Path:
     `UnknownNameError`, and `DataError` where there are none.
     """
     from edgebench.benchmarks import fleet
-    from edgebench.benchmarks.run import latest
+    from edgebench.benchmarks.run_folder import latest
     from edgebench.deploy.staging import PLAN
 
     if not name:
@@ -78,7 +78,7 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     Returns the exit code: that of the gate where an overhead is above it, else 0.
     """
     from edgebench.benchmarks.report import html, junit, markdown, terminal
-    from edgebench.benchmarks.run import read_explanation, read_result
+    from edgebench.benchmarks.run_folder import read_explanation, read_result
     from edgebench.documents import dump
 
     explanation = read_explanation(folder)

@@ -117,7 +117,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
 def _begun(options: argparse.Namespace) -> tuple[Path, str]:
     """The run that `--resume` means, and its device. Raises `UsageError`."""
     from edgebench.benchmarks.request import RunRequest
-    from edgebench.benchmarks.run import REQUEST
+    from edgebench.benchmarks.run_folder import REQUEST
     from edgebench.documents import load
 
     asked = arguments.devices(options.device) if options.device else ()

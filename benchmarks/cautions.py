@@ -1,0 +1,59 @@
+"""What a reader has to know of a whole run before its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edgebench.benchmarks import noise
+from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.measured import Run
+from edgebench.benchmarks.settings import setting_of
+from edgebench.deploy.result import RunResult
+
+
+def cautions(run: Run) -> tuple[str, ...]:
+    """Every caution of a run, a sentence each."""
+    return (*_floors(run), *_summaries(run.result), *_without_outputs(run))
+
+
+def _floors(run: Run) -> tuple[str, ...]:
+    """What to know of the noise floors that the verdicts are read against."""
+    if run.floors is None or not run.timed:
+        return ()
+    compared = [
+        run.manifests[group.baseline]
+        for group in run.plan.groups
+        if any(slot != group.baseline and not slot.endswith(AGAIN) for slot in group.slots)
+    ]
+    kinds = dict.fromkeys((one.format, one.precision) for one in compared)
+    return noise.cautions(
+        run.floors,
+        [(*kind, setting_of(run.result, kind[0])) for kind in kinds],
+        run.result.started[:10],
+    )
+
+
+def _summaries(result: RunResult) -> Iterable[str]:
+    """What to know of times that a tool tells as one figure a visit."""
+    visits = [visit for block in result.blocks for visit in block.visits]
+    for kind in dict.fromkeys(visit.summary.kind for visit in visits if visit.summary):
+        names = ", ".join(dict.fromkeys(one.name for one in result.context.runtimes.values()))
+        yield (
+            f"{names} keeps single times to itself: every sample is the {kind} of a visit's "
+            "inferences, in a process of its own"
+        )
+
+
+def _without_outputs(run: Run) -> Iterable[str]:
+    """What to know of artifacts that had inputs to evaluate, and gave nothing back."""
+    missing = [
+        slot
+        for slot, evaluation in run.result.evaluations.items()
+        if run.plan.artifacts[slot].evaluation
+        and not (evaluation.error or evaluation.outputs or slot.endswith(AGAIN))
+    ]
+    if missing:
+        yield (
+            f"no outputs of {', '.join(missing)} came back: accuracy and drift on the device are "
+            "not known"
+        )
