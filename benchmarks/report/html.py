@@ -37,7 +37,7 @@ GLOSSARY = (
     ("no verdict", "A check of the run failed, so its numbers stand but are not to be trusted."),
     (
         "detectable",
-        "The smallest overhead that a run of this noise and length finds, 4 times in 5.",
+        "The smallest overhead that a run of this noise and length finds, nine times in ten.",
     ),
     (
         "MAdds",

@@ -23,9 +23,9 @@ from edgebench.benchmarks.report.columns import (
 )
 
 INSTRUCTIONS_LEGEND = (
-    "Counted*: the instructions that the runtime executes in one inference, on one thread, under "
-    "emulation; MAdds*: the multiply-adds of the model. Instructions are not time, and none was "
-    "measured here."
+    "*: counted. Instructions are those that the runtime executes in one inference, on one thread, "
+    "under emulation; MAdds are the model's multiply-adds. Neither is time, and none was measured "
+    "here."
 )
 BESIDE_LEGEND = (
     "The outputs of the same files, from {here}'s kernels and from those of {there} ({runtimes}): "
@@ -70,11 +70,18 @@ class Sheet:
 
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     """All tables of a report; over several formats one stands for all, unless asked `in_full`."""
+    if comparison.measures == "instructions":
+        return tuple(sheet for sheet in counted(comparison, in_full) if _says(sheet))
     every = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
-    each = tuple(sheet for sheet in every if sheet.sections or sheet.legend)
+    each = tuple(sheet for sheet in every if _says(sheet))
     if len({group.format for group in comparison.groups}) == 1:
         return each
     return (summary(comparison), *each) if in_full else (summary(comparison),)
+
+
+def _says(sheet: Sheet) -> bool:
+    """Whether there is anything in a table, or below it."""
+    return bool(sheet.sections or sheet.legend)
 
 
 def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from rich.console import Console
 from edgebench.benchmarks import run as running
 from edgebench.benchmarks import run_folder
 from edgebench.benchmarks.compare import compare
-from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.comparison import Beside, Comparison
 from edgebench.benchmarks.report import html, markdown, terminal
 from edgebench.benchmarks.report.headline import headline
 from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.statistics import Estimate
+from edgebench.deploy.result import Runtime
 
 GOLDEN = Path(__file__).parent / "golden"
 ACCEPT = "EDGEBENCH_ACCEPT=1 .venv/bin/python -m pytest tests/benchmarks/test_reports.py"
@@ -111,6 +114,29 @@ def test_every_report_says_untrained_where_weights_are(
         html.render(comparison, run_folder.read_result(folder)),
     ):
         assert "ntrained, here for their latency alone: " in " ".join(text.split())
+
+
+def test_counted_instructions_are_in_every_report_and_no_time_is(
+    comparison: Comparison, folder: Path
+) -> None:
+    host = Beside("x86_64", Runtime("host-litert", "2.3.0"), 200, Estimate(0.995, 0.97, 1), 41.0, 0)
+    counted = {
+        **{"verdict": None, "overhead": None, "latency": None, "beside": host},
+        **{"instructions": 1_990_000, "instruction_overhead": 0.098},
+    }
+    groups = tuple(
+        replace(group, rows=tuple(replace(row, **counted) for row in group.rows))
+        for group in comparison.groups
+    )
+    comparison = replace(comparison, groups=groups, measures="instructions")
+    for text in (
+        on_terminal(comparison),
+        markdown.render(comparison),
+        html.render(comparison, run_folder.read_result(folder)),
+    ):
+        assert "1.99" in text and "+9.8 %" in text and "host-litert" in text
+        assert "median ms" not in text and "first ms" not in text
+    assert max(len(line) for line in on_terminal(comparison).splitlines()) <= 80
 
 
 class Page(HTMLParser):
