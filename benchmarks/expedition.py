@@ -71,9 +71,9 @@ class Expedition:
         threads = [
             threading.Thread(target=self._one_by_one, args=(names,), daemon=True) for names in lanes
         ]
-        for thread in threads:
-            thread.start()
         try:
+            for thread in threads:
+                thread.start()
             for thread in threads:
                 thread.join()
         except KeyboardInterrupt:
@@ -81,7 +81,8 @@ class Expedition:
             self._stop.set()
             self._say("stopping; what is measured is kept")
             for thread in threads:
-                thread.join()
+                if thread.is_alive():  # Ctrl-C may come before all have begun.
+                    thread.join()
 
     def _one_by_one(self, names: Sequence[str]) -> None:
         for name in names:

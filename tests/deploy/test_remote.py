@@ -66,14 +66,15 @@ def test_a_remote_run_is_the_same_run(device: RemoteDevice, make_run: MakeRun) -
 def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(
     device: RemoteDevice, make_run: MakeRun
 ) -> None:
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    # So many blocks that the runner is not done before a slow machine comes to the interruption.
+    folder = make_run("plain", "attention", blocks=30, min_s=0.05)
 
     def interrupt(step: str, done: int, total: int) -> None:
         if step == "measuring blocks" and done == 2:
             raise KeyboardInterrupt
 
     partial = device.run(folder, interrupt)
-    assert not partial.complete and 2 <= len(partial.blocks) < 6
+    assert not partial.complete and 2 <= len(partial.blocks) < 30
     whole = device.run(folder, silent)
     assert whole.complete
     assert whole.blocks[:2] == partial.blocks[:2]
