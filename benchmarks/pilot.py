@@ -57,6 +57,10 @@ def limit_s(budget_s: float | None) -> float:
     return LONGEST_S if budget_s is None else min(LONGEST_S, PILOT_SHARE * budget_s)
 
 
+class _Enough(KeyboardInterrupt):
+    """Our own interruption, which no user's Ctrl-C is to be taken for."""
+
+
 @dataclass
 class _Stop:
     """Passes progress on, and interrupts the run once its blocks have taken long enough."""
@@ -73,7 +77,7 @@ class _Stop:
         self.reached = now - self.began >= self.limit_s and done < total
         self.listener("pilot: " + step, total if self.reached else done, total)
         if self.reached:
-            raise KeyboardInterrupt
+            raise _Enough
 
 
 def run_pilot(folder: Path, device: Device, limit_s: float, progress: Progress) -> RunResult:
@@ -84,9 +88,7 @@ def run_pilot(folder: Path, device: Device, limit_s: float, progress: Progress) 
     stop = _Stop(progress, limit_s)
     try:
         result = device.run(folder, stop)
-    except KeyboardInterrupt:
-        if not stop.reached:
-            raise
+    except _Enough:
         return load(folder / RESULT, RunResult)
     if not (result.complete or stop.reached or _failed(result)):
         raise KeyboardInterrupt

@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import Protocol
 
-from edgebench import __version__, console
+from edgebench import __version__, arguments, console
 from edgebench.commands import (
     compare,
     devices,
@@ -61,16 +64,20 @@ COMMANDS: dict[str, Command] = {
     "train": train,
 }
 
+ENDED = (signal.SIGTERM, signal.SIGHUP)
+"""How others end a command: by `kill`, a CI job's limit, or closing its terminal."""
+
 EPILOG = """\
 examples:
-  edgebench --device local                     the default models, on this machine
+  edgebench --device local                     the default models, here
   edgebench --device local mobilenet_v2_ca --precisions int8 --threshold 3%
   edgebench --device local --detect 2%         for as long as that takes
   edgebench devices check pixel7               does the phone on the cable work?
-  edgebench noise --device local               the noise floor, for later verdicts here
-  edgebench explain mobilenet_v2_ca --budget 5m  what each stage's attention costs, and why
-  edgebench --device pixel7 --device rpi5      both at once, and what they say together
-  edgebench plan --device rpi5 --budget 2m     a plan for a farm or CI job to carry out
+  edgebench --device pixel7,rpi5               both at once, and what they say
+  edgebench --artifacts theirs/ --baseline old somebody else's .tflite files
+  edgebench noise --device local               how far it differs from itself
+  edgebench explain mobilenet_v2_ca            what each stage's attention costs
+  edgebench plan --device rpi5 --budget 5m     a plan for a device farm or CI
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench lint artifacts/*.int8.tflite       what an accelerator would refuse
@@ -90,6 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help()
         return 0
+    _end_in_good_order()
     try:
         options = parser.parse_args(_with_command(words))
         options.command_line = shlex.join(["edgebench", *words])
@@ -104,6 +112,20 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader (head, less) has left, as it may; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _end_in_good_order() -> None:
+    """Take what ends a command for a Ctrl-C, so that devices are left as they were."""
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDED:
+            if signal.getsignal(number) is signal.SIG_DFL:  # Else it is ignored, as by `nohup`.
+                signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    for one in ENDED:
+        signal.signal(one, signal.SIG_IGN)  # A terminal that closes says so more than once.
+    raise KeyboardInterrupt
 
 
 def _with_command(words: list[str]) -> list[str]:
@@ -131,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
                 name,
                 help=command.HELP,
                 description=command.HELP[0].upper() + command.HELP[1:] + ".",
-                formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+                formatter_class=arguments.Help,
             )
         )
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_it_stops_when_it_has_taken_long_enough(folder: Path) -> None:
 def test_an_interruption_by_the_user_goes_on(folder: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_pilot(folder / PILOT, ReplayedDevice(LATENCY, pilot_blocks=3), 1000.0, silent)
+
+
+def test_an_interruption_while_it_is_stopping_goes_on(folder: Path) -> None:
+    class Stopping(ReplayedDevice):
+        def run(self, folder, progress):  # type: ignore[no-untyped-def]
+            with suppress(KeyboardInterrupt):
+                progress("measuring blocks", 1, 6)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_pilot(folder / PILOT, Stopping(LATENCY), 0.0, silent)
 
 
 def test_the_plan_is_made_once_and_from_the_folder_alone(folder: Path, artifacts: Path) -> None:
