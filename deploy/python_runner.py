@@ -16,7 +16,7 @@ from edgebench.deploy.runner.messages import Audience
 from edgebench.deploy.runner.result import Result
 from edgebench.deploy.shell import END, quoted
 from edgebench.deploy.staging import FILES, PLAN, RESULT, RUNNER, plan_hash, stage_runner
-from edgebench.deploy.store import Store
+from edgebench.deploy.store import PID, Store, here
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
@@ -42,7 +42,7 @@ class PythonRunner:
         """See `edgebench.deploy.remote.Runner.carry_out`."""
         digest = plan_hash(folder)
         there = store.run_folder(digest[:16])
-        store.shell.must(self._end_earlier(store))
+        self._end_earlier(store)
         stage_runner(folder)
         store.send_files(folder / FILES, progress)
         names = [name for name in (PLAN, RUNNER, RESULT) if (folder / name).exists()]
@@ -68,28 +68,26 @@ class PythonRunner:
                 f"what was measured is kept in {folder}; go on with --resume",
             )
 
-    def _end_earlier(self, store: Store) -> str:
+    def _end_earlier(self, store: Store) -> None:
         """End runners that nobody hears: they would disturb this one, and write its result.
 
         A connection that breaks without a word leaves one behind.
         """
-        return (
-            f"for file in {quoted(store.home)}/runs/*/pid; do "
-            f"old=$(cat $file 2>/dev/null); "
-            f'if [ -n "$old" ] && grep -q {RUNNER} /proc/$old/cmdline 2>/dev/null; then '
-            f"kill $old; for i in 1 2 3 4 5; do [ -d /proc/$old ] && sleep 1; done; "
-            f"kill -9 $old 2>/dev/null; fi; done; true"
-        )
+        for pid in store.runners():
+            store.shell.must(
+                f"kill {pid}; for i in 1 2 3 4 5; do [ -d /proc/{pid} ] && sleep 1; done; "
+                f"kill -9 {pid} 2>/dev/null; true"
+            )
 
     def _command(self, store: Store, folder: str) -> str:
-        """Run the plan in a folder there, with the runner's own number in `pid`.
+        """Run the plan in a folder there, with the runner's own number and ours in a file.
 
         In the background a shell takes stdin away, hence the 3.
         """
         return (
             f"cd {quoted(folder)} && {{ exec 3<&0; "
             f"{self.word(store)} {RUNNER} {PLAN} {RESULT} --remote <&3 & "
-            f"echo $! >pid; wait $!; }}"
+            f"echo $! {quoted(here())} >{PID}; wait $!; }}"
         )
 
     def check(self, store: Store) -> Iterator[Step]:

@@ -78,13 +78,18 @@ class RemoteDevice:
     def formats(self) -> tuple[str, ...]:
         return self.runner.formats
 
+    def must_be_free(self) -> None:
+        """Raises `DeviceError` where it cannot be used now, or another edgebench uses it."""
+        problem = self.shell.problem()
+        if problem is not None:
+            raise problem
+        self.store.runners()
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """See `edgebench.deploy.device.Device.held`."""
         with locked(self.identity, self.name):
-            problem = self.shell.problem()
-            if problem is not None:
-                raise problem
+            self.must_be_free()
             with self.settle(self.shell):
                 patience_s = 0.0
                 try:
@@ -107,9 +112,7 @@ class RemoteDevice:
     def clean(self) -> str:
         """See `edgebench.deploy.device.Cleanable.clean`."""
         with locked(self.identity, self.name):
-            problem = self.shell.problem()
-            if problem is not None:
-                raise problem
+            self.must_be_free()
             # To settle and to leave again puts back what a run that was cut off could not.
             with self.settle(self.shell):
                 self.store.clear()

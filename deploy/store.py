@@ -2,6 +2,7 @@
 
     HOME/files/<sha256>.<ext>    artifacts and evaluation inputs, as in a run folder
     HOME/runs/<id>/              one plan at work; its `files` is a link to HOME/files
+    HOME/runs/<id>/pid           its runner's process there, and which edgebench started it
     HOME/python/                 a Python of its own, where one was prepared
 
 A file is sent once: what is there with the right content is not sent again, whatever run it was
@@ -10,17 +11,30 @@ for. Everything is in this folder, so that removing it leaves nothing behind.
 
 from __future__ import annotations
 
+import hashlib
+import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from edgebench.deploy.shell import Shell, quoted
+from edgebench.deploy.staging import RUNNER
 from edgebench.documents import sha256
 from edgebench.errors import DeviceError
+from edgebench.places import data_folder
 from edgebench.progress import Progress
 
 SENDING = "sending files (KiB)"
 SPARE_BYTES = 4 << 20
 """For results, and for the runtime's own files."""
+
+
+PID = "pid"
+
+
+def here() -> str:
+    """What this edgebench is called on devices: those that share our locks are called the same."""
+    locks = hashlib.sha256(str(data_folder().resolve()).encode()).hexdigest()
+    return f"{socket.gethostname()}:{locks[:8]}"
 
 
 class Store:
@@ -85,6 +99,27 @@ class Store:
         lines = (line.split(maxsplit=1) for line in listed.output.splitlines())
         return {fields[1]: fields[0] for fields in lines if len(fields) == 2}
 
+    def runners(self) -> tuple[int, ...]:
+        """The processes of runners of ours, there, that nobody hears any more.
+
+        Raises `DeviceError` where another edgebench has one at work: with our locks it cannot
+        be told to wait.
+        """
+        told = self.shell.must(
+            f"for file in {quoted(self.home)}/runs/*/{PID}; do "
+            f'read -r pid owner <"$file" && grep -q {RUNNER} /proc/$pid/cmdline && '
+            'echo "$pid $owner"; done 2>/dev/null; true'
+        )
+        found = {int(pid): owner for pid, owner in map(str.split, told.splitlines())}
+        for pid, owner in found.items():
+            if owner != here():
+                raise DeviceError(
+                    f"{self.shell.name} is in use by an edgebench on {owner.partition(':')[0]}",
+                    "wait until that is done; if nobody runs it any more, end process "
+                    f"{pid} on {self.shell.name}",
+                )
+        return tuple(found)
+
     def free_bytes(self) -> int | None:
         """The space that is left where the folder is; None where `df` tells nothing of it."""
         answer = self.shell.run(
@@ -104,7 +139,11 @@ class Store:
             )
 
     def remove(self) -> None:
-        """Remove what runs need, and leave what was prepared for them. Raises `DeviceError`."""
+        """Remove what runs need, and leave what was prepared for them.
+
+        Raises `DeviceError`, also where another edgebench has a run there.
+        """
+        self.runners()
         home = quoted(self.home)
         self.shell.must(f"rm -rf {home}/files {home}/runs && {{ rmdir {home} 2>/dev/null; true; }}")
 

@@ -145,6 +145,27 @@ def test_a_device_in_use_is_locked(device: RemoteDevice) -> None:
         pass
 
 
+def test_a_device_that_another_host_measures_on_is_left_to_it(
+    device: RemoteDevice, make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device.keep = False
+    refused: list[str] = []
+
+    def elsewhere(step: str, done: int, total: int) -> None:
+        if step == "measuring blocks" and not refused:
+            with monkeypatch.context() as other:
+                other.setenv("EDGEBENCH_DATA", str(tmp_path / "another host's"))
+                for use in (device.held().__enter__, device.clean, device.store.remove):
+                    with pytest.raises(DeviceError, match="in use by an edgebench on") as caught:
+                        use()
+                    refused.append(caught.value.remedy)
+
+    with device.held():
+        assert device.run(make_run("plain", "attention", min_s=0.05), elsewhere).complete
+    assert len(refused) == 3 and "end process" in refused[0]
+    assert not (tmp_path / "device").exists()
+
+
 def test_a_device_that_cannot_be_used_is_said_before_anything_is_sent(
     device: RemoteDevice, shell: HereShell
 ) -> None:
