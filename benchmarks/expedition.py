@@ -67,22 +67,28 @@ class Expedition:
             return f"unknown: {name}"  # `held` will say why.
 
     def _side_by_side(self, lanes: Iterable[list[str]]) -> None:
-        # Daemons, so that a second Ctrl-C need not wait for a device that does not answer.
-        threads = [
-            threading.Thread(target=self._one_by_one, args=(names,), daemon=True) for names in lanes
-        ]
+        # Daemons, so that a second Ctrl-C need not wait for a device that does not answer. They are
+        # not joined: a join that Ctrl-C interrupts takes the thread for ended (CPython's gh-90882).
+        begun: list[threading.Event] = []
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            for names in lanes:
+                begun.append(threading.Event())
+                lane = threading.Thread(target=self._lane, args=(names, begun[-1]), daemon=True)
+                lane.start()
+            for ended in begun:
+                ended.wait()
         except KeyboardInterrupt:
             self.interrupted = True
             self._stop.set()
             self._say("stopping; what is measured is kept")
-            for thread in threads:
-                if thread.is_alive():  # Ctrl-C may come before all have begun.
-                    thread.join()
+            for ended in begun:
+                ended.wait()
+
+    def _lane(self, names: Sequence[str], ended: threading.Event) -> None:
+        try:
+            self._one_by_one(names)
+        finally:
+            ended.set()
 
     def _one_by_one(self, names: Sequence[str]) -> None:
         for name in names:

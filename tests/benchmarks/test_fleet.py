@@ -188,16 +188,19 @@ def test_a_device_that_somebody_else_has_is_left_to_them(
 
 
 class Interrupting(Numbers):
-    """Sends Ctrl-C in its third block, and goes on until somebody stops it."""
+    """Sends Ctrl-C in its third block, goes on until somebody stops it, and takes its time then."""
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         def interrupt(step: str, done: int, total: int) -> None:
             progress(step, done, total)
             if folder.name != PILOT and step == MEASURING and done == 3:
                 os.kill(os.getpid(), signal.SIGINT)
-                while True:
-                    time.sleep(0.01)
-                    progress(step, done, total)
+                try:
+                    while True:
+                        time.sleep(0.01)
+                        progress(step, done, total)
+                finally:
+                    time.sleep(0.5)
 
         return super().run(folder, interrupt)
 
