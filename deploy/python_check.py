@@ -21,9 +21,12 @@ RUNTIMES = {
 }
 """The modules that run a format, by format; the first that can be imported is taken."""
 
-# It has to run in any Python 3, so that one that is too old can be said to be.
+# It has to run in any Python 3, so that one that is too old can be said to be. Each import is in a
+# process of its own: one of a wheel for another processor may crash.
 _LOOK = """
-import importlib, json, platform, struct, sys
+import importlib, json, os, platform, signal, struct, sys
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+sys.modules["openvino_telemetry"] = None
 def look(names):
     for name in names:
         try:
@@ -35,6 +38,22 @@ def look(names):
             if not lines[0].startswith("No module named"):
                 return {"error": lines[0]}
     return {}
+def apart(names):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writing, json.dumps(look(names)).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        told = answer.read()
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return {"error": "it crashes when it is imported (%s)" % name}
+    return json.loads(told) if told else {"error": "it ends whatever imports it"}
 libc = platform.libc_ver()
 print()
 print(json.dumps({
@@ -43,8 +62,8 @@ print(json.dumps({
     "bits": struct.calcsize("P") * 8,
     "glibc": libc[1] if libc[0] == "glibc" else "",
     "executable": sys.executable,
-    "numpy": look(["numpy"]),
-    "runtimes": dict((form, look(names)) for form, names in RUNTIMES.items()),
+    "numpy": apart(["numpy"]),
+    "runtimes": dict((form, apart(names)) for form, names in RUNTIMES.items()),
 }))
 """
 
@@ -87,8 +106,8 @@ class PythonFacts:
         return ".".join(map(str, self.version))
 
 
-def look(shell: Shell, python: str) -> PythonFacts | None:
-    """The facts of a Python, a word of a shell command there; None where it does not run.
+def look(shell: Shell, python: str) -> PythonFacts | str:
+    """The facts of a Python, a word of a shell command there; why, where it does not run.
 
     Raises `DeviceError`.
     """
@@ -96,7 +115,7 @@ def look(shell: Shell, python: str) -> PythonFacts | None:
     # Importing every runtime from a slow card takes a while.
     answer = shell.run(f"{python} -c {shlex.quote(script)}", timeout_s=300)
     if answer.status != 0:
-        return None
+        return answer.reason
     try:
         told = json.loads(answer.output.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -118,12 +137,12 @@ def steps(shell: Shell, python: str) -> Iterator[Step]:
     """Look at Python, NumPy and the runtimes, step by step. Raises `DeviceError`."""
     prepare = f"edgebench devices prepare {shell.name}"
     found = look(shell, python)
-    if found is None:
+    if isinstance(found, str):
         yield Step(
             "Python",
             "missing",
-            "no Python runs there",
-            "install Python 3.8 or newer: sudo apt install python3",
+            f"no Python runs there: {found}",
+            f"install Python 3.8 or newer there: sudo apt install python3; then: {prepare}",
         )
         return
     if found.version < OLDEST:

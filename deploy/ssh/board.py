@@ -39,9 +39,7 @@ class Board(RemoteDevice):
         TFLite's runtime has to work in the end; the others are installed where they can be.
         """
         with locked(self.identity, self.name):
-            problem = self.shell.problem()
-            if problem is not None:
-                raise problem
+            self.must_be_free()
             running = self._running()
             if running >= set(self.wanted):
                 return
@@ -58,16 +56,16 @@ class Board(RemoteDevice):
     def _running(self) -> set[str]:
         """The formats that the prepared Python runs."""
         facts = python_check.look(self.shell, quoted(self.store.python))
-        if facts is None or not facts.numpy.name:
+        if isinstance(facts, str) or not facts.numpy.name:
             return set()
         return {form for form, found in facts.runtimes.items() if found.name}
 
     def _own_python(self) -> PythonFacts:
         """The board's own Python, that the prepared one is built on. Raises `DeviceError`."""
         facts = python_check.look(self.shell, quoted(self.python))
-        if facts is None:
+        if isinstance(facts, str):
             raise DeviceError(
-                f"no {self.python} runs on {self.name}",
+                f"no {self.python} runs on {self.name}: {facts}",
                 "install it there: sudo apt install python3",
             )
         if facts.version < OLDEST:

@@ -235,3 +235,14 @@ def test_a_runtime_that_is_missing_fails_its_own_artifacts_only(
     reason = str(result.evaluations["openvino"].error)
     assert "pip install openvino (broken wheel)" in reason
     assert result.evaluations["onnx"].error is None
+
+
+ALONE = "from edgebench.deploy.runner.engines import {form}; {form}.find_runtime()"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_runtime_counts_its_uses_nowhere(form: str, tmp_path: Path) -> None:
+    env = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": ""}
+    env.pop("ORT_DISABLE_TELEMETRY", None)
+    subprocess.run([sys.executable, "-c", ALONE.format(form=form)], env=env, check=True)
+    assert list(tmp_path.iterdir()) == []  # Where they would keep who is counted.

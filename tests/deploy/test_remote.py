@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from toy_models import MakeRun
 
+from edgebench.deploy import python_check
 from edgebench.deploy.local import LocalDevice
 from edgebench.deploy.python_runner import PythonRunner
 from edgebench.deploy.remote import RemoteDevice
@@ -182,3 +183,36 @@ def test_a_check_goes_step_by_step(device: RemoteDevice, shell: HereShell) -> No
     assert [step.state for step in device.check()] == ["ok", "ok", "missing"]
     shell.gone = [DeviceError("here is not authorised", "accept the key")]
     assert [step.state for step in device.check()] == ["missing"]
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGILL)",
+            "it crashes when it is imported",
+        ),
+        ("raise SystemExit", "it ends whatever imports it"),
+        ("raise ImportError('GLIBC_2.34 not found')", "GLIBC_2.34 not found"),
+    ],
+)
+def test_a_runtime_that_breaks_its_python_is_no_missing_python(
+    body: str, found: str, shell: HereShell, tmp_path: Path
+) -> None:
+    modules, home = tmp_path / "modules", tmp_path / "home"
+    home.mkdir()
+    for name in ("ai_edge_litert", "tflite_runtime", "tensorflow"):
+        (modules / name).mkdir(parents=True)
+        (modules / name / "__init__.py").write_text(body)
+    word = f"env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={modules} HOME={home} {sys.executable}"
+    facts = python_check.look(shell, word)
+    assert isinstance(facts, python_check.PythonFacts)
+    assert facts.runtimes["tflite"].error.startswith(found)
+    assert facts.runtimes["onnx"].name and facts.runtimes["openvino"].name
+    assert list(home.iterdir()) == []  # Some runtimes keep there who is counted.
+
+
+def test_why_a_python_does_not_run_is_said(device: RemoteDevice) -> None:
+    device.runner = PythonRunner("/nowhere/python")
+    *_, last = device.check()
+    assert "/nowhere/python" in last.found and "prepare" in last.remedy

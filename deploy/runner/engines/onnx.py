@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
@@ -71,6 +72,8 @@ def dtype_of(port: Any) -> str:
 
 
 def find_runtime() -> Any:
+    # It counts its uses over the network, and leaves a number of its own in the user's home.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except Exception as error:  # A wheel for another NumPy fails in ways of its own.

@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any, Callable  # noqa: UP035
 
-from ..engines.onnx import dtype_of, session_options
+from ..engines.onnx import dtype_of, find_runtime, session_options
 from ..messages import Json
 from . import Inference, repeat
 
@@ -17,8 +17,7 @@ WHOLE = "model_run"
 
 
 def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list[Inference]]:
-    import onnxruntime
-
+    onnxruntime = find_runtime()
     options = session_options(onnxruntime, plan)
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
