@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from edgebench.benchmarks import noise
@@ -13,7 +14,19 @@ from edgebench.deploy.result import RunResult
 
 def cautions(run: Run) -> tuple[str, ...]:
     """Every caution of a run, a sentence each."""
-    return (*_floors(run), *_summaries(run.result), *_without_outputs(run))
+    return (
+        *_failed_blocks(run.result),
+        *_floors(run),
+        *_summaries(run.result),
+        *_without_outputs(run),
+    )
+
+
+def _failed_blocks(result: RunResult) -> Iterable[str]:
+    """Which blocks have no figures, by what went wrong."""
+    for error, count in Counter(block.error for block in result.blocks if block.error).items():
+        which = "a block" if count == 1 else f"{count} blocks"
+        yield f"{which} of {len(result.blocks)} failed: {error}; try again with --resume"
 
 
 def _floors(run: Run) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from edgebench.deploy.result import Evaluation
 def compare(run: Run) -> Comparison:
     """Derive every figure and verdict of a run."""
     plan, result = run.plan, run.result
-    interrupted = not result.complete and len(measured(result.blocks)) < len(plan.blocks)
+    interrupted = not result.complete and len(result.blocks) < len(plan.blocks)
     if not run.timed:
         done = (result.evaluations.get(slot, Evaluation(None)) for slot in plan.artifacts)
         interrupted = counted.interrupted(done)

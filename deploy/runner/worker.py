@@ -51,6 +51,8 @@ def fresh_process(plan_path: str) -> Callable[[Json], Iterator[Json]]:
 
 
 def reason_of_death(status: int, log: IO[bytes]) -> str:
+    if status == -signal.SIGKILL:
+        return "it was ended by SIGKILL, as Linux and Android do when memory runs out"
     if status < 0:
         return f"the runtime crashed ({signal.Signals(-status).name})"
     log.seek(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,20 @@ def test_an_interrupted_run_says_so_and_is_resumed_from_its_folder(
     whole = running.carry_out(folder, ReplayedDevice(LATENCY))
     assert not whole.interrupted
     assert whole.blocks_done == whole.blocks_planned == partial.blocks_planned
+
+
+def test_blocks_that_failed_are_no_interruption_and_are_said(
+    replay: Replay, tmp_path: Path
+) -> None:
+    replay(ReplayedDevice(LATENCY))
+    folder = run_folder.latest(tmp_path / "runs", "replayed")
+    result = run_folder.read_result(folder)
+    crashed = tuple(replace(one, error="crash", visits=()) for one in result.blocks[:2])
+    blocks = (*crashed, *result.blocks[2:])
+    failed = replace(result, complete=False, blocks=blocks)
+    comparison = compare(run_folder.read_run(folder, failed, "replayed"))
+    assert not comparison.interrupted and comparison.blocks_done == len(blocks) - 2
+    assert f"2 blocks of {len(blocks)} failed: crash" in comparison.cautions[0]
 
 
 def test_a_run_stopped_before_any_block_has_no_answer(replay: Replay) -> None:
