@@ -61,8 +61,8 @@ def plan(
     """Make a run folder with its plan and runner, ready to be carried out elsewhere.
 
     `inference_s` is what an inference of the slowest model takes there; None for what is typical.
-    Raises `UsageError` for a device on which time means nothing, and what
-    `edgebench.benchmarks.run.prepare` raises.
+    Raises `UsageError` for a device on which time means nothing and for a budget that is too
+    short, and what `edgebench.benchmarks.run.prepare` raises.
     """
     if devices.emulated(request.device):
         raise UsageError(
@@ -73,7 +73,11 @@ def plan(
     remove(folder / PILOT)
     draft = load(folder / run_folder.DRAFT, Plan)
     pace = _pace(draft, run_folder.read_manifests(folder), inference_s)
-    forecast = choose_size(pace, request.limit_s, request.detect)
+    try:
+        forecast = choose_size(pace, request.limit_s, request.detect)
+    except UsageError:
+        remove(folder)  # There is nothing to carry out in it.
+        raise
     caution = _caution(request.device, inference_s)
     forecast = replace(forecast, warnings=(caution,), guess=True)
     save(folder / run_folder.FORECAST, forecast)

@@ -78,19 +78,21 @@ def cores(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | None:
     return None if asked == ALL_CORES else registry.cores_of(entry(name), asked)
 
 
-def usual_cores(name: str, threads: int) -> tuple[tuple[int, ...] | None, str]:
+def usual_cores(
+    name: str, threads: int, *, reachable: bool = True
+) -> tuple[tuple[int, ...] | None, str]:
     """The cores to measure on where none are asked for, None for all, and what to say of that.
 
     It is the fastest cluster that has a core for every thread: a process that wanders between
     clusters gives no verdict. Where the entry has no clusters, or such as the device has not, the
-    device's own frequencies decide.
+    device's own frequencies decide, if it is `reachable`: one that is not is not looked for.
     """
     found = None if is_simulated(name) else entry(name)
     if found is None or found.transport not in PINNED or found.runner == "app":
         return None, ""
     enough = [one for one in found.clusters if len(one.cores) >= threads]
     fastest = enough[-1] if len(found.clusters) > 1 and enough else None
-    device = get(name)
+    device = get(name) if reachable else None
     there = core_check.look(device.shell) if isinstance(device, RemoteDevice) else None
     if fastest and (there is None or there.online.issuperset(fastest.cores)):
         what = f"{ranges(fastest.cores)} ({fastest.name}, {fastest.core})"

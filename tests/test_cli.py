@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from edgebench.benchmarks.comparison import Comparison
-from edgebench.cli import main
+from edgebench.cli import COMMANDS, main
+from edgebench.commands.devices import ACTIONS
 
 EDGEBENCH = (sys.executable, "-m", "edgebench.cli")
 HEAVY = ("torch", "tensorflow", "onnx", "onnxruntime", "scipy", "numpy", "rich")
@@ -36,6 +38,18 @@ def test_help_imports_nothing_heavy() -> None:
 def test_no_words_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "usage: edgebench" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *(f"devices {name}" for name in ACTIONS)])
+def test_help_fits_in_80_columns_and_says_no_default_in_pythons_words(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    assert not re.search(r"\bNone\b|\bFalse\b|\bTrue\b|default: [)(]", said)
 
 
 @pytest.mark.parametrize(

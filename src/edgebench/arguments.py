@@ -9,6 +9,15 @@ from contextlib import contextmanager
 from edgebench.errors import MissingExtraError, UsageError
 
 
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that says the defaults of options, where there is something to say."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if isinstance(action.default, bool) or action.default in (None, "", ()):
+            return action.help
+        return super()._get_help_string(action)
+
+
 def names(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:

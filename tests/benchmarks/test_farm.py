@@ -23,6 +23,7 @@ from edgebench import cli, places
 from edgebench.benchmarks import farm
 from edgebench.benchmarks.sizing import Forecast
 from edgebench.cli import main
+from edgebench.deploy import core_check
 from edgebench.deploy.plan import Plan
 from edgebench.documents import load
 
@@ -177,6 +178,14 @@ def test_the_size_follows_the_budget_the_pace_and_what_is_to_be_detected(
     capsys.readouterr()
     assert main((*PLAN, "--budget", "5s", "--pace", "500ms", *where)) == 2
     assert "a budget of 5 s is too short" in capsys.readouterr().err
+    assert all((folder / "plan.json").exists() for folder in Path(where[-1]).iterdir())
+
+
+def test_a_board_with_cores_of_no_known_names_is_not_asked_for_them(
+    where: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_check, "look", lambda shell: pytest.fail("it was asked"))
+    planned(where)
 
 
 def test_nothing_is_planned_where_time_means_nothing(

@@ -161,6 +161,12 @@ def test_a_report_is_a_gate_with_test_cases(
     assert main([*words, "--fail-above", "40%"]) == 0
 
 
+def test_a_gate_does_not_pass_what_could_not_be_judged(runs: Path) -> None:
+    words = ["report", "20261121-120000-local", "--runs", str(runs)]
+    assert main(words) == 0
+    assert main([*words, "--fail-above", "90%"]) == 3
+
+
 def test_a_trend_follows_one_device_and_marks_where_something_else_changed(
     runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

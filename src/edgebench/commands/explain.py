@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from edgebench.commands import run
+from edgebench.commands import report, run
 from edgebench.errors import UsageError
 
 HELP = "say where a model's overhead comes from"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    run.add_arguments(parser)
-    parser.set_defaults(models=(), precisions=("fp32", "int8"), profile=True)
+    run.add_models(parser)
+    run.add_setting(parser)
+    run.add_resume(parser)
+    report.add_outputs(parser)
+    parser.set_defaults(models=(), precisions="fp32,int8", profile=True)
 
 
 def execute(options: argparse.Namespace) -> int:

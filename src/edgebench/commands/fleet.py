@@ -37,14 +37,15 @@ def execute(options: argparse.Namespace) -> int:
     folder, was_interrupted = measure(options)
     found = fleet.read(folder)
     above = show(found, folder, options)
-    code = exits.worst([above, *(_code(member) for member in found.members)])
+    code = exits.worst([above, *map(code_of, found.members)])
     if was_interrupted or code == exits.INTERRUPTED:
         console.say(f"interrupted; go on with: edgebench run --resume {folder}")
         return exits.INTERRUPTED
     return code
 
 
-def _code(member: MemberComparison) -> int:
+def code_of(member: MemberComparison) -> int:
+    """The exit code that one device alone would have given."""
     if member.failure is not None:
         return exits.FAILED
     if member.comparison is None or member.comparison.interrupted:

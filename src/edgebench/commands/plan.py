@@ -15,6 +15,7 @@ PACE_HELP = "what an inference of the slowest model takes there; a typical time 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_models(parser)
+    run.add_profile(parser)
     run.add_setting(parser)
     parser.add_argument("--pace", type=arguments.seconds, metavar="TIME", help=PACE_HELP)
 
@@ -28,7 +29,7 @@ def execute(options: argparse.Namespace) -> int:
     if len(names) > 1:
         raise UsageError("a plan is for one device", "write one for each")
     with console.shown_progress() as progress:
-        asked = request.of_device(options, names[0])
+        asked = request.of_device(options, names[0], reachable=False)
         request.export_missing(options, progress)
         folder, forecast = farm.plan(asked, options.pace, progress)
     for sentence in (forecast.sentence, *forecast.warnings):

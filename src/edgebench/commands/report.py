@@ -48,8 +48,14 @@ def execute(options: argparse.Namespace) -> int:
 
     folder = run_folder(options.run, options.runs)
     if fleets.is_fleet(folder):
-        return fleet.show(fleets.read(folder), folder, options)
-    return show(judged(folder), folder, options)
+        found = fleets.read(folder)
+        code = exits.worst([fleet.show(found, folder, options), *map(fleet.code_of, found.members)])
+    else:
+        comparison = judged(folder)
+        above = show(comparison, folder, options)
+        code = above or (exits.DONE if comparison.answered else exits.NO_VERDICT)
+    # To show is done in any case; a gate that was asked for does not pass what nobody could judge.
+    return code if options.fail_above else exits.DONE
 
 
 def run_folder(name: str, runs: Path, device: str | None = None) -> Path:

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from edgebench.progress import Progress
 
 
-def of_device(options: argparse.Namespace, device: str) -> RunRequest:
-    """What the options ask of one device. Raises `UsageError`.
+def of_device(options: argparse.Namespace, device: str, *, reachable: bool = True) -> RunRequest:
+    """What the options ask of one device; one that is not `reachable` is not looked for.
+
+    Raises `UsageError`.
 
     The options come to name somebody else's files, where the folder holds those.
     """
@@ -39,7 +41,7 @@ def of_device(options: argparse.Namespace, device: str) -> RunRequest:
         budget_s=options.budget,
         detect=options.detect,
         threads=options.threads,
-        cores=_cores(options, device),
+        cores=_cores(options, device, reachable),
         delegate=options.delegate,
         seed=options.seed,
         out=str(options.runs),
@@ -48,13 +50,13 @@ def of_device(options: argparse.Namespace, device: str) -> RunRequest:
     )
 
 
-def _cores(options: argparse.Namespace, device: str) -> tuple[int, ...] | None:
+def _cores(options: argparse.Namespace, device: str, reachable: bool) -> tuple[int, ...] | None:
     """The cores asked for, or those that the device is measured on unless others are."""
     from edgebench.deploy import devices
 
     if options.cores is not None:
         return devices.cores(device, options.cores)
-    usual, said = devices.usual_cores(device, options.threads)
+    usual, said = devices.usual_cores(device, options.threads, reachable=reachable)
     if said:
         console.say(said)
     return usual

@@ -18,8 +18,13 @@ HELP = "measure models against their baseline (the default command)"
 MODELS = "mobilenet_v2_se,mobilenet_v2_ca,scenes_v2_se,scenes_v2_ca"
 PRECISIONS = "fp32,fp16,int8"
 
-CORES_HELP = "stay on these cores, or a cluster such as big; on a phone the fastest, unless all"
+CORES_HELP = (
+    "stay on these cores, such as 4-7, or on a cluster, such as big; a phone or board is measured "
+    "on its fastest unless this is said, and on all with: all"
+)
 DEVICE_HELP = "where to measure, on local unless given; several are measured side by side"
+DELEGATE_HELP = "what runs TFLite's graphs; none, gpu and ane are Core ML's compute units too"
+ARTIFACTS_HELP = "where artifacts are, or somebody else's model files"
 
 BUDGET_HELP = "time to spend on measuring; without it and --detect 90s"
 DETECT_HELP = "overhead to find with 90 %% power, within the budget or else 20 minutes"
@@ -27,6 +32,7 @@ DETECT_HELP = "overhead to find with 90 %% power, within the budget or else 20 m
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models(parser)
+    add_profile(parser)
     add_setting(parser)
     add_resume(parser)
     report.add_outputs(parser)
@@ -38,8 +44,13 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     add("model", nargs="*", metavar="MODEL", help="what to measure; the same as --models")
     add("--models", type=arguments.names, default=MODELS, metavar="A,B", help="what to measure")
     add("--baseline", metavar="MODEL", help="compare with this instead of each model's own")
-    add("--threshold", type=arguments.fraction, default="5%", help="overhead that counts as none")
-    add("--profile", action="store_true", help="ask the runtime's profiler too, in the end")
+    help_ = "overhead that counts as none"
+    add("--threshold", type=arguments.fraction, default="5%", metavar="SHARE", help=help_)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    help_ = "ask the runtime's profiler too, in the end"
+    parser.add_argument("--profile", action="store_true", help=help_)
 
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
@@ -59,11 +70,11 @@ def add_setting(parser: argparse.ArgumentParser) -> None:
     )
     add("--budget", type=arguments.seconds, metavar="TIME", help=BUDGET_HELP)
     add("--detect", type=arguments.fraction, metavar="SHARE", help=DETECT_HELP)
-    add("--threads", type=arguments.positive, default=1, metavar="N", help="of the runtime")
+    add("--threads", type=arguments.positive, default=1, metavar="N", help="threads of the runtime")
     add("--cores", type=arguments.cores, metavar="0,1", help=CORES_HELP)
-    add("--delegate", choices=delegates, default=delegates[0], help="what runs TFLite's graphs")
-    add("--seed", type=int, default=0, help="of the order in which models are visited")
-    add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help="artifacts")
+    add("--delegate", choices=delegates, default=delegates[0], help=DELEGATE_HELP)
+    add("--seed", type=int, default=0, metavar="N", help="of the order of visits to the models")
+    add("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR", help=ARTIFACTS_HELP)
     add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
 
 

@@ -23,11 +23,11 @@ ACTIONS: dict[str, Command] = {
 
 EPILOG = """\
 examples:
-  edgebench devices                                what is known, attached, lacking
-  edgebench devices check pixel7                   does it work, step by step
-  edgebench devices add rpi5 --host pi@rpi.local   where your Raspberry Pi 5 is
+  edgebench devices                               what is known and attached
+  edgebench devices check pixel7                  does it work, step by step
+  edgebench devices add rpi5 --host pi@rpi.local  where your Raspberry Pi 5 is
   edgebench devices add desk --like pixel7 --serial 27061FDH2000XY
-  edgebench devices prepare rpi5                   install there what runs need
+  edgebench devices prepare rpi5                  install there what runs need
 """
 
 
