@@ -58,14 +58,16 @@ class PythonRunner:
         if status not in (0, INTERRUPTED):
             name = store.shell.name
             reason = lines[-1] if lines else f"status {status}"
+            full = store.shell.refusal(reason)
             if result.body["context"] is None:  # It never came to load an artifact.
                 raise DeviceError(
                     f"the runner did not start on {name}: {reason}",
-                    f"edgebench devices check {name} says what is missing there",
+                    full.remedy if full else f"edgebench devices check {name} says what is missing",
                 )
             raise DeviceError(
                 f"the runner failed on {name}: {reason}",
-                f"what was measured is kept in {folder}; go on with --resume",
+                f"{f'{full.remedy}; ' if full else ''}what was measured is kept in {folder}; "
+                "go on with --resume",
             )
 
     def _end_earlier(self, store: Store) -> None:

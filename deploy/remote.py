@@ -8,7 +8,7 @@ and goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,8 +16,9 @@ from edgebench.deploy.device import Step
 from edgebench.deploy.lock import locked
 from edgebench.deploy.patience import PATIENCE_S, TIDY_S, patiently, tidy_up
 from edgebench.deploy.result import RunResult
-from edgebench.deploy.shell import Shell
-from edgebench.deploy.store import Store
+from edgebench.deploy.shell import DeviceLostError, Shell
+from edgebench.deploy.store import SPARE_BYTES, Store
+from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 
@@ -43,8 +44,9 @@ class Runner(Protocol):
 class RemoteDevice:
     """A device that is reached by a shell.
 
-    `settle` is held around runs: it sets the device up for measuring, and puts back what was.
-    With `keep` what was sent stays on the device.
+    `settle` sets the device up for measuring, whenever a run begins or goes on there: a phone that
+    was restarted has lost it. `restore` puts back what was before, in the end. With `keep` what was
+    sent stays on the device.
     """
 
     def __init__(
@@ -56,7 +58,8 @@ class RemoteDevice:
         *,
         keep: bool = False,
         patience_s: float = PATIENCE_S,
-        settle: Callable[[Shell], AbstractContextManager[object]] = nullcontext,
+        settle: Callable[[Shell], object] = lambda shell: None,
+        restore: Callable[[Shell], object] = lambda shell: None,
     ) -> None:
         self.name = name
         self.description = description
@@ -65,6 +68,7 @@ class RemoteDevice:
         self.keep = keep
         self.patience_s = patience_s
         self.settle = settle
+        self.restore = restore
 
     @property
     def shell(self) -> Shell:
@@ -90,32 +94,39 @@ class RemoteDevice:
         """See `edgebench.deploy.device.Device.held`."""
         with locked(self.identity, self.name):
             self.must_be_free()
-            with self.settle(self.shell):
-                patience_s = 0.0
-                try:
-                    yield
-                    patience_s = TIDY_S
-                finally:
-                    if not self.keep:
-                        tidy_up(self.store.remove, patience_s)
+            patience_s = 0.0
+            try:
+                yield
+                patience_s = TIDY_S
+            finally:
+                tidy_up(self._leave, patience_s)
+
+    def _leave(self) -> None:
+        """Leave the device as it was. Raises `DeviceError`."""
+        self.restore(self.shell)
+        if not self.keep:
+            self.store.remove()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `edgebench.deploy.device.Device.run`. Waits for a device that goes away."""
         return patiently(
-            lambda: self.runner.carry_out(self.store, folder, progress),
+            lambda: self._carry_out(folder, progress),
             self.shell.problem,
             folder,
             progress,
             self.patience_s,
         )
 
+    def _carry_out(self, folder: Path, progress: Progress) -> None:
+        self.settle(self.shell)
+        self.runner.carry_out(self.store, folder, progress)
+
     def clean(self) -> str:
         """See `edgebench.deploy.device.Cleanable.clean`."""
         with locked(self.identity, self.name):
             self.must_be_free()
-            # To settle and to leave again puts back what a run that was cut off could not.
-            with self.settle(self.shell):
-                self.store.clear()
+            self.restore(self.shell)  # A run that was cut off could not.
+            self.store.clear()
         return f"removed {self.store.home} from {self.name}"
 
     def check(self) -> Iterator[Step]:
@@ -128,9 +139,19 @@ class RemoteDevice:
 
     def _space(self) -> Step:
         free = self.store.free_bytes()
+        try:
+            self.store.try_to_write()
+        except DeviceLostError:
+            raise
+        except DeviceError as error:
+            return Step("space", "missing", error.message, error.remedy)
         if free is None:
             return Step("space", "note", f"{self.store.home} does not tell how much is free")
-        return Step("space", "ok", f"{free / 1e6:.0f} MB free in {self.store.home}")
+        said = f"{free / 1e6:.0f} MB free in {self.store.home}"
+        if free < SPARE_BYTES:
+            wanted = f"{said}, and a run needs {SPARE_BYTES / 1e6:.0f} MB beside its models"
+            return Step("space", "missing", wanted, "free space there")
+        return Step("space", "ok", said)
 
 
 def _in_order(*parts: Callable[[], Iterator[Step]]) -> Iterator[Step]:

@@ -28,6 +28,7 @@ END = "edgebench-status:"
 
 REFUSALS = {
     "No space left on device": "free space there, or measure fewer models at once",
+    "Disk quota exceeded": "free space there, or measure fewer models at once",
     "Read-only file system": "give edgebench another folder there: `home` in devices.toml",
     "Permission denied": "give edgebench another folder there: `home` in devices.toml",
 }

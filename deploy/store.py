@@ -122,12 +122,24 @@ class Store:
 
     def free_bytes(self) -> int | None:
         """The space that is left where the folder is; None where `df` tells nothing of it."""
-        answer = self.shell.run(
-            f'at={quoted(self.home)}; while [ ! -e "$at" ]; do at=$(dirname "$at"); done; '
-            'df -Pk "$at"'
-        )
+        answer = self.shell.run(f'{self._nearest}; df -Pk "$at"')
         fields = (answer.output.strip().splitlines() or [""])[-1].split()
         return int(fields[3]) * 1024 if len(fields) > 3 and fields[3].isdigit() else None
+
+    def try_to_write(self) -> None:
+        """Write a little where the folder is or is to be, and remove it again.
+
+        Raises `DeviceError` where that fails, for a quota, say, shows nowhere else.
+        """
+        self.shell.must(
+            f"{self._nearest}; try=$at/.edgebench-$$; "
+            'echo try >"$try" && rm "$try" || { rm -f "$try"; false; }'
+        )
+
+    @property
+    def _nearest(self) -> str:
+        """Sets `at`, there, to the folder, or what there is of its path."""
+        return f'at={quoted(self.home)}; while [ ! -e "$at" ]; do at=$(dirname "$at"); done'
 
     def _make_room(self, wanted_bytes: int) -> None:
         free = self.free_bytes()

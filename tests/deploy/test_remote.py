@@ -212,6 +212,15 @@ def test_a_runtime_that_breaks_its_python_is_no_missing_python(
     assert list(home.iterdir()) == []  # Some runtimes keep there who is counted.
 
 
+def test_a_folder_that_takes_no_file_is_missing_from_a_check(
+    device: RemoteDevice, shell: HereShell
+) -> None:
+    device.store = Store(shell, "/proc/edgebench")  # Not even root can write there.
+    *_, last = device.check()
+    assert (last.name, last.state) == ("space", "missing")
+    assert "edgebench-" in last.found and last.remedy
+
+
 def test_why_a_python_does_not_run_is_said(device: RemoteDevice) -> None:
     device.runner = PythonRunner("/nowhere/python")
     *_, last = device.check()
