@@ -17,11 +17,17 @@ HOME = "/data/local/tmp/edgebench"
 def device(entry: Entry) -> RemoteDevice:
     """The phone of an entry; it is looked for when it is used. Raises `DeviceError` then."""
     from edgebench.deploy.adb.runners import FirstThatWorks
-    from edgebench.deploy.android.settings import settled
+    from edgebench.deploy.android.settings import put_back, settle
 
     shell = AdbShell(entry.name, entry.match, entry.serial)
     store = Store(shell, entry.home or HOME)
     runner = FirstThatWorks(entry, store)
     return RemoteDevice(
-        entry.name, entry.description, store, runner, keep=entry.keep, settle=settled
+        entry.name,
+        entry.description,
+        store,
+        runner,
+        keep=entry.keep,
+        settle=settle,
+        restore=put_back,
     )

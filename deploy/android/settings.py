@@ -9,8 +9,6 @@ nobody but programs like this one turns it on, and it ends with a restart, so it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +17,6 @@ from edgebench.deploy.device import Step
 from edgebench.deploy.runner.android import battery_readings, thermal_readings
 from edgebench.deploy.shell import Shell
 from edgebench.documents import load, save
-from edgebench.errors import DeviceError
 from edgebench.places import data_folder
 
 STAY_ON = "stay_on_while_plugged_in"
@@ -44,19 +41,11 @@ class Before:
     asleep: bool
 
 
-@contextmanager
-def settled(shell: Shell) -> Iterator[None]:
-    """Hold the settings for measuring. What a phone refuses it does without."""
-    _apply(shell)
-    try:
-        yield
-    finally:
-        with suppress(DeviceError):  # Gone; it is put back when the phone is used again.
-            put_back(shell)
+def settle(shell: Shell) -> None:
+    """Set the phone up for measuring, again where that is done. What it refuses it does without.
 
-
-def _apply(shell: Shell) -> None:
-    """Set the phone up. Raises `DeviceError` only where the connection broke."""
+    Raises `DeviceError` only where the connection broke, and `UnwritableError`.
+    """
     saved = _saved(shell)
     if not saved.exists():  # Otherwise a run was cut off, and what is there now is not the user's.
         answer = shell.run(f"settings get global {STAY_ON}; dumpsys power | grep mWakefulness=")
@@ -71,7 +60,10 @@ def _apply(shell: Shell) -> None:
 
 
 def put_back(shell: Shell) -> bool:
-    """Put back what was before a run; False where there was nothing. Raises `EdgeBenchError`."""
+    """Put back what was before a run; False where there was nothing. Raises `EdgeBenchError`.
+
+    What a phone that is gone had before is kept, until it is used or cleaned again.
+    """
     saved = _saved(shell)
     if not saved.exists():
         return False

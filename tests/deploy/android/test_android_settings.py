@@ -9,7 +9,7 @@ import pytest
 from phone import PhoneShell
 from test_android_readings import battery, thermal
 
-from edgebench.deploy.android.settings import put_back, settings_step, settled, thermal_step
+from edgebench.deploy.android.settings import put_back, settings_step, settle, thermal_step
 from edgebench.deploy.shell import DeviceLostError
 
 STAY_ON = "setting.stay_on_while_plugged_in"
@@ -23,9 +23,10 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PhoneShel
 
 def test_a_phone_is_set_up_and_put_back(phone: PhoneShell) -> None:
     (phone.state / STAY_ON).write_text("2\n")
-    with settled(phone):
-        assert phone.has(STAY_ON) == "15"
-        assert (phone.has("fixed"), phone.has("screen")) == ("true", "Awake")
+    settle(phone)
+    assert phone.has(STAY_ON) == "15"
+    assert (phone.has("fixed"), phone.has("screen")) == ("true", "Awake")
+    assert put_back(phone)
     assert phone.has(STAY_ON) == "2"
     assert (phone.has("fixed"), phone.has("screen")) == ("false", "Asleep")
     assert not put_back(phone)
@@ -33,29 +34,34 @@ def test_a_phone_is_set_up_and_put_back(phone: PhoneShell) -> None:
 
 def test_what_nobody_had_set_is_not_set_afterwards(phone: PhoneShell) -> None:
     (phone.state / "screen").write_text("Awake\n")
-    with settled(phone):
-        assert phone.has(STAY_ON) == "15"
+    settle(phone)
+    assert phone.has(STAY_ON) == "15"
+    assert put_back(phone)
     assert phone.has(STAY_ON) is None
     assert phone.has("screen") == "Awake"
 
 
 def test_a_phone_that_is_unplugged_gets_its_own_settings_back_later(phone: PhoneShell) -> None:
     (phone.state / STAY_ON).write_text("3\n")
-    with settled(phone):
-        phone.gone = DeviceLostError("phone is gone", "plug it in")
+    settle(phone)
+    phone.gone = DeviceLostError("phone is gone", "plug it in")
+    with pytest.raises(DeviceLostError):
+        put_back(phone)
     phone.gone = None
     assert phone.has(STAY_ON) == "15"
     assert put_back(phone)
     assert (phone.has(STAY_ON), phone.has("fixed")) == ("3", "false")
 
 
-def test_the_next_run_knows_what_was_before_the_one_that_was_cut_off(phone: PhoneShell) -> None:
+def test_a_phone_that_was_restarted_is_set_up_again_and_put_back_to_what_was_first(
+    phone: PhoneShell,
+) -> None:
     (phone.state / STAY_ON).write_text("3\n")
-    with settled(phone):
-        phone.gone = DeviceLostError("phone is gone", "plug it in")
-    phone.gone = None
-    with settled(phone):
-        pass
+    settle(phone)
+    (phone.state / "fixed").unlink()
+    settle(phone)
+    assert phone.has("fixed") == "true"
+    assert put_back(phone)
     assert phone.has(STAY_ON) == "3"
 
 
@@ -63,16 +69,17 @@ def test_a_phone_that_refuses_is_measured_all_the_same(phone: PhoneShell) -> Non
     assert settings_step(phone).state == "ok"
     assert phone.has("fixed") == "false"
     (phone.state / "no-fixed-mode").touch()
-    with settled(phone):
-        assert phone.has("screen") == "Awake"
+    settle(phone)
+    assert phone.has("screen") == "Awake"
     step = settings_step(phone)
     assert step.state == "note" and "FIXED_PERFORMANCE" in step.found and step.remedy
 
 
 def test_a_device_that_is_no_android_is_left_alone(tmp_path: Path) -> None:
     board = PhoneShell(tmp_path / "board", android=False)
-    with settled(board):
-        assert sorted(path.name for path in board.state.iterdir()) == ["screen"]
+    settle(board)
+    assert not put_back(board)
+    assert sorted(path.name for path in board.state.iterdir()) == ["screen"]
     assert settings_step(board).state == "note"
     assert thermal_step(board).state == "note"
 
