@@ -68,7 +68,7 @@ class FirstThatWorks:
             lacking.append(missing[0])
         raise DeviceError(
             f"nothing on {self.store.shell.name} can carry out a plan: "
-            + "; ".join(step.found for step in lacking),
+            + "; ".join(f"{step.name}: {step.found}" for step in lacking),
             lacking[-1].remedy,  # What a phone can be given; Python it has or has not.
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,15 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
             f"{copy or path} is the {NAME} of LiteRT's CompiledModel API, whose options differ",
             f"get the one of the Interpreter API from {PAGE}",
         )
+    # What comes before names the shell, and the path.
+    said = usage.reason.rpartition(": ")[2] if usage.status else "it lists no options"
+    if copy is not None and said == "Permission denied":
+        raise DeviceError(
+            f"{store.shell.name} starts no programs that lie in {store.home}",
+            "give edgebench another folder there: `home` in devices.toml",
+        )
     raise DeviceError(
-        f"{copy or path} does not run on {store.shell.name}: {usage.reason}",
+        f"{copy or path} does not run on {store.shell.name}: {said}",
         f"get the one for this phone's processor from {PAGE}",
     )
 
@@ -107,10 +115,13 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
 def _sent(store: Store, copy: Path, progress: Progress) -> str:
     """Send the copy, by content, and return where it is."""
     try:
+        if copy.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder, and not the program")
         name = f"{sha256(copy)}.{NAME}"
     except OSError as error:
         raise DeviceError(
-            f"cannot read {copy}: {error.strerror}", "correct benchmark_model in the devices file"
+            f"cannot read {copy}: {error.strerror}",
+            f"put the program there, or name where it is: {NAME} in devices.toml",
         ) from error
     store.shell.must(f"mkdir -p {quoted(store.files)}")
     store.send({name: copy}, store.files, progress)

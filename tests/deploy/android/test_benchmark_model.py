@@ -223,6 +223,8 @@ def test_the_check_says_where_to_get_the_tool_and_tries_it(
     [
         ("#!/bin/sh\necho '--graph=x --use_npu=false'\n", "CompiledModel"),
         ("#!/nowhere/loader\n", "does not run on phone"),
+        ("#!/bin/sh\n", "does not run on phone: it lists no options"),
+        ("#!/bin/sh\necho $0: Permission denied >&2; exit 126\n", "phone starts no programs that"),
         (None, "cannot read"),
     ],
 )
