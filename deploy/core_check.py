@@ -17,26 +17,37 @@ TOLERANCE = 0.03
 CORES = "core masks"
 MODEL = "model"
 
+UNUSABLE = "cannot be used now: they are turned off, or kept for other programs"
+
+TURN_ON = (
+    "turn them on (a phone: its screen on, and power saving off), or do not ask for them with "
+    "--cores"
+)
+
 _ASK_CORES = (
     "for f in /sys/devices/system/cpu/cpu[0-9]*; do "
     "echo ${f##*/cpu} $(cat $f/cpufreq/cpuinfo_max_freq 2>/dev/null); done; "
-    "echo online $(cat /sys/devices/system/cpu/online 2>/dev/null)"
+    "echo online $(cat /sys/devices/system/cpu/online 2>/dev/null); "
+    "echo allowed $(grep Cpus_allowed_list: /proc/self/status 2>/dev/null | cut -f 2)"
 )
 _ASK_MODEL = "tr -d '\\0' </proc/device-tree/model 2>/dev/null"
 
 
 @dataclass(frozen=True)
 class Cores:
-    """A device's cores: the highest frequency by number, None where untold, and those turned on."""
+    """A device's cores: the highest frequency by number, None where untold, and the usable ones.
+
+    Some may be turned off, or be kept from the shell's processes, as Android's cpusets do.
+    """
 
     max_khz: dict[int, int | None]
-    online: frozenset[int]
+    usable: frozenset[int]
 
     def fastest(self, threads: int) -> tuple[int, ...] | None:
         """The cores of the highest frequency that enough of them have; None where all are alike."""
         speeds = {khz or 0 for khz in self.max_khz.values()}
         for speed in sorted(speeds, reverse=True) if len(speeds) > 1 else ():
-            group = [one for one in sorted(self.online) if (self.max_khz.get(one) or 0) == speed]
+            group = [one for one in sorted(self.usable) if (self.max_khz.get(one) or 0) == speed]
             if len(group) >= threads:
                 return tuple(group)
         return None
@@ -90,13 +101,13 @@ def core_step(entry: Entry, cores: Cores) -> Step:
             "see that it is the device you mean, or state its cores: edgebench devices add NAME "
             f"--like {entry.name} --cluster NAME=CORES ...",
         )
-    off = sorted(set(listed) - cores.online)
+    off = sorted(set(listed) - cores.usable)
     if off:
         return Step(
             CORES,
             "note",
-            f"cores {ranges(off)} are turned off",
-            "turn them on, or do not ask for them with --cores",
+            f"cores {ranges(off)} {UNUSABLE}",
+            TURN_ON,
         )
     odd = [text for cluster in entry.clusters if (text := _differs(cluster, cores))]
     if odd:
@@ -114,14 +125,15 @@ def core_step(entry: Entry, cores: Cores) -> Step:
 def parse(text: str) -> Cores:
     """What the device's shell printed for `_ASK_CORES`."""
     max_khz: dict[int, int | None] = {}
-    online: frozenset[int] | None = None
+    usable: set[int] | None = None
     for line in text.splitlines():
         first, *rest = line.split()[:2] or [""]
-        if first == "online":
-            online = frozenset(numbers(rest[0])) if rest else None
+        if first in ("online", "allowed") and rest:
+            told = set(numbers(rest[0]))
+            usable = told if usable is None else usable & told
         elif first.isdecimal():
             max_khz[int(first)] = int(rest[0]) if rest and rest[0].isdecimal() else None
-    return Cores(max_khz, frozenset(max_khz) if online is None else online)
+    return Cores(max_khz, frozenset(max_khz if usable is None else usable & max_khz.keys()))
 
 
 def _described(cluster: Cluster) -> str:
@@ -145,13 +157,16 @@ def _proposal(entry: Entry, cores: Cores) -> Step:
     """What the clusters seem to be, where the entry has none."""
     by_speed: dict[int, list[int]] = {}
     for core, khz in cores.max_khz.items():
-        by_speed.setdefault(khz or 0, []).append(core)
+        if core in cores.usable:
+            by_speed.setdefault(khz or 0, []).append(core)
+    off = cores.max_khz.keys() - cores.usable
     found = f"{_count(cores.max_khz)}: " + "; ".join(
         ranges(group) + (f" at {_ghz(khz)}" if khz else "")
         for khz, group in sorted(by_speed.items())
     )
+    found += f"; {ranges(off)} {UNUSABLE}" if off else ""
     if len(by_speed) == 1:
-        return Step(CORES, "ok", found)
+        return Step(CORES, "note", found, TURN_ON) if off else Step(CORES, "ok", found)
     words = " ".join(f"--cluster NAME={ranges(group)}" for _, group in sorted(by_speed.items()))
     return Step(
         CORES,

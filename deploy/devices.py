@@ -7,9 +7,10 @@ from functools import partial
 from importlib import import_module
 
 from edgebench.deploy import core_check, registry
+from edgebench.deploy.core_check import Cores
 from edgebench.deploy.cores import ranges
 from edgebench.deploy.device import Device
-from edgebench.deploy.registry import Entry
+from edgebench.deploy.registry import Cluster, Entry
 from edgebench.deploy.remote import RemoteDevice
 from edgebench.errors import UnknownNameError
 
@@ -94,17 +95,21 @@ def usual_cores(
     fastest = enough[-1] if len(found.clusters) > 1 and enough else None
     device = get(name) if reachable else None
     there = core_check.look(device.shell) if isinstance(device, RemoteDevice) else None
-    if fastest and (there is None or there.online.issuperset(fastest.cores)):
+    own = there.fastest(threads) if there else None
+    if fastest is None:
+        said = f"{name} is measured on its fastest cores, {ranges(own or ())}"
+        return (own, f"{said}, unless --cores names others") if own else (None, "")
+    if there is None or _fits(fastest, there, own):
         what = f"{ranges(fastest.cores)} ({fastest.name}, {fastest.core})"
         return fastest.cores, f"{name} is measured on cores {what}, unless --cores names others"
-    own = there.fastest(threads) if there else None
-    if there and fastest:
-        lack = f"{ranges(there.online)}, and not the {ranges(fastest.cores)} that its entry names"
-        return own, f"{name} has cores {lack}: edgebench devices check {name}"
-    if own:
-        what = f"its fastest cores, {ranges(own)}"
-        return own, f"{name} is measured on {what}, unless --cores names others"
-    return None, ""
+    has = ranges(there.usable) + (f", the fastest {ranges(own)}" if own else "")
+    lack = f"{has}, and not the {ranges(fastest.cores)} that its entry names"
+    return own, f"{name} has cores {lack}: edgebench devices check {name}"
+
+
+def _fits(cluster: Cluster, there: Cores, own: tuple[int, ...] | None) -> bool:
+    """Whether an entry's fastest cluster can be used, and is what the device calls its fastest."""
+    return there.usable.issuperset(cluster.cores) and set(own or ()) <= set(cluster.cores)
 
 
 def cools_down(name: str) -> bool:

@@ -58,7 +58,17 @@ def test_cores_in_another_order_are_noted_with_both_figures() -> None:
 
 def test_cores_that_are_turned_off_are_noted() -> None:
     found = step(PIXEL7, REAL, online="0-5,7")
-    assert (found.state, found.found) == ("note", "cores 6 are turned off")
+    assert found.state == "note" and found.found.startswith("cores 6 cannot be used now")
+
+
+def test_cores_that_the_shell_may_not_use_are_noted_whether_or_not_they_have_names() -> None:
+    told = [*(f"{core} {khz}" for core, khz in REAL.items()), "online 0-6", "allowed 0-5,7-31"]
+    cores = parse("\n".join(told))
+    assert cores.usable == set(range(6)) and cores.fastest(2) == (4, 5)
+    for entry in (PIXEL7, replace(PIXEL7, clusters=())):
+        found = core_step(entry, cores)
+        assert found.state == "note" and "6-7 cannot be used now" in found.found
+        assert "NAME=6" not in found.remedy
 
 
 def test_a_cluster_without_a_stated_speed_has_to_have_one_speed() -> None:
@@ -134,7 +144,7 @@ def test_a_real_shell_is_asked_and_understood() -> None:
     shell = HereShell()
     cores: Cores = parse(shell.must(core_check._ASK_CORES))
     assert len(cores.max_khz) == os.cpu_count()
-    assert cores.online == set(cores.max_khz)
+    assert cores.usable <= set(cores.max_khz)
     states = {one.name: one.state for one in core_check.steps(SHIPPED["rpi5"], shell)}
     assert states["model"] in ("ok", "note", "missing") and "core masks" in states
 
@@ -186,8 +196,10 @@ class Phones:
         (WHOLE, "pixel7", 3, (0, 1, 2, 3), "0-3"),
         (None, "pixel7", 1, (6, 7), "(big, Cortex-X1)"),
         (cores_of_speeds(None, None), "pixel7", 1, None, "has cores 0-1, and not the 6-7"),
-        (cores_of_speeds(1, 1, 2), "pixel7", 1, (2,), "has cores 0-2, and not the 6-7"),
-        (cores_of_speeds(1, 1, 2), "bare", 1, (2,), "its fastest cores, 2"),
+        (cores_of_speeds(1, 1, 2), "pixel7", 1, (2,), "has cores 0-2, the fastest 2, and not"),
+        (cores_of_speeds(*[1] * 4, 2, 2, 3, 3, 3, 4), "pixel7", 1, (9,), "fastest 9, and not the"),
+        (cores_of_speeds(*[1] * 4, 2, 2, 3, 3, off=(7,)), "pixel7", 1, (6,), "has cores 0-6"),
+        (cores_of_speeds(1, 1, 2), "bare", 1, (2,), "on its fastest cores, 2"),
         (cores_of_speeds(1, 1), "bare", 1, None, ""),
         (None, "bare", 1, None, ""),
         (None, "local", 1, None, ""),
