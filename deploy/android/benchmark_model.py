@@ -94,7 +94,9 @@ def _pins(shell: Shell) -> Step:
     done = shell.run("taskset 1 true")
     if done.status == 0:
         return Step("cores", "ok", "taskset keeps a process on the cores that --cores names")
-    return Step("cores", "note", f"taskset does not work: {done.reason}", "leave out --cores")
+    return Step(
+        "cores", "note", f"taskset does not work: {done.reason}", "measure with --cores all"
+    )
 
 
 def _end_leftovers(tool: Tool) -> None:

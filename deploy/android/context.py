@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from edgebench.deploy.android.benchmark_output import NAME
 from edgebench.deploy.android.benchmark_tool import Tool, mask
+from edgebench.deploy.cores import ranges
 from edgebench.deploy.runner.messages import Json, RunnerError
 from edgebench.deploy.shell import quoted
+from edgebench.errors import DeviceError
 
 ASKED = {
     "release": "getprop ro.build.version.release",
@@ -20,7 +22,9 @@ ASKED = {
 
 
 def context(tool: Tool, plan: Json) -> Json:
-    """The context that a result begins with. Raises `RunnerError` where the plan cannot run.
+    """The context that a result begins with.
+
+    Raises `RunnerError` where the plan cannot run, and `DeviceError`.
 
     The tool has no version of its own: it is told by the hash of its content.
     """
@@ -33,7 +37,7 @@ def context(tool: Tool, plan: Json) -> Json:
         )
     count = core_count(told.get("cores", "")) or int(told.get("online") or 1)
     if plan["cores"] is not None:
-        _check_cores(tool, plan["cores"], count)
+        _check_cores(tool, plan["cores"])
     processor = " ".join(filter(None, (told.get("maker"), told.get("soc"))))
     release = told.get("release")
     return {
@@ -51,13 +55,23 @@ def context(tool: Tool, plan: Json) -> Json:
     }
 
 
-def _check_cores(tool: Tool, cores: list[int], count: int) -> None:
-    done = tool.shell.run(f"taskset {mask(cores)} true")
-    if done.status != 0 or max(cores) >= count:
-        raise RunnerError(
-            f"cannot run on cores {', '.join(map(str, cores))}: {tool.shell.name} has 0 to "
-            f"{count - 1} ({done.reason if done.status else 'others do not exist'})"
-        )
+def _check_cores(tool: Tool, cores: list[int]) -> None:
+    """See that a process stays where `taskset` is to keep it. Raises `DeviceError`.
+
+    What it says of that is not believed alone: the kernel leaves out cores that a process may not
+    use, and a `taskset` may read the mask in its own way.
+    """
+    done = tool.shell.run(f"taskset {mask(cores)} grep Cpus_allowed_list: /proc/self/status")
+    kept = done.output.strip().rpartition("\t")[2]
+    if done.status == 0 and kept == ranges(cores):
+        return
+    name = tool.shell.name
+    raise DeviceError(
+        f"{name} does not keep programs on cores {ranges(cores)}: "
+        + (done.reason if done.status else f"it takes cores {kept} for them"),
+        f"name others with --cores, or measure on all of them with --cores all; edgebench devices "
+        f"check {name} says which there are",
+    )
 
 
 def core_count(ranges: str) -> int:

@@ -30,6 +30,9 @@ FIXED_MODE = "cmd power set-fixed-performance-mode-enabled"
 HOT = 2
 """Android's thermal status from which heat costs speed."""
 
+LOW_PERCENT = 20
+"""The battery's level from which Android itself offers to save power."""
+
 
 @dataclass(frozen=True)
 class Before:
@@ -101,20 +104,23 @@ def thermal_step(shell: Shell) -> Step:
     heat = thermal_readings(shell.run("dumpsys thermalservice 2>/dev/null").output)
     charge = battery_readings(shell.run("dumpsys battery 2>/dev/null").output)
     status, temperatures = heat["thermal_status"], heat["temperatures_c"]
+    level = charge["battery_percent"]
+    battery = "" if level is None else f", battery at {level:.0f} %"
     if status is None:
         return Step(
             "thermal readings",
             "note",
-            "this phone does not tell its thermal status, which takes Android 10",
+            f"this phone does not tell its thermal status, which takes Android 10{battery}",
             "heat then shows in the times alone",
         )
     found = f"thermal status {status} of 6"
     if temperatures:
-        found += (
-            f", {len(temperatures)} sensors, the hottest at {max(temperatures.values()):.0f} °C"
-        )
-    if charge["battery_percent"] is not None:
-        found += f", battery at {charge['battery_percent']:.0f} %"
+        hottest = f"{max(temperatures.values()):.0f} °C"
+        count = len(temperatures)
+        found += f", {count} sensors, the hottest at {hottest}" if count > 1 else f", {hottest}"
+    found += battery
     if status >= HOT:
         return Step("thermal readings", "note", found, "let it cool down before a run")
+    if level is not None and level < LOW_PERCENT:
+        return Step("thermal readings", "note", found, "charge it: many phones save power so low")
     return Step("thermal readings", "ok", found)

@@ -90,5 +90,11 @@ def test_the_check_says_how_warm_a_phone_is(phone: PhoneShell) -> None:
     step = thermal_step(phone)
     assert step.state == "ok"
     assert all(one in step.found for one in ("status 0", "2 sensors", "44 °C", "61 %"))
+    (phone.state / "dumpsys.battery").write_text(battery(7))
+    step = thermal_step(phone)
+    assert step.state == "note" and "charge it" in step.remedy
     (phone.state / "dumpsys.thermalservice").write_text(thermal(3))
-    assert thermal_step(phone).state == "note"
+    assert "cool down" in thermal_step(phone).remedy
+    (phone.state / "dumpsys.thermalservice").write_text("")
+    step = thermal_step(phone)
+    assert step.state == "note" and "7 %" in step.found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import litert_tool
@@ -135,6 +136,24 @@ def test_what_fails_is_said_in_a_sentence(
     with pytest.raises(DeviceError, match=sentence) as caught:
         measure(phone, tmp_path, make_run, evaluate=True, delegate=delegate, mode=mode)
     assert "--resume" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("taskset", "why"),
+    [
+        ("echo 'taskset: inaccessible or not found' >&2; exit 127", "not found"),
+        ('shift; exec taskset -c 1 "$@"', "it takes cores 1 for them"),
+    ],
+)
+def test_cores_that_a_process_is_not_kept_on_are_said(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, taskset: str, why: str
+) -> None:
+    real = shutil.which("taskset")
+    assert real is not None
+    phone.add("taskset", "#!/bin/sh\n" + taskset.replace("exec taskset", f"exec {real}") + "\n")
+    with pytest.raises(DeviceError, match=f"does not keep programs on cores 0: .*{why}") as caught:
+        measure(phone, tmp_path, make_run, cores=[0])
+    assert "--cores all" in caught.value.remedy
 
 
 def test_a_visit_that_crashes_costs_its_block_alone_and_is_measured_again(
