@@ -8,7 +8,7 @@ and goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -131,11 +131,22 @@ class RemoteDevice:
 
     def check(self) -> Iterator[Step]:
         """See `edgebench.deploy.device.Device.check`."""
-        yield from _in_order(
-            self.shell.check,
-            lambda: iter([self._space()]),
-            lambda: self.runner.check(self.store),
-        )
+        yield from _in_order(self.shell.check, self._check_alone)
+
+    def _check_alone(self) -> Iterator[Step]:
+        """The steps that try things there, which would disturb a run: so none may be under way."""
+        with ExitStack() as free:
+            try:
+                free.enter_context(locked(self.identity, self.name))
+                self.store.runners()
+            except DeviceLostError:
+                raise
+            except DeviceError as error:
+                yield Step("free", "missing", error.message, error.remedy)
+                return
+            yield from _in_order(
+                lambda: iter([self._space()]), lambda: self.runner.check(self.store)
+            )
 
     def _space(self) -> Step:
         free = self.store.free_bytes()

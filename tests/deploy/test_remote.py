@@ -100,6 +100,22 @@ def test_a_device_that_goes_away_is_waited_for_and_nothing_is_lost(
     assert result.complete and kept and waited
 
 
+def test_a_device_that_comes_back_is_set_up_again_and_put_back_in_the_end(
+    device: RemoteDevice, shell: HereShell, make_run: MakeRun
+) -> None:
+    done: list[str] = []
+    device.settle = lambda shell: done.append("set up")
+    device.restore = lambda shell: done.append("put back")
+
+    def unplug(step: str, blocks: int, total: int) -> None:
+        if step == "measuring blocks" and blocks == 2 and len(done) == 1:
+            raise DeviceLostError("here is gone", "plug it in")
+
+    with device.held():
+        device.run(make_run("plain", "attention", min_s=0.05), unplug)
+    assert done == ["set up", "set up", "put back"]
+
+
 def test_a_device_that_stays_away_is_an_error_that_says_how_to_go_on(
     device: RemoteDevice, shell: HereShell, make_run: MakeRun
 ) -> None:
@@ -165,6 +181,13 @@ def test_a_device_that_another_host_measures_on_is_left_to_it(
         assert device.run(make_run("plain", "attention", min_s=0.05), elsewhere).complete
     assert len(refused) == 3 and "end process" in refused[0]
     assert not (tmp_path / "device").exists()
+
+
+def test_a_check_leaves_a_device_in_use_alone(device: RemoteDevice) -> None:
+    with device.held():
+        *before, last = device.check()
+    assert [step.state for step in before] == ["ok"]
+    assert last.state == "missing" and "in use by another run" in last.found and last.remedy
 
 
 def test_a_device_that_cannot_be_used_is_said_before_anything_is_sent(
