@@ -87,4 +87,6 @@ def speaking_for_errors() -> Iterator[None]:
     try:
         yield
     except RunnerError as error:
-        raise UnwritableError(str(error), "see that the run folder can be written") from error
+        raise UnwritableError(
+            str(error), "free some space there, and go on with --resume: all before that is kept"
+        ) from error

@@ -20,6 +20,11 @@ TURN_ON = (
     "Build number seven times, then switch on Settings > System > Developer options > USB debugging"
 )
 
+NETWORK = (
+    "see that it is on and in the same network; where its screen shows another port under Wireless "
+    "debugging, correct `serial` in devices.toml"
+)
+
 STATES = {
     "unauthorized": (
         "does not trust this computer yet",
@@ -49,12 +54,16 @@ STATES = {
 
 @dataclass(frozen=True)
 class Identity:
-    """What a ready phone says of itself: codename, model, Android's version, its own serial."""
+    """What a ready phone says of itself: codename, model, Android's version, its own serial.
+
+    `boot_animation` is "running" while it starts, when its services do not answer yet.
+    """
 
     codename: str
     model: str
     android: str
     serial: str
+    boot_animation: str
 
     def is_one_of(self, match: Iterable[str]) -> bool:
         names = {_plain(self.codename), _plain(self.model)}
@@ -64,12 +73,18 @@ class Identity:
         return f"{self.model or 'a phone of no name'} ({self.codename or 'no codename'})"
 
 
-PROPERTIES = ("ro.product.device", "ro.product.model", "ro.build.version.release", "ro.serialno")
+PROPERTIES = (
+    "ro.product.device",
+    "ro.product.model",
+    "ro.build.version.release",
+    "ro.serialno",
+    "init.svc.bootanim",
+)
 """Android's properties, in the order of the fields of `Identity`."""
 
 
 def identify(phone: Phone) -> Identity:
-    """Ask a ready phone what it is. Raises `DeviceLostError`."""
+    """Ask a ready phone what it is. Raises `DeviceLostError`, also while it starts."""
     lost = DeviceLostError(
         f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
     )
@@ -81,7 +96,14 @@ def identify(phone: Phone) -> Identity:
     lines = [line.strip() for line in said.splitlines()]
     if END not in lines:
         raise lost  # It was cut off: half an answer is that of another phone.
-    return Identity(*(lines[: lines.index(END)] + [""] * len(PROPERTIES))[: len(PROPERTIES)])
+    told = lines[: lines.index(END)] + [""] * len(PROPERTIES)
+    identity = Identity(*told[: len(PROPERTIES)])
+    if identity.boot_animation == "running":
+        raise DeviceLostError(
+            f"the phone with serial {phone.serial} is starting",
+            "wait until it shows its lock screen",
+        )
+    return identity
 
 
 def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Identity]:
@@ -92,7 +114,12 @@ def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Id
     listed = client.phones()
     if serial is not None:
         return _by_serial(name, match, serial, listed)
-    known = [(phone, identify(phone)) for phone in listed if phone.ready]
+    known, silent = [], []
+    for phone in listed:
+        try:
+            known += [(phone, identify(phone))] if phone.ready else []
+        except DeviceLostError as error:
+            silent.append(error)
     fitting = [one for one in known if not match or one[1].is_one_of(match)]
     if len(fitting) == 1:
         return fitting[0]
@@ -103,9 +130,9 @@ def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Id
             f"choose one for now with ANDROID_SERIAL={serials[0]}, or give it a name of its own: "
             f"edgebench devices add my-{name} --like {name} --serial {serials[0]}",
         )
-    waiting = [phone for phone in listed if not phone.ready]
-    if waiting:
-        raise not_ready(waiting[0])
+    silent += [not_ready(phone) for phone in listed if not phone.ready]
+    if silent:
+        raise silent[0]
     if known:
         others = ", ".join(f"{identity}, serial {phone.serial}" for phone, identity in known)
         raise DeviceError(
@@ -124,7 +151,7 @@ def _by_serial(
         client.connect(serial, stale=phone is not None)
         phone = next((one for one in client.phones() if one.serial == serial), None)
     if phone is None:
-        how = "see that it is on and in the same network" if ":" in serial else "plug it in"
+        how = NETWORK if ":" in serial else "plug it in"
         raise DeviceLostError(f"{name} (serial {serial}) is not attached", how)
     if not phone.ready:
         raise not_ready(phone)

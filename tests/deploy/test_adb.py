@@ -27,6 +27,7 @@ case "$*" in
     "devices -l") cat {folder}/listing; cat {folder}/complaint >&2; [ -s {folder}/listing ] ;;
     *2A111FDH2000XY*getprop*) printf '%s\\n' panther 'Pixel 7' 15 2A111FDH2000XY {end} ;;
     *R5CX10AAAAA*getprop*) printf '%s\\r\\n' e1s SM-S921B 14 '' {end} ;;
+    *STARTING*getprop*) printf '%s\\n' panther 'Pixel 7' 15 STARTING running {end} ;;
     *CUTOFF*getprop*) printf '\\n\\n' ;;
     *push*) echo "adb: error: failed to copy: $(cat {folder}/complaint)" >&2; exit 1 ;;
 esac
@@ -145,6 +146,18 @@ def test_an_answer_that_is_cut_off_is_not_that_of_another_phone(lists: Lists) ->
     for serial in (None, "CUTOFF"):
         found = AdbShell("pixel7", ("panther",), serial).problem()
         assert isinstance(found, DeviceLostError) and "does not answer" in found.message
+
+
+def test_a_phone_that_is_starting_is_waited_for(lists: Lists) -> None:
+    lists("STARTING device usb:1-1")
+    for serial in (None, "STARTING"):
+        found = AdbShell("pixel7", ("panther",), serial).problem()
+        assert isinstance(found, DeviceLostError) and "is starting" in found.message
+
+
+def test_another_phone_that_does_not_answer_keeps_nobody_up(lists: Lists) -> None:
+    lists("CUTOFF device usb:1-1", PIXEL)
+    assert AdbShell("pixel7", ("panther",)).problem() is None
 
 
 def test_a_phone_that_will_not_come_is_an_error_at_once(
