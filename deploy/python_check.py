@@ -14,6 +14,8 @@ from edgebench.errors import DeviceError
 
 OLDEST = (3, 8)
 
+INSTALL = "install Python 3.8 or newer there: sudo apt install python3; then: "
+
 RUNTIMES = {
     "tflite": ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite"),
     "onnx": ("onnxruntime",),
@@ -133,8 +135,11 @@ def look(shell: Shell, python: str) -> PythonFacts | str:
     )
 
 
-def steps(shell: Shell, python: str) -> Iterator[Step]:
-    """Look at Python, NumPy and the runtimes, step by step. Raises `DeviceError`."""
+def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[Step]:
+    """Look at Python, NumPy and the runtimes, step by step.
+
+    `first` is what to do before preparing the device, where no Python runs. Raises `DeviceError`.
+    """
     prepare = f"edgebench devices prepare {shell.name}"
     found = look(shell, python)
     if isinstance(found, str):
@@ -142,7 +147,7 @@ def steps(shell: Shell, python: str) -> Iterator[Step]:
             "Python",
             "missing",
             f"no Python runs there: {found}",
-            f"install Python 3.8 or newer there: sudo apt install python3; then: {prepare}",
+            f"{first}{prepare}",
         )
         return
     if found.version < OLDEST:

@@ -32,6 +32,7 @@ from edgebench.errors import DeviceError, UnwritableError
 from edgebench.progress import Progress
 
 COUNTING = "counting instructions"
+TRYING = "trying the Arm system"
 BESIDE = "on this machine's own processor: "
 
 
@@ -67,8 +68,25 @@ class EmulatedDevice:
         return locked(self.identity, self.name)
 
     def prepare(self, progress: Progress) -> None:
-        """Make the Arm system, as far as it is not there; see `system.prepare`."""
+        """Make the Arm system, as far as it is not there; see `system.prepare`.
+
+        One that is there and does not work, as when files of it were removed, is made anew.
+        """
         system.prepare(progress)
+        progress(TRYING, 0, 0)
+        if self._lacking() is not None:
+            self.clean()
+            system.prepare(progress)
+            lacking = self._lacking()
+            if lacking is not None:
+                raise DeviceError(
+                    f"the Arm system does not run here: {lacking.name}: {lacking.found}",
+                    "make it on another machine with Debian, or in a container",
+                )
+
+    def _lacking(self) -> Step | None:
+        """The first step of a check that is missing."""
+        return next((step for step in self.check() if step.state == "missing"), None)
 
     def clean(self) -> str:
         """See `edgebench.deploy.device.Cleanable.clean`. Raises `UnwritableError`."""
@@ -89,7 +107,7 @@ class EmulatedDevice:
             yield Step("Arm system", "missing", error.message, error.remedy)
             return
         yield Step("Arm system", "ok", str(system.folder()))
-        yield from python_check.steps(_Here(self.name), shlex.quote(str(python)))
+        yield from python_check.steps(_Here(self.name), shlex.quote(str(python)), first="")
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `edgebench.deploy.device.Device.run`. No time is in the result."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from edgebench.deploy import devices
+from edgebench.deploy.device import Step
 from edgebench.deploy.emulated import packages, system
 from edgebench.deploy.emulated.counting import counted
 from edgebench.deploy.emulated.device import EmulatedDevice
 from edgebench.errors import DeviceError, UnwritableError
+from edgebench.progress import Progress, silent
 
 LOG = """\
 24541 brk(NULL) = 0x0000000000ae1000
@@ -161,3 +165,23 @@ def test_the_callers_own_packages_stay_out(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PYTHONPATH", "/x86/packages")
     assert "PYTHONPATH" not in system.environment()
     assert system.environment()["PATH"] == os.environ["PATH"]
+
+
+def test_a_system_that_was_damaged_is_made_anew(
+    tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    def make(progress: Progress) -> None:
+        assert not system.folder().exists()
+        made.append(system.folder())
+
+    def check(self: EmulatedDevice) -> Iterator[Step]:
+        state: Literal["ok", "missing"] = "missing" if len(made) < 2 else "ok"
+        system.folder().mkdir(parents=True, exist_ok=True)
+        yield Step("NumPy", state, "not installed")
+
+    monkeypatch.setattr(system, "prepare", make)
+    monkeypatch.setattr(EmulatedDevice, "check", check)
+    EmulatedDevice("arm", "").prepare(silent)
+    assert len(made) == 2
