@@ -58,6 +58,7 @@ def test_help_fits_in_80_columns_and_says_no_default_in_pythons_words(
         ("exprot x", 2, "did you mean 'export'?"),
         ("--device pixle7", 2, "did you mean 'pixel7'?"),
         ("run mobilenet_v3 --artifacts {tmp}", 2, "did you mean 'mobilenet_v2'?"),
+        ("run --models scenes_v9 scenes_v2 --artifacts {tmp}", 2, "unknown model 'scenes_v9'"),
         ("run scenes_v2 --precisions int9 --artifacts {tmp}", 2, "did you mean 'int8'?"),
         ("run scenes_v2 --formats tflight --artifacts {tmp}", 2, "did you mean 'tflite'?"),
         ("export scenes_v3 --out {tmp}", 2, "did you mean 'scenes_v2'?"),

@@ -11,16 +11,16 @@ HELP = "say where a model's overhead comes from"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    run.add_models(parser)
+    run.add_models(parser, otherwise=())
     run.add_setting(parser)
     run.add_resume(parser)
     report.add_outputs(parser)
-    parser.set_defaults(models=(), precisions="fp32,int8", profile=True)
+    parser.set_defaults(precisions="fp32,int8", profile=True)
 
 
 def execute(options: argparse.Namespace) -> int:
     """A run with each model's ablations beside it, and with the runtime's profile."""
-    options.model = _with_ablations(tuple(options.model) or options.models)
+    options.models, options.model = _with_ablations(run.named_models(options)), []
     return run.execute(options)
 
 

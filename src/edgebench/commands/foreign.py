@@ -34,6 +34,11 @@ def adopt(options: argparse.Namespace) -> frozenset[str]:
     from edgebench.converters.targets import ALL
 
     found = foreign.files(options.artifacts)
+    if options.artifacts.is_file() and not found:
+        ends = ", ".join(foreign.SUFFIXES)
+        raise UsageError(
+            f"{options.artifacts} is no model file", f"these are, by their ends: {ends}"
+        )
     asked = {
         name: one
         for name, one in found.items()
@@ -41,7 +46,7 @@ def adopt(options: argparse.Namespace) -> frozenset[str]:
     }
     names = _names(asked, options.artifacts)
     options.baseline = names.get(options.baseline, options.baseline)
-    if options.models != arguments.names(MODELS):
+    if options.models != MODELS:
         options.models = tuple(dict.fromkeys(names.get(one, one) for one in options.models))
     elif found and next(artifact.find_artifacts(options.artifacts), None) is None:
         options.models = _all(options, found, asked)

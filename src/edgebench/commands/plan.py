@@ -24,7 +24,7 @@ def execute(options: argparse.Namespace) -> int:
     """Write the folder, say what is guessed, and print the command for the device."""
     from edgebench.benchmarks import farm
 
-    options.models = tuple(options.model) or options.models
+    options.models = run.named_models(options) or run.MODELS
     names = arguments.devices(options.device)
     if len(names) > 1:
         raise UsageError("a plan is for one device", "write one for each")

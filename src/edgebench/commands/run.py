@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 HELP = "measure models against their baseline (the default command)"
 
-MODELS = "mobilenet_v2_se,mobilenet_v2_ca,scenes_v2_se,scenes_v2_ca"
+MODELS = ("mobilenet_v2_se", "mobilenet_v2_ca", "scenes_v2_se", "scenes_v2_ca")
 PRECISIONS = "fp32,fp16,int8"
 
 CORES_HELP = (
@@ -38,14 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     report.add_outputs(parser)
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to measure."""
+def add_models(parser: argparse.ArgumentParser, otherwise: Sequence[str] = MODELS) -> None:
+    """The options that say what to measure; `otherwise` what is measured if nothing is named."""
     add = parser.add_argument
     add("model", nargs="*", metavar="MODEL", help="what to measure; the same as --models")
-    add("--models", type=arguments.names, default=MODELS, metavar="A,B", help="what to measure")
+    help_ = "what to measure" + (f" (default: {','.join(otherwise)})" if otherwise else "")
+    add("--models", type=arguments.names, default=(), metavar="A,B", help=help_)
     add("--baseline", metavar="MODEL", help="compare with this instead of each model's own")
     help_ = "overhead that counts as none"
     add("--threshold", type=arguments.fraction, default="5%", metavar="SHARE", help=help_)
+
+
+def named_models(options: argparse.Namespace) -> tuple[str, ...]:
+    """The models that the user names, in either way, each once."""
+    return tuple(dict.fromkeys((*options.models, *options.model)))
 
 
 def add_profile(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +91,7 @@ def add_resume(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    options.models = tuple(options.model) or options.models
+    options.models = named_models(options) or MODELS
     if fleet.meant(options):
         return fleet.execute(options)
     folder, comparison = measure(options)
