@@ -62,7 +62,7 @@ def does_not_run(evidence: Evidence, limit: float) -> str | None:
         ("the baseline", evidence.baseline_evaluation),
     ):
         if one.error:
-            return f"{name} does not run: {one.error}"
+            return f"{name} does not run: {one.error.rstrip('.')}"
     return None
 
 
@@ -126,9 +126,10 @@ def left_over(evidence: Evidence, limit: float) -> str | None:
     one = evidence.evaluation
     if one.partitions is not None and (one.partitions > limit or one.leftover_ops):
         names = ", ".join(sorted(set(one.leftover_ops or ()))) or "none"
+        pieces = f"{one.partitions} partition{'' if one.partitions == 1 else 's'}"
         return (
-            f"the {evidence.delegate} delegate runs {evidence.model} in {one.partitions} "
-            f"partitions (left over: {names})"
+            f"the {evidence.delegate} delegate runs {evidence.model} in {pieces} "
+            f"(left over: {names})"
         )
     return None
 

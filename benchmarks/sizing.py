@@ -132,6 +132,8 @@ class Forecast:
     @property
     def sentence(self) -> str:
         """72 blocks in 6 processes, about 58 s: overheads from 1.8 % will show."""
+        if not self.blocks:
+            return "nothing can be compared: all of the models, or their baselines, do not run"
         found = signed(self.detectable).lstrip("+")
         said = (
             f"{self.blocks} blocks in {self.size.processes} processes, about {self.seconds:.0f} s: "

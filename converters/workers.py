@@ -132,12 +132,18 @@ class Pool(Generic[Task, Result]):
         self._workers.clear()
 
 
+def _unwind(*_: object) -> None:
+    """Leave in good order; a second signal, such as one to the whole group, changes nothing."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
+
+
 def _serve(pipe: Connection, work: Callable[[Any, Progress], Any], threads: int) -> None:
     """Take tasks until the pipe ends."""
     # Ctrl-C reaches the whole group; the parent decides, and ends its workers by SIGTERM, which
     # unwinds them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _unwind)
     os.environ["OMP_NUM_THREADS"] = str(threads)
 
     def progress(step: str, done: int, total: int) -> None:

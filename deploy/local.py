@@ -89,11 +89,18 @@ class LocalDevice:
         if status not in (0, INTERRUPTED):
             raise DeviceError(
                 f"the runner failed on this machine: {lines[-1] if lines else f'status {status}'}",
-                f"what was measured is kept in {folder}; go on with --resume",
+                f"what was measured is kept in {folder}; go on with --resume"
+                if _measured(folder)
+                else "nothing was measured yet: mend that, or ask for something else",
             )
         if not (folder / RESULT).exists():
             raise KeyboardInterrupt  # Stopped before there was anything to keep.
         return load(folder / RESULT, RunResult)
+
+
+def _measured(folder: Path) -> bool:
+    """Whether there is a block to go on from."""
+    return (folder / RESULT).exists() and bool(load(folder / RESULT, RunResult).blocks)
 
 
 def _forward(lines: IO[str], progress: Progress) -> None:

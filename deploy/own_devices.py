@@ -34,7 +34,9 @@ def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path
     Raises `UsageError` where the name cannot be one or is there and is not to be replaced, or
     where the facts do not fit together; `InvalidFileError`, and `UnwritableError`.
     """
-    if not NAME.fullmatch(name) or is_simulated(name):
+    if is_simulated(name):
+        raise UsageError(f"'{name}' is the name of simulated devices", "choose another name")
+    if not NAME.fullmatch(name):
         raise UsageError(
             f"'{name}' cannot be a device's name",
             "use letters, digits, '-', '_' and '.', such as rack-2",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.comparison import Comparison, Row
+from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.explanation import Explained, Explanation
 from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.headline import headline, warnings
@@ -43,11 +46,14 @@ def render(
     console.print(Text(answer.answer, style=f"bold {STYLES[answer.outcome]}"))
     if answer.detail:
         console.print(Text(answer.detail))
-    if forced or answer.outcome not in (
-        "no verdict",
-        "counted",
-    ):  # Otherwise the answer has said why already.
-        _print_verdicts(comparison, console)
+    if forced or answer.outcome not in ("no verdict", "counted"):
+        _print_verdicts(comparison.groups, console)
+    else:  # The answer has said why already, but not why a file of its own did not run.
+        failed = (
+            replace(group, rows=tuple(row for row in group.rows if row.error and row.verdict))
+            for group in comparison.groups
+        )
+        _print_verdicts([group for group in failed if group.rows], console)
     console.print()
     for model in explanation.models if explanation else ():
         _print_explained(model, console)
@@ -55,8 +61,8 @@ def render(
         console.print(Text(f"note: {warning}", style="dim"))
 
 
-def _print_verdicts(comparison: Comparison, console: Console) -> None:
-    for group in comparison.groups:
+def _print_verdicts(groups: Iterable[GroupComparison], console: Console) -> None:
+    for group in groups:
         console.print(Text(f"\n{group.name}"))
         for row in group.rows:
             if row.verdict is not None:

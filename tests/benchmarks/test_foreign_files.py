@@ -56,6 +56,27 @@ def test_every_other_file_is_compared_with_the_baseline(theirs: Path, tmp_path: 
         assert row["madds_overhead"] == pytest.approx(row["madds"] / first["madds"] - 1)
 
 
+def test_what_is_no_model_file_is_refused_before_anything_is_exported(
+    theirs: Path, tmp_path: Path, capsys: Said
+) -> None:
+    (theirs / "notes.txt").write_text("not a model")
+    assert run(theirs / "notes.txt", tmp_path) == 2
+    assert "notes.txt is no model file" in capsys.readouterr().err
+    assert run(tmp_path / "nothing there", tmp_path, "--baseline", "first") == 2
+    assert "no model file in" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_baseline_that_does_not_run_is_said_in_place_of_a_forecast(
+    theirs: Path, tmp_path: Path, capsys: Said
+) -> None:
+    (theirs / "first.tflite").write_bytes(b"not a model")
+    assert run(theirs, tmp_path, "--baseline", "first", device="local") == 3
+    said = capsys.readouterr()
+    assert "nothing can be compared" in said.err and "0 blocks" not in said.err
+    assert "the baseline does not run: " in " ".join(said.out.split())
+
+
 def test_a_report_shows_names_as_they_are_written_and_speaks_of_no_attention(
     theirs: Path, tmp_path: Path, capsys: Said
 ) -> None:

@@ -116,6 +116,25 @@ def test_every_report_says_untrained_where_weights_are(
         assert "ntrained, here for their latency alone: " in " ".join(text.split())
 
 
+def test_why_a_file_did_not_run_is_said_where_the_whole_run_has_no_verdict(
+    comparison: Comparison,
+) -> None:
+    groups = tuple(
+        replace(
+            group,
+            rows=tuple(
+                replace(row, verdict=replace(row.verdict, outcome="no verdict", reasons=("busy",)))
+                if row.verdict
+                else row
+                for row in group.rows
+            ),
+        )
+        for group in comparison.groups
+    )
+    said = " ".join(on_terminal(replace(comparison, groups=groups)).split())
+    assert "No verdict" in said and said.count("the runtime crashed (SIGSEGV)") == 1
+
+
 def test_counted_instructions_are_in_every_report_and_no_time_is(
     comparison: Comparison, folder: Path
 ) -> None:

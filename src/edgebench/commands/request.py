@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
@@ -116,7 +117,7 @@ def export_missing(options: argparse.Namespace, progress: Progress) -> None:
     missing = []
     for name in _needed(options):
         if not registry.known(name) and name not in own:
-            raise UnknownNameError("model", name, {*registry.MODELS, *own})
+            raise _unknown(name, {*registry.MODELS, *own}, options.artifacts)
         lacking = tuple(t for t in targets if (name, t.format, t.precision) not in there)
         if name not in own and lacking:
             request = ExportRequest(
@@ -125,6 +126,16 @@ def export_missing(options: argparse.Namespace, progress: Progress) -> None:
             missing.append(request)
     if missing:
         export_many(missing, os.cpu_count() or 1, progress)
+
+
+def _unknown(name: str, known: Collection[str], artifacts: Path) -> UnknownNameError:
+    """A name that is no model's; where it may have been meant of a file, that there is none."""
+    from edgebench.converters.foreign import files
+
+    error = UnknownNameError("model", name, known)
+    if not files(artifacts):
+        error.message += f", and there is no model file in {artifacts}"
+    return error
 
 
 def _needed(options: argparse.Namespace) -> list[str]:
