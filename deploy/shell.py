@@ -110,6 +110,7 @@ class Shell(ABC):
                 text=True,
                 errors="replace",
                 timeout=timeout_s,
+                start_new_session=True,  # Without a terminal, at which a question would wait.
             )
         except subprocess.TimeoutExpired:
             raise self.lost(f"gave no answer in {timeout_s:.0f} s") from None

@@ -293,7 +293,7 @@ def _failure(program: str, lines: Sequence[str]) -> UnwritableError | DeviceErro
     """The sentence of a program that failed: its own, of an error before that of a warning."""
     said = [line.strip() for line in lines if line.strip()] or ["it says nothing"]
     marked = [one for mark in ("E:", "Err:", "ERROR:") for one in said if one.startswith(mark)]
-    if any("No space left" in line for line in said):
+    if any("No space left" in line or "enough free space" in line for line in said):
         return UnwritableError(
             f"the disk with {cache_folder()} is full",
             "free some space, or set EDGEBENCH_CACHE to a folder elsewhere",

@@ -33,6 +33,9 @@ UNLESS_SET = {
 A connection that goes silent is given up after three intervals (ServerAliveCountMax).
 """
 
+UNSHARED = ("-o", "ControlPath=none", "-o", "ControlPersist=no")
+"""For a connection of its own. One that others are to share says nothing of its jump hosts."""
+
 PERSIST_S = 60
 ANSWER_S = 40.0
 """For a first connection through jump hosts; longer than a silent connection lives."""
@@ -83,12 +86,12 @@ class SshShell(Shell):
     def problem(self) -> DeviceError | None:
         found = self._attempt()
         # A connection that was just breaking tells nothing of the next.
-        return self._attempt() if isinstance(found, BrokenOffError) else found
+        return self._attempt(*UNSHARED) if isinstance(found, BrokenOffError) else found
 
-    def _attempt(self) -> DeviceError | None:
+    def _attempt(self, *options: str) -> DeviceError | None:
         try:
             # What ssh says of a server that it cannot agree with is no error to it.
-            words = ["ssh", "-o", "LogLevel=INFO", *self.argv(f"echo {END}0")[1:]]
+            words = ["ssh", "-o", "LogLevel=INFO", *options, *self.argv(f"echo {END}0")[1:]]
             done = subprocess.run(
                 words,
                 stdin=subprocess.DEVNULL,
@@ -96,6 +99,7 @@ class SshShell(Shell):
                 text=True,
                 errors="replace",
                 timeout=ANSWER_S,
+                start_new_session=True,  # Without a terminal: the ssh to a jump host would ask.
             )
         except subprocess.TimeoutExpired:
             return DeviceLostError(

@@ -12,6 +12,13 @@ SSH_FAILED = 255
 """ssh's own exit status where it failed itself; any other is the command's (ssh(1))."""
 
 
+BEHIND_ANOTHER = "UNKNOWN port 65535"
+"""What ssh calls the other end where a program of its own leads there, as with a jump host."""
+
+FOLLOWS = f"{BEHIND_ANOTHER}|^kex_exchange_identification"
+"""What ssh says only because of what its program said before."""
+
+
 class BrokenOffError(DeviceLostError):
     """A connection that there was, and that broke for no reason that ssh knows of."""
 
@@ -87,8 +94,10 @@ TROUBLES = (
     Trouble(
         "Permission denied",
         "{name} at {address} lets in none of your keys",
-        "add your public key to ~/.ssh/authorized_keys there, or name the right user and key in "
-        "~/.ssh/config; a key with a passphrase has to be in the agent: ssh-add",
+        "see that the user is right; if you have no key yet, make one with ssh-keygen; let it in "
+        "by adding the line in its .pub file to ~/.ssh/authorized_keys there; a key with a "
+        "passphrase has to be in the agent: ssh-add; one in another place is named in "
+        "~/.ssh/config with IdentityFile",
     ),
     Trouble(
         "Could not resolve hostname",
@@ -120,6 +129,11 @@ TROUBLES = (
         "ssh cannot read its configuration: {line}",
         "correct that file",
     ),
+    Trouble(
+        "ControlPath too long|unix_listener: .*",
+        "ssh cannot share the connection to {name} as its configuration says: {line}",
+        "correct ControlPath in ~/.ssh/config: a short path in a folder that is there",
+    ),
 )
 
 
@@ -140,7 +154,15 @@ def explained(name: str, address: Address, status: int, said: str) -> DeviceErro
     if status != SSH_FAILED:
         return DeviceError(
             f"{name} at {address} lets you in, but runs no commands: {last}",
-            "give that user a shell there, such as: sudo chsh -s /bin/sh " + address.user,
+            f"give that user a shell there, such as: sudo chsh -s /bin/sh {address.user}; if it "
+            "has one, see that its .profile or .bashrc does not end it",
+        )
+    if BEHIND_ANOTHER in said:
+        why = [line for line in lines if not re.search(FOLLOWS, line)]
+        return BrokenOffError(
+            f"the way to {name} leads through another host, and breaks there: {(why or lines)[-1]}",
+            f"see whether this works: ssh {address.host} true (in ~/.ssh/config the way is "
+            "ProxyJump or ProxyCommand)",
         )
     for trouble in TROUBLES:
         found = re.search(f".*({trouble.sign}).*", said)

@@ -106,6 +106,7 @@ def test_another_distribution_has_no_mirror_of_debian(tools: Path) -> None:
     [
         ("W: ignored\nE: Unable to locate package adbdx", DeviceError, "locate package adbdx"),
         ("E: Write error - write (28: No space left on device)", UnwritableError, "disk .* full"),
+        ("E: You don't have enough free space in /c/.", UnwritableError, "disk .* full"),
         ("ERROR: No matching distribution found for numpy==99", DeviceError, "numpy==99"),
         ("", DeviceError, "nothing"),
     ],

@@ -401,6 +401,7 @@ def test_a_board_without_a_runtime_says_so(
     assert "edgebench devices check board" in done.stderr
 
 
+GATEWAY = "sh -c 'echo the gateway says no >&2'"
 PASSWORD = "ssh needs a password for board"
 
 
@@ -416,6 +417,7 @@ PASSWORD = "ssh needs a password for board"
         ("open", "", "others can read it", "chmod 600", False),
         ("no shell", "", "runs no commands", "chsh", False),
         ("", "Host board\n Cypher none", "cannot read its configuration", "correct", False),
+        ("", f"Host board\n ProxyCommand {GATEWAY}", "the gateway says no", "ssh board true", True),
         ("", "Host board\n Ciphers aes128-cbc", "no method in common", "~/.ssh/config", False),
     ],
 )

@@ -91,6 +91,7 @@ def test_sockets_go_to_a_private_folder_with_a_short_path(
         ("Received disconnect: 2: Too many authentication failures", "too many keys", False),
         ("System is booting up. See pam_nologin(8)", "starting or going down", True),
         ("kex_exchange_identification: Connection reset by peer", "broke", True),
+        ("ControlPath too long ('/x' >= 108 bytes)", "cannot share the connection", False),
     ],
 )
 def test_troubles_that_no_test_server_has(said: str, message: str, passing: bool) -> None:
