@@ -53,10 +53,11 @@ def new_folder(out: Path, device: str) -> Path:
 
 
 def latest(out: Path, device: str) -> Path:
-    """The newest run folder of a device, for `--resume`. Raises `DataError`."""
+    """The newest run folder of a device, or of any (`*`), for `--resume`. Raises `DataError`."""
     folders = sorted(path.parent for path in out.glob(f"*-{device}/{DRAFT}"))
     if not folders:
-        raise DataError(f"there is no run of device {device} in {out}", "start one: edgebench run")
+        of = "" if device == "*" else f" of {device}"
+        raise DataError(f"there is no run{of} in {out}", "start one: edgebench run")
     return folders[-1]
 
 

@@ -40,6 +40,15 @@ def test_no_words_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "usage: edgebench" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("to", "code"), [(">&-", 0), (">/dev/full", 1), ("2>&-", 0)])
+def test_output_that_nobody_can_take_is_no_traceback(to: str, code: int) -> None:
+    command = f"{sys.executable} -m edgebench.cli models {to}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr == "" or "no space is left" in done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS, *(f"devices {name}" for name in ACTIONS)])
 def test_help_fits_in_80_columns_and_says_no_default_in_pythons_words(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

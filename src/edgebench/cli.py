@@ -7,6 +7,7 @@ that needs it, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shlex
 import signal
@@ -34,7 +35,7 @@ from edgebench.commands import (
     train,
     trend,
 )
-from edgebench.errors import EdgeBenchError, UnknownNameError
+from edgebench.errors import EdgeBenchError, UnknownNameError, UnwritableError
 
 
 class Command(Protocol):
@@ -92,6 +93,9 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 3 measured but no verdict,
 
 def main(words: Sequence[str] | None = None) -> int:
     """Execute one command and return its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # Closed by the caller, who wants to hear nothing.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     words = list(sys.argv[1:] if words is None else words)
     parser = _parser()
     if not words:
@@ -109,9 +113,19 @@ def main(words: Sequence[str] | None = None) -> int:
         console.say("interrupted")
         return exits.INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has left, as it may; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()  # The reader (head, less) has left, as it may.
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _leave_stdout()
+        console.explain(UnwritableError("no space is left where output goes", "free some space"))
+        return exits.FAILED
+
+
+def _leave_stdout() -> None:
+    """Keep Python from complaining at exit of what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _end_in_good_order() -> None:
