@@ -56,7 +56,7 @@ def latest(out: Path, device: str) -> Path:
     """The newest run folder of a device, or of any (`*`), for `--resume`. Raises `DataError`."""
     folders = sorted(path.parent for path in out.glob(f"*-{device}/{DRAFT}"))
     if not folders:
-        of = "" if device == "*" else f" of {device}"
+        of = "" if device == "*" else f" of device {device}"
         raise DataError(f"there is no run{of} in {out}", "start one: edgebench run")
     return folders[-1]
 

@@ -57,9 +57,15 @@ def points(difference: Estimate) -> str:
 
 def milliseconds(seconds: float | None) -> str:
     """A time in ms with three significant digits at least: 0.0218, 1.47, 12.3, 104."""
-    if seconds is None:
-        return MISSING
-    value = seconds * 1e3
+    return MISSING if seconds is None else _significant(seconds * 1e3)
+
+
+def instructions(count: int | None) -> str:
+    """A count of instructions in millions, as precise as a time: 0.0028, 1.81, 113."""
+    return MISSING if count is None else _significant(count / 1e6)
+
+
+def _significant(value: float) -> str:
     digits = next(
         (digits for limit, digits in ((0.1, 4), (1, 3), (10, 2), (100, 1)) if value < limit), 0
     )

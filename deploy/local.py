@@ -72,10 +72,13 @@ class LocalDevice:
             except OSError as error:
                 raise DeviceError(f"cannot start {self._python}: {error.strerror}") from error
             assert process.stdout is not None
+            interrupted = False
             try:
                 _forward(process.stdout, progress)
             except KeyboardInterrupt:
-                # From a terminal the runner has the signal already; it heeds the first only.
+                # From a terminal the runner has the signal already; it heeds the first only. One
+                # that was still starting just dies of it, which is no failure.
+                interrupted = True
                 with suppress(ProcessLookupError):
                     process.send_signal(signal.SIGINT)
             except BaseException:
@@ -86,7 +89,7 @@ class LocalDevice:
                 process.stdout.close()
             complaints.seek(0)
             lines = complaints.read().strip().splitlines()
-        if status not in (0, INTERRUPTED):
+        if status not in (0, INTERRUPTED) and not interrupted:
             raise DeviceError(
                 f"the runner failed on this machine: {lines[-1] if lines else f'status {status}'}",
                 f"what was measured is kept in {folder}; go on with --resume"

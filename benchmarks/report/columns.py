@@ -8,6 +8,7 @@ from edgebench.benchmarks.comparison import UNTRUSTED, Row
 from edgebench.benchmarks.statistics import Latency
 from edgebench.benchmarks.wording import (
     MISSING,
+    instructions,
     megabytes,
     millions,
     milliseconds,
@@ -165,7 +166,7 @@ SUMMARY: Columns = (
 
 INSTRUCTIONS: Columns = (
     *MODEL,
-    ("instructions M" + COUNTED, lambda row: millions(row.instructions)),
+    ("instructions M" + COUNTED, lambda row: instructions(row.instructions)),
     ("against baseline" + COUNTED, lambda row: _signed(row.instruction_overhead)),
     ("MAdds" + COUNTED, lambda row: _signed(row.madds_overhead)),
 )

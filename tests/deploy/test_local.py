@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from toy_models import MakeRun
@@ -64,6 +65,23 @@ def test_ctrl_c_on_the_command_alone_gives_the_partial_result(make_run: MakeRun)
     assert "partial" in said
     kept = load(folder / "result.json", RunResult)
     assert 2 <= len(kept.blocks) == int(said[-1]) < 6
+
+
+def test_ctrl_c_while_the_runner_starts_is_an_interruption_and_no_failure(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    starting = tmp_path / "python"
+    starting.write_text("""#!/bin/sh
+echo '{"event": "evaluate", "done": 1, "total": 2, "detail": ""}'
+exec sleep 60
+""")
+    starting.chmod(0o755)
+
+    def interrupt(step: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LocalDevice(str(starting)).run(make_run("plain"), interrupt)
 
 
 def test_devices_are_known_by_name() -> None:
