@@ -70,10 +70,11 @@ def program() -> str:
 @functools.cache
 def version(adb: str) -> str:
     """The version of an adb program, such as "1.0.41". Raises `DeviceError`."""
-    said = _run([adb, "version"], LIST_S).stdout
-    found = re.search(r"version (\d+\.\d+\.\d+)", said)
+    done = _run([adb, "version"], LIST_S)
+    found = re.search(r"version (\d+\.\d+\.\d+)", done.stdout)
     if not found:
-        raise DeviceError(f"{adb} does not say its version, so it is no adb", INSTALL)
+        *_, reason = ["it is no adb", *done.stderr.strip().splitlines()]
+        raise DeviceError(f"{adb} does not say its version: {reason}", INSTALL)
     return found[1]
 
 

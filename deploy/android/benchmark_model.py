@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from edgebench.deploy.android.benchmark_output import NAME
@@ -50,13 +51,15 @@ class BenchmarkModelRunner:
         plan: Json = json.loads((folder / PLAN).read_bytes())
         tool = place(store, self.given, progress)
         store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
-        _end_leftovers(tool)
+        end_leftovers(tool)
         listener = Listener(progress)
         worker = Worker(store, tool, plan, folder / FILES, there)
         try:
             Run(str(folder / PLAN), str(folder / RESULT), worker, listener).go()
         except KeyboardInterrupt:
-            return  # What is done is written; a block that was under way is measured again.
+            # What is done is written; a block that was under way is measured again.
+            with suppress(DeviceError):
+                end_leftovers(tool)
         except RunnerError as error:
             raise DeviceError(
                 f"{NAME} on {store.shell.name}: {error}",
@@ -99,8 +102,8 @@ def _pins(shell: Shell) -> Step:
     )
 
 
-def _end_leftovers(tool: Tool) -> None:
-    """End processes of the tool that a connection left behind when it broke."""
+def end_leftovers(tool: Tool) -> None:
+    """End processes of the tool that nobody hears any more, such as when a connection broke."""
     tool.shell.run(
         f"for one in /proc/[0-9]*; do "
         f'[ "$(readlink $one/exe 2>/dev/null)" = {quoted(tool.path)} ] && kill -9 ${{one##*/}}; '

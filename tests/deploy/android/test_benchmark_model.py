@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import litert_tool
@@ -14,7 +16,8 @@ from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
 from edgebench.deploy.android import benchmark_images
-from edgebench.deploy.android.benchmark_model import BenchmarkModelRunner
+from edgebench.deploy.android.benchmark_model import BenchmarkModelRunner, end_leftovers
+from edgebench.deploy.android.benchmark_tool import Tool
 from edgebench.deploy.device import Step
 from edgebench.deploy.local import LocalDevice
 from edgebench.deploy.remote import RemoteDevice
@@ -136,6 +139,16 @@ def test_what_fails_is_said_in_a_sentence(
     with pytest.raises(DeviceError, match=sentence) as caught:
         measure(phone, tmp_path, make_run, evaluate=True, delegate=delegate, mode=mode)
     assert "--resume" in caught.value.remedy
+
+
+def test_processes_of_the_tool_that_nobody_hears_are_ended(
+    phone: PhoneShell, tmp_path: Path
+) -> None:
+    program = shutil.copy(shutil.which("sleep") or "", tmp_path / "tool")
+    with subprocess.Popen([program, "60"]) as left, subprocess.Popen(["sleep", "60"]) as other:
+        end_leftovers(Tool(phone, str(program), frozenset()))
+        assert left.wait(10) == -signal.SIGKILL and other.poll() is None
+        other.kill()
 
 
 @pytest.mark.parametrize(
