@@ -88,7 +88,8 @@ def identify(phone: Phone) -> Identity:
     lost = DeviceLostError(
         f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
     )
-    questions = "; ".join(f"getprop {name}" for name in PROPERTIES)
+    # By name: a property that is not there is an empty line, or on some systems none at all.
+    questions = "; ".join(f'echo "{name}=$(getprop {name})"' for name in PROPERTIES)
     try:
         said = client.ask(phone.serial, f"{questions}; echo {END}", ASK_S)
     except DeviceError as error:
@@ -96,8 +97,8 @@ def identify(phone: Phone) -> Identity:
     lines = [line.strip() for line in said.splitlines()]
     if END not in lines:
         raise lost  # It was cut off: half an answer is that of another phone.
-    told = lines[: lines.index(END)] + [""] * len(PROPERTIES)
-    identity = Identity(*told[: len(PROPERTIES)])
+    told = dict(line.split("=", 1) for line in lines if "=" in line)
+    identity = Identity(*(told.get(name, "").strip() for name in PROPERTIES))
     if identity.boot_animation == "running":
         raise DeviceLostError(
             f"the phone with serial {phone.serial} is starting",

@@ -25,9 +25,14 @@ echo "$*" >>{folder}/asked
 case "$*" in
     version) echo "Android Debug Bridge version 1.0.41" ;;
     "devices -l") cat {folder}/listing; cat {folder}/complaint >&2; [ -s {folder}/listing ] ;;
-    *2A111FDH2000XY*getprop*) printf '%s\\n' panther 'Pixel 7' 15 2A111FDH2000XY {end} ;;
-    *R5CX10AAAAA*getprop*) printf '%s\\r\\n' e1s SM-S921B 14 '' {end} ;;
-    *STARTING*getprop*) printf '%s\\n' panther 'Pixel 7' 15 STARTING running {end} ;;
+    *2A111FDH2000XY*getprop*)
+        printf '%s\\n' ro.product.device=panther 'ro.product.model=Pixel 7' \\
+            ro.build.version.release=15 ro.serialno=2A111FDH2000XY {end} ;;
+    *R5CX10AAAAA*getprop*)
+        printf '%s\\r\\n' ro.product.device=e1s 'ro.product.model=SM-S921B ' \\
+            ro.serialno= {end} ;;
+    *STARTING*getprop*)
+        printf '%s\\n' ro.product.device=panther init.svc.bootanim=running {end} ;;
     *CUTOFF*getprop*) printf '\\n\\n' ;;
     *push*) echo "adb: error: failed to copy: $(cat {folder}/complaint)" >&2; exit 1 ;;
 esac
