@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 INTERRUPTED = 130
+
+KILLED = "it was ended by SIGKILL, as Linux does when memory runs out"
 
 
 class PythonRunner:
@@ -57,7 +60,9 @@ class PythonRunner:
             raise store.shell.lost(lines[-1] if lines else "the runner's output ended")
         if status not in (0, INTERRUPTED):
             name = store.shell.name
-            reason = lines[-1] if lines else f"status {status}"
+            reason = (
+                KILLED if status == 128 + signal.SIGKILL else (lines or [f"status {status}"])[-1]
+            )
             full = store.shell.refusal(reason)
             if result.body["context"] is None:  # It never came to load an artifact.
                 raise DeviceError(

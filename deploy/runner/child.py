@@ -60,7 +60,8 @@ class Child:
             os.sched_setaffinity(0, cores)
         except OSError:
             raise RunnerError(
-                f"cannot run on cores {cores}: this machine has 0 to {(os.cpu_count() or 1) - 1}"
+                f"cannot run on cores {cores}: this machine lets it have "
+                f"{sorted(os.sched_getaffinity(0))}; name others with --cores"
             ) from None
 
     def _context(self, job: Json) -> None:
