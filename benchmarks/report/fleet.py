@@ -59,10 +59,13 @@ def _where(own: Comparison) -> str:
     """One line on what a device is, and how it was measured."""
     context = own.context
     runtimes = ", ".join(f"{one.name} {one.version}" for one in context.runtimes.values())
+    done = f"{own.blocks_done} of {own.blocks_planned} blocks"
+    if own.measures == "instructions":
+        done = "instructions counted"
     return (
         f"{own.device}: {context.cpu_model or 'processor unknown'}, {context.core_count} cores, "
         f"{context.machine}; {runtimes}, {own.threads} thread{'s' * (own.threads > 1)}, "
-        f"{own.delegate}; {own.blocks_done} of {own.blocks_planned} blocks; RUN {own.run}"
+        f"{own.delegate}; {done}; RUN {own.run}"
     )
 
 

@@ -68,7 +68,8 @@ class IPhone:
             names = ", ".join(f"{one.name} ({one.udid})" for one in found)
             raise DeviceError(
                 f"several phones may be {self.name}: {names}",
-                'name one in your devices.toml: serial = "..."',
+                f"say which one is meant: edgebench devices add NAME --like {self.name} --serial "
+                f"{found[0].udid}",
             )
         wanted = entry.serial or " or ".join(entry.match)
         others = ", ".join(f"{one.name} is {one.product_type}" for one in known)
