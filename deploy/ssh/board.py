@@ -83,27 +83,32 @@ class Board(RemoteDevice):
 
     def _first(self, ways: list[Install], progress: Progress) -> Install:
         """The first way of installing that leads to a Python that runs TFLite files."""
-        reasons = []
+        failures: list[DeviceError] = []
         for way in ways:
             try:
                 way.make(progress)
                 way.install(FIRST, progress)
                 if FIRST in self._running():
                     return way
-                reasons.append("what was installed cannot be imported")
+                failures.append(DeviceError("what was installed cannot be imported"))
             except DeviceLostError:
                 raise
             except DeviceError as error:
-                reasons.append(error.message)
+                failures.append(error)
             self.shell.must(f"rm -rf {quoted(self.store.home)}/python", timeout_s=300)
-        message = f"{self.name} could not be prepared: " + "; ".join(reasons)
+        message = f"{self.name} could not be prepared: " + "; ".join(
+            failure.message for failure in failures
+        )
         if ways[0].facts.bits == 32:
             raise DeviceError(
                 f"{message}; hardly any wheels are made for 32-bit systems",
                 f"install the 64-bit system on {self.name}",
             )
+        # Only a trouble that no way of installing gets round has one, such as a full disk.
+        advice = next((failure.remedy for failure in failures if failure.remedy), "")
         raise DeviceError(
             message,
-            f"connect {self.name} or this machine to the network; where venv is missing: "
+            advice
+            or f"connect {self.name} or this machine to the network; where venv is missing: "
             "sudo apt install python3-venv, there",
         )

@@ -14,10 +14,11 @@ from edgebench.deploy.python_check import Found, PythonFacts
 from edgebench.deploy.registry import Entry
 from edgebench.deploy.shell import BEGIN, END, DeviceLostError, Shell
 from edgebench.deploy.ssh import device
-from edgebench.deploy.ssh.install import platforms_of
+from edgebench.deploy.ssh.install import WithItsOwnPip, WithWheelsFromHere, platforms_of
 from edgebench.deploy.ssh.shell import SshShell, for_any_shell, socket_folder
 from edgebench.deploy.ssh.troubles import TROUBLES, Address, explained
 from edgebench.errors import DeviceError
+from edgebench.progress import Progress, silent
 
 ADDRESS = Address("rpi5", "pi", "rpi.local", "2222")
 
@@ -175,3 +176,21 @@ def test_a_check_tells_what_a_python_lacks(told: dict[str, object], states: dict
     steps = list(python_check.steps(Told(json.dumps({**OLD, **told})), "python3"))
     assert {step.name: step.state for step in steps} == states
     assert all(step.remedy for step in steps if step.state != "ok")
+
+
+def test_a_board_that_is_full_is_told_to_be_emptied() -> None:
+    board = device(Entry("a board", "ssh", name="a", host="rpi"))
+    board.store.shell = Told("")
+
+    class NoVenv(WithItsOwnPip):
+        def make(self, progress: Progress) -> None:
+            raise DeviceError("it makes no environments")
+
+    class Full(WithWheelsFromHere):
+        def make(self, progress: Progress) -> None:
+            raise DeviceError("4 MB are left", "free space there")
+
+    ways = [kind(board.store, facts("aarch64", 64)) for kind in (NoVenv, Full)]
+    with pytest.raises(DeviceError, match="no environments; 4 MB are left") as caught:
+        board._first(ways, silent)
+    assert caught.value.remedy == "free space there"
