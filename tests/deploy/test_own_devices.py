@@ -91,7 +91,7 @@ def test_only_one_s_own_can_be_removed(written: Path) -> None:
     "name", ["", "a b", "-x", "a,b", "a/b", "ä", "a]", "simulated:clean", "simulated"]
 )
 def test_what_cannot_be_a_name_is_refused(own: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="cannot be a device's name|of simulated devices"):
+    with pytest.raises(UsageError, match=r"cannot be a device's name|of simulated devices"):
         own_devices.add(name, {"like": "rpi5"})
     assert not own.exists()
 
