@@ -15,11 +15,23 @@ from edgebench.deploy.result import RunResult
 def cautions(run: Run) -> tuple[str, ...]:
     """Every caution of a run, a sentence each."""
     return (
+        *_other_cores(run),
         *_failed_blocks(run.result),
         *_floors(run),
         *_summaries(run.result),
         *_without_outputs(run),
     )
+
+
+def _other_cores(run: Run) -> Iterable[str]:
+    """That the cores are not those of the device, as where a farm gave the plan to another."""
+    found = run.result.context
+    if run.cores_known not in (None, found.core_count):
+        device, what = run.request.device, found.cpu_model or "an unknown processor"
+        yield (
+            f"{device} has {run.cores_known} cores, and this ran on {found.core_count} ({what}): "
+            f"if that was another device, these figures are not of {device}"
+        )
 
 
 def _failed_blocks(result: RunResult) -> Iterable[str]:

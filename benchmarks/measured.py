@@ -24,7 +24,8 @@ class Run:
     logits (N, classes); slots whose accuracy means nothing have none. `outputs` gives, by slot,
     what came back from the device, (N, classes). `floors` are the device's noise floors; None for
     a run that is not read against any. `host` and its outputs are those of the same plan on the
-    host's own processor, where a device wanted them.
+    host's own processor, where a device wanted them. `cores_known` is how many cores the device
+    has by the registry, None where that does not say.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Run:
     floors: NoiseFloors | None = None
     host: RunResult | None = None
     host_outputs: Mapping[str, Floats] = field(default_factory=dict)
+    cores_known: int | None = None
 
     @property
     def timed(self) -> bool:

@@ -27,10 +27,11 @@ from edgebench.benchmarks.noise import NoiseFloors
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Floats
 from edgebench.converters.artifact import Manifest
+from edgebench.deploy import devices
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import FILES, HOST, PLAN, RESULT, content_name, plan_hash, read_plan
 from edgebench.documents import load
-from edgebench.errors import DataError, InvalidFileError
+from edgebench.errors import DataError, EdgeBenchError, InvalidFileError
 
 REQUEST = "request.json"
 MANIFESTS = "manifests"
@@ -109,7 +110,16 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         floors=load(folder / NOISE, NoiseFloors),
         host=host,
         host_outputs=host_outputs,
+        cores_known=_cores_known(load(folder / REQUEST, RunRequest).device),
     )
+
+
+def _cores_known(device: str) -> int | None:
+    try:
+        entry = devices.entry(device)
+    except EdgeBenchError:  # A run can be read where nobody knows its device.
+        return None
+    return sum(len(cluster.cores) for cluster in entry.clusters) or None
 
 
 def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping[str, Floats]]:

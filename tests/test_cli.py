@@ -79,6 +79,8 @@ def test_help_fits_in_80_columns_and_says_no_default_in_pythons_words(
         ("export scenes_v2 --input-shape 1,x --out {tmp}", 2, "not a shape"),
         ("report nothing --runs {tmp}", 2, "unknown run"),
         ("report --runs {tmp}", 1, "edgebench run"),
+        ("report {tmp}/empty --runs {tmp}", 1, "is no run folder"),
+        ("--resume {tmp}/empty --runs {tmp}", 1, "is no run folder"),
         ("train scenes_v2 --epochs 1 --data imagefolder:{tmp}/empty --out {tmp}", 1, "empty"),
         ("train scenes_v2 --learning-rate -1 --out {tmp}", 2, "learning rate"),
     ],

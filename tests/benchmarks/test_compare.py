@@ -122,6 +122,17 @@ def test_a_run_stopped_before_any_block_has_no_answer(replay: Replay) -> None:
     assert not comparison.answered
 
 
+def test_a_plan_that_another_device_carried_out_is_told_by_its_cores(
+    replay: Replay, tmp_path: Path
+) -> None:
+    comparison = replay(ReplayedDevice(LATENCY))
+    assert not any("cores" in caution for caution in comparison.cautions)
+    folder = run_folder.latest(tmp_path / "runs", "replayed")
+    run = run_folder.read_run(folder, run_folder.read_result(folder), "")
+    told = compare(replace(run, cores_known=8)).cautions
+    assert "local has 8 cores, and this ran on 4 (Cortex-A76)" in told[0]
+
+
 def test_there_is_nothing_to_resume_before_the_first_run(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no run of device local"):
         run_folder.latest(tmp_path / "runs", "local")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgebench import console
 from edgebench.commands import exits, gate
-from edgebench.errors import UnknownNameError
+from edgebench.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.comparison import Comparison
@@ -65,7 +65,7 @@ def run_folder(name: str, runs: Path, device: str | None = None) -> Path:
     `UnknownNameError`, and `DataError` where there are none.
     """
     from edgebench.benchmarks import fleet
-    from edgebench.benchmarks.run_folder import latest
+    from edgebench.benchmarks.run_folder import COMPARISON, DRAFT, latest
     from edgebench.deploy.staging import PLAN
 
     if not name:
@@ -75,6 +75,8 @@ def run_folder(name: str, runs: Path, device: str | None = None) -> Path:
     if not folder.is_dir():
         known = [*runs.glob(f"*/{PLAN}"), *runs.glob(f"*/{fleet.FLEET}")]
         raise UnknownNameError(f"run in {runs}", name, (path.parent.name for path in known))
+    if not any((folder / name).exists() for name in (DRAFT, COMPARISON, fleet.FLEET)):
+        raise DataError(f"{folder} is no run folder: it holds no {DRAFT}", "see: edgebench runs")
     return folder
 
 
