@@ -18,7 +18,8 @@ import platform
 import shlex
 from pathlib import Path
 
-from edgebench.deploy.emulated.packages import fetch_packages, fetch_wheels
+from edgebench.deploy.emulated.debian import fetch_packages
+from edgebench.deploy.emulated.wheels import fetch_wheels
 from edgebench.documents import replacing
 from edgebench.errors import DeviceError
 from edgebench.places import cache_folder

@@ -13,7 +13,7 @@ import pytest
 
 from edgebench.deploy import devices
 from edgebench.deploy.device import Step
-from edgebench.deploy.emulated import packages, system
+from edgebench.deploy.emulated import debian, fetching, system
 from edgebench.deploy.emulated.counting import counted
 from edgebench.deploy.emulated.device import EmulatedDevice
 from edgebench.errors import DeviceError, UnwritableError
@@ -79,7 +79,7 @@ def test_a_log_without_marks_counts_nothing() -> None:
 
 def test_a_system_without_apt_is_told_where_this_works(tools: Path, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="no apt-get") as caught:
-        packages.fetch_packages(["adbd"], "trixie", "amd64", tmp_path / "adbd")
+        debian.fetch_packages(["adbd"], "trixie", "amd64", tmp_path / "adbd")
     assert "Debian" in caught.value.remedy
     assert not (tmp_path / "adbd").exists()
 
@@ -92,13 +92,13 @@ def test_the_mirror_is_the_one_that_this_machine_has_debian_from(tools: Path) ->
         ("main", "Debian", "bookworm", "http://mirror.example/debian/"),
     )
     program(tools, "apt-get", f"for row in {rows!r}: print(*row, sep=chr(9))")
-    assert packages.mirror() == "http://mirror.example/debian/"
+    assert debian.mirror() == "http://mirror.example/debian/"
 
 
 def test_another_distribution_has_no_mirror_of_debian(tools: Path) -> None:
     program(tools, "apt-get", "print('main\\tUbuntu\\tnoble\\thttp://ubuntu.example/')")
     with pytest.raises(DeviceError, match="no mirror of Debian"):
-        packages.mirror()
+        debian.mirror()
 
 
 @pytest.mark.parametrize(
@@ -116,27 +116,27 @@ def test_what_apt_and_pip_say_becomes_one_sentence(
 ) -> None:
     program(tools, "apt-get", f"print({said!r}); sys.exit(100)")
     with pytest.raises(error, match=sentence) as caught:
-        packages.mirror()
+        debian.mirror()
     assert caught.value.remedy and "\n" not in caught.value.message
 
 
 def test_a_failed_fetch_leaves_what_stood_there(tools: Path, tmp_path: Path) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
-    (folder / packages.CONTENTS).write_text("bookworm arm64 python3.11\npython3.11_1_arm64\n")
+    (folder / fetching.CONTENTS).write_text("bookworm arm64 python3.11\npython3.11_1_arm64\n")
     program(tools, "apt-get", "print('E: no network'); sys.exit(100)")
     program(tools, "dpkg-deb", "")
     with pytest.raises(DeviceError, match="no network"):
-        packages.fetch_packages(["python3.13"], "trixie", "arm64", folder)
-    assert (folder / packages.CONTENTS).read_text().startswith("bookworm")
+        debian.fetch_packages(["python3.13"], "trixie", "arm64", folder)
+    assert (folder / fetching.CONTENTS).read_text().startswith("bookworm")
     assert {path.name for path in tmp_path.iterdir()} == {"bin", "cache", "root", ".root.lock"}
 
 
 def test_the_same_request_again_starts_nothing(tools: Path, tmp_path: Path) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
-    (folder / packages.CONTENTS).write_text("trixie arm64 python3.13\npython3.13_1_arm64\n")
-    assert packages.fetch_packages(["python3.13"], "trixie", "arm64", folder) == folder
+    (folder / fetching.CONTENTS).write_text("trixie arm64 python3.13\npython3.13_1_arm64\n")
+    assert debian.fetch_packages(["python3.13"], "trixie", "arm64", folder) == folder
 
 
 def test_arm_runs_the_versions_that_are_pinned_here() -> None:

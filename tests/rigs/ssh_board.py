@@ -23,7 +23,7 @@ from pathlib import Path
 
 from waiting import wait_for
 
-from edgebench.deploy.emulated.packages import fetch_packages
+from edgebench.deploy.emulated.debian import fetch_packages
 from edgebench.places import cache_folder
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

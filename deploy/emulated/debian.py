@@ -1,32 +1,26 @@
-"""Packages of Debian and PyPI, unpacked into a folder of their own; the system stays as it is.
+"""Packages of Debian, unpacked into a folder of their own; the system stays as it is.
 
-Debian's packages come through this machine's own `apt-get`, from the mirror that it is set up
-with and checked against Debian's keys, but with lists, cache and status of a private folder: so
-neither root is needed nor does the system learn of them. What they depend on comes along; their
-maintainer scripts are not run. A folder is there whole or not at all, and says inside what it was
-made of, so that asking for the same again costs nothing.
+They come through this machine's own `apt-get`, from the mirror that it is set up with and checked
+against Debian's keys, but with lists, cache and status of a private folder: so neither root is
+needed nor does the system learn of them. What they depend on comes along; their maintainer scripts
+are not run.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgebench.deploy.emulated.fetching import CONTENTS, alone, answers, run
 from edgebench.documents import replacing
-from edgebench.errors import DeviceError, UnwritableError
+from edgebench.errors import DeviceError
 from edgebench.places import cache_folder
 from edgebench.progress import Progress, silent
-
-CONTENTS = ".packages"
-"""In a folder of packages: the request that it answers, then each package with its version."""
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -53,20 +47,11 @@ Dir::State::status "{folder}/status";
 """
 """What differs from the machine's own configuration, whose proxies, say, remain."""
 
-WHEELS = ("any", "manylinux2014_{0}", *(f"manylinux_2_{minor}_{{0}}" for minor in range(17, 42)))
-"""The platforms whose wheels Debian 13's C library (2.41) runs, by architecture."""
-
-PIP = (
-    *(sys.executable, "-m", "pip", "install", "--disable-pip-version-check"),
-    *("--no-deps", "--only-binary=:all:", "--no-compile"),
-)
-
 TARGET = "$(COMPONENT)\t$(LABEL)\t$(RELEASE)\t$(REPO_URI)"
 """What `apt-get indextargets` is to tell of each list of packages."""
 
 DOWNLOADING = "downloading Debian's packages"
 UNPACKING = "unpacking Debian's packages"
-FETCHING_WHEELS = "downloading wheels"
 
 
 def fetch_packages(
@@ -86,8 +71,8 @@ def fetch_packages(
     such package, and `UnwritableError`.
     """
     request = " ".join((suite, architecture, *names, *only))
-    with _alone(into):
-        if _answers(into, request):
+    with alone(into):
+        if answers(into, request):
             return into
         for program in ("apt-get", "dpkg-deb"):
             _need(program)
@@ -100,57 +85,6 @@ def fetch_packages(
             contents = "\n".join((request, *(one.stem for one in archives)))
             (temporary / CONTENTS).write_text(contents + "\n")
     return into
-
-
-def fetch_wheels(
-    requirements: Sequence[str],
-    python: str,
-    architecture: str,
-    into: Path,
-    progress: Progress = silent,
-) -> Path:
-    """Unpack wheels from PyPI into a folder, without what they depend on, and return it.
-
-    `python` is such as 3.13, `architecture` the kernel's name such as aarch64. Raises
-    `DeviceError` where there is no pip, no network or no such wheel, and `UnwritableError`.
-    """
-    request = " ".join((python, architecture, *requirements))
-    with _alone(into):
-        if _answers(into, request):
-            return into
-        platforms = [word for one in WHEELS for word in ("--platform", one.format(architecture))]
-        with replacing(into) as temporary:
-            temporary.unlink()
-            temporary.mkdir()
-            progress(FETCHING_WHEELS, 0, 0)
-            install = [*PIP, "--python-version", python, *platforms, "--target", str(temporary)]
-            _run([*install, *requirements], "pip")
-            progress(FETCHING_WHEELS, 1, 1)
-            (temporary / CONTENTS).write_text(request + "\n")
-    return into
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Wait until nobody else makes that folder. Raises `UnwritableError`."""
-    path = folder.with_name(f".{folder.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise UnwritableError(
-            f"cannot write {path}: {error.strerror}", "free some space or set EDGEBENCH_CACHE"
-        ) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _answers(folder: Path, request: str) -> bool:
-    try:
-        return (folder / CONTENTS).read_text().splitlines()[:1] == [request]
-    except OSError:
-        return False
 
 
 def _need(program: str) -> None:
@@ -167,7 +101,7 @@ def _downloaded(
 ) -> Iterator[list[Path]]:
     """The packages' archives, in order; they are removed once they were of use."""
     folder = cache_folder() / "debian" / f"{suite}-{architecture}"
-    with _alone(folder):
+    with alone(folder):
         for name in ("lists/partial", "archives/partial"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").write_text("")
@@ -177,11 +111,11 @@ def _downloaded(
         settings.write_text(PRIVATE.format(architecture=architecture, folder=folder))
         apt = ["apt-get", "-c", str(settings), "-q"]
         progress(DOWNLOADING, 0, 0)
-        _run([*apt, "update"], "apt-get")
+        run([*apt, "update"], "apt-get")
         archives = folder / "archives"
         install = [*apt, "-y", "--download-only", "install"]
         nowhere = f"Dir::Cache::archives={folder}/none"  # What is there is not listed otherwise.
-        wanted = _run([*install, "--print-uris", "-o", nowhere, *names], "apt-get")
+        wanted = run([*install, "--print-uris", "-o", nowhere, *names], "apt-get")
         # Such a line is 'http://...' name_version_arch.deb size MD5Sum:...
         files = re.findall(r"^'.*' (\S+\.deb) \d+", wanted, re.MULTILINE)
         there = sum((archives / name).exists() for name in files)
@@ -191,7 +125,7 @@ def _downloaded(
                 done = there + int(line[4:].split(maxsplit=1)[0])
                 progress(DOWNLOADING, min(done, len(files)), len(files))
 
-        _run([*install, *names], "apt-get", heard)
+        run([*install, *names], "apt-get", heard)
         found = [archives / name for name in files]
         yield found
         for one in found:
@@ -203,7 +137,7 @@ def mirror() -> str:
 
     Raises `DeviceError` where its sources have none, as on another distribution.
     """
-    rows = _run(("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get")
+    rows = run(("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get")
     system = _system()
     for row in rows.splitlines():
         component, label, release, address = row.split("\t")
@@ -234,7 +168,7 @@ def _unpack(archives: Sequence[Path], into: Path, only: Sequence[str], progress:
         if only:
             _unpack_files(archive, into, only)
         else:
-            _run(["dpkg-deb", "-x", str(archive), str(into)], "dpkg-deb")
+            run(["dpkg-deb", "-x", str(archive), str(into)], "dpkg-deb")
         progress(UNPACKING, number + 1, len(archives))
 
 
@@ -257,48 +191,3 @@ def _merge_usr(root: Path) -> None:
     for name in ("bin", "sbin", "lib", "lib64"):
         if (root / "usr" / name).is_dir() and not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")
-
-
-def _run(
-    words: Sequence[str], program: str, heard: Callable[[str], None] = lambda line: None
-) -> str:
-    """Run a program to its end and return what it printed; `heard` gets each line as it comes.
-
-    Raises `DeviceError` with what it complained of, and `UnwritableError` for a full disk.
-    """
-    lines = []
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
-        )
-    except OSError as error:
-        raise DeviceError(f"cannot start {words[0]}: {error.strerror}") from error
-    with process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            heard(line)
-    if process.returncode != 0:
-        raise _failure(program, lines)
-    return "".join(lines)
-
-
-def _failure(program: str, lines: Sequence[str]) -> UnwritableError | DeviceError:
-    """The sentence of a program that failed: its own, of an error before that of a warning."""
-    said = [line.strip() for line in lines if line.strip()] or ["it says nothing"]
-    marked = [one for mark in ("E:", "Err:", "ERROR:") for one in said if one.startswith(mark)]
-    if any("No space left" in line or "enough free space" in line for line in said):
-        return UnwritableError(
-            f"the disk with {cache_folder()} is full",
-            "free some space, or set EDGEBENCH_CACHE to a folder elsewhere",
-        )
-    reason = (marked or said)[0].split(maxsplit=1)[-1] if marked else said[-1]
-    return DeviceError(
-        f"{program} failed: {reason}", "check the network, then try again; it goes on from there"
-    )
