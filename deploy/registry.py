@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -21,6 +21,7 @@ from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 from edgebench.places import config_folder
 
 Transport = Literal["local", "adb", "ssh", "emulated", "devicectl", "mac"]
+RunnerName = Literal["python", "benchmark_model", "app"]
 
 SHIPPED = Path(__file__).with_name("devices.toml")
 
@@ -84,7 +85,7 @@ class Entry:
     npu: str | None = None
     delegates: tuple[str, ...] = ("xnnpack", "none")
     os_minimum: str | None = None
-    runner: Literal["python", "benchmark_model", "app"] | None = None
+    runner: RunnerName | None = None
     python: str | None = None
     benchmark_model: str | None = None
     app: str | None = None
@@ -198,20 +199,21 @@ def _entry(path: Path, name: str, table: dict[str, Any]) -> Entry:
     for cluster in clusters if isinstance(clusters, list) else ():
         if isinstance(cluster, dict):
             _known(path, name, cluster, CLUSTER_FIELDS, "field of a cluster")
+    for key, kind in (("transport", Transport), ("runner", RunnerName)):
+        if isinstance(table.get(key), str):
+            _known(path, name, (table[key],), frozenset(get_args(kind)), key)
     try:
         return msgspec.convert({**table, "name": name}, Entry)
     except msgspec.ValidationError as error:
         raise _wrong(path, name, str(error).replace("`$.", "`"), "correct it") from error
 
 
-def _known(
-    path: Path, name: str, table: Mapping[str, Any], known: frozenset[str], kind: str
-) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
+def _known(path: Path, name: str, words: Iterable[str], known: frozenset[str], kind: str) -> None:
+    for word in words:
+        if word not in known:
+            near = difflib.get_close_matches(word, known, n=1)
             remedy = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(known))}"
-            raise _wrong(path, name, f"unknown {kind} '{key}'", remedy)
+            raise _wrong(path, name, f"unknown {kind} '{word}'", remedy)
 
 
 def _wrong(path: Path, name: str, what: str, remedy: str) -> InvalidFileError:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from edgebench.deploy.device import Step
+from edgebench.deploy.registry import own_file
 from edgebench.errors import DeviceError
 
 BEGIN = "edgebench-answer:"
@@ -25,12 +26,16 @@ BEGIN = "edgebench-answer:"
 END = "edgebench-status:"
 """Begins the last line of every command's output; its exit status follows."""
 
+OTHER_HOME = (
+    "give edgebench another folder there: edgebench devices add {name} --home FOLDER, or its `home` "
+    "in {file}"
+)
 
 REFUSALS = {
     "No space left on device": "free space there, or measure fewer models at once",
     "Disk quota exceeded": "free space there, or measure fewer models at once",
-    "Read-only file system": "give edgebench another folder there: `home` in devices.toml",
-    "Permission denied": "give edgebench another folder there: `home` in devices.toml",
+    "Read-only file system": OTHER_HOME,
+    "Permission denied": OTHER_HOME,
 }
 """What a file system there says when it does not take a file, and what to do."""
 
@@ -138,7 +143,10 @@ class Shell(ABC):
         """The error of a file system that does not take a file; None for any other reason."""
         for sign, remedy in REFUSALS.items():
             if sign in reason:
-                return DeviceError(f"{self.name} cannot keep what it is sent: {reason}", remedy)
+                return DeviceError(
+                    f"{self.name} cannot keep what it is sent: {reason}",
+                    remedy.format(name=self.name, file=own_file()),
+                )
         return None
 
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:

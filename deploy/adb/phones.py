@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edgebench.deploy.adb import client
 from edgebench.deploy.adb.client import Phone
 from edgebench.deploy.device import Attached
-from edgebench.deploy.registry import Entry
+from edgebench.deploy.registry import Entry, own_file
 from edgebench.deploy.shell import END, DeviceLostError
 from edgebench.errors import DeviceError
 
@@ -22,7 +22,7 @@ TURN_ON = (
 
 NETWORK = (
     "see that it is on and in the same network; where its screen shows another port under Wireless "
-    "debugging, correct `serial` in devices.toml"
+    "debugging, correct its `serial` in {}"
 )
 
 STATES = {
@@ -152,7 +152,7 @@ def _by_serial(
         client.connect(serial, stale=phone is not None)
         phone = next((one for one in client.phones() if one.serial == serial), None)
     if phone is None:
-        how = NETWORK if ":" in serial else "plug it in"
+        how = NETWORK.format(own_file()) if ":" in serial else "plug it in"
         raise DeviceLostError(f"{name} (serial {serial}) is not attached", how)
     if not phone.ready:
         raise not_ready(phone)

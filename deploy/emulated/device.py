@@ -113,7 +113,11 @@ class EmulatedDevice:
         """See `edgebench.deploy.device.Device.run`. No time is in the result."""
         plan = read_plan(folder)
         arm = LocalDevice(str(system.python()), system.environment())
-        result = _without_time(arm.run(folder, progress))
+        try:
+            result = _without_time(arm.run(folder, progress))
+        except DeviceError as error:
+            whole = f"whether the Arm system is whole: edgebench devices check {self.name}"
+            raise DeviceError(error.message, f"{error.remedy}; {whole}") from error
         save(folder / RESULT, result)
         interrupted = not all(slot in result.evaluations for slot in plan.artifacts)
         try:

@@ -100,7 +100,11 @@ PHONE = '[mine]\ndescription = "mine"\ntransport = "adb"\n'
         ('[mine]\nlike = ["x"]', "like names no known device: ['x']", "edgebench devices"),
         ('[mine]\nlike = "mine"', "like names no known device: 'mine'", "edgebench devices"),
         ('[mine]\ndescription = "x"', "`transport`", "correct it"),
-        ('[mine]\ndescription = "x"\ntransport = "usb"', "'usb' - at `transport`", "correct it"),
+        (
+            '[mine]\ndescription = "x"\ntransport = "usb"',
+            "unknown transport 'usb'",
+            "known: adb, devicectl",
+        ),
         (PHONE + "serial = 27", "Expected `str | null`, got `int` - at `serial`", "correct it"),
         (PHONE + 'host = "x"', "host is for ssh only", "correct it"),
         ('[mine]\nlike = "rpi5"\nserial = "x"', "serial is for adb", "correct it"),
