@@ -27,8 +27,8 @@ END = "edgebench-status:"
 """Begins the last line of every command's output; its exit status follows."""
 
 OTHER_HOME = (
-    "give edgebench another folder there: edgebench devices add {name} --home FOLDER, or its `home` "
-    "in {file}"
+    "give edgebench another folder there: edgebench devices add {name} --home FOLDER, or its "
+    "`home` in {file}"
 )
 
 REFUSALS = {
