@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from accepted import golden
 
 from edgebench.cli import main
 from edgebench.commands.devices import check, listing
@@ -23,9 +23,6 @@ from edgebench.deploy.shell import Shell
 from edgebench.deploy.store import Store
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
-
-GOLDEN = Path(__file__).parent / "golden"
-ACCEPT = f"EDGEBENCH_ACCEPT=1 python -m pytest {Path(__file__).name}"
 
 NO_ADB = DeviceError("adb is not installed", "install it")
 SERIAL = "27061FDH2000XY"
@@ -90,15 +87,6 @@ def phones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     monkeypatch.setitem(sys.modules, "stand_in_transport", module)
     monkeypatch.setitem(devices.TRANSPORTS, "adb", "stand_in_transport")
     return stand_in
-
-
-def golden(name: str, text: str) -> None:
-    path = GOLDEN / name
-    if os.environ.get("EDGEBENCH_ACCEPT"):
-        path.write_text(text)
-    assert path.exists() and text == path.read_text(), (
-        f"{path} differs; look at it, and if the new text is right accept it with:\n{ACCEPT}"
-    )
 
 
 def test_the_list_is_the_accepted_one_and_fits_80_columns() -> None:

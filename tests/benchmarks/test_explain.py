@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from accepted import golden
 from hypothesis import given
 from hypothesis import strategies as st
 from replay import ReplayedDevice, Toy, make_artifacts
@@ -31,9 +31,6 @@ from edgebench.converters.artifact import (
 from edgebench.converters.artifact import manifest_path as path_of
 from edgebench.deploy.result import Profile, ProfiledOperation
 from edgebench.documents import save
-
-GOLDEN = Path(__file__).parent / "golden"
-ACCEPT = "EDGEBENCH_ACCEPT=1 .venv/bin/python -m pytest tests/benchmarks/test_explain.py"
 
 MODEL = "scenes_v2_ca"
 ZOO = (
@@ -323,15 +320,6 @@ def test_runtimes_types_have_a_kind(type_: str, kind: str) -> None:
 
 
 # --- Reports ----------------------------------------------------------------------------------
-
-
-def golden(name: str, text: str) -> None:
-    path = GOLDEN / name
-    if os.environ.get("EDGEBENCH_ACCEPT"):
-        path.write_text(text)
-    assert path.exists() and text == path.read_text(), (
-        f"{path} differs; look at it, and if the new text is right accept it with:\n{ACCEPT}"
-    )
 
 
 def within(value: float, distance: float) -> Estimate:

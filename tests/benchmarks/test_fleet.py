@@ -18,10 +18,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from accepted import golden
 from junit_schema import check_schema
 from replay import ReplayedDevice
 from rich.console import Console
-from test_reports import Page, golden
+from test_reports import Page
 from toy_artifacts import make_real_artifacts
 
 from edgebench import places

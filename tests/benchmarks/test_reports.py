@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from accepted import golden
 from replay import TOYS, Replay, ReplayedDevice, Toy, make_artifacts
 from rich.console import Console
 
@@ -22,9 +22,6 @@ from edgebench.benchmarks.report.headline import headline
 from edgebench.benchmarks.request import RunRequest
 from edgebench.benchmarks.statistics import Estimate
 from edgebench.deploy.result import Runtime
-
-GOLDEN = Path(__file__).parent / "golden"
-ACCEPT = "EDGEBENCH_ACCEPT=1 .venv/bin/python -m pytest tests/benchmarks/test_reports.py"
 
 ZOO = (
     *TOYS,
@@ -67,17 +64,6 @@ def comparison(folder: Path) -> Comparison:
     result = run_folder.read_result(folder)
     run = run_folder.read_run(folder, result, "a device that replays", "edgebench --models 'a <b>'")
     return compare(run)
-
-
-def golden(name: str, text: str) -> None:
-    """Compare with the accepted text, or accept this one."""
-    path = GOLDEN / name
-    if os.environ.get("EDGEBENCH_ACCEPT"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    assert path.exists() and text == path.read_text(), (
-        f"{path} differs; look at it, and if the new text is right accept it with:\n{ACCEPT}"
-    )
 
 
 def on_terminal(comparison: Comparison, **options: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from accepted import accept
 
 from edgebench.deploy import schemas
 from edgebench.deploy.app.contract import (
@@ -41,7 +42,6 @@ from edgebench.deploy.result import (
 from edgebench.documents import dump, load
 
 DOC = Path(__file__).parents[2] / "docs/app-contract.md"
-ACCEPT = "EDGEBENCH_ACCEPT=1 .venv/bin/python -m pytest tests/deploy/test_app_contract.py"
 
 MODEL, INPUTS = "5f0c" + 60 * "1", "9a3e" + 60 * "2"
 IMAGES = EvaluationInputs(f"{INPUTS}.npz", INPUTS, (0.5,) * 3, (0.25,) * 3, (0, 2, 3, 1), (0, 1))
@@ -187,7 +187,7 @@ def test_the_examples_in_the_contract_are_what_the_code_writes(name: str) -> Non
         shown = wanted
     assert shown == wanted, (
         f"the example {name} in {DOC} is not what the code writes; look at both, and if the code "
-        f"is right accept it with:\n{ACCEPT}"
+        f"is right accept it with:\n{accept()}"
     )
 
 
