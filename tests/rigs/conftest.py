@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from phones import Bench, Phone
+from ssh_board import SshBoard
 from toy_artifacts import make_real_artifacts
 
+from edgebench.deploy import devices
+from edgebench.deploy.remote import RemoteDevice
 from edgebench.errors import EdgeBenchError
 
 
@@ -51,3 +54,33 @@ def phone(bench: Bench) -> Phone:
     made.wait_until_seen()
     bench.register(fake=made.entry)
     return made
+
+
+@pytest.fixture
+def board() -> Iterator[SshBoard]:
+    """A board that is set up and not yet switched on."""
+    try:
+        board = SshBoard("board jumped")
+    except EdgeBenchError as error:
+        pytest.skip(f"no sshd: {error}")
+    yield board
+    board.close()
+
+
+@pytest.fixture
+def device(board: SshBoard, monkeypatch: pytest.MonkeyPatch) -> RemoteDevice:
+    """The board as a device of this process."""
+    for name, value in board.env.items():
+        monkeypatch.setenv(name, value)
+    device = devices.get("board")
+    assert isinstance(device, RemoteDevice)
+    return device
+
+
+@pytest.fixture
+def run(toy_artifacts: Path) -> tuple[str, ...]:
+    """The words of a short run on the board."""
+    return (
+        *("--device", "board", "attention", "--baseline", "plain", "--precisions", "fp32"),
+        *("--budget", "4s", "--artifacts", str(toy_artifacts)),
+    )

@@ -7,10 +7,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,10 @@ from ssh_board import SshBoard
 from toy_models import MakeRun
 from waiting import wait_for
 
-from edgebench.deploy import devices
 from edgebench.deploy.emulated import system
 from edgebench.deploy.remote import RemoteDevice
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.shell import DeviceLostError
-from edgebench.deploy.ssh.board import Board
 from edgebench.documents import load
 from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import silent
@@ -32,35 +29,6 @@ pytestmark = pytest.mark.rig
 
 PASSED = (0, 3)
 """A busy machine gets no verdict, and all is measured nevertheless."""
-
-
-@pytest.fixture
-def board() -> Iterator[SshBoard]:
-    """A board that is set up and not yet switched on."""
-    try:
-        board = SshBoard("board jumped")
-    except EdgeBenchError as error:
-        pytest.skip(f"no sshd: {error}")
-    yield board
-    board.close()
-
-
-@pytest.fixture
-def device(board: SshBoard, monkeypatch: pytest.MonkeyPatch) -> RemoteDevice:
-    """The board as a device of this process."""
-    for name, value in board.env.items():
-        monkeypatch.setenv(name, value)
-    device = devices.get("board")
-    assert isinstance(device, RemoteDevice)
-    return device
-
-
-@pytest.fixture
-def run(toy_artifacts: Path) -> tuple[str, ...]:
-    return (
-        *("--device", "board", "attention", "--baseline", "plain", "--precisions", "fp32"),
-        *("--budget", "4s", "--artifacts", str(toy_artifacts)),
-    )
 
 
 def result_of(board: SshBoard) -> RunResult | None:
@@ -306,99 +274,6 @@ def test_a_small_server_without_sftp_will_do(
     device.shell.send(tmp_path / "file", "~/there")
     assert (board.home / "there").read_bytes() == (tmp_path / "file").read_bytes()
     assert device.shell.must("echo $HOME").strip() == str(board.home)
-
-
-def test_a_board_with_a_network_is_prepared_by_its_own_pip(
-    board: SshBoard, device: RemoteDevice, make_run: MakeRun
-) -> None:
-    board.python(BARE)
-    board.start()
-    assert missing(device) == {"NumPy": "edgebench devices prepare board"}
-    prepare(device)
-    assert missing(device) == {}
-    prepared_home(board, device, make_run)
-    assert (board.home / ".cache/edgebench/python/pyvenv.cfg").exists()
-    done = board.edgebench("devices", "clean", "board")
-    assert done.returncode == 0, done.stderr
-    assert board.left() == []
-
-
-def test_a_board_without_a_network_is_prepared_with_wheels_from_here(
-    board: SshBoard, device: RemoteDevice, make_run: MakeRun
-) -> None:
-    board.python(BARE)
-    board.start(more="PIP_NO_INDEX=1 PIP_FIND_LINKS=")
-    prepare(device)
-    assert missing(device) == {}
-    prepared_home(board, device, make_run)
-    assert not (board.home / ".cache/edgebench/python/pyvenv.cfg").exists()
-
-
-BARE = "/usr/bin/python3 -s"
-
-
-def missing(device: RemoteDevice) -> dict[str, str]:
-    """By step, what to do about each that a run cannot do without."""
-    return {step.name: step.remedy for step in device.check() if step.state == "missing"}
-
-
-def prepare(device: RemoteDevice) -> None:
-    """Prepare for TFLite alone: the other runtimes are large."""
-    assert isinstance(device, Board)
-    device.wanted = ("tflite",)
-    device.prepare(silent)
-
-
-def prepared_home(board: SshBoard, device: RemoteDevice, make_run: MakeRun) -> None:
-    """A run takes the prepared Python, and leaves it and nothing else."""
-    with device.held():
-        result = device.run(make_run("plain", "attention"), silent)
-    assert result.complete
-    assert {name.split("/")[2] for name in board.left()} == {"python"}
-
-
-def test_a_board_without_python_says_so(
-    board: SshBoard, device: RemoteDevice, run: tuple[str, ...]
-) -> None:
-    board.python(None)
-    board.start(path="")
-    for name in (
-        "sh",
-        "cat",
-        "mkdir",
-        "rm",
-        "mv",
-        "wc",
-        "df",
-        "dirname",
-        "sha256sum",
-        "ln",
-        "sleep",
-    ):
-        (board.bin / name).symlink_to(f"/bin/{name}")
-    assert "apt install python3" in missing(device)["Python"]
-    done = board.edgebench(*run)
-    assert done.returncode == 1
-    assert "edgebench devices check board" in done.stderr
-    with pytest.raises(DeviceError, match="no python3 runs on board"):
-        prepare(device)
-
-
-def test_a_board_without_a_runtime_says_so(
-    board: SshBoard, device: RemoteDevice, run: tuple[str, ...]
-) -> None:
-    nothing = board.folder / "nothing"
-    for module in ("ai_edge_litert", "tflite_runtime", "tensorflow"):
-        (nothing / module).mkdir(parents=True)
-        (nothing / module / "__init__.py").write_text("raise ImportError('GLIBC_2.34 not found')")
-    board.python(sys.executable, f"export PYTHONPATH={nothing}")
-    board.start()
-    steps = {step.name: step for step in device.check()}
-    assert (steps["tflite"].state, steps["tflite"].found) == ("note", "GLIBC_2.34 not found")
-    done = board.edgebench(*run)
-    assert done.returncode == 1
-    assert "no TFLite runtime can be imported" in done.stderr
-    assert "edgebench devices check board" in done.stderr
 
 
 GATEWAY = "sh -c 'echo the gateway says no >&2'"
