@@ -31,14 +31,7 @@ def locked(identity: str, name: str | None = None) -> Iterator[None]:
     `UnwritableError`.
     """
     path = data_folder() / "locks" / f"{quote(identity, safe='')}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise UnwritableError(
-            f"cannot write {path}: {error.strerror}", "free some space"
-        ) from error
-    with file:
+    with lock_file(path, "free some space") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -52,6 +45,15 @@ def locked(identity: str, name: str | None = None) -> Iterator[None]:
         finally:
             # Closing would do, were there no copy of the descriptor in a process that was forked.
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def lock_file(path: Path, remedy: str) -> IO[str]:
+    """Open a file to lock, and make it where it is not there. Raises `UnwritableError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+")
+    except OSError as error:
+        raise UnwritableError(f"cannot write {path}: {error.strerror}", remedy) from error
 
 
 def _sign(file: IO[str], name: str) -> None:

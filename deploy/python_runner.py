@@ -15,6 +15,7 @@ from edgebench.deploy.device import Step
 from edgebench.deploy.runner import engines
 from edgebench.deploy.runner.messages import Audience
 from edgebench.deploy.runner.result import Result
+from edgebench.deploy.runner.worker import KILLED
 from edgebench.deploy.shell import END, quoted
 from edgebench.deploy.staging import FILES, PLAN, RESULT, RUNNER, plan_hash, stage_runner
 from edgebench.deploy.store import PID, Store, here
@@ -22,8 +23,6 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 INTERRUPTED = 130
-
-KILLED = "it was ended by SIGKILL, as Linux does when memory runs out"
 
 
 class PythonRunner:

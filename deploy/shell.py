@@ -26,18 +26,9 @@ BEGIN = "edgebench-answer:"
 END = "edgebench-status:"
 """Begins the last line of every command's output; its exit status follows."""
 
-OTHER_HOME = (
-    "give edgebench another folder there: edgebench devices add {name} --home FOLDER, or its "
-    "`home` in {file}"
-)
-
-REFUSALS = {
-    "No space left on device": "free space there, or measure fewer models at once",
-    "Disk quota exceeded": "free space there, or measure fewer models at once",
-    "Read-only file system": OTHER_HOME,
-    "Permission denied": OTHER_HOME,
-}
-"""What a file system there says when it does not take a file, and what to do."""
+FULL = ("No space left on device", "Disk quota exceeded")
+CLOSED = ("Read-only file system", "Permission denied")
+"""What a file system there says when it does not take a file."""
 
 
 class DeviceLostError(DeviceError):
@@ -141,13 +132,20 @@ class Shell(ABC):
 
     def refusal(self, reason: str) -> DeviceError | None:
         """The error of a file system that does not take a file; None for any other reason."""
-        for sign, remedy in REFUSALS.items():
+        remedies = dict.fromkeys(FULL, "free space there, or measure fewer models at once")
+        remedies |= dict.fromkeys(CLOSED, self.other_home)
+        for sign, remedy in remedies.items():
             if sign in reason:
-                return DeviceError(
-                    f"{self.name} cannot keep what it is sent: {reason}",
-                    remedy.format(name=self.name, file=own_file()),
-                )
+                return DeviceError(f"{self.name} cannot keep what it is sent: {reason}", remedy)
         return None
+
+    @property
+    def other_home(self) -> str:
+        """What to do where the folder of the store does not serve."""
+        return (
+            "give edgebench another folder there: edgebench devices add "
+            f"{self.name} --home FOLDER, or its `home` in {own_file()}"
+        )
 
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start a command there, with its stdin and stdout here and its stderr in a file.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.deploy.android.benchmark_output import NAME, flags
+from edgebench.deploy.registry import own_file
 from edgebench.deploy.shell import Shell, quoted
 from edgebench.deploy.store import Store
 from edgebench.documents import sha256
@@ -104,7 +105,7 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
     if copy is not None and said == "Permission denied":
         raise DeviceError(
             f"{store.shell.name} starts no programs that lie in {store.home}",
-            "give edgebench another folder there: `home` in devices.toml",
+            store.shell.other_home,
         )
     raise DeviceError(
         f"{copy or path} does not run on {store.shell.name}: {said}",
@@ -121,7 +122,7 @@ def _sent(store: Store, copy: Path, progress: Progress) -> str:
     except OSError as error:
         raise DeviceError(
             f"cannot read {copy}: {error.strerror}",
-            f"put the program there, or name where it is: {NAME} in devices.toml",
+            f"put the program there, or name where it is: {NAME} in {own_file()}",
         ) from error
     store.shell.must(f"mkdir -p {quoted(store.files)}")
     store.send({name: copy}, store.files, progress)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from edgebench.deploy.lock import lock_file
 from edgebench.errors import DeviceError, UnwritableError
 from edgebench.places import cache_folder
 
@@ -23,14 +24,7 @@ CONTENTS = ".packages"
 def alone(folder: Path) -> Iterator[None]:
     """Wait until nobody else makes that folder. Raises `UnwritableError`."""
     path = folder.with_name(f".{folder.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a")
-    except OSError as error:
-        raise UnwritableError(
-            f"cannot write {path}: {error.strerror}", "free some space or set EDGEBENCH_CACHE"
-        ) from error
-    with file:
+    with lock_file(path, "free some space or set EDGEBENCH_CACHE") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

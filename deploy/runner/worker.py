@@ -12,6 +12,8 @@ from typing import IO, Callable, Iterator  # noqa: UP035
 
 from .messages import Json
 
+KILLED = "it was ended by SIGKILL, as Linux and Android do when memory runs out"
+
 
 def fresh_process(plan_path: str) -> Callable[[Json], Iterator[Json]]:
     """A worker whose jobs are carried out by `child.Child`.
@@ -52,7 +54,7 @@ def fresh_process(plan_path: str) -> Callable[[Json], Iterator[Json]]:
 
 def reason_of_death(status: int, log: IO[bytes]) -> str:
     if status == -signal.SIGKILL:
-        return "it was ended by SIGKILL, as Linux and Android do when memory runs out"
+        return KILLED
     if status < 0:
         return f"the runtime crashed ({signal.Signals(-status).name})"
     log.seek(0)

@@ -22,7 +22,7 @@ def meant(options: argparse.Namespace) -> bool:
         return len(arguments.devices(options.device)) > 1
     from edgebench.benchmarks import fleet
 
-    return fleet.is_fleet(report.run_folder(options.resume, options.runs))
+    return fleet.is_fleet(report.find_run(options.resume, options.runs))
 
 
 def _names_devices_alone(options: argparse.Namespace) -> bool:
@@ -84,7 +84,7 @@ def _begun(options: argparse.Namespace) -> Path:
     if _names_devices_alone(options):
         folder = fleet.latest(options.runs)
     else:
-        folder = report.run_folder(options.resume, options.runs)
+        folder = report.find_run(options.resume, options.runs)
     begun = fleet.names(folder)
     if options.device is not None and set(arguments.devices(options.device)) != set(begun):
         raise UsageError(f"{folder} is a run of {', '.join(begun)}", "leave out --device")

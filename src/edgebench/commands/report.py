@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
     from edgebench.benchmarks.history import judged
     from edgebench.commands import fleet
 
-    folder = run_folder(options.run, options.runs)
+    folder = find_run(options.run, options.runs)
     if fleets.is_fleet(folder):
         found = fleets.read(folder)
         code = exits.worst([fleet.show(found, folder, options), *map(fleet.code_of, found.members)])
@@ -58,7 +58,7 @@ def execute(options: argparse.Namespace) -> int:
     return code if options.fail_above else exits.DONE
 
 
-def run_folder(name: str, runs: Path, device: str | None = None) -> Path:
+def find_run(name: str, runs: Path, device: str | None = None) -> Path:
     """The run that a user means by a folder or a name, or the latest.
 
     The latest of all may be that of several devices; of one device it is that device's own. Raises

@@ -139,7 +139,7 @@ def _begun(options: argparse.Namespace) -> tuple[Path, str]:
     from edgebench.documents import load
 
     asked = arguments.devices(options.device) if options.device else ()
-    folder = report.run_folder(options.resume, options.runs, *asked)
+    folder = report.find_run(options.resume, options.runs, *asked)
     device = load(folder / REQUEST, RunRequest).device
     if asked and asked != (device,):
         raise UsageError(f"{folder} is a run of {device}", "leave out --device")
