@@ -65,6 +65,8 @@ def test_help_fits_in_80_columns_and_says_no_default_in_pythons_words(
     ("words", "code", "says"),
     [
         ("exprot x", 2, "did you mean 'export'?"),
+        ("mobilenet_v2_cq --artifacts {tmp}", 2, "did you mean 'mobilenet_v2_ca'?"),
+        ("scenes_v2_ca --device pixle7", 2, "did you mean 'pixel7'?"),
         ("--device pixle7", 2, "did you mean 'pixel7'?"),
         ("run mobilenet_v3 --artifacts {tmp}", 2, "did you mean 'mobilenet_v2'?"),
         ("run --models scenes_v9 scenes_v2 --artifacts {tmp}", 2, "unknown model 'scenes_v9'"),

@@ -143,12 +143,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _with_command(words: list[str]) -> list[str]:
-    """Put `run` in front of options that stand alone. Raises `UnknownNameError`."""
+    """Put `run` in front of options or models that stand alone. Raises `UnknownNameError`."""
     first = words[0]
     if first in ("-h", "--help", "--version") or first in COMMANDS:
         return words
     if not first.startswith("-"):
-        raise UnknownNameError("command", first, COMMANDS)
+        from edgebench.models import registry
+
+        if not registry.known(first):
+            if "_" in first:  # As every model has, and no command.
+                raise UnknownNameError("model", first, registry.MODELS)
+            raise UnknownNameError("command", first, COMMANDS)
     return ["run", *words]
 
 
