@@ -73,20 +73,20 @@ export-all: $(READY)  ## MODELS="..." to every format and precision that there i
 
 bench-agreement: $(READY)  ## our times beside those of LiteRT's and OpenVINO's own benchmarks
 	$(BIN)/edgebench export mobilenet_v2_ca --to tflite:fp32 --to openvino:fp32 --out $(ARTIFACTS)
-	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.tflite
-	$(BIN)/python -m edgebench.benchmarks.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.openvino
+	$(BIN)/python -m edgebench.benchmarks.proof.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.tflite
+	$(BIN)/python -m edgebench.benchmarks.proof.agreement $(ARTIFACTS)/mobilenet_v2_ca.fp32.openvino
 
 bench-forms: $(READY)  ## what each graph pass buys, per target and precision: FORMS=mobilenet_v2_ca
 	$(BIN)/python -m edgebench.commands.bench_forms $(FORMS)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
-	$(BIN)/python -m edgebench.benchmarks.prove_statistics
+	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics
 
 prove-gate: $(READY)  ## the proof of the gate of two runs, on simulated machines
-	$(BIN)/python -m edgebench.benchmarks.prove_gate
+	$(BIN)/python -m edgebench.benchmarks.proof.prove_gate
 
 prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about 25 min
-	$(BIN)/python -m edgebench.benchmarks.prove_here
+	$(BIN)/python -m edgebench.benchmarks.proof.prove_here
 
 prove-unplug: $(READY)  ## pull the cable of a phone at 50 random moments of a run, about 15 min
 	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/rigs/unplug.py --times 50

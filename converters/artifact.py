@@ -152,7 +152,7 @@ class Manifest:
     was made from, so that an export with nothing new to say is not repeated. `operations` are in
     the file's order; formats whose files are not read have those of the graph they came from.
     `passes` names those that brought the graph into the target's form, in sequence. `maker` is ''
-    for somebody else's file, which came without a manifest (`edgebench.converters.foreign`).
+    for somebody else's file, which came without a manifest (`edgebench.converters.external`).
     """
 
     SCHEMA: ClassVar[str] = "edgebench.artifact/1"

@@ -1,4 +1,4 @@
-"""What a format's module has to offer to `edgebench.converters.export`."""
+"""What a format's module has to offer to `edgebench.converters.export.convert`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 
 from edgebench.content import Content
 from edgebench.converters.artifact import Preprocessing, TensorSpec
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import Array, Sample
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress
 
 
@@ -48,7 +48,7 @@ class Converted(Protocol):
 
 
 class Backend(Protocol):
-    """The functions of a format's module, such as `edgebench.converters.tflite_target`."""
+    """The functions of a format's module, such as `edgebench.converters.tflite.target`."""
 
     def convert(
         self,

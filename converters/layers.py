@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import onnx
 
-from edgebench.converters.reference import Array, Sample, session
+from edgebench.converters.onnx.reference import Array, Sample, session
 
 
 def values(model: onnx.ModelProto, sample: Sample) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebench.converters.artifact import Hop
-from edgebench.converters.reference import Array, Sample
+from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.errors import ParityError
 
 Outputs = Sequence[Sequence[Array]]

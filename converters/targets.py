@@ -49,7 +49,7 @@ FORMATS: dict[str, Format] = {
         extension="mlpackage",
         extra="coreml",
         packages=(*_BASE_PACKAGES, "coremltools"),
-        module="edgebench.converters.coreml_target",
+        module="edgebench.converters.coreml.target",
         maker="coremltools",
         measured_here=False,
     ),
@@ -59,7 +59,7 @@ FORMATS: dict[str, Format] = {
         extension="onnx",
         extra="onnx",
         packages=_BASE_PACKAGES,
-        module="edgebench.converters.onnx_target",
+        module="edgebench.converters.onnxruntime.target",
         maker="onnx",
     ),
     "openvino": Format(
@@ -68,7 +68,7 @@ FORMATS: dict[str, Format] = {
         extension="openvino",
         extra="openvino",
         packages=(*_BASE_PACKAGES, "openvino", "nncf"),
-        module="edgebench.converters.openvino_target",
+        module="edgebench.converters.openvino.target",
         maker="openvino",
     ),
     "tflite": Format(
@@ -77,7 +77,7 @@ FORMATS: dict[str, Format] = {
         extension="tflite",
         extra="tflite",
         packages=(*_BASE_PACKAGES, "tensorflow", "ai_edge_litert"),
-        module="edgebench.converters.tflite_target",
+        module="edgebench.converters.tflite.target",
         maker="tensorflow",
     ),
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.cli import COMMANDS, main
 from edgebench.commands.devices import ACTIONS
 

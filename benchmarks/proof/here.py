@@ -14,13 +14,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgebench.benchmarks import run as running
-from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
-from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.proof.load import second_core_loaded
-from edgebench.benchmarks.proof.peers import of_means, of_medians
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.statistics import Floats, Interval
+from edgebench.benchmarks.proof.peer_methods import of_means, of_medians
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.runs import run as running
+from edgebench.benchmarks.statistics.paired import Floats, Interval
 from edgebench.deploy.device import Device
 from edgebench.deploy.plan import Group, Plan, PlannedBlock, VisitLength, Warmup
 from edgebench.deploy.result import RunResult

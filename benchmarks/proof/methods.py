@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from edgebench.benchmarks.design import Family, draft_plan, lay_out
-from edgebench.benchmarks.levels import timed_block
+from edgebench.benchmarks.planning.design import Family, draft_plan, lay_out
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import Size
 from edgebench.benchmarks.proof.trial import (
     BASELINE,
     LATENCY_S,
@@ -22,9 +23,8 @@ from edgebench.benchmarks.proof.trial import (
     artifact,
     machine,
 )
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.sizing import Size
-from edgebench.benchmarks.statistics import Floats, Interval, overhead, process_levels
+from edgebench.benchmarks.statistics.levels import timed_block
+from edgebench.benchmarks.statistics.paired import Floats, Interval, overhead, process_levels
 from edgebench.deploy.simulated.device import SimulatedDevice
 
 RESAMPLES = 500

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgebench.benchmarks.compare import compare
-from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.design import AGAIN, Family, draft_plan, lay_out
-from edgebench.benchmarks.measured import Run
-from edgebench.benchmarks.pilot import limit_s, measured_s, pace, pilot_plan
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.sizing import choose_size
-from edgebench.benchmarks.statistics import Interval
+from edgebench.benchmarks.planning.design import AGAIN, Family, draft_plan, lay_out
+from edgebench.benchmarks.planning.pilot import limit_s, measured_s, pace, pilot_plan
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import choose_size
+from edgebench.benchmarks.results.compare import compare
+from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.statistics.paired import Interval
 from edgebench.converters.artifact import Artifact, Manifest, file_name
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import Block, RunResult
@@ -100,7 +100,7 @@ def machine(scenario: str, seed: int) -> Scenario:
 
 
 def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[RunResult, Plan]:
-    """Pilot, plan and run, as `edgebench.benchmarks.run` does it but without a folder."""
+    """Pilot, plan and run, as `edgebench.benchmarks.runs.run` does it but without a folder."""
     assert request.budget_s is not None
     pilot = pilot_plan(draft)
     piloted = _stopped(device.simulate(pilot), limit_s(request.budget_s))

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.regression import Change, Shift
-from edgebench.benchmarks.statistics import Estimate
-from edgebench.benchmarks.wording import MISSING, signed, signed_in
+from edgebench.benchmarks.formatting import MISSING, signed, signed_in
+from edgebench.benchmarks.results.regression import Change, Shift
+from edgebench.benchmarks.statistics.paired import Estimate
 
 STYLES = {
     "regressed": "red",

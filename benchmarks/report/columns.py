@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgebench.benchmarks.comparison import UNTRUSTED, Row
-from edgebench.benchmarks.statistics import Latency
-from edgebench.benchmarks.wording import (
+from edgebench.benchmarks.formatting import (
     MISSING,
     instructions,
     megabytes,
@@ -17,6 +15,8 @@ from edgebench.benchmarks.wording import (
     signed,
     signed_in,
 )
+from edgebench.benchmarks.results.comparison import UNTRUSTED, Row
+from edgebench.benchmarks.statistics.paired import Latency
 
 Cell = Callable[[Row], str]
 Columns = Sequence[tuple[str, Cell]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.results.comparison import Comparison
 
 
 def facts(comparison: Comparison) -> list[tuple[str, str]]:

@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgebench.benchmarks.explanation import Counted, Explained, KindCost, StageCost
-from edgebench.benchmarks.report.columns import COUNTED
-from edgebench.benchmarks.statistics import Estimate
-from edgebench.benchmarks.wording import (
+from edgebench.benchmarks.formatting import (
     MISSING,
     megabytes,
     millions,
@@ -21,6 +18,9 @@ from edgebench.benchmarks.wording import (
     signed,
     whole,
 )
+from edgebench.benchmarks.report.columns import COUNTED
+from edgebench.benchmarks.results.explanation import Counted, Explained, KindCost, StageCost
+from edgebench.benchmarks.statistics.paired import Estimate
 
 COUNTS = tuple(name + COUNTED for name in ("MAdds M", "each M", "moved MB"))
 

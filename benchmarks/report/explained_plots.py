@@ -7,10 +7,15 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from edgebench.benchmarks.explanation import Explained, Explanation, RooflinePoint, StageCost
+from edgebench.benchmarks.formatting import milliseconds, milliseconds_in, whole
 from edgebench.benchmarks.report import explained, svg
 from edgebench.benchmarks.report.svg import Scale
-from edgebench.benchmarks.wording import milliseconds, milliseconds_in, whole
+from edgebench.benchmarks.results.explanation import (
+    Explained,
+    Explanation,
+    RooflinePoint,
+    StageCost,
+)
 from edgebench.converters.artifact import OperationKind
 
 WIDTH = 920

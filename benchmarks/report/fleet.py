@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.comparison import UNTRUSTED, Comparison
-from edgebench.benchmarks.fleet import FleetComparison
 from edgebench.benchmarks.report import matrix, plots, terminal
 from edgebench.benchmarks.report.columns import COUNTED
 from edgebench.benchmarks.report.matrix import Cell, Matrix
+from edgebench.benchmarks.results.comparison import UNTRUSTED, Comparison
+from edgebench.benchmarks.runs.fleet import FleetComparison
 
 LEGEND = (
     "Overhead: time against the baseline on the same device, paired by block, with its 95 % "

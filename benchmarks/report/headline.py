@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.design import AGAIN
-from edgebench.benchmarks.wording import signed
+from edgebench.benchmarks.formatting import signed
+from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.results.comparison import Comparison, Row
 
 _FIGURE = re.compile(r"[-+]?\b\d[\d.]*")
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.explanation import Explained, Explanation
+from edgebench.benchmarks.formatting import points, signed, whole
 from edgebench.benchmarks.report import explained, explained_plots, plots, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
-from edgebench.benchmarks.statistics import Estimate
-from edgebench.benchmarks.wording import points, signed, whole
+from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.explanation import Explained, Explanation
+from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.deploy.result import RunResult
 
 GLOSSARY = (

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from xml.etree import ElementTree
 
-from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
-from edgebench.benchmarks.fleet import FleetComparison
-from edgebench.benchmarks.regression import Change, Shift
-from edgebench.benchmarks.verdict import Outcome, Verdict
-from edgebench.benchmarks.wording import signed, signed_in
+from edgebench.benchmarks.formatting import signed, signed_in
+from edgebench.benchmarks.gate.verdict import Outcome, Verdict
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.regression import Change, Shift
+from edgebench.benchmarks.runs.fleet import FleetComparison
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped (section 2.2); an error's text may."""

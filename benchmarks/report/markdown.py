@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.explanation import Explained, Explanation
 from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.explanation import Explained, Explanation
 
 
 def render(comparison: Comparison, explanation: Explanation | None = None) -> str:

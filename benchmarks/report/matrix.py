@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgebench.benchmarks.comparison import UNTRUSTED, GroupComparison, Row
-from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
+from edgebench.benchmarks.formatting import MISSING, signed, signed_in
 from edgebench.benchmarks.report.columns import COUNTED
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings, without_figures
-from edgebench.benchmarks.wording import MISSING, signed, signed_in
+from edgebench.benchmarks.results.comparison import UNTRUSTED, GroupComparison, Row
+from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
 
 ANSWERS = {
     "supported": "less than {} on",

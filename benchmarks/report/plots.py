@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.formatting import milliseconds, share_in, signed, signed_in
 from edgebench.benchmarks.report import svg
 from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
-from edgebench.benchmarks.wording import milliseconds, share_in, signed, signed_in
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.deploy.result import RunResult, Visit
 
 WIDTH = 920

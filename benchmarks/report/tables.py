@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgebench.benchmarks.comparison import UNTRUSTED, Comparison, Row
-from edgebench.benchmarks.design import AGAIN
+from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.report.columns import (
     ACCURACY,
     ACCURACY_IN_FULL,
@@ -21,6 +20,7 @@ from edgebench.benchmarks.report.columns import (
     Columns,
     untrusted,
 )
+from edgebench.benchmarks.results.comparison import UNTRUSTED, Comparison, Row
 
 INSTRUCTIONS_LEGEND = (
     "*: counted. Instructions are those that the runtime executes in one inference, on one thread, "

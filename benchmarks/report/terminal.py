@@ -11,11 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.comparison import Comparison, GroupComparison, Row
-from edgebench.benchmarks.explanation import Explained, Explanation
 from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.explanation import Explained, Explanation
 
 STYLES = {
     "baseline": "dim",

@@ -9,12 +9,12 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
+from edgebench.benchmarks.formatting import signed, signed_in
 from edgebench.benchmarks.report import svg
 from edgebench.benchmarks.report.plots import outcome_class
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.report.terminal import STYLES
-from edgebench.benchmarks.trend import Point, Series, Trend
-from edgebench.benchmarks.wording import signed, signed_in
+from edgebench.benchmarks.results.trend import Point, Series, Trend
 
 BAR = 24
 WIDTH, HEIGHT = 920, 250

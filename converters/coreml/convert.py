@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgebench.content import Content
-from edgebench.converters import reference
 from edgebench.converters.backend import Instructions
 from edgebench.converters.coreml import metadata, overflow
+from edgebench.converters.coreml.evaluator.quantise import quantise_activations
 from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput, image_input
 from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lower
 from edgebench.converters.coreml.mil import ct
 from edgebench.converters.coreml.package import packed
 from edgebench.converters.coreml.precisions import Precision, precision_of
-from edgebench.converters.mil_evaluator.quantise import quantise_activations
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.parity import is_classifier
 from edgebench.converters.quiet import quiet
-from edgebench.converters.reference import Sample
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress, silent
 

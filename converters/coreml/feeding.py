@@ -6,8 +6,8 @@ import numpy as np
 
 from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import value_names
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import Array, Sample
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Array, Sample
 
 
 def feed(graph: OnnxGraph, image: ImageInput | None, sample: Sample) -> dict[str, Array]:

@@ -19,8 +19,8 @@ from onnx import helper, numpy_helper
 
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.coreml.mil import ct
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import Array
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Array
 
 
 @dataclass(frozen=True)

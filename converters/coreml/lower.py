@@ -19,10 +19,10 @@ from edgebench.converters.coreml.mil import Function, Program, ct, mb, types
 from edgebench.converters.coreml.node import CannotLower, Node
 from edgebench.converters.coreml.ops.all_ops import OPS
 from edgebench.converters.coreml.value import LARGEST_RANK, Value, kept_type
-from edgebench.converters.input_shapes import true_inputs
 from edgebench.converters.lowering.folding import fold
 from edgebench.converters.lowering.names import scopes
 from edgebench.converters.lowering.node import attributes
+from edgebench.converters.onnx.input_shapes import true_inputs
 from edgebench.errors import UnsupportedModelError
 
 Shape = tuple[int, ...]

@@ -7,7 +7,7 @@ from typing import Any
 import edgebench
 from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import CLASS
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx.graph import OnnxGraph
 
 _PREFIX = "com.edgebench"
 _ZOO_LICENCE = "Apache-2.0"

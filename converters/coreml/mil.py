@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgebench.converters.mil_evaluator.tools import ct
+from edgebench.converters.coreml.evaluator.tools import ct
 
 _mil: Any = ct.converters.mil.mil
 

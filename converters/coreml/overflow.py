@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from edgebench.converters.layers import values
-from edgebench.converters.reference import Array, Sample
+from edgebench.converters.onnx.reference import Array, Sample
 
 LARGEST = float(np.finfo(np.float16).max)
 # As many samples are looked at; each needs the memory of every value of the network.

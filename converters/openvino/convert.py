@@ -16,11 +16,11 @@ from collections.abc import Sequence
 
 import onnx
 
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.openvino.execution import came_from
 from edgebench.converters.openvino.session import input_names, last_line, openvino
 from edgebench.converters.quiet import quiet
-from edgebench.converters.reference import Sample
 from edgebench.errors import UnsupportedModelError
 
 # How OpenVINO lists what it could not convert: `MaxUnpool-18`, or with a domain before the name.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import onnx
 from onnx import shape_inference
 
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.fold_gelu import fold_gelu
 from edgebench.converters.passes.gates_in_float import gates_in_float

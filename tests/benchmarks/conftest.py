@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from replay import Replay, ReplayedDevice, make_artifacts
 
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.run import run
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.runs.run import run
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.design import AGAIN
-from edgebench.benchmarks.pilot import PILOT
+from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.planning.pilot import PILOT
+from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.converters.artifact import (
     Evaluation as EvaluationFiles,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.benchmarks import agreement
+from edgebench.benchmarks.proof import agreement
 from edgebench.errors import UsageError
 
 

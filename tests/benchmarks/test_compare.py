@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from replay import Replay, ReplayedDevice, Toy, make_artifacts
 
-from edgebench.benchmarks import run as running
-from edgebench.benchmarks import run_folder
-from edgebench.benchmarks.compare import compare
-from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.compare import compare
+from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.runs import run as running
 from edgebench.documents import load
 from edgebench.errors import DataError, InvalidFileError, UnwritableError
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from replay import TOYS, Toy, make_artifacts
 
-from edgebench.benchmarks import design
-from edgebench.benchmarks.design import choose, draft_plan, lay_out
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.sizing import SIZES, Size
+from edgebench.benchmarks.planning import design
+from edgebench.benchmarks.planning.design import choose, draft_plan, lay_out
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import SIZES, Size
 from edgebench.converters.artifact import Artifact, find_artifacts
 from edgebench.deploy.plan import Plan
 from edgebench.errors import DataError, UnknownNameError, UsageError

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from replay import ReplayedDevice, Toy, make_artifacts
 from rich.console import Console
 
-from edgebench.benchmarks import profiles, run_folder
-from edgebench.benchmarks import run as running
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.explanation import Explanation
+from edgebench.benchmarks.explanation import profiles
+from edgebench.benchmarks.formatting import milliseconds_in
+from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.report import explained, html, markdown, terminal
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.statistics import Estimate
-from edgebench.benchmarks.wording import milliseconds_in
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.explanation import Explanation
+from edgebench.benchmarks.runs import run as running
+from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.converters.artifact import (
     Ablation,
     Operation,

@@ -20,8 +20,8 @@ from toy_artifacts import make_real_artifacts
 from toy_models import IMAGES
 
 from edgebench import cli, places
-from edgebench.benchmarks import farm
-from edgebench.benchmarks.sizing import Forecast
+from edgebench.benchmarks.planning.sizing import Forecast
+from edgebench.benchmarks.runs import offline_plan
 from edgebench.cli import main
 from edgebench.deploy import core_check
 from edgebench.deploy.plan import Plan
@@ -116,7 +116,7 @@ def brought_back(
     assert done.returncode == 0, done.stderr
     assert "no pilot ran on farm-board" in done.stderr
     (folder,) = (home / "runs").iterdir()
-    assert done.stdout.strip() == farm.by_hand(folder)
+    assert done.stdout.strip() == offline_plan.by_hand(folder)
     carry_out(folder, home / "device", done.stdout.strip().partition(" && ")[2], bare_python)
     return folder
 
@@ -202,10 +202,10 @@ def test_a_plan_that_nobody_carried_out_yet_says_how(
     folder = planned(where)
     capsys.readouterr()
     assert main(("report", str(folder))) == 1
-    assert farm.by_hand(folder) in capsys.readouterr().err
+    assert offline_plan.by_hand(folder) in capsys.readouterr().err
     assert main(("runs", "--runs", str(folder.parent))) == 0
     out, err = capsys.readouterr()
-    assert "not measured" in out and farm.by_hand(folder) in err
+    assert "not measured" in out and offline_plan.by_hand(folder) in err
 
 
 def test_the_result_of_another_plan_is_refused_and_so_is_one_without_its_outputs(

@@ -18,8 +18,8 @@ import pytest
 from toy_artifacts import make_real_artifacts
 
 from edgebench import places
-from edgebench.benchmarks import fleet
-from edgebench.benchmarks.pilot import MEASURING, PILOT
+from edgebench.benchmarks.planning.pilot import MEASURING, PILOT
+from edgebench.benchmarks.runs import fleet
 from edgebench.cli import main
 from edgebench.deploy import devices
 from edgebench.deploy.device import Device

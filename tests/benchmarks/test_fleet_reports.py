@@ -17,12 +17,12 @@ from replay import ReplayedDevice
 from rich.console import Console
 from test_reports import Page
 
-from edgebench.benchmarks import fleet
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.expedition import Expedition
+from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.report import fleet as pages
 from edgebench.benchmarks.report import junit
-from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.runs import fleet
+from edgebench.benchmarks.runs.fleet_runner import Expedition
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from replay import IMAGES, ReplayedDevice, make_artifacts
 
-from edgebench.benchmarks.comparison import Comparison
+from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.report import columns, tables
 from edgebench.benchmarks.report.headline import warnings
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.run import run
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.runs.run import run
 from edgebench.deploy.apple.mac import Mac
 from edgebench.deploy.registry import Entry
 from edgebench.errors import UsageError

@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from replay import ReplayedDevice, make_artifacts
 
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.run import run
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.runs.run import run
 from edgebench.cli import main
 from edgebench.deploy.result import Runtime
 from edgebench.documents import load, save

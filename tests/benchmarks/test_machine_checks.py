@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replay import QUIET
 
-from edgebench.benchmarks.check import failed
-from edgebench.benchmarks.conditions import Conditions
-from edgebench.benchmarks.machine_checks import EARLY, GATE, NOTES, before_the_run
+from edgebench.benchmarks.gate.check import failed
+from edgebench.benchmarks.gate.machine_checks import EARLY, GATE, NOTES, before_the_run
+from edgebench.benchmarks.gate.machine_state import Conditions
 from edgebench.deploy.result import Block, Visit
 
 BLOCKS = 20

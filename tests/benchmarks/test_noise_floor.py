@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgebench.benchmarks.checks import Evidence, remarks
-from edgebench.benchmarks.design import Family, draft_plan, lay_out
-from edgebench.benchmarks.noise import STALE_DAYS, NoiseFloor, caution
+from edgebench.benchmarks.gate.noise_floor import STALE_DAYS, NoiseFloor, caution
+from edgebench.benchmarks.gate.run_checks import Evidence, remarks
+from edgebench.benchmarks.gate.verdict import judge
+from edgebench.benchmarks.planning.design import Family, draft_plan, lay_out
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import Size
 from edgebench.benchmarks.proof.trial import artifact
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.sizing import Size
-from edgebench.benchmarks.statistics import Interval, Overhead, overhead
-from edgebench.benchmarks.verdict import judge
+from edgebench.benchmarks.statistics.paired import Interval, Overhead, overhead
 from edgebench.deploy.result import Block, Evaluation
 from edgebench.deploy.simulated.device import SimulatedDevice
 

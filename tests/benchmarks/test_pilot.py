@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from replay import ReplayedDevice
 
-from edgebench.benchmarks import run as running
-from edgebench.benchmarks import run_folder
-from edgebench.benchmarks.pilot import PILOT, limit_s, pace, pilot_plan, run_pilot
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.sizing import PILOT_SHARE, Pace
+from edgebench.benchmarks.planning.pilot import PILOT, limit_s, pace, pilot_plan, run_pilot
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import PILOT_SHARE, Pace
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.plan import Plan
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.simulated.device import SimulatedDevice

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from replay import TOYS, make_artifacts
 
-from edgebench.benchmarks import prove_statistics, run
-from edgebench.benchmarks.proof import methods, peers, tables, trial
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.proof import methods, peer_methods, prove_statistics, tables, trial
 from edgebench.benchmarks.proof.tally import AT_LEAST_95, AT_MOST_5, Figure, share
 from edgebench.benchmarks.proof.trial import Answer, Trial
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.statistics import Interval
+from edgebench.benchmarks.runs import run
+from edgebench.benchmarks.statistics.paired import Interval
 from edgebench.deploy import devices
 
 RUNS = 60
@@ -58,17 +58,17 @@ def test_the_same_seed_gives_the_same_trial() -> None:
     assert trial.run("bursts", 3, 60, (0.03,)) == trial.run("bursts", 3, 60, (0.03,))
 
 
-@pytest.mark.parametrize("peer", peers.PEERS, ids=lambda peer: peer.name)
-def test_peers_are_sure_of_what_is_not_there(peer: peers.Peer) -> None:
-    found = [peers.run(peer, "bursts", seed, 60) for seed in range(20)]
+@pytest.mark.parametrize("peer", peer_methods.PEERS, ids=lambda peer: peer.name)
+def test_peers_are_sure_of_what_is_not_there(peer: peer_methods.Peer) -> None:
+    found = [peer_methods.run(peer, "bursts", seed, 60) for seed in range(20)]
     assert sum(one.itself.finds_any for one in found) >= 4
-    calm = [peers.run(peer, "clean", seed, 60) for seed in range(5)]
+    calm = [peer_methods.run(peer, "clean", seed, 60) for seed in range(5)]
     assert all(one.models[0].finds_slower for one in calm)
 
 
 def test_intervals_of_medians_and_means_hold_what_they_estimate() -> None:
     chance = np.random.default_rng(0)
-    held = dict.fromkeys((peers.of_means, peers.of_medians), 0)
+    held = dict.fromkeys((peer_methods.of_means, peer_methods.of_medians), 0)
     for _ in range(200):
         one, other = (np.exp(chance.normal(0, 0.02, 80)) for _ in range(2))
         for interval in held:

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replay import Replay, ReplayedDevice
 
-from edgebench.benchmarks import prove_gate, statistics
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.regression import change, latency_change, overhead_change
-from edgebench.benchmarks.statistics import Interval, Overhead
+from edgebench.benchmarks.proof import prove_gate
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.regression import change, latency_change, overhead_change
+from edgebench.benchmarks.statistics import paired
+from edgebench.benchmarks.statistics.paired import Interval, Overhead
 from edgebench.cli import main
 from edgebench.deploy.result import Runtime
 from edgebench.documents import save
@@ -246,8 +247,8 @@ def test_the_interval_of_a_change_holds_the_truth_about_as_often_as_it_says() ->
     held = 0
     for _ in range(400):
         # Unlike in noise and in length, as two sessions are.
-        first = statistics.overhead(chance.normal(0.10, 0.01, 12))
-        second = statistics.overhead(0.15 + 0.02 * chance.laplace(size=20))
+        first = paired.overhead(chance.normal(0.10, 0.01, 12))
+        second = paired.overhead(0.15 + 0.02 * chance.laplace(size=20))
         found = overhead_change(first, second)
         held += found.low <= np.expm1(0.05) <= found.high
     assert 0.93 <= held / 400 <= 0.98

@@ -13,14 +13,14 @@ from accepted import golden
 from replay import TOYS, Replay, ReplayedDevice, Toy, make_artifacts
 from rich.console import Console
 
-from edgebench.benchmarks import run as running
-from edgebench.benchmarks import run_folder
-from edgebench.benchmarks.compare import compare
-from edgebench.benchmarks.comparison import Beside, Comparison
+from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.report import html, markdown, terminal
 from edgebench.benchmarks.report.headline import headline
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.statistics import Estimate
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.compare import compare
+from edgebench.benchmarks.results.comparison import Beside, Comparison
+from edgebench.benchmarks.runs import run as running
+from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.deploy.result import Runtime
 
 ZOO = (

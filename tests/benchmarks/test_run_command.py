@@ -12,8 +12,8 @@ import pytest
 from replay import Toy, make_artifacts
 
 from edgebench import places
-from edgebench.benchmarks import floors
-from edgebench.benchmarks.noise import STALE_DAYS, NoiseFloors
+from edgebench.benchmarks.gate.noise_floor import STALE_DAYS, NoiseFloors
+from edgebench.benchmarks.results import floor_store
 from edgebench.cli import main
 from edgebench.converters.artifact import Manifest, manifest_path
 from edgebench.documents import load, save, sha256
@@ -58,7 +58,7 @@ def test_a_floor_that_is_old_or_of_another_setting_is_said(
     where: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(("noise", "scenes_v2", *SIMULATED, *where, "--budget", "20s")) == 0
-    (floor,) = floors.read("simulated").floors
+    (floor,) = floor_store.read("simulated").floors
     assert floor.setting is not None
     run = ("run", "scenes_v2_ca", *SIMULATED, *where, "--budget", "20s")
     for changed, says in (
@@ -69,7 +69,7 @@ def test_a_floor_that_is_old_or_of_another_setting_is_said(
             "another governors (powersave, not ",
         ),
     ):
-        save(floors.store_of("simulated"), NoiseFloors("simulated", (changed,)))
+        save(floor_store.store_of("simulated"), NoiseFloors("simulated", (changed,)))
         capsys.readouterr()
         assert main(run) == 0
         assert says in notes(capsys)

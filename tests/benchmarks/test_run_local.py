@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from toy_artifacts import make_real_artifacts
 
-from edgebench.benchmarks import run as running
-from edgebench.benchmarks import run_folder
-from edgebench.benchmarks.comparison import Comparison
-from edgebench.benchmarks.request import RunRequest
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.local import LocalDevice
 from edgebench.documents import load
 

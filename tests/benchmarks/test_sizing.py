@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edgebench.benchmarks.sizing import (
+from edgebench.benchmarks.planning.sizing import (
     DETECT_LIMIT_S,
     MIN_INFERENCES,
     Forecast,
@@ -16,7 +16,7 @@ from edgebench.benchmarks.sizing import (
     detectable,
     measuring_s,
 )
-from edgebench.benchmarks.statistics import fewest_processes
+from edgebench.benchmarks.statistics.paired import fewest_processes
 from edgebench.errors import UsageError
 
 slots = st.builds(

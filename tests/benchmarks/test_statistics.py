@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgebench.benchmarks import proportions, statistics
+from edgebench.benchmarks.statistics import paired, proportions
 
 finite = st.floats(-1, 1, allow_nan=False, width=32)
-blocks = st.lists(finite, min_size=statistics.MIN_BLOCKS, max_size=25)
+blocks = st.lists(finite, min_size=paired.MIN_BLOCKS, max_size=25)
 untied = st.lists(  # The exact test knows neither ties nor zeros.
     st.integers(-1000, 1000).filter(bool).map(lambda n: n / 1000),
-    min_size=statistics.MIN_BLOCKS,
+    min_size=paired.MIN_BLOCKS,
     max_size=25,
     unique_by=abs,
 )
@@ -28,7 +28,7 @@ hits = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=20
 def test_the_interval_leaves_out_zero_just_where_the_signed_rank_test_rejects(
     ratios: list[float],
 ) -> None:
-    found = statistics.overhead(ratios)
+    found = paired.overhead(ratios)
     p = stats.wilcoxon(ratios, method="exact").pvalue
     for interval, level in ((found.interval, 0.05), (found.equivalence, 0.10)):
         if abs(p - level) > 1e-9:
@@ -40,7 +40,7 @@ def test_the_narrow_interval_lies_below_a_threshold_just_where_scipy_s_one_sided
     ratios: list[float], threshold: float
 ) -> None:
     shifted = np.asarray(ratios) - threshold
-    found = statistics.overhead(ratios).equivalence
+    found = paired.overhead(ratios).equivalence
     for alternative, decided in (
         ("less", found.high < math.expm1(threshold)),
         ("greater", found.low > math.expm1(threshold)),
@@ -54,7 +54,7 @@ def test_the_narrow_interval_lies_below_a_threshold_just_where_scipy_s_one_sided
 def test_intervals_hold_the_estimate_and_the_narrower_lies_in_the_wider(
     ratios: list[float],
 ) -> None:
-    found = statistics.overhead(ratios)
+    found = paired.overhead(ratios)
     assert (
         found.interval.low
         <= found.equivalence.low
@@ -66,38 +66,38 @@ def test_intervals_hold_the_estimate_and_the_narrower_lies_in_the_wider(
 
 @given(blocks)
 def test_a_over_b_is_the_inverse_of_b_over_a(ratios: list[float]) -> None:
-    one = statistics.overhead(ratios)
-    other = statistics.overhead([-ratio for ratio in ratios])
+    one = paired.overhead(ratios)
+    other = paired.overhead([-ratio for ratio in ratios])
     assert math.isclose((1 + one.value) * (1 + other.value), 1.0, rel_tol=1e-6)
     assert math.isclose((1 + one.interval.low) * (1 + other.interval.high), 1.0, rel_tol=1e-6)
 
 
 def test_equal_blocks_have_an_interval_of_no_width() -> None:
-    found = statistics.overhead([0.1] * 8)
+    found = paired.overhead([0.1] * 8)
     assert found.interval.low == found.interval.high == pytest.approx(math.expm1(0.1))
     assert found.detectable == 0
 
 
 def test_too_few_blocks_are_refused() -> None:
     with pytest.raises(ValueError, match="5 processes are fewer than 6"):
-        statistics.overhead([0.0] * 5)
+        paired.overhead([0.0] * 5)
     with pytest.raises(ValueError, match="5 processes are fewer than 6"):
-        statistics.overhead([0.0] * 20, [number // 4 for number in range(20)])
+        paired.overhead([0.0] * 20, [number // 4 for number in range(20)])
 
 
 @given(st.integers(1, 40))
 def test_the_fewest_processes_are_the_first_that_scipy_s_test_can_reject_with(models: int) -> None:
-    fewest = statistics.fewest_processes(models)
+    fewest = paired.fewest_processes(models)
     for count, enough in ((fewest, True), (fewest - 1, False)):
         p = stats.wilcoxon(np.arange(1, count + 1), method="exact").pvalue
         assert (p <= 0.05 / models + 1e-12) == enough
-    assert statistics.overhead(np.zeros(fewest), comparisons=models).comparisons == models
+    assert paired.overhead(np.zeros(fewest), comparisons=models).comparisons == models
 
 
 @given(blocks.filter(lambda ratios: len(ratios) >= 8))
 def test_each_of_several_models_has_the_wider_interval_of_bonferroni(ratios: list[float]) -> None:
-    alone = statistics.overhead(ratios)
-    among = statistics.overhead(ratios, comparisons=4)
+    alone = paired.overhead(ratios)
+    among = paired.overhead(ratios, comparisons=4)
     assert among.value == alone.value
     assert among.interval.low <= alone.interval.low <= alone.interval.high <= among.interval.high
     if len(set(map(abs, ratios))) == len(ratios) and 0 not in ratios:
@@ -112,7 +112,7 @@ def test_the_intervals_of_a_group_hold_together_as_often_as_they_say() -> None:
     for _ in range(runs):
         baseline = chance.normal(0, 0.01, count)
         found = [
-            statistics.overhead(chance.normal(0, 0.01, count) - baseline, comparisons=models)
+            paired.overhead(chance.normal(0, 0.01, count) - baseline, comparisons=models)
             for _ in range(models)
         ]
         held += all(one.interval.low <= 0 <= one.interval.high for one in found)
@@ -126,8 +126,8 @@ def test_blocks_that_share_a_process_share_its_luck() -> None:
     for _ in range(runs):
         luck = np.repeat(chance.uniform(-0.01, 0.01, 12), 3)
         ratios = luck + chance.normal(0, 0.005, 36)
-        for_processes = statistics.overhead(ratios, processes).interval
-        for_blocks = statistics.overhead(ratios).interval
+        for_processes = paired.overhead(ratios, processes).interval
+        for_blocks = paired.overhead(ratios).interval
         nested += for_processes.low <= 0 <= for_processes.high
         ignored += for_blocks.low <= 0 <= for_blocks.high
     assert 0.93 < nested / runs < 0.98
@@ -136,13 +136,13 @@ def test_blocks_that_share_a_process_share_its_luck() -> None:
 
 @given(blocks)
 def test_one_block_a_process_is_the_same_as_no_processes(ratios: list[float]) -> None:
-    assert statistics.overhead(ratios, range(len(ratios))) == statistics.overhead(ratios)
+    assert paired.overhead(ratios, range(len(ratios))) == paired.overhead(ratios)
 
 
 def test_a_summary_that_is_sure_of_the_other_sign_is_named() -> None:
     chance = np.random.default_rng(1)
     faster = chance.normal(-0.05, 0.001, 12)
-    found = statistics.overhead(
+    found = paired.overhead(
         faster, beside={"p90": -faster, "mean": faster, "min": chance.normal(0, 0.01, 12)}
     )
     assert found.contradicted == ("p90",)
@@ -166,7 +166,7 @@ def test_95_of_100_intervals_hold_the_truth_whatever_the_noise(scatter: str, cou
         ),
     }[scatter]
     truth, runs = 0.2, 1000
-    found = [statistics.overhead(math.log1p(truth) + noise()) for _ in range(runs)]
+    found = [paired.overhead(math.log1p(truth) + noise()) for _ in range(runs)]
     wide = sum(one.interval.low <= truth <= one.interval.high for one in found)
     narrow = sum(one.equivalence.low <= truth <= one.equivalence.high for one in found)
     # Exact levels are a little above the nominal at 12 blocks. The bands are three standard
@@ -179,10 +179,10 @@ def test_what_is_called_detectable_is_found_nine_times_in_ten() -> None:
     chance = np.random.default_rng(7)
     count, spread, runs = 18, 0.02, 600
     typical = np.median(
-        [statistics.overhead(chance.normal(0, spread, count)).detectable for _ in range(200)]
+        [paired.overhead(chance.normal(0, spread, count)).detectable for _ in range(200)]
     )
     found = [
-        statistics.overhead(math.log1p(typical) + chance.normal(0, spread, count)).interval.low > 0
+        paired.overhead(math.log1p(typical) + chance.normal(0, spread, count)).interval.low > 0
         for _ in range(runs)
     ]
     assert 0.85 < np.mean(found) < 0.95
@@ -190,7 +190,7 @@ def test_what_is_called_detectable_is_found_nine_times_in_ten() -> None:
 
 @given(st.lists(times, min_size=1, max_size=3))
 def test_the_summaries_of_visits_are_numpy_s(visits: list[list[int]]) -> None:
-    found = statistics.log_levels(visits)
+    found = paired.log_levels(visits)
     summaries = (np.median, lambda one: np.quantile(one, 0.9), np.mean, np.min)
     for level, summary in zip(found, summaries, strict=True):
         assert level == pytest.approx(np.mean([np.log(summary(visit)) for visit in visits]))
@@ -201,8 +201,8 @@ def test_a_slow_down_of_both_leaves_the_ratio_alone(
     model: list[int], baseline: list[int], factor: float
 ) -> None:
     slowed = [[one * factor for one in visit] for visit in (model, baseline)]
-    before = statistics.log_ratio([model], [baseline])
-    assert statistics.log_ratio([slowed[0]], [slowed[1]]) == pytest.approx(before, abs=1e-9)
+    before = paired.log_ratio([model], [baseline])
+    assert paired.log_ratio([slowed[0]], [slowed[1]]) == pytest.approx(before, abs=1e-9)
 
 
 @given(st.floats(-0.5, 0.5), st.integers(2, 6))
@@ -212,13 +212,13 @@ def test_a_steady_drift_cancels_in_a_palindrome(drift: float, slots: int) -> Non
     for place, slot in enumerate(order):
         visits[slot].append([1e6 * (1 + slot) * math.exp(drift * place)])
     for slot in range(1, slots):
-        ratio = statistics.log_ratio(visits[slot], visits[0])
+        ratio = paired.log_ratio(visits[slot], visits[0])
         assert ratio == pytest.approx(math.log(1 + slot), abs=1e-9)
 
 
 @given(times)
 def test_latency_is_numpy_s(samples: list[int]) -> None:
-    found = statistics.latency(samples)
+    found = paired.latency(samples)
     seconds = np.asarray(samples) / 1e9
     assert found.median_s == pytest.approx(np.median(seconds))
     assert found.p90_s == pytest.approx(np.percentile(seconds, 90))

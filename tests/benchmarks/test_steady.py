@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.benchmarks.steady import Steadiness, last_change, steadiness
+from edgebench.benchmarks.statistics.steady import Steadiness, last_change, steadiness
 
 LEVEL_NS = 2e6
 

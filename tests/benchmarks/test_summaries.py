@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from replay import QUIET
 
-from edgebench.benchmarks.levels import timed_block
-from edgebench.benchmarks.pilot import pace
-from edgebench.benchmarks.sizing import SlotPace
+from edgebench.benchmarks.planning.pilot import pace
+from edgebench.benchmarks.planning.sizing import SlotPace
+from edgebench.benchmarks.statistics.levels import timed_block
 from edgebench.deploy.plan import Group, Plan, VisitLength, Warmup
 from edgebench.deploy.result import Block, Context, Evaluation, RunResult, Summary, Visit
 

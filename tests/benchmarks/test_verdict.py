@@ -8,8 +8,8 @@ import pytest
 from replay import Replay, ReplayedDevice
 from rich.console import Console
 
-from edgebench.benchmarks.comparison import Comparison, Row
 from edgebench.benchmarks.report import terminal
+from edgebench.benchmarks.results.comparison import Comparison, Row
 
 BASE, CA = "scenes_v2.fp32.tflite", "scenes_v2_ca.fp32.tflite"
 

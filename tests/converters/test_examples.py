@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from tiny_models import SIDE, tiny_cnn
 
-from edgebench.converters import calibration, examples
 from edgebench.converters.artifact import Preprocessing
-from edgebench.converters.examples import MINIMUM, load
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.export import calibration, examples
+from edgebench.converters.export.examples import MINIMUM, load
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.errors import DataError
 
 HALF = Preprocessing((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))

@@ -14,11 +14,12 @@ import pytest
 from onnx import numpy_helper
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
-from edgebench.converters import make, tflite_target
 from edgebench.converters.artifact import Artifact, find_artifacts, manifest_path, open_artifact
-from edgebench.converters.export import export, export_many
-from edgebench.converters.request import ExportRequest
+from edgebench.converters.export import convert
+from edgebench.converters.export.export import export, export_many
+from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.targets import Target, parse
+from edgebench.converters.tflite import target
 from edgebench.errors import (
     DataError,
     EdgeBenchError,
@@ -109,7 +110,7 @@ def test_a_second_export_imports_no_framework_and_touches_nothing(
     before = {a.path: a.path.stat().st_mtime_ns for a in artifacts}
     program = (
         "import pickle, sys\n"
-        "from edgebench.converters.export import export\n"
+        "from edgebench.converters.export.export import export\n"
         "done = export(pickle.load(sys.stdin.buffer))\n"
         "assert len(done.artifacts) == 3 and not done.made, done.made\n"
         "assert not {'torch', 'tensorflow', 'onnxruntime'} & set(sys.modules)\n"
@@ -122,7 +123,7 @@ def test_a_second_export_imports_no_framework_and_touches_nothing(
 def test_whatever_an_artifact_is_made_from_makes_it_stale(
     exported: tuple[ExportRequest, tuple[Artifact, ...]], tmp_path: Path, photos: Path, change: str
 ) -> None:
-    from edgebench.converters.request import fingerprint
+    from edgebench.converters.export.request import fingerprint
 
     asked, artifacts = exported
     other = tmp_path / "other"
@@ -176,10 +177,8 @@ def corrupted(model: onnx.ModelProto) -> onnx.ModelProto:
 def test_a_planted_fault_stops_its_target_alone_and_names_the_layer(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = tflite_target.convert_all
-    monkeypatch.setattr(
-        tflite_target, "convert_all", lambda model, *rest: real(corrupted(model), *rest)
-    )
+    real = target.convert_all
+    monkeypatch.setattr(target, "convert_all", lambda model, *rest: real(corrupted(model), *rest))
     with pytest.raises(ParityError, match=r"onnx->tflite:fp32 .*(the_conv|the_relu)"):
         export(request(write(), tmp_path / "out", FP32))
     assert not (tmp_path / "out").exists()
@@ -212,14 +211,14 @@ def test_a_full_disk_leaves_the_old_artifacts_whole(
     real = onnx.load(source)
     real.producer_name = "changed"
     source.write_bytes(real.SerializeToString())
-    real_make = make.make
+    real_make = convert.make
 
-    def made_as_the_disk_fills(*arguments: Any) -> make.Made:
+    def made_as_the_disk_fills(*arguments: Any) -> convert.Made:
         made = real_make(*arguments)
         fill_the_disk_after(monkeypatch, 0)
         return made
 
-    monkeypatch.setattr(make, "make", made_as_the_disk_fills)
+    monkeypatch.setattr(convert, "make", made_as_the_disk_fills)
     with pytest.raises(UnwritableError, match="No space left"):
         export(request(source, out))
     assert files(out) == before

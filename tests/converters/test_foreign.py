@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.converters import foreign
+from edgebench.converters import external
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.artifact import find_artifacts as find_own
 from edgebench.converters.lint.graph import Graph, Op, Tensor
@@ -35,12 +35,12 @@ def folder(toys: Path, tmp_path: Path) -> Path:
 
 
 def adopted(folder: Path) -> dict[str, Artifact]:
-    found = foreign.find_artifacts(folder, None, None)
+    found = external.find_artifacts(folder, None, None)
     return {one.manifest.model: one for one in found}
 
 
 def test_files_go_by_their_path_in_the_folder(folder: Path) -> None:
-    assert list(foreign.files(folder)) == [
+    assert list(external.files(folder)) == [
         "100%2F",
         "attention",
         "corrupt",
@@ -54,18 +54,18 @@ def test_files_go_by_their_path_in_the_folder(folder: Path) -> None:
 
 
 def test_a_file_is_a_folder_of_one(folder: Path) -> None:
-    assert list(foreign.files(folder / "plain.tflite")) == ["plain"]
+    assert list(external.files(folder / "plain.tflite")) == ["plain"]
     assert adopted(folder / "plain.tflite")["plain"].key == "plain.tflite"
 
 
 def test_namesakes_keep_their_ends(folder: Path) -> None:
     shutil.copy(folder / "plain.tflite", folder / "plain.lite")
-    assert {"plain.tflite", "plain.lite"} < foreign.files(folder).keys()
+    assert {"plain.tflite", "plain.lite"} < external.files(folder).keys()
 
 
 def test_names_that_are_no_text_are_shown_as_such(folder: Path) -> None:
     shutil.copy(folder / "plain.tflite", os.fsencode(folder) + b"/new\nli\xffne.tflite")
-    assert "new\N{REPLACEMENT CHARACTER}li\N{REPLACEMENT CHARACTER}ne" in foreign.files(folder)
+    assert "new\N{REPLACEMENT CHARACTER}li\N{REPLACEMENT CHARACTER}ne" in external.files(folder)
 
 
 def test_copies_in_the_folders_of_runs_are_passed_over(folder: Path) -> None:
@@ -73,7 +73,7 @@ def test_copies_in_the_folders_of_runs_are_passed_over(folder: Path) -> None:
     (run / "files").mkdir(parents=True)
     (run / "draft.json").write_text("{}")
     shutil.copy(folder / "plain.tflite", run / "files" / "0123.tflite")
-    assert not any("runs" in name for name in foreign.files(folder))
+    assert not any("runs" in name for name in external.files(folder))
 
 
 def test_a_manifest_says_what_the_file_says_and_nothing_else(folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_somebody_elses_json_is_no_manifest(folder: Path) -> None:
     shutil.copy(folder / "plain.tflite", folder / "net.v1.tflite")
     (folder / "net.v1.tflite.json").write_text(json.dumps(["cat", "dog"]))
     assert list(find_own(folder)) == []
-    assert "net.v1" in foreign.files(folder)
+    assert "net.v1" in external.files(folder)
 
 
 def graph(*ops: tuple[str, str, str], weights: str, moving: str, form: str = "tflite") -> Graph:

@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
-from edgebench.converters import reference
-from edgebench.converters.onnx_graph import file_sha256, read
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import file_sha256, read
 from edgebench.errors import InvalidFileError, UnsupportedModelError, UsageError
 
 FIXED = (1, 3, SIDE, SIDE)
@@ -169,7 +169,7 @@ def test_outputs_whose_shape_depends_on_the_data_are_refused(write: Write) -> No
 def test_a_failing_simplifier_is_replaced_and_named(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgebench.converters import simplify
+    from edgebench.converters.onnx import simplify
 
     def crash(model: onnx.ModelProto) -> onnx.ModelProto:
         raise RuntimeError("exit status -11")
@@ -183,7 +183,7 @@ def test_a_failing_simplifier_is_replaced_and_named(
 def test_a_simplifier_that_changes_the_result_is_not_believed(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgebench.converters import simplify
+    from edgebench.converters.onnx import simplify
 
     def wrong(model: onnx.ModelProto) -> onnx.ModelProto:
         changed = onnx.ModelProto.FromString(model.SerializeToString())

@@ -9,9 +9,9 @@ import pytest
 from onnx.backend.test.case.test_case import TestCase
 from test_openvino_operators import CASES, graph_of, ops_of
 
-from edgebench.converters import onnx_target
 from edgebench.converters.backend import Instructions
-from edgebench.converters.onnx_graph import OPSETS
+from edgebench.converters.onnx.graph import OPSETS
+from edgebench.converters.onnxruntime import target
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
 
@@ -44,8 +44,8 @@ def test_an_operator_keeps_its_meaning(case: TestCase, precision: str) -> None:
     sample = {port.name: arrays[port.name] for port in graph.inputs}
 
     def run() -> list[np.ndarray]:
-        made = onnx_target.convert(graph, [precision], [sample], Instructions(), silent)
-        return onnx_target.open_converted(graph, made[precision]).run(sample)
+        made = target.convert(graph, [precision], [sample], Instructions(), silent)
+        return target.open_converted(graph, made[precision]).run(sample)
 
     if precision == "fp16" and MEAN_AND_DEVIATION in case.name:
         with pytest.raises(UnsupportedModelError, match="float16"):

@@ -11,12 +11,13 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from tiny_models import tiny_cnn
 
-from edgebench.converters import onnx_target, reference
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.backend import Instructions
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import Sample, noise
-from edgebench.converters.simplify import simplify
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample, noise
+from edgebench.converters.onnx.simplify import simplify
+from edgebench.converters.onnxruntime import target
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
 
@@ -35,11 +36,11 @@ def samples(graph: OnnxGraph) -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def files(graph: OnnxGraph, samples: list[Sample]) -> Mapping[str, bytes]:
-    return onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+    return target.convert(graph, PRECISIONS, samples, Instructions(), silent)
 
 
 def snr_db(graph: OnnxGraph, content: bytes, samples: list[Sample]) -> float:
-    converted = onnx_target.open_converted(graph, content)
+    converted = target.open_converted(graph, content)
     wanted = np.array([row[0] for row in reference.run(graph.model, samples)], np.float64)
     found = np.array([converted.run(sample)[0] for sample in samples], np.float64)
     error = np.square(found - wanted).sum()
@@ -85,7 +86,7 @@ def test_nodes_that_stay_in_float_are_not_quantised(
     graph: OnnxGraph, samples: list[Sample]
 ) -> None:
     kept = dataclasses.replace(graph, float_nodes=frozenset({"the_conv"}))
-    content = onnx_target.convert(kept, ["int8"], samples, Instructions(), silent)["int8"]
+    content = target.convert(kept, ["int8"], samples, Instructions(), silent)["int8"]
     model = onnx.ModelProto.FromString(content)
     conv = next(node for node in model.graph.node if node.name == "the_conv")
     weights = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
@@ -95,13 +96,13 @@ def test_nodes_that_stay_in_float_are_not_quantised(
 
 def test_conversion_leaves_the_graph_as_it_was(graph: OnnxGraph, samples: list[Sample]) -> None:
     before = graph.model.SerializeToString(deterministic=True)
-    onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+    target.convert(graph, PRECISIONS, samples, Instructions(), silent)
     assert graph.model.SerializeToString(deterministic=True) == before
 
 
 def test_metadata_is_in_the_files_properties(graph: OnnxGraph, files: Mapping[str, bytes]) -> None:
     normalised = Preprocessing((0.5, 0.4, 0.3), (0.25, 0.2, 0.3))
-    content = onnx_target.describe(graph, files["int8"], normalised, ["a cat", "a dog"])
+    content = target.describe(graph, files["int8"], normalised, ["a cat", "a dog"])
     found = {p.key: p.value for p in onnx.ModelProto.FromString(content).metadata_props}
     assert found["mean"] == "0.5,0.4,0.3"
     assert found["labels"] == "a cat\na dog"
@@ -119,20 +120,20 @@ def test_the_first_layer_that_differs_is_named(
             changed = numpy_helper.to_array(tensor) * np.float32(-1)
             tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
     faulty = dataclasses.replace(graph, model=other)
-    content = onnx_target.convert(faulty, [precision], samples, Instructions(), silent)[precision]
-    clause = onnx_target.first_difference(graph, content, samples[0], 10.0)
+    content = target.convert(faulty, [precision], samples, Instructions(), silent)[precision]
+    clause = target.first_difference(graph, content, samples[0], 10.0)
     assert "the_conv (Conv)" in clause or "the_relu (Relu)" in clause
 
 
 def test_what_the_quantiser_cannot_take_is_an_error_of_ours(graph: OnnxGraph) -> None:
     with pytest.raises(UnsupportedModelError, match="int8"):
-        onnx_target.convert(graph, ["int8"], [], Instructions(), silent)
+        target.convert(graph, ["int8"], [], Instructions(), silent)
 
 
 def test_the_tools_keep_quiet(
     graph: OnnxGraph, samples: list[Sample], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    onnx_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+    target.convert(graph, PRECISIONS, samples, Instructions(), silent)
     assert capfd.readouterr() == ("", "")
 
 
@@ -169,5 +170,5 @@ def test_files_of_other_exporters_get_every_precision(
     """Old opsets lack a scale a channel, and ONNX Runtime's tool repeats casts of constants."""
     graph = shared_scales(opset)
     samples = [noise(graph.model, seed) for seed in range(8)]
-    made = onnx_target.convert(graph, [precision], samples, Instructions(), silent)
+    made = target.convert(graph, [precision], samples, Instructions(), silent)
     assert snr_db(graph, made[precision], samples) > least

@@ -15,10 +15,10 @@ from onnx import numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx_cases import ops_of, single_ops
 
-from edgebench.converters import openvino_target
 from edgebench.converters.backend import Instructions
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import Array
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Array
+from edgebench.converters.openvino import target
 from edgebench.converters.tflite.ops.all_ops import OPS
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
@@ -67,10 +67,10 @@ def graph_of(case: TestCase) -> OnnxGraph:
 
 def run(case: TestCase) -> list[Array]:
     graph = graph_of(case)
-    content = openvino_target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
+    content = target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
     feeds = zip((i.name for i in case.model.graph.input), case.data_sets[0][0], strict=True)
     sample = {name: np.asarray(array) for name, array in feeds}
-    return openvino_target.open_converted(graph, content).run(sample)
+    return target.open_converted(graph, content).run(sample)
 
 
 def check(case: TestCase) -> None:

@@ -16,16 +16,16 @@ import pytest
 from onnx import helper, numpy_helper
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
-from edgebench.converters import openvino_target, reference
 from edgebench.converters.artifact import open_artifact
 from edgebench.converters.backend import Instructions
-from edgebench.converters.export import Export, export
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.openvino import execution
+from edgebench.converters.export.export import Export, export
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample, noise
+from edgebench.converters.onnx.simplify import simplify
+from edgebench.converters.openvino import execution, target
 from edgebench.converters.openvino.session import from_folder, on_cpu
-from edgebench.converters.reference import Sample, noise
-from edgebench.converters.request import ExportRequest
-from edgebench.converters.simplify import simplify
 from edgebench.converters.targets import parse
 from edgebench.errors import ParityError, UnsupportedModelError
 from edgebench.progress import silent
@@ -45,7 +45,7 @@ def samples(graph: OnnxGraph) -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def folders(graph: OnnxGraph, samples: list[Sample]) -> Mapping[str, Mapping[str, bytes]]:
-    return openvino_target.convert(graph, PRECISIONS, samples, Instructions(), silent)
+    return target.convert(graph, PRECISIONS, samples, Instructions(), silent)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Export:
 
 
 def snr_db(graph: OnnxGraph, content: Mapping[str, bytes], samples: list[Sample]) -> float:
-    converted = openvino_target.open_converted(graph, content)
+    converted = target.open_converted(graph, content)
     wanted = np.array([row[0] for row in reference.run(graph.model, samples)], np.float64)
     found = np.array([converted.run(sample)[0] for sample in samples], np.float64)
     error = np.square(found - wanted).sum()
@@ -148,7 +148,7 @@ def test_nodes_that_stay_in_float_are_not_quantised(
     kept = dataclasses.replace(graph, float_nodes=frozenset({"the_conv"}))
     notes: list[str] = []
     instructions = Instructions(note=notes.append)
-    content = openvino_target.convert(kept, ["int8"], samples, instructions, silent)["int8"]
+    content = target.convert(kept, ["int8"], samples, instructions, silent)["int8"]
     layers = execution.layers(on_cpu(from_folder(content)))
     (conv,) = (one for one in layers if one.kind == "Convolution")
     assert conv.precision == "f32"
@@ -156,7 +156,7 @@ def test_nodes_that_stay_in_float_are_not_quantised(
 
 
 def test_layers_that_openvino_itself_runs_in_float_are_counted(graph: OnnxGraph) -> None:
-    content = openvino_target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
+    content = target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
     said = execution.in_words(on_cpu(from_folder(content)), frozenset())
     assert said.startswith("0 of 3 layers run in int8")
     assert "OpenVINO itself runs in float: 1 Convolution (f32)" in said
@@ -177,9 +177,9 @@ def corrupted(model: onnx.ModelProto) -> onnx.ModelProto:
 def test_a_planted_fault_stops_the_export_and_names_its_layer(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = openvino_target.to_model
+    real = target.to_model
     monkeypatch.setattr(
-        openvino_target,
+        target,
         "to_model",
         lambda graph: real(dataclasses.replace(graph, model=corrupted(graph.model))),
     )
@@ -202,7 +202,7 @@ def test_an_operator_that_openvino_lacks_is_named_with_its_node() -> None:
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     graph = OnnxGraph(model, "odd", "file", "")
     with pytest.raises(UnsupportedModelError, match=r"node 'the_determinant' \(Det\)$"):
-        openvino_target.convert(graph, ["fp32"], [], Instructions(), silent)
+        target.convert(graph, ["fp32"], [], Instructions(), silent)
 
 
 ALONE = """
@@ -215,8 +215,8 @@ class Absent:
 
 sys.meta_path.insert(0, Absent)
 from pathlib import Path
-from edgebench.converters.export import export
-from edgebench.converters.request import ExportRequest
+from edgebench.converters.export.export import export
+from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.targets import parse
 targets = tuple(parse(f"openvino:{precision}") for precision in ("fp32", "int8"))
 source, photos, out = sys.argv[1:]

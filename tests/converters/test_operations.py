@@ -9,12 +9,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from edgebench.converters import operations
+from edgebench.converters.analysis import operations
 from edgebench.converters.artifact import Manifest, Operation
-from edgebench.converters.from_torch import to_onnx
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.request import ExportRequest
-from edgebench.converters.source import open_source
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.export.source import open_source
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.torch_export import to_onnx
 from edgebench.converters.targets import parse
 from edgebench.documents import load
 from edgebench.models import registry
@@ -59,7 +59,7 @@ def test_an_ablated_graph_lacks_just_that_stages_attention(stage: int) -> None:
 
 @pytest.mark.slow
 def test_a_tflite_files_operations_add_up_and_int8_moves_a_quarter(tmp_path: Path) -> None:
-    from edgebench.converters.export import export
+    from edgebench.converters.export.export import export
 
     targets = (parse("tflite:fp32"), parse("tflite:int8"))
     request = ExportRequest("scenes_v2_ca~stage4", targets, tmp_path)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from tiny_models import CLASSES, tiny_cnn
 
-from edgebench.converters import tflite_target
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import noise
-from edgebench.converters.simplify import simplify
-from edgebench.converters.tflite_metadata import with_metadata
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import noise
+from edgebench.converters.onnx.simplify import simplify
+from edgebench.converters.tflite import target
+from edgebench.converters.tflite.metadata import with_metadata
 from edgebench.progress import silent
 
 PREPROCESSING = Preprocessing((0.5, 0.4, 0.3), (0.25, 0.2, 0.1))
@@ -27,12 +27,12 @@ def graph() -> OnnxGraph:
 
 @pytest.fixture(scope="module")
 def plain(graph: OnnxGraph) -> bytes:
-    return tflite_target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
+    return target.convert(graph, ["fp32"], [], Instructions(), silent)["fp32"]
 
 
 @pytest.fixture(scope="module")
 def described(graph: OnnxGraph, plain: bytes) -> bytes:
-    return tflite_target.describe(graph, plain, PREPROCESSING, LABELS)
+    return target.describe(graph, plain, PREPROCESSING, LABELS)
 
 
 def buffers(content: bytes) -> list[bytes]:
@@ -56,8 +56,8 @@ def test_the_described_model_computes_the_same(
     graph: OnnxGraph, plain: bytes, described: bytes
 ) -> None:
     sample = noise(graph.model, seed=0)
-    before = tflite_target.open_converted(graph, plain)
-    after = tflite_target.open_converted(graph, described)
+    before = target.open_converted(graph, plain)
+    after = target.open_converted(graph, described)
     assert (after.inputs, after.outputs) == (before.inputs, before.outputs)
     np.testing.assert_array_equal(after.run(sample)[0], before.run(sample)[0])
 
@@ -87,7 +87,7 @@ def test_normalisation_is_written_for_pixels_of_0_to_255(described: bytes) -> No
 def test_the_same_inputs_make_the_same_bytes(
     graph: OnnxGraph, plain: bytes, described: bytes
 ) -> None:
-    assert tflite_target.describe(graph, plain, PREPROCESSING, LABELS) == described
+    assert target.describe(graph, plain, PREPROCESSING, LABELS) == described
 
 
 def test_a_model_with_nothing_to_say_stays_as_it_is(plain: bytes) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.cli import main
-from edgebench.converters import vela
+from edgebench.converters.analysis import vela
 
 COLUMNS = "network,system_config,core_clock,sram_memory_used,cycles_total"
 STAND_IN = f"""#!/bin/sh

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.converters.workers import Failure, Pool
+from edgebench.converters.export.process_pool import Failure, Pool
 from edgebench.errors import DataError
 from edgebench.progress import Progress
 
@@ -44,7 +44,7 @@ import sys, time
 sys.path.insert(0, {folder!r})
 from pathlib import Path
 from sleepy import write_slowly
-from edgebench.converters.workers import Pool
+from edgebench.converters.export.process_pool import Pool
 if __name__ == "__main__":
     Pool(write_slowly, 2).run([Path({out!r}, "a"), Path({out!r}, "b")], lambda n, step: None)
 """

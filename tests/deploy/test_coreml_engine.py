@@ -13,7 +13,7 @@ import pytest
 from coremltools.converters.mil import Builder as mb
 from coremltools.models import compute_plan
 
-from edgebench.converters.mil_evaluator import program
+from edgebench.converters.coreml.evaluator import program
 from edgebench.deploy.apple.mac import Mac
 from edgebench.deploy.registry import Entry
 from edgebench.deploy.runner.engines.coreml import Engine

@@ -17,9 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 from toy_models import MEAN, SIZE, STD
 
 from edgebench.content import write_content
-from edgebench.converters import onnx_target, openvino_target, reference
 from edgebench.converters.backend import Instructions
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnxruntime import target as onnx_target
+from edgebench.converters.openvino import target as openvino_target
 from edgebench.deploy.local import LocalDevice
 from edgebench.deploy.plan import (
     EvaluationInputs,

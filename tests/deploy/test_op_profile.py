@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.benchmarks import profiles
+from edgebench.benchmarks.explanation import profiles
 from edgebench.deploy import op_profile
 from edgebench.errors import InvalidFileError
 

@@ -21,7 +21,7 @@ from phones import CABLE, Phone
 from sandbox import only_child
 from services import GALAXY_S24, PIXEL_7
 
-from edgebench.benchmarks.pilot import PILOT
+from edgebench.benchmarks.planning.pilot import PILOT
 from edgebench.converters.artifact import Manifest, manifest_path
 from edgebench.deploy.emulated import system
 from edgebench.deploy.result import RunResult

@@ -22,7 +22,7 @@ from phones import Bench, Phone
 from toy_artifacts import make_real_artifacts
 from toy_models import make_toys
 
-from edgebench.benchmarks.pilot import PILOT
+from edgebench.benchmarks.planning.pilot import PILOT
 from edgebench.deploy.result import RunResult
 from edgebench.deploy.staging import read_plan
 from edgebench.documents import load

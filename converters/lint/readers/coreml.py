@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from edgebench.converters.coreml.evaluator import package
+from edgebench.converters.coreml.evaluator.operation import Declared, Operation
 from edgebench.converters.lint.graph import SHORT, Graph, Op, Tensor
 from edgebench.converters.lint.kinds import MIL, kind
 from edgebench.converters.lint.readers.folding import without_constant_ops
-from edgebench.converters.mil_evaluator import package
-from edgebench.converters.mil_evaluator.operation import Declared, Operation
 
 
 def read(path: Path, name: str, precision: str) -> Graph:

@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 
 from edgebench import arguments, console
-from edgebench.benchmarks import run as runs
-from edgebench.benchmarks import run_folder
-from edgebench.benchmarks.comparison import Comparison, Row
-from edgebench.benchmarks.request import RunRequest
-from edgebench.benchmarks.statistics import Overhead, fewest_processes, overhead
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.runs import run as runs
+from edgebench.benchmarks.statistics.paired import Overhead, fewest_processes, overhead
 from edgebench.converters.artifact import Artifact
-from edgebench.converters.export import export_many
-from edgebench.converters.request import ExportRequest
+from edgebench.converters.export.export import export_many
+from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.targets import Target, parse
 from edgebench.deploy import devices
 from edgebench.deploy.device import Device

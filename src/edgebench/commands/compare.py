@@ -10,7 +10,7 @@ from edgebench import console
 from edgebench.commands import exits, gate
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.regression import Change
+    from edgebench.benchmarks.results.regression import Change
 
 HELP = "compare two runs, and fail where the second is slower"
 
@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.benchmarks import history, regression
     from edgebench.benchmarks.report import change, junit
+    from edgebench.benchmarks.results import regression
+    from edgebench.benchmarks.runs import history
     from edgebench.documents import dump
 
     found = regression.change(

@@ -12,7 +12,7 @@ from edgebench import console
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from edgebench.converters.vela import Estimate
+    from edgebench.converters.analysis.vela import Estimate
 
 HELP = "estimate int8 .tflite files on an Arm Ethos-U NPU, by Arm's Vela compiler"
 
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.converters.vela import ACCELERATORS, estimate
+    from edgebench.converters.analysis.vela import ACCELERATORS, estimate
 
     if options.accelerator not in ACCELERATORS:
         raise UnknownNameError("accelerator", options.accelerator, ACCELERATORS)
@@ -38,7 +38,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _show(estimates: list[Estimate]) -> None:
-    from edgebench.benchmarks.wording import megabytes, milliseconds, signed
+    from edgebench.benchmarks.formatting import megabytes, milliseconds, signed
 
     first = estimates[0]
     table = console.table(

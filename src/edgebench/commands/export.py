@@ -12,7 +12,7 @@ from edgebench import arguments, console
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
-    from edgebench.converters.request import ExportRequest
+    from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.targets import Target
 
 HELP = "export models or ONNX files to device formats"
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.converters.export import export_many
+    from edgebench.converters.export.export import export_many
     from edgebench.converters.targets import expand
     from edgebench.documents import dump
 
@@ -79,7 +79,7 @@ def _show(artifacts: Sequence[Artifact]) -> None:
 
 
 def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[ExportRequest]:
-    from edgebench.converters.request import ExportRequest
+    from edgebench.converters.export.request import ExportRequest
 
     return [
         ExportRequest(

@@ -12,7 +12,7 @@ from edgebench.commands import exits, gate, report, request
 from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.fleet import FleetComparison, MemberComparison
+    from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
     from edgebench.deploy.device import Device
 
 
@@ -20,7 +20,7 @@ def meant(options: argparse.Namespace) -> bool:
     """Whether several devices are to be measured, or a fleet is to be gone on with."""
     if options.resume is None or _names_devices_alone(options):
         return len(arguments.devices(options.device)) > 1
-    from edgebench.benchmarks import fleet
+    from edgebench.benchmarks.runs import fleet
 
     return fleet.is_fleet(report.find_run(options.resume, options.runs))
 
@@ -32,7 +32,7 @@ def _names_devices_alone(options: argparse.Namespace) -> bool:
 
 def execute(options: argparse.Namespace) -> int:
     """Measure all devices side by side, and show what they say together."""
-    from edgebench.benchmarks import fleet
+    from edgebench.benchmarks.runs import fleet
 
     folder, was_interrupted = measure(options)
     found = fleet.read(folder)
@@ -55,8 +55,8 @@ def code_of(member: MemberComparison) -> int:
 
 def measure(options: argparse.Namespace) -> tuple[Path, bool]:
     """Measure what is left to measure: the fleet's folder, and whether it was interrupted."""
-    from edgebench.benchmarks import fleet
-    from edgebench.benchmarks.expedition import Expedition
+    from edgebench.benchmarks.runs import fleet
+    from edgebench.benchmarks.runs.fleet_runner import Expedition
 
     folder = _begun(options) if options.resume is not None else None
     names = arguments.devices(options.device) if folder is None else fleet.names(folder)
@@ -79,7 +79,7 @@ def _device(name: str) -> Device:
 
 def _begun(options: argparse.Namespace) -> Path:
     """The fleet that `--resume` means. Raises `UsageError` where other devices are named."""
-    from edgebench.benchmarks import fleet
+    from edgebench.benchmarks.runs import fleet
 
     if _names_devices_alone(options):
         folder = fleet.latest(options.runs)

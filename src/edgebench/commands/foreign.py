@@ -12,7 +12,7 @@ from edgebench import arguments, console
 from edgebench.errors import UnknownNameError, UsageError
 
 Found = Mapping[str, tuple[str, Path]]
-"""Format and path of each file, by the model's name: see `edgebench.converters.foreign.files`."""
+"""Format and path of each file, by the model's name: see `edgebench.converters.external.files`."""
 
 SHOWN = 20
 """How many names a sentence lists."""
@@ -30,12 +30,12 @@ def adopt(options: argparse.Namespace) -> frozenset[str]:
     the baseline is not said, and `UnknownNameError` where it is not there.
     """
     from edgebench.commands.run import MODELS, PRECISIONS
-    from edgebench.converters import artifact, foreign
+    from edgebench.converters import artifact, external
     from edgebench.converters.targets import ALL
 
-    found = foreign.files(options.artifacts)
+    found = external.files(options.artifacts)
     if options.artifacts.is_file() and not found:
-        ends = ", ".join(foreign.SUFFIXES)
+        ends = ", ".join(external.SUFFIXES)
         raise UsageError(
             f"{options.artifacts} is no model file", f"these are, by their ends: {ends}"
         )

@@ -10,7 +10,7 @@ from edgebench import console
 from edgebench.commands import exits, fleet, run
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.comparison import Comparison
+    from edgebench.benchmarks.results.comparison import Comparison
 
 HELP = "measure a device's noise floor, which later verdicts there are read against"
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Measure, show and keep the floors; without any that can be trusted the exit code says so."""
-    from edgebench.benchmarks import fleet as fleets
+    from edgebench.benchmarks.runs import fleet as fleets
 
     options.models, options.baseline = (options.model,), options.model
     if fleet.meant(options):
@@ -42,11 +42,11 @@ def execute(options: argparse.Namespace) -> int:
 
 def _keep(comparison: Comparison, folder: Path) -> int:
     """Show and keep the floors of one run, and return the exit code."""
-    from edgebench.benchmarks import floors, run_folder
+    from edgebench.benchmarks.results import floor_store, run_folder
 
     if comparison.interrupted:
         return run.interrupted(folder)
-    found = floors.floors_of(comparison, run_folder.read_result(folder))
+    found = floor_store.floors_of(comparison, run_folder.read_result(folder))
     for verdict in comparison.verdicts:
         if verdict.outcome == "no verdict":
             console.say(verdict.sentence)
@@ -54,7 +54,7 @@ def _keep(comparison: Comparison, folder: Path) -> int:
                 console.say(f"  -> {remedy}")
     if not found:
         return exits.NO_VERDICT
-    path = floors.keep(comparison.device, found)
+    path = floor_store.keep(comparison.device, found)
     _show(comparison.device)
     console.say(f"kept in {path}")
     return exits.DONE
@@ -62,11 +62,11 @@ def _keep(comparison: Comparison, folder: Path) -> int:
 
 def _show(device: str) -> None:
     """All floors of the device, those that were measured before too."""
-    from edgebench.benchmarks import floors
-    from edgebench.benchmarks.wording import bounds, signed
+    from edgebench.benchmarks.formatting import bounds, signed
+    from edgebench.benchmarks.results import floor_store
 
     table = console.table("model", "format", "precision", ">against itself", ">floor", "measured")
-    for one in floors.read(device).floors:
+    for one in floor_store.read(device).floors:
         low, high = bounds(one.interval), signed(one.reach).lstrip("+")
         table.add_row(one.model, one.format, one.precision, low, high, one.measured)
     console.show(table)

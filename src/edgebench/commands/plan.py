@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write the folder, say what is guessed, and print the command for the device."""
-    from edgebench.benchmarks import farm
+    from edgebench.benchmarks.runs import offline_plan
 
     options.models = run.named_models(options) or run.MODELS
     names = arguments.devices(options.device)
@@ -31,9 +31,9 @@ def execute(options: argparse.Namespace) -> int:
     with console.shown_progress() as progress:
         asked = request.of_device(options, names[0], reachable=False)
         request.export_missing(options, progress)
-        folder, forecast = farm.plan(asked, options.pace, progress)
+        folder, forecast = offline_plan.plan(asked, options.pace, progress)
     for sentence in (forecast.sentence, *forecast.warnings):
         console.say(sentence)
-    print(farm.by_hand(folder))
+    print(offline_plan.by_hand(folder))
     console.say(f"afterwards, with result.json and outputs/ back: edgebench report {folder}")
     return 0

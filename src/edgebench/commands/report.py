@@ -13,7 +13,7 @@ from edgebench.commands import exits, gate
 from edgebench.errors import DataError, UnknownNameError
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.comparison import Comparison
+    from edgebench.benchmarks.results.comparison import Comparison
 
 HELP = "show a run again, or write it as HTML, Markdown or JSON"
 
@@ -42,8 +42,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.benchmarks import fleet as fleets
-    from edgebench.benchmarks.history import judged
+    from edgebench.benchmarks.runs import fleet as fleets
+    from edgebench.benchmarks.runs.history import judged
     from edgebench.commands import fleet
 
     folder = find_run(options.run, options.runs)
@@ -64,8 +64,8 @@ def find_run(name: str, runs: Path, device: str | None = None) -> Path:
     The latest of all may be that of several devices; of one device it is that device's own. Raises
     `UnknownNameError`, and `DataError` where there are none.
     """
-    from edgebench.benchmarks import fleet
-    from edgebench.benchmarks.run_folder import COMPARISON, DRAFT, latest
+    from edgebench.benchmarks.results.run_folder import COMPARISON, DRAFT, latest
+    from edgebench.benchmarks.runs import fleet
     from edgebench.deploy.staging import PLAN
 
     if not name:
@@ -86,7 +86,7 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     Returns the exit code: that of the gate where an overhead is above it, else 0.
     """
     from edgebench.benchmarks.report import html, junit, markdown, terminal
-    from edgebench.benchmarks.run_folder import read_explanation, read_result
+    from edgebench.benchmarks.results.run_folder import read_explanation, read_result
     from edgebench.documents import dump
 
     explanation = read_explanation(folder)

@@ -13,7 +13,7 @@ from edgebench.commands import foreign
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.request import RunRequest
+    from edgebench.benchmarks.planning.request import RunRequest
     from edgebench.converters.targets import Target
     from edgebench.progress import Progress
 
@@ -25,7 +25,7 @@ def of_device(options: argparse.Namespace, device: str, *, reachable: bool = Tru
 
     The options come to name somebody else's files, where the folder holds those.
     """
-    from edgebench.benchmarks.request import RunRequest
+    from edgebench.benchmarks.planning.request import RunRequest
     from edgebench.converters.targets import ALL
     from edgebench.deploy import devices
 
@@ -103,8 +103,8 @@ def export_missing(options: argparse.Namespace, progress: Progress) -> None:
     Raises `EdgeBenchError`.
     """
     from edgebench.converters.artifact import find_artifacts
-    from edgebench.converters.export import export_many
-    from edgebench.converters.request import ExportRequest
+    from edgebench.converters.export.export import export_many
+    from edgebench.converters.export.request import ExportRequest
     from edgebench.models import registry
 
     adopted = foreign.adopt(options)
@@ -130,7 +130,7 @@ def export_missing(options: argparse.Namespace, progress: Progress) -> None:
 
 def _unknown(name: str, known: Collection[str], artifacts: Path) -> UnknownNameError:
     """A name that is no model's; where it may have been meant of a file, that there is none."""
-    from edgebench.converters.foreign import files
+    from edgebench.converters.external import files
 
     error = UnknownNameError("model", name, known)
     if not files(artifacts):

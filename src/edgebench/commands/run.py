@@ -12,7 +12,7 @@ from edgebench.commands import exits, fleet, report, request
 from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.comparison import Comparison
+    from edgebench.benchmarks.results.comparison import Comparison
 
 HELP = "measure models against their baseline (the default command)"
 
@@ -108,7 +108,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
 
     Nothing comes out where the run was interrupted before it had measured anything.
     """
-    from edgebench.benchmarks import run as runs
+    from edgebench.benchmarks.runs import run as runs
     from edgebench.deploy import devices
 
     folder = None
@@ -134,8 +134,8 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
 
 def _begun(options: argparse.Namespace) -> tuple[Path, str]:
     """The run that `--resume` means, and its device. Raises `UsageError`."""
-    from edgebench.benchmarks.request import RunRequest
-    from edgebench.benchmarks.run_folder import REQUEST
+    from edgebench.benchmarks.planning.request import RunRequest
+    from edgebench.benchmarks.results.run_folder import REQUEST
     from edgebench.documents import load
 
     asked = arguments.devices(options.device) if options.device else ()

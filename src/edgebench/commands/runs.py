@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgebench import console
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.history import Entry
+    from edgebench.benchmarks.runs.history import Entry
 
 HELP = "list the runs that were kept"
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.benchmarks import history
+    from edgebench.benchmarks.runs import history
 
     entries = history.entries(options.runs, options.device)
     if options.json:

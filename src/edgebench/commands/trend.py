@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.benchmarks.history import comparisons
     from edgebench.benchmarks.report import trend as report
-    from edgebench.benchmarks.trend import trend
+    from edgebench.benchmarks.results.trend import trend
+    from edgebench.benchmarks.runs.history import comparisons
     from edgebench.documents import dump
 
     found = trend(comparisons(options.runs), options.device, options.model)

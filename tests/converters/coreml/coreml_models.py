@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgebench.content import Content
 from edgebench.converters.coreml.mil import ct
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.reference import Sample, noise
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample, noise
 
 SIDE, CLASSES = 12, 24
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)

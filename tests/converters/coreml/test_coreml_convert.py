@@ -24,14 +24,15 @@ from coreml_models import (
 from onnx import helper
 
 from edgebench.content import Content, digest
-from edgebench.converters import coreml_target, reference
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.backend import Instructions
+from edgebench.converters.coreml import target
 from edgebench.converters.coreml.convert import convert_all
+from edgebench.converters.coreml.evaluator import program
 from edgebench.converters.coreml.package import on_disk
 from edgebench.converters.coreml.precisions import PRECISIONS
-from edgebench.converters.mil_evaluator import program
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.errors import UnknownNameError, UnsupportedModelError
 
 PREPROCESSING = Preprocessing(MEAN, STD)
@@ -50,7 +51,7 @@ def packages(network: OnnxGraph) -> Mapping[str, Content]:
 
 def snr_db(network: OnnxGraph, content: Content) -> float:
     """The worst over a few samples of the signal-to-noise ratio to ONNX Runtime."""
-    converted = coreml_target.open_converted(network, content)
+    converted = target.open_converted(network, content)
     given = samples(network)
     ratios = []
     for sample, wanted in zip(given, reference.run(network.model, given), strict=True):
@@ -152,7 +153,7 @@ def test_a_classifier_names_the_class_and_gives_probabilities(
 ) -> None:
     (sample,) = samples(network, 1)
     (wanted,) = reference.run(network.model, [sample])[0]
-    converted = coreml_target.open_converted(network, packages["fp32"])
+    converted = target.open_converted(network, packages["fp32"])
     with on_disk(packages["fp32"]) as path:
         opened = program.load(path)
     made = converted.compute({"image": converted.image.pixels(sample["image"])})
@@ -254,14 +255,14 @@ def test_the_first_layer_that_differs_is_named(
     differing = OnnxGraph(other, "small", "file", "0" * 64)
     (sample,) = samples(network, 1)
     for precision in ("fp32", "fp16"):
-        told = coreml_target.first_difference(differing, packages[precision], sample, 40.0)
+        told = target.first_difference(differing, packages[precision], sample, 40.0)
         assert "wide (Conv)" in told
 
 
 def test_scalars_are_vectors_of_one_at_the_border() -> None:
     doubled = graph([helper.make_node("Add", ["x", "x"], ["y"])], {"x": ()}, ["y"])
     content = convert_all(doubled, ["fp32"])["fp32"]
-    converted = coreml_target.open_converted(doubled, content)
+    converted = target.open_converted(doubled, content)
     assert converted.inputs[0].shape == converted.outputs[0].shape == (1,)
     (found,) = converted.run({"x": np.asarray(1.5, np.float32)})
     assert found.shape == () and found == 3.0

@@ -19,11 +19,11 @@ from onnx import compose, helper, numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx_cases import ops_of, single_ops
 
+from edgebench.converters.coreml.evaluator.program import load
 from edgebench.converters.coreml.lower import lower
 from edgebench.converters.coreml.mil import ct
 from edgebench.converters.coreml.ops.all_ops import OPS
 from edgebench.converters.coreml.package import on_disk, packed
-from edgebench.converters.mil_evaluator.program import load
 from edgebench.converters.quiet import quiet
 
 TYPES = (np.float32, np.int64, np.int32, np.bool_)

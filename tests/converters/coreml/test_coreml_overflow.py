@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from coreml_models import classifier, kinds, operations, samples, specification
 
-from edgebench.converters import coreml_target, reference
 from edgebench.converters.backend import Instructions
-from edgebench.converters.coreml import overflow
+from edgebench.converters.coreml import overflow, target
 from edgebench.converters.coreml.convert import convert_all
+from edgebench.converters.onnx import reference
 
 GAIN = 1e6
 
@@ -41,7 +41,7 @@ def test_a_layer_that_overflows_stays_in_float32(precision: str) -> None:
     widths = [conv.outputs[0].type.tensorType.dataType for conv in convs]
     assert widths == [10, 11]  # MIL's FLOAT16 and FLOAT32
     assert "sigmoid_hard" in kinds(content)
-    converted = coreml_target.open_converted(network, content)
+    converted = target.open_converted(network, content)
     for sample, (wanted,) in zip(given, reference.run(network.model, given), strict=True):
         (found,) = converted.run(sample)
         assert np.abs(found - wanted).max() < 0.1 * np.abs(wanted).max()

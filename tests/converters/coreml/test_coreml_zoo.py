@@ -10,13 +10,14 @@ import torch
 from coreml_models import kinds
 from torch import nn
 
-from edgebench.converters import coreml_target, reference
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.backend import Instructions
+from edgebench.converters.coreml import target
 from edgebench.converters.coreml.convert import convert_all
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.quiet import quiet
-from edgebench.converters.simplify import simplify
 from edgebench.models.attention import ATTENTION
 from edgebench.models.network import network
 from edgebench.models.registry import MODELS
@@ -51,7 +52,7 @@ def check(graph: OnnxGraph) -> None:
     shuffles = Counter(node.op_type for node in graph.model.graph.node)["Transpose"]
     for precision, floor in (("fp32", 60), ("fp16", 15)):
         assert kinds(packages[precision]).count("transpose") <= shuffles
-        converted = coreml_target.open_converted(graph, packages[precision])
+        converted = target.open_converted(graph, packages[precision])
         for sample, (want,) in zip(samples, wanted, strict=True):
             (found,) = converted.run(sample)
             error = max(float(np.square(found - want).sum()), 1e-30)

@@ -99,8 +99,8 @@ def test_an_openvino_network_is_read_from_its_folder(tmp_path: Path) -> None:
 
 def test_a_core_ml_package_is_read(tmp_path: Path) -> None:
     pytest.importorskip("coremltools")
+    from edgebench.converters.coreml.evaluator.tools import ct
     from edgebench.converters.lint.readers import coreml
-    from edgebench.converters.mil_evaluator.tools import ct
     from edgebench.converters.quiet import quiet
 
     mb, types = ct.converters.mil.Builder, ct.converters.mil.mil.types

@@ -11,7 +11,7 @@ from mil_conversion import converted
 from mil_networks import NETWORKS, small_cnn
 from torch import nn
 
-from edgebench.converters.mil_evaluator.program import Program, load
+from edgebench.converters.coreml.evaluator.program import Program, load
 
 Save = Callable[[Any], Path]
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgebench.converters.mil_evaluator.operation import Block, Call, Declared, Operation
-from edgebench.converters.mil_evaluator.ops.all_ops import OPS
-from edgebench.converters.mil_evaluator.tensors import rounded
+from edgebench.converters.coreml.evaluator.operation import Block, Call, Declared, Operation
+from edgebench.converters.coreml.evaluator.ops.all_ops import OPS
+from edgebench.converters.coreml.evaluator.tensors import rounded
 
 
 def evaluate(op_type: str, opset: int = 16, dtype: str = "float32", **arguments: Any) -> Any:

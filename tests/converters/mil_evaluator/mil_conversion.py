@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgebench.converters.mil_evaluator.tools import ct
+from edgebench.converters.coreml.evaluator.tools import ct
 from edgebench.converters.quiet import quiet
 
 

@@ -16,10 +16,10 @@ from mil_conversion import converted
 from mil_networks import NETWORKS
 from numpy.testing import assert_allclose, assert_array_equal
 
-from edgebench.converters.mil_evaluator import package
-from edgebench.converters.mil_evaluator.package import unpacked
-from edgebench.converters.mil_evaluator.program import load
-from edgebench.converters.mil_evaluator.tools import ct
+from edgebench.converters.coreml.evaluator import package
+from edgebench.converters.coreml.evaluator.package import unpacked
+from edgebench.converters.coreml.evaluator.program import load
+from edgebench.converters.coreml.evaluator.tools import ct
 from edgebench.converters.quiet import quiet
 
 coreml = ct.optimize.coreml

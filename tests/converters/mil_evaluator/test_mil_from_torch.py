@@ -12,8 +12,8 @@ from mil_conversion import converted
 from mil_networks import CLASSES, NETWORKS
 from torch import nn
 
-from edgebench.converters.mil_evaluator.program import Program, load
-from edgebench.converters.mil_evaluator.tools import ct
+from edgebench.converters.coreml.evaluator.program import Program, load
+from edgebench.converters.coreml.evaluator.tools import ct
 
 
 def _errors(program: Program, name: str) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 from torch.nn import functional
 
-from edgebench.converters.mil_evaluator.operation import OPS, CannotEvaluate, evaluates
+from edgebench.converters.coreml.evaluator.operation import OPS, CannotEvaluate, evaluates
 
 sizes = st.integers(1, 9)
 small = st.integers(1, 3)

@@ -19,9 +19,9 @@ from mil_conversion import converted
 from mil_networks import NETWORKS
 from torch import nn
 
-from edgebench.converters.mil_evaluator.drift import compare
-from edgebench.converters.mil_evaluator.program import Program, load
-from edgebench.converters.mil_evaluator.tools import ct
+from edgebench.converters.coreml.evaluator.drift import compare
+from edgebench.converters.coreml.evaluator.program import Program, load
+from edgebench.converters.coreml.evaluator.tools import ct
 from edgebench.converters.quiet import quiet
 from edgebench.errors import DataError, InvalidFileError, UnsupportedModelError
 

@@ -13,11 +13,11 @@ from mil_networks import CLASSES, NETWORKS
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgebench.converters.mil_evaluator.drift import compare, in_steps
-from edgebench.converters.mil_evaluator.program import Program, load
-from edgebench.converters.mil_evaluator.quantise import quantise_activations
-from edgebench.converters.mil_evaluator.ranges import Range, collect, shared_by_concats
-from edgebench.converters.mil_evaluator.tools import ct
+from edgebench.converters.coreml.evaluator.drift import compare, in_steps
+from edgebench.converters.coreml.evaluator.program import Program, load
+from edgebench.converters.coreml.evaluator.quantise import quantise_activations
+from edgebench.converters.coreml.evaluator.ranges import Range, collect, shared_by_concats
+from edgebench.converters.coreml.evaluator.tools import ct
 from edgebench.converters.quiet import quiet
 from edgebench.errors import DataError, UnsupportedModelError
 

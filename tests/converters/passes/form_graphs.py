@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgebench.converters import reference
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pass, Pipeline, formed
 
 Node = tuple[str, Sequence[str], Sequence[str], Mapping[str, Any]]

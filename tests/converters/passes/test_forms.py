@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebench import cli
-from edgebench.converters import reference
-from edgebench.converters.onnx_graph import OnnxGraph
-from edgebench.converters.passes.culprit import culprit
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.passes.bisect import culprit
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.gates_in_float import gates_in_float
 from edgebench.converters.passes.pad_squeezes import pad_squeezes

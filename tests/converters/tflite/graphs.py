@@ -48,7 +48,7 @@ def formed_files(
     made: onnx.ModelProto, precisions: Sequence[str], samples: Sequence[Mapping[str, np.ndarray]]
 ) -> dict[str, bytes]:
     """Each precision's file, from the graph in its own form, as an export makes it."""
-    from edgebench.converters.onnx_graph import OnnxGraph
+    from edgebench.converters.onnx.graph import OnnxGraph
     from edgebench.converters.passes.pipelines import formed, pipeline_of
     from edgebench.converters.targets import Target
     from edgebench.converters.tflite.convert import convert

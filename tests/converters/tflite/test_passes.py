@@ -10,7 +10,7 @@ import pytest
 from graphs import formed_files, lowered, model, random_sample, reference
 from onnx import helper
 
-from edgebench.converters.onnx_graph import OnnxGraph
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.fold_gelu import fold_gelu
 from edgebench.converters.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.passes.pipelines import Pass, Pipeline, formed

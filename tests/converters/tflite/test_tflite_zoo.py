@@ -9,8 +9,8 @@ import torch
 from graphs import formed_files, interpreted, random_sample, reference
 from torch import nn
 
+from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.quiet import quiet
-from edgebench.converters.simplify import simplify
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.convert import convert
 from edgebench.models.attention import ATTENTION

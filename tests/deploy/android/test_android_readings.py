@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.benchmarks.check import failed
-from edgebench.benchmarks.conditions import Conditions
-from edgebench.benchmarks.machine_checks import GATE, NOTES
+from edgebench.benchmarks.gate.check import failed
+from edgebench.benchmarks.gate.machine_checks import GATE, NOTES
+from edgebench.benchmarks.gate.machine_state import Conditions
 from edgebench.deploy.android import readings
 from edgebench.deploy.result import Block, Readings, Visit
 from edgebench.deploy.runner.android import (

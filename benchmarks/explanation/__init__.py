@@ -1,0 +1,1 @@
+"""Where an overhead comes from: ablation, profiles and counts."""

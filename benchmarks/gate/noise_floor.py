@@ -1,0 +1,80 @@
+"""The noise floor: what a device shows when a model is measured against itself (A/A)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar
+
+from edgebench.benchmarks.gate.setting import Setting
+from edgebench.benchmarks.statistics.paired import Interval
+
+STALE_DAYS = 30
+"""Updates, dust and a new case change a device's habits."""
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """The interval of an A/A overhead on a device, and when it was measured.
+
+    `measured` is an ISO date such as 2026-11-21. `format` and `precision` are those of the
+    artifact that was measured against itself. It holds for the `setting` that it was measured in.
+    """
+
+    device: str
+    measured: str
+    interval: Interval
+    format: str
+    precision: str
+    model: str = ""
+    setting: Setting | None = None
+
+    @property
+    def reach(self) -> float:
+        """The largest overhead, either way, that nothing but noise explains here."""
+        return max(abs(self.interval.low), abs(self.interval.high))
+
+
+@dataclass(frozen=True)
+class NoiseFloors:
+    """The floors of one device, one for each format, precision and setting, the newest last."""
+
+    SCHEMA: ClassVar[str] = "edgebench.noise/1"
+
+    device: str
+    floors: tuple[NoiseFloor, ...]
+
+    def find(self, form: str, precision: str, setting: Setting | None = None) -> NoiseFloor | None:
+        """The newest floor of a format and precision, of the setting if there is one."""
+        of_kind = [one for one in self.floors if (one.format, one.precision) == (form, precision)]
+        of_setting = [one for one in of_kind if one.setting == setting]
+        return next(reversed(of_setting or of_kind), None)
+
+
+def caution(
+    floor: NoiseFloor | None, device: str, day: str, setting: Setting | None = None
+) -> str | None:
+    """What a reader has to know of a device's noise floor on an ISO day: missing or stale."""
+    remedy = f"measure it with: edgebench noise --device {device}"
+    if floor is None:
+        return f"the noise floor of {device} is not known; {remedy}"
+    age = (date.fromisoformat(day) - date.fromisoformat(floor.measured)).days
+    if age > STALE_DAYS:
+        return f"the noise floor of {device} is {age} days old; {remedy}"
+    if setting is not None and floor.setting is not None:
+        others = setting.differences(floor.setting)
+        if others:
+            return f"the noise floor of {device} was measured with {others[0]}; {remedy}"
+    return None
+
+
+def cautions(
+    floors: NoiseFloors, kinds: Sequence[tuple[str, str, Setting]], day: str
+) -> tuple[str, ...]:
+    """What a reader has to know of the floors of some formats and precisions, each once."""
+    said = (
+        caution(floors.find(form, precision, setting), floors.device, day, setting)
+        for form, precision, setting in kinds
+    )
+    return tuple(dict.fromkeys(filter(None, said)))

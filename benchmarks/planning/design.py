@@ -1,0 +1,244 @@
+"""The design of the experiment: artifacts and options in, a plan out.
+
+Artifacts of one format and precision form a group around their baseline. A block of a group visits
+the baseline A and every model once and returns in the opposite order, A B C C B A, so that each
+slot's mean place in time is the same and a steady drift of the machine's speed cancels in the
+ratios. Blocks are dealt to fresh processes, for the layout of memory differs from process to
+process and stays within one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import MIN_INFERENCES, Size
+from edgebench.converters.artifact import Artifact
+from edgebench.deploy.plan import (
+    Cooldown,
+    EvaluationInputs,
+    Group,
+    Plan,
+    PlannedArtifact,
+    PlannedBlock,
+    VisitLength,
+    Warmup,
+)
+from edgebench.deploy.staging import content_name
+from edgebench.errors import DataError, UnknownNameError, UsageError
+
+AGAIN = "~again"
+"""Marks the second slot of an artifact that is measured against itself."""
+
+WARMUP_WINDOW = 3
+WARMUP_TOLERANCE = 0.05
+
+WITHIN_C = 3.0
+"""Degrees above its start that a device is cool again at: what sensors scatter by at rest."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """The artifacts of one group: a baseline and what is compared with it."""
+
+    name: str
+    baseline: Artifact
+    models: tuple[Artifact, ...]
+
+    @property
+    def format(self) -> str:
+        return self.baseline.manifest.format
+
+
+def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, ...]:
+    """The families that a request asks for, in the order of formats and precisions found.
+
+    Raises `UnknownNameError` for a model, format or precision that no artifact has, `UsageError`
+    where nothing is left to compare and `DataError` where there are no artifacts at all.
+    """
+    every = sorted(artifacts, key=lambda one: one.key)
+    if not every:
+        raise DataError(
+            f"there are no artifacts in {request.artifacts}",
+            "make them with: edgebench export MODEL --to tflite:fp32",
+        )
+    _check_names(every, request)
+    wanted = [
+        one
+        for one in every
+        if _asked(one.manifest.format, request.formats)
+        and _asked(one.manifest.precision, request.precisions)
+    ]
+    own = [one for one in wanted if not one.manifest.foreign]
+    families = (*_families(own, request), *_foreign_families(wanted, request))
+    if not families:
+        raise UsageError(
+            f"no artifact in {request.artifacts} has a baseline of its own format and precision "
+            "to be compared with",
+            "export the baseline too, or name one with --baseline",
+        )
+    return families
+
+
+def _check_names(every: Sequence[Artifact], request: RunRequest) -> None:
+    manifests = [one.manifest for one in every]
+    models = {manifest.model for manifest in manifests}
+    for kind, asked, known in (
+        ("model", request.models, models),
+        ("format", request.formats, {manifest.format for manifest in manifests}),
+        ("precision", request.precisions, {manifest.precision for manifest in manifests}),
+        ("baseline", (request.baseline,) if request.baseline else None, models),
+    ):
+        for name in asked or ():
+            if name not in known:
+                raise UnknownNameError(f"{kind} in {request.artifacts}", name, known)
+
+
+def _asked(name: str, asked: tuple[str, ...] | None) -> bool:
+    return asked is None or name in asked
+
+
+def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
+    by_name = {
+        (one.manifest.model, one.manifest.format, one.manifest.precision): one for one in wanted
+    }
+    members: dict[tuple[str, str, str], list[Artifact]] = {}
+    for one in wanted:
+        manifest = one.manifest
+        key = (request.baseline or manifest.baseline, manifest.format, manifest.precision)
+        if manifest.model == key[0]:
+            if request.against_itself:
+                members.setdefault(key, [])
+        elif _asked(manifest.model, request.models):
+            members.setdefault(key, []).append(one)
+    for key in sorted(members, key=_precision_order):
+        if key in by_name:
+            name = f"{key[0]}, {key[1]} {key[2]}"
+            yield Family(name, by_name[key], tuple(members[key]))
+
+
+def _foreign_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
+    """Other people's files, each with the baseline named: one family a format.
+
+    Nobody says which of them belong together, and their precisions are read off their weights; so
+    all that the baseline's runtime runs is compared with it.
+    """
+    for baseline in wanted:
+        manifest = baseline.manifest
+        if manifest.model != request.baseline:
+            continue
+        others = tuple(
+            one
+            for one in wanted
+            if one is not baseline
+            and one.manifest.format == manifest.format
+            and (one.manifest.foreign or manifest.foreign)
+            and _asked(one.manifest.model, request.models)
+        )
+        if others or (manifest.foreign and request.against_itself):
+            kind = "" if manifest.foreign else f" {manifest.precision}"
+            yield Family(f"{manifest.model}, {manifest.format}{kind}", baseline, others)
+
+
+def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, int, str]:
+    """By baseline and format; floats before integers, and wider floats first."""
+    baseline, form, precision = key
+    is_float = precision.startswith("fp")
+    return baseline, form, not is_float, -int(precision[2:]) if is_float else 0, precision
+
+
+def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -> Plan:
+    """The plan as far as it is known before the pilot: everything but blocks and their length."""
+    artifacts: dict[str, PlannedArtifact] = {}
+    groups = []
+    for family in families:
+        slots = {one.key: one for one in (family.baseline, *family.models)}
+        if request.against_itself:
+            slots[family.baseline.key + AGAIN] = family.baseline
+        artifacts.update({slot: _planned(one) for slot, one in slots.items()})
+        groups.append(Group(family.name, family.baseline.key, tuple(slots)))
+    return Plan(
+        id=identity,
+        seed=request.seed,
+        threads=request.threads,
+        cores=request.cores,
+        delegate=request.delegate,
+        artifacts=artifacts,
+        groups=tuple(groups),
+        processes=0,
+        blocks=(),
+        warmup=Warmup(WARMUP_WINDOW, WARMUP_TOLERANCE, 0.0),
+        visit=VisitLength(0.0, MIN_INFERENCES),
+        cooldown=Cooldown(WITHIN_C, 0.0) if request.cool_down else None,
+    )
+
+
+def lay_out(draft: Plan, size: Size, warmup_s: float) -> Plan:
+    """A drafted plan with its blocks, of a size; visits may warm up for `warmup_s` seconds."""
+    return replace(
+        draft,
+        processes=size.processes,
+        blocks=blocks_of(draft.groups, size, random.Random(draft.seed)),
+        warmup=replace(draft.warmup, max_s=round(warmup_s, 4)),
+        visit=replace(draft.visit, min_s=size.visit_s),
+    )
+
+
+def cooling(plan: Plan, longest_s: float, start_c: dict[str, float] | None) -> Plan:
+    """A plan that waits so long at most, in all, for the device to cool to those temperatures.
+
+    Unchanged where the plan is not to cool down. `start_c`, by sensor, is None for what they are
+    when the plan begins.
+    """
+    if plan.cooldown is None:
+        return plan
+    each_s = round(longest_s / plan.processes, 1)
+    return replace(plan, cooldown=replace(plan.cooldown, max_s=each_s, start_c=start_c))
+
+
+def blocks_of(
+    groups: Sequence[Group], size: Size, chance: random.Random
+) -> tuple[PlannedBlock, ...]:
+    """All blocks in the order they run: process by process, the groups taking turns."""
+    blocks: list[PlannedBlock] = []
+    for turn in range(size.blocks):
+        for group in chance.sample(groups, len(groups)):
+            there = chance.sample(group.slots, len(group.slots))
+            blocks.append(
+                PlannedBlock(
+                    index=len(blocks),
+                    process=turn * size.processes // size.blocks,
+                    group=group.name,
+                    order=(*there, *reversed(there)),
+                )
+            )
+    return tuple(blocks)
+
+
+def _planned(artifact: Artifact) -> PlannedArtifact:
+    manifest = artifact.manifest
+    return PlannedArtifact(
+        key=artifact.key,
+        file=content_name(artifact.path, manifest.sha256),
+        sha256=manifest.sha256,
+        format=manifest.format,
+        evaluation=_evaluation(artifact),
+    )
+
+
+def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
+    manifest = artifact.manifest
+    if manifest.evaluation is None or manifest.preprocessing is None:
+        return None
+    inputs = manifest.evaluation
+    return EvaluationInputs(
+        file=content_name(Path(inputs.inputs), inputs.inputs_sha256),
+        sha256=inputs.inputs_sha256,
+        mean=manifest.preprocessing.mean,
+        std=manifest.preprocessing.std,
+        axes=manifest.inputs[0].axes,
+        output_axes=manifest.outputs[0].axes,
+    )

@@ -1,0 +1,121 @@
+"""Does our runner agree with the runtime's own benchmark on the same file?
+
+    python -m edgebench.benchmarks.proof.agreement artifacts/mobilenet_v2.fp32.tflite [--rounds 10]
+
+Rounds alternate the two, each in a fresh process and each going first in every other round, and
+the ratio of their times gets an interval over rounds: of their medians, and of their fifth
+percentiles, which tell the same where other work on the machine comes and goes. The peers are in
+`edgebench.benchmarks.proof.runtime_tools`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgebench.benchmarks.formatting import milliseconds
+from edgebench.benchmarks.proof.runtime_tools import Times, peer_of
+from edgebench.benchmarks.statistics.paired import MIN_BLOCKS, overhead
+from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.plan import (
+    Group,
+    Plan,
+    PlannedArtifact,
+    PlannedBlock,
+    VisitLength,
+    Warmup,
+)
+from edgebench.deploy.staging import stage_file, write_plan
+from edgebench.documents import sha256
+from edgebench.errors import EdgeBenchError
+from edgebench.progress import silent
+
+VISIT_S = 1.0
+SLOTS = ("one", "two")
+
+
+def agreement(model: Path, rounds: int, threads: int) -> list[tuple[Times, Times]]:
+    """Our times and the peer's, round by round.
+
+    Raises `EdgeBenchError` where either cannot run the file.
+    """
+    peer = peer_of(model)
+    pairs = []
+    wanted = int(2 * VISIT_S / our_times(model, threads).median_s)
+    inferences = min(max(wanted, 20), 5000)
+    for number in range(rounds):
+        if number % 2:
+            theirs = peer.times(model, inferences, threads)
+            ours = our_times(model, threads)
+        else:
+            ours = our_times(model, threads)
+            theirs = peer.times(model, inferences, threads)
+        pairs.append((ours, theirs))
+    return pairs
+
+
+def ratio(pairs: Sequence[tuple[float, float]]) -> str:
+    """The ratio of ours over theirs with its 95 % interval, in words."""
+    found = overhead([math.log(ours / theirs) for ours, theirs in pairs])
+    low, high = 1 + found.interval.low, 1 + found.interval.high
+    return f"{1 + found.value:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def our_times(model: Path, threads: int) -> Times:
+    """One block of our runner in fresh processes, as in any run."""
+    digest = sha256(model)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        file = stage_file(model, digest, folder)
+        planned = PlannedArtifact(model.name, file, digest, model.suffix.removeprefix("."), None)
+        plan = Plan(
+            id="agreement",
+            seed=0,
+            threads=threads,
+            cores=None,
+            delegate="xnnpack",
+            artifacts={slot: planned for slot in SLOTS},
+            groups=(Group("agreement", SLOTS[0], SLOTS),),
+            processes=1,
+            blocks=(PlannedBlock(0, 0, "agreement", (*SLOTS, *reversed(SLOTS))),),
+            warmup=Warmup(window=3, tolerance=0.05, max_s=VISIT_S / 2),
+            visit=VisitLength(VISIT_S / 2, 5),
+        )
+        write_plan(plan, folder)
+        result = LocalDevice().run(folder, silent)
+    times_s = np.concatenate([visit.samples_ns for visit in result.blocks[0].visits]) / 1e9
+    return Times(float(np.median(times_s)), float(np.quantile(times_s, 0.05)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the rounds and the ratios."""
+    parser = argparse.ArgumentParser(prog="python -m edgebench.benchmarks.proof.agreement")
+    parser.add_argument("model", type=Path, help="a .tflite file or an .openvino folder")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    if options.rounds < MIN_BLOCKS:
+        parser.error(f"--rounds must be {MIN_BLOCKS} or more")
+    try:
+        pairs = agreement(options.model, options.rounds, options.threads)
+    except (EdgeBenchError, OSError) as error:
+        remedy = f"; {error.remedy}" if isinstance(error, EdgeBenchError) else ""
+        print(f"error: {error}{remedy}", file=sys.stderr)
+        return 1
+    for ours, theirs in pairs:
+        print(f"ours {milliseconds(ours.median_s)} ms, peer {milliseconds(theirs.median_s)} ms")
+    medians = [(ours.median_s, theirs.median_s) for ours, theirs in pairs]
+    undisturbed = [(ours.p5_s, theirs.p5_s) for ours, theirs in pairs]
+    print(f"ours / peer over {len(pairs)} rounds, medians: {ratio(medians)}")
+    print(f"ours / peer over {len(pairs)} rounds, fifth percentiles: {ratio(undisturbed)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""How often is each method wrong on this machine, while other work comes and goes?
+
+    python -m edgebench.benchmarks.proof.prove_here [--runs 40] [--precisions fp32,int8] [--out DIR]
+
+Every run measures MobileNetV2 against itself, where any difference that is found is a mistake, and
+against a network with 3.65 % more of the same work, while another process loads the last core at
+random. It does so in edgebench's own way and in three that are common, one after the other. All
+runs together take about 25 minutes on two cores; runs that are done are kept in DIR, and the same
+command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgebench import arguments, console
+from edgebench.benchmarks.proof.here import (
+    BASELINE,
+    FORCED,
+    HEAVIER,
+    OURS,
+    PEERS,
+    RealTrial,
+    Said,
+    request_of,
+    trial,
+)
+from edgebench.benchmarks.statistics.paired import Interval
+from edgebench.benchmarks.statistics.proportions import proportion
+from edgebench.deploy.local import LocalDevice
+from edgebench.errors import DataError, EdgeBenchError
+
+BUDGET_S = 15.0
+METHODS = (OURS, FORCED, *(peer.name for peer in PEERS))
+
+Question = Callable[[Said], bool]
+QUESTIONS: dict[str, Question] = {
+    "A/A wrong": lambda one: not one.withheld and _differs(one.itself),
+    "4 % found": lambda one: not one.withheld and one.heavier is not None and one.heavier.low > 0,
+    "withheld": lambda one: one.withheld is not None,
+}
+
+
+def main(arguments_: Sequence[str] | None = None) -> int:
+    """Carry out the runs that are left to do, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m edgebench.benchmarks.proof.prove_here")
+    parser.add_argument("--runs", type=arguments.positive, default=40)
+    parser.add_argument("--precisions", type=arguments.names, default=("fp32", "int8"))
+    parser.add_argument("--budget", type=arguments.seconds, default=BUDGET_S)
+    parser.add_argument("--out", type=Path, default=Path("runs/prove-here"))
+    options = parser.parse_args(arguments_)
+    try:
+        with console.shown_progress() as progress:
+            artifacts = _artifacts(options.out, options.precisions)
+            trials = []
+            for number in range(options.runs):
+                progress("runs", number, options.runs)
+                request = request_of(artifacts, options.precisions, options.budget, number)
+                folder = options.out / f"{number:03d}"
+                trials.append(trial(folder, request, LocalDevice(), progress))
+            progress("runs", options.runs, options.runs)
+    except EdgeBenchError as error:
+        console.explain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.say("interrupted; the same command goes on where this stopped")
+        return 130
+    print("\n".join(table(trials, options.precisions)))
+    return 0
+
+
+def _artifacts(out: Path, precisions: Sequence[str]) -> Path:
+    """The folder of both models' artifacts, exported where they are missing."""
+    folder = out / "artifacts"
+    targets = [word for one in precisions for word in ("--to", f"tflite:{one}")]
+    words = ("export", BASELINE, HEAVIER, *targets, "--out", str(folder))
+    done = subprocess.run(
+        [sys.executable, "-m", "edgebench.cli", *words], stdout=subprocess.DEVNULL
+    )
+    if done.returncode:
+        raise DataError(f"edgebench {shlex.join(words)} failed", "see what it said above")
+    return folder
+
+
+def table(trials: Sequence[RealTrial], precisions: Sequence[str]) -> list[str]:
+    """The answers in per cent of runs with their binomial 95 % intervals, line by line."""
+    lines = [
+        f"{len(trials)} runs on this machine, with another process on its last core at random.",
+        "Per cent of runs [95 % interval]. A/A wrong: a difference is claimed where there is none.",
+        "4 % found: the network with 3.65 % more of the same work is called slower. Off by: how",
+        "far A/A is from none, at the 90th percentile of the runs.",
+    ]
+    for precision in precisions:
+        lines += ["", f"{precision:<28}" + "".join(f"{one:<18}" for one in QUESTIONS) + "off by"]
+        for method in METHODS:
+            said = [
+                one
+                for run in trials
+                for one in run.said
+                if (one.precision, one.method) == (precision, method)
+            ]
+            cells = [
+                f"{_share([question(one) for one in said]):<18}" for question in QUESTIONS.values()
+            ]
+            lines.append(f"  {method:<26}" + "".join(cells) + _off_by(said))
+    return lines
+
+
+def _differs(interval: Interval | None) -> bool:
+    return interval is not None and not interval.low <= 0 <= interval.high
+
+
+def _share(hits: Sequence[bool]) -> str:
+    if not hits:  # Runs that are kept were of other precisions.
+        return "-"
+    found = proportion(np.array(hits))
+    return f"{found.value * 100:.0f} [{found.low * 100:.0f}, {found.high * 100:.0f}]"
+
+
+def _off_by(said: Sequence[Said]) -> str:
+    middles = [abs(one.itself.low + one.itself.high) / 2 for one in said if one.itself]
+    return f"{np.quantile(middles, 0.9) * 100:.1f} %" if middles else "-"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Do the statistics keep their promises? Many simulated runs, in which the truth is known.
+
+    python -m edgebench.benchmarks.proof.prove_statistics [--runs 1000] [--budget 60s] [--intervals]
+
+Every run goes the product's own way on a simulated device (`edgebench.deploy.simulated`): pilot,
+plan, run, comparison, verdict. Beside it stands what others would have said of the same machine.
+Shares are in per cent, each with its binomial 95 % interval, and marked where there is a bound.
+Exits with 1 where one is broken.
+
+`--intervals` prints, instead, how often each kind of interval holds the truth, and how wide it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from typing import TypeVar
+
+from edgebench import arguments, console
+from edgebench.benchmarks.proof import methods, peer_methods, trial
+from edgebench.benchmarks.proof.tables import (
+    SEVERAL,
+    Intervals,
+    Rows,
+    interval_table,
+    proof_table,
+)
+from edgebench.benchmarks.proof.tally import (
+    AT_LEAST_90,
+    AT_LEAST_95,
+    AT_MOST_5,
+    COVERAGE,
+    QUESTIONS,
+    Figure,
+    figures,
+    share,
+)
+from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, Trial
+from edgebench.benchmarks.statistics.paired import Interval
+from edgebench.deploy.simulated.scenarios import STRANGER
+from edgebench.progress import Progress
+
+JUDGED = (AT_MOST_5, COVERAGE, AT_LEAST_90, AT_MOST_5)
+"""What is asked of false alarms, coverage, power and withheld verdicts on a machine in order."""
+
+WITHHELD = (AT_MOST_5, COVERAGE, None, AT_LEAST_95)
+"""And on one that is throttled, disturbed or changes its cores."""
+
+BOUNDS: dict[str, tuple[Interval | None, ...]] = {
+    "clean": JUDGED,
+    "process-bias": JUDGED,
+    "drift": JUDGED,
+    "silent": JUDGED,
+    "hiccups": JUDGED,
+    "throttling": WITHHELD,
+    "throttling-silent": WITHHELD,
+    "bursts": WITHHELD,
+    "bursts-silent": WITHHELD,
+    "slow-cores": WITHHELD,
+    STRANGER: (AT_MOST_5, COVERAGE, None, None),
+}
+"""In whatever order a stranger is: what is said of it has to be right."""
+
+FAMILY = (0.0, 0.0, 0.0, 0.0)
+"""Models that cost nothing: an interval that leaves out zero is a false alarm."""
+
+CHUNK = 25
+WORKERS = 2
+
+T = TypeVar("T")
+
+
+def main(options: Sequence[str] | None = None) -> int:
+    """Print the tables; 1 where a bound is broken, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m edgebench.benchmarks.proof.prove_statistics")
+    parser.add_argument("--runs", type=arguments.positive, default=1000, help="runs a scenario")
+    parser.add_argument("--budget", type=arguments.seconds, default=60.0, help="of each run")
+    parser.add_argument("--scenarios", type=arguments.names, default=tuple(BOUNDS), help="which")
+    parser.add_argument("--intervals", action="store_true", help="compare kinds of intervals")
+    asked = parser.parse_args(options)
+    for name in asked.scenarios:
+        if name not in BOUNDS:
+            parser.error(f"unknown scenario '{name}'; known: {', '.join(BOUNDS)}")
+    with console.shown_progress() as progress:
+        if asked.intervals:
+            found = compare_intervals(asked.runs, progress)
+        else:
+            results = prove(asked.scenarios, asked.runs, asked.budget, progress)
+    if asked.intervals:
+        print("\n".join(interval_table(found, asked.runs)))
+        return 0
+    print("\n".join(proof_table(results, asked.runs, asked.budget)))
+    return 1 if any(one.state == "broken" for row in results.values() for one in row) else 0
+
+
+def prove(scenarios: Sequence[str], runs: int, budget_s: float, progress: Progress) -> Rows:
+    """The figures by scenario and method, "edgebench" first."""
+    jobs: dict[tuple[str, str], Callable[[int], Trial]] = {}
+    for scenario in scenarios:
+        jobs[scenario, "edgebench"] = partial(
+            _ours, scenario=scenario, budget_s=budget_s, overheads=(OVERHEAD,)
+        )
+        for peer in peer_methods.PEERS:
+            jobs[scenario, peer.name] = partial(
+                _peers, name=peer.name, scenario=scenario, budget_s=budget_s
+            )
+    jobs[SEVERAL, "edgebench"] = partial(
+        _ours, scenario="process-bias", budget_s=budget_s, overheads=FAMILY
+    )
+    trials = _carried_out(jobs, runs, progress)
+    rows: Rows = {}
+    for (scenario, method), found in trials.items():
+        if scenario == SEVERAL:
+            together = Figure(
+                share(any(one.finds_any for one in t.models) for t in found), AT_MOST_5
+            )
+            coverage = Figure(share(all(one.covers for one in t.models) for t in found))
+            rows[scenario, method] = (together, coverage)
+        else:
+            wanted = BOUNDS[scenario] if method == "edgebench" else (None,) * len(QUESTIONS)
+            rows[scenario, method] = figures(found, wanted)
+    return rows
+
+
+def _ours(seed: int, *, scenario: str, budget_s: float, overheads: tuple[float, ...]) -> Trial:
+    return trial.run(scenario, seed, budget_s, overheads)
+
+
+def _peers(seed: int, *, name: str, scenario: str, budget_s: float) -> Trial:
+    peer = next(one for one in peer_methods.PEERS if one.name == name)
+    return peer_methods.run(peer, scenario, seed, budget_s)
+
+
+def _carried_out(
+    jobs: dict[tuple[str, str], Callable[[int], T]], runs: int, progress: Progress
+) -> dict[tuple[str, str], list[T]]:
+    """Every job with the seeds 0 to `runs`, in `WORKERS` processes; results in order of seeds."""
+    done: dict[tuple[str, str], dict[int, list[T]]] = {key: {} for key in jobs}
+    step = "simulating runs"
+    with ProcessPoolExecutor(WORKERS) as pool:
+        futures = {
+            pool.submit(_chunk, job, seeds): (key, seeds.start)
+            for key, job in jobs.items()
+            for seeds in _chunks(runs)
+        }
+        progress(step, 0, len(jobs) * runs)
+        for future in as_completed(futures):
+            key, start = futures[future]
+            done[key][start] = future.result()
+            finished = sum(len(part) for parts in done.values() for part in parts.values())
+            progress(step, finished, len(jobs) * runs)
+    return {
+        key: [one for start in sorted(parts) for one in parts[start]] for key, parts in done.items()
+    }
+
+
+def _chunks(runs: int) -> Iterator[range]:
+    return (range(start, min(start + CHUNK, runs)) for start in range(0, runs, CHUNK))
+
+
+def _chunk(job: Callable[[int], T], seeds: range) -> list[T]:
+    return [job(seed) for seed in seeds]
+
+
+def compare_intervals(runs: int, progress: Progress) -> Intervals:
+    """The answers by scenario, processes, blocks, unit and method."""
+    jobs: dict[tuple[str, str], Callable[[int], dict[tuple[int, int, str, str], Answer]]] = {
+        (name, ""): partial(_methods, scenario=name) for name in methods.SCENARIOS
+    }
+    found: Intervals = defaultdict(list)
+    for (scenario, _), trials in _carried_out(jobs, runs, progress).items():
+        for answers in trials:
+            for key, one in answers.items():
+                found[(scenario, *key)].append(one)
+    return found
+
+
+def _methods(seed: int, *, scenario: str) -> dict[tuple[int, int, str, str], Answer]:
+    return methods.run(scenario, seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

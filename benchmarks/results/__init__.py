@@ -1,0 +1,1 @@
+"""What a run measured, read, compared and kept as documents."""

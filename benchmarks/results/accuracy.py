@@ -1,0 +1,84 @@
+"""Accuracy and drift: what the outputs that came back from the device are worth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgebench.benchmarks.results.comparison import Accuracy, Beside, Drift
+from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.statistics import proportions
+from edgebench.benchmarks.statistics.paired import Floats
+from edgebench.deploy.plan import Group
+from edgebench.errors import InvalidFileError
+
+
+def accuracy(run: Run, group: Group, slot: str) -> Accuracy | None:
+    """A slot's right answers, and how many more or fewer than the trained model and the baseline.
+
+    None where answers mean nothing. Raises `InvalidFileError`.
+    """
+    answers = _answers(run, slot)
+    if answers is None:
+        return None
+    labels, logits, outputs = answers
+    hits = outputs.argmax(-1) == labels
+    trained = logits.argmax(-1) == labels
+    gain = None
+    beside = _answers(run, group.baseline) if slot != group.baseline else None
+    if beside is not None and np.array_equal(beside[0], labels):
+        gain = proportions.paired_difference(hits, beside[2].argmax(-1) == labels)
+    return Accuracy(
+        on_device=proportions.proportion(hits),
+        trained=proportions.proportion(trained),
+        drop=proportions.paired_difference(hits, trained),
+        gain=gain,
+    )
+
+
+def drift(run: Run, slot: str) -> Drift | None:
+    """How a slot's outputs differ from the trained model's. Raises `InvalidFileError`."""
+    answers = _answers(run, slot)
+    if answers is None:
+        return None
+    _, logits, outputs = answers
+    return Drift(
+        hops=run.manifests[slot].hops,
+        samples=len(logits),
+        agreement=proportions.proportion(outputs.argmax(-1) == logits.argmax(-1)),
+        snr_db=proportions.snr_db(logits, outputs),
+        max_abs_error=float(np.abs(outputs - logits).max()),
+    )
+
+
+def beside(run: Run, slot: str) -> Beside | None:
+    """How a slot's outputs differ from the host's own, where it has some."""
+    outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
+    if run.host is None or outputs is None or theirs is None or outputs.shape != theirs.shape:
+        return None
+    return Beside(
+        machine=run.host.context.machine,
+        runtime=run.host.context.runtimes[run.manifests[slot].format],
+        samples=len(outputs),
+        agreement=proportions.proportion(outputs.argmax(-1) == theirs.argmax(-1)),
+        snr_db=proportions.snr_db(theirs, outputs),
+        max_abs_error=float(np.abs(outputs - theirs).max()),
+    )
+
+
+def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
+    """Labels, the trained model's logits and the device's outputs, where they mean something."""
+    if run.manifests[slot].weights != "trained":
+        return None
+    if slot not in run.references or slot not in run.outputs:
+        return None
+    labels, logits = run.references[slot]
+    outputs = run.outputs[slot]
+    evaluation = run.result.evaluations.get(slot)
+    alone = len(outputs) if evaluation is None else evaluation.images
+    labels, logits = labels[:alone], logits[:alone]  # Some run the first inputs alone.
+    if outputs.shape != logits.shape or len(labels) != len(logits):
+        raise InvalidFileError(
+            f"the outputs of {slot} are {outputs.shape}, the trained model's are {logits.shape}",
+            "export it again with: edgebench export",
+        )
+    return labels, logits, outputs

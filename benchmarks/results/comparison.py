@@ -1,0 +1,179 @@
+"""The comparison: what a run says, as one document that every report is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+from edgebench.benchmarks.gate.verdict import Verdict
+from edgebench.benchmarks.statistics.paired import Estimate, Latency, Overhead
+from edgebench.converters.artifact import Hop
+from edgebench.deploy.result import Context, Runtime
+
+UNTRUSTED = "?"
+"""Marks a figure or a sentence of a run that cannot be trusted with it."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 accuracy of the outputs that came back from the device.
+
+    `drop` is the change against the trained model in torch, and `gain` that against the baseline
+    on the same device, both over the same images; `gain` is None for the baseline itself.
+    """
+
+    on_device: Estimate
+    trained: Estimate
+    drop: Estimate
+    gain: Estimate | None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the outputs moved from the trained model's, hop by hop, and in all.
+
+    `hops` are those of the export. `agreement` and `snr_db` compare the trained model with the
+    device's own outputs, over `samples` images.
+    """
+
+    hops: tuple[Hop, ...]
+    samples: int
+    agreement: Estimate
+    snr_db: float | None
+    max_abs_error: float
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A device's outputs beside those of the same file on the host's own processor.
+
+    `machine` and `runtime` are the host's. Over `samples` images: how often the answers agree, the
+    SNR of the device's outputs to the host's, and the largest difference.
+    """
+
+    machine: str
+    runtime: Runtime
+    samples: int
+    agreement: Estimate
+    snr_db: float | None
+    max_abs_error: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One slot. Measured values are None where there was nothing to measure.
+
+    Where the device does not run the format (`runs_here` is false) accuracy and drift are those of
+    the export, by the program's meaning. `parity` is the export's last hop, from ONNX to the file.
+
+    `levels_s` are the slot's levels in seconds, one a process: how its latency scattered in this
+    session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
+    measured. `overhead` and `verdict` are None for the baseline, and where nothing was timed.
+
+    `instructions` are those of one inference, the median of some, and `instruction_overhead` is
+    relative to the baseline: a device that counts instructions has these, and no time.
+    """
+
+    slot: str
+    model: str
+    weights: Literal["trained", "untrained", "unknown"]
+    runs_here: bool
+    error: str | None
+    parity: Hop | None
+    latency: Latency | None
+    levels_s: tuple[float, ...]
+    overhead: Overhead | None
+    verdict: Verdict | None
+    madds: int | None
+    madds_overhead: float | None
+    parameters: int | None
+    size_bytes: int
+    accuracy: Accuracy | None
+    drift: Drift | None
+    peak_memory_bytes: int | None
+    load_s: float | None
+    first_inference_s: float | None
+    partitions: int | None
+    leftover_ops: tuple[str, ...] | None
+    instructions: int | None = None
+    instruction_overhead: float | None = None
+    beside: Beside | None = None
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """The rows of one format and precision, and the tool that made them, with its version.
+
+    The first is the baseline. Somebody else's files are one group, with all their precisions, and
+    their `maker` is ''.
+    """
+
+    name: str
+    format: str
+    precision: str
+    maker: str
+    rows: tuple[Row, ...]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether these are somebody else's files, so that nothing is known of what they are."""
+        return not self.maker
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run in one document. `interrupted` says that the plan was not carried out to its end.
+
+    `cooled_s` is how long the device was waited for to cool, None where it was not to be.
+    `cautions` say what is missing or stale in what the verdicts were read against. `measures` is
+    what overheads are of; where it is instructions nothing was timed, and there are no verdicts.
+    """
+
+    SCHEMA: ClassVar[str] = "edgebench.comparison/2"
+
+    run: str
+    device: str
+    description: str
+    started: str
+    interrupted: bool
+    threshold: float
+    threads: int
+    cores: tuple[int, ...] | None
+    delegate: str
+    processes: int
+    blocks_planned: int
+    blocks_done: int
+    context: Context
+    groups: tuple[GroupComparison, ...]
+    command: str
+    cautions: tuple[str, ...] = ()
+    cooled_s: float | None = None
+    measures: Literal["time", "instructions"] = "time"
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """All verdicts, in the order of the rows."""
+        rows = (row for group in self.groups for row in group.rows)
+        return tuple(row.verdict for row in rows if row.verdict is not None)
+
+    def forced(self) -> Comparison:
+        """The same with what would have been said in place of "no verdict", each of it marked."""
+        groups = (
+            replace(group, rows=tuple(_forced(row) for row in group.rows)) for group in self.groups
+        )
+        return replace(self, groups=tuple(groups))
+
+    @property
+    def answered(self) -> bool:
+        """Whether any verdict was reached at all, or none was to be."""
+        return self.measures == "instructions" or any(
+            verdict.outcome != "no verdict" for verdict in self.verdicts
+        )
+
+
+def _forced(row: Row) -> Row:
+    verdict = row.verdict
+    if verdict is None or verdict.forced is None:
+        return row
+    said = f"{UNTRUSTED} {verdict.forced} But the run cannot be trusted: {verdict.reasons[0]}."
+    return replace(row, verdict=replace(verdict, sentence=said))

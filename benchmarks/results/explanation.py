@@ -1,0 +1,109 @@
+"""The explanation: which of a model's operations its overhead comes from, as one document.
+
+Three sources stand side by side and are never mixed: what was measured by taking attention out of
+one stage at a time, with intervals; how the runtime's own profiler shares out one inference; and
+what the operations compute and move, which is counted and not measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from edgebench.benchmarks.statistics.paired import Estimate
+from edgebench.converters.artifact import OperationKind
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What some operations compute and move, from their shapes and types."""
+
+    operations: int
+    madds: int
+    elementwise: int
+    bytes_moved: int
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What the attention of one stage costs: the whole model's time less that without it.
+
+    `cost_s` and `share`, its part of the whole overhead, are measured; None where there is no
+    trusting them to be. `share` needs a whole overhead that is surely above zero. `profiled_s` is
+    the time of its operations under the profiler. `reasons` say why not to rely on the cost.
+    """
+
+    stage: int
+    side: int
+    blocks: int
+    cost_s: Estimate | None
+    share: Estimate | None
+    profiled_s: float | None
+    counted: Counted
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KindCost:
+    """What one kind of operation of the attention takes, or all of the rest (`kind` is None)."""
+
+    kind: OperationKind | None
+    profiled_s: float | None
+    counted: Counted
+
+
+@dataclass(frozen=True)
+class RooflinePoint:
+    """One operation: counted work and bytes, and its seconds under the profiler."""
+
+    name: str
+    type: str
+    kind: OperationKind
+    stage: int | None
+    attention: bool
+    work: int
+    bytes_moved: int
+    profiled_s: float
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """The profile as a whole. `placed` is the part of the operations' time that has its place."""
+
+    source: str
+    whole_s: float
+    operations_s: float
+    placed: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One model of one group. `whole_s` is its overhead over the baseline in seconds.
+
+    `remainder_s` is what the stages do not add up to: whole less their sum.
+    """
+
+    group: str
+    model: str
+    baseline: str
+    format: str
+    precision: str
+    baseline_s: float | None
+    whole_s: Estimate | None
+    remainder_s: Estimate | None
+    stages: tuple[StageCost, ...]
+    kinds: tuple[KindCost, ...]
+    profile: Profiled | None
+    roofline: tuple[RooflinePoint, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that can be explained of a run."""
+
+    SCHEMA: ClassVar[str] = "edgebench.explanation/1"
+
+    run: str
+    device: str
+    models: tuple[Explained, ...]

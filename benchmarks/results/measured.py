@@ -1,0 +1,53 @@
+"""What a run has measured, gathered: all that its comparison is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from edgebench.benchmarks.gate.noise_floor import NoiseFloors
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.statistics.paired import Floats
+from edgebench.converters.artifact import Manifest
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.result import Block, Evaluation, RunResult
+
+ELSEWHERE = Evaluation(error="this device does not run files of this format")
+NOT_RUN = Evaluation(error="it was not reached before the run was interrupted")
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a comparison is made of.
+
+    `manifests` is by slot. `evaluations` gives, by slot, the labels (N,) and the trained model's
+    logits (N, classes); slots whose accuracy means nothing have none. `outputs` gives, by slot,
+    what came back from the device, (N, classes). `floors` are the device's noise floors; None for
+    a run that is not read against any. `host` and its outputs are those of the same plan on the
+    host's own processor, where a device wanted them. `cores_known` is how many cores the device
+    has by the registry, None where that does not say.
+    """
+
+    name: str
+    request: RunRequest
+    device_description: str
+    plan: Plan
+    result: RunResult
+    manifests: Mapping[str, Manifest]
+    references: Mapping[str, tuple[Floats, Floats]]
+    outputs: Mapping[str, Floats]
+    command: str
+    floors: NoiseFloors | None = None
+    host: RunResult | None = None
+    host_outputs: Mapping[str, Floats] = field(default_factory=dict)
+    cores_known: int | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Whether time is measured: a device that counts instructions has a plan without blocks."""
+        return bool(self.plan.blocks)
+
+
+def measured(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The blocks that have visits."""
+    return tuple(block for block in blocks if not block.error)

@@ -1,0 +1,193 @@
+"""What lies in a run folder, and how it is read.
+
+The run folder is complete in itself; it holds, beside what `edgebench.deploy.staging` says,
+
+    request.json          what was asked
+    manifests/<slot>.json the manifests of what is measured, and of what this device cannot run
+    draft.json            the plan as far as it is known before the pilot
+    pilot/                a run folder of the pilot's own
+    forecast.json         what the plan will take, and what it can detect
+    noise.json            the noise floors that the verdicts are read against
+    comparison.json       what came out
+    explanation.json      where it comes from, if stages were taken out or operations profiled
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Container, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+
+from edgebench.benchmarks.gate.noise_floor import NoiseFloors
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results.explanation import Explanation
+from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.statistics.paired import Floats
+from edgebench.converters.artifact import Manifest
+from edgebench.deploy import devices
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import FILES, HOST, PLAN, RESULT, content_name, plan_hash, read_plan
+from edgebench.documents import load
+from edgebench.errors import DataError, EdgeBenchError, InvalidFileError
+
+REQUEST = "request.json"
+MANIFESTS = "manifests"
+DRAFT = "draft.json"
+FORECAST = "forecast.json"
+NOISE = "noise.json"
+COMPARISON = "comparison.json"
+EXPLANATION = "explanation.json"
+
+
+def new_folder(out: Path, device: str) -> Path:
+    """The path of a new run folder, named for the time and the device; it is not there yet."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    folder = out / f"{stamp}-{device}"
+    number = 1
+    while folder.exists():  # Two runs in one second.
+        number += 1
+        folder = out / f"{stamp}.{number}-{device}"
+    return folder
+
+
+def latest(out: Path, device: str) -> Path:
+    """The newest run folder of a device, or of any (`*`), for `--resume`. Raises `DataError`."""
+    folders = sorted(path.parent for path in out.glob(f"*-{device}/{DRAFT}"))
+    if not folders:
+        of = "" if device == "*" else f" of device {device}"
+        raise DataError(f"there is no run{of} in {out}", "start one: edgebench run")
+    return folders[-1]
+
+
+def manifest_path(folder: Path, slot: str) -> Path:
+    """A slot may be a path within somebody else's folder, and becomes one file's name."""
+    return folder / MANIFESTS / f"{slot.replace('%', '%25').replace('/', '%2F')}.json"
+
+
+def read_manifests(folder: Path) -> dict[str, Manifest]:
+    """What a run folder measures or knows of, by slot. Raises `InvalidFileError`."""
+    return {
+        unquote(path.name.removesuffix(".json")): load(path, Manifest)
+        for path in sorted((folder / MANIFESTS).glob("*.json"))
+    }
+
+
+def read_result(folder: Path) -> RunResult:
+    """The result that lies in a run folder. Raises `InvalidFileError`."""
+    return load(folder / RESULT, RunResult)
+
+
+def read_explanation(folder: Path) -> Explanation | None:
+    """The explanation that lies in a run folder, if any. Raises `InvalidFileError`."""
+    path = folder / EXPLANATION
+    return load(path, Explanation) if path.exists() else None
+
+
+def read_run(folder: Path, result: RunResult, description: str, command: str = "") -> Run:
+    """Gather what a run folder holds. Raises `InvalidFileError`."""
+    if result.plan_sha256 != plan_hash(folder):
+        raise InvalidFileError(
+            f"{folder / RESULT} belongs to another plan than {folder / PLAN}", "start a new run"
+        )
+    plan, manifests = read_plan(folder), read_manifests(folder)
+    host, host_outputs = _on_host(folder, result)
+    return Run(
+        name=folder.name,
+        request=load(folder / REQUEST, RunRequest),
+        device_description=description,
+        plan=plan,
+        result=result,
+        manifests=manifests,
+        references=_references(folder, manifests, plan.artifacts),
+        outputs={
+            **_own_outputs(folder, manifests, plan.artifacts),
+            **load_outputs(result, folder),
+        },
+        command=command,
+        floors=load(folder / NOISE, NoiseFloors),
+        host=host,
+        host_outputs=host_outputs,
+        cores_known=_cores_known(load(folder / REQUEST, RunRequest).device),
+    )
+
+
+def _cores_known(device: str) -> int | None:
+    try:
+        entry = devices.entry(device)
+    except EdgeBenchError:  # A run can be read where nobody knows its device.
+        return None
+    return sum(len(cluster.cores) for cluster in entry.clusters) or None
+
+
+def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping[str, Floats]]:
+    """The same plan's result and outputs of the host's own processor, where the folder has some."""
+    beside = folder / HOST
+    if not (beside / RESULT).exists():
+        return None, {}
+    host = load(beside / RESULT, RunResult)
+    if host.plan_sha256 != result.plan_sha256:
+        return None, {}
+    return host, load_outputs(host, beside)
+
+
+def load_outputs(result: RunResult, folder: Path) -> dict[str, Floats]:
+    """The outputs that lie in a run folder, by slot. Raises `InvalidFileError`."""
+    outputs = {}
+    for slot, evaluation in result.evaluations.items():
+        if evaluation.outputs is not None:
+            outputs[slot] = _array(folder / evaluation.outputs)
+    return outputs
+
+
+def _own_outputs(
+    folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
+) -> dict[str, Floats]:
+    """The outputs that artifacts brought with them, (M, classes), by slot."""
+    outputs = {}
+    for slot, manifest in manifests.items():
+        known = manifest.evaluation if slot not in measured else None
+        if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
+            name = content_name(Path(known.outputs), known.outputs_sha256)
+            outputs[slot] = _member(folder / FILES / name, "logits")
+    return outputs
+
+
+def _references(
+    folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
+) -> dict[str, tuple[Floats, Floats]]:
+    """Labels (N,) and the trained model's logits (N, classes), by slot."""
+    references = {}
+    for slot, manifest in manifests.items():
+        evaluation = manifest.evaluation
+        if evaluation is not None and (slot in measured or evaluation.outputs is not None):
+            inputs = content_name(Path(evaluation.inputs), evaluation.inputs_sha256)
+            reference = content_name(Path(evaluation.reference), evaluation.reference_sha256)
+            references[slot] = (
+                _member(folder / FILES / inputs, "labels"),
+                _member(folder / FILES / reference, "logits"),
+            )
+    return references
+
+
+def _array(path: Path) -> Floats:
+    try:
+        array: Floats = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise InvalidFileError(
+            f"cannot read {path}: {error}", "bring it back from the device, or measure it again"
+        ) from error
+    return array
+
+
+def _member(path: Path, name: str) -> Floats:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            member: Floats = archive[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidFileError(
+            f"{path} holds no {name}: {error}", "export the model again with: edgebench export"
+        ) from error
+    return member

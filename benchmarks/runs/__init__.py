@@ -1,0 +1,1 @@
+"""Runs carried out: on one device, on several, by somebody else, and the history of them."""

@@ -1,0 +1,154 @@
+"""A fleet: several devices measured side by side, each in a run folder of its own.
+
+The fleet's folder lies beside those of its members and holds
+
+    fleet.json    what was asked of every device, its run folder, and why it failed if it did
+
+What the devices say is nowhere else than in their run folders, which are ordinary ones.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.runs import history
+from edgebench.deploy.staging import RESULT
+from edgebench.documents import load, save
+from edgebench.errors import DataError
+
+FLEET = "fleet.json"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One device of a fleet.
+
+    `run` names its run folder, None where it did not come to that. `failure` and `remedy` are why
+    it did not carry out its plan, None where it did or was interrupted.
+    """
+
+    request: RunRequest
+    run: str | None = None
+    failure: str | None = None
+    remedy: str = ""
+
+    @property
+    def device(self) -> str:
+        return self.request.device
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What was asked of the devices, in the order in which they were named."""
+
+    SCHEMA: ClassVar[str] = "edgebench.fleet/1"
+
+    started: str
+    command: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class MemberComparison:
+    """What one device of a fleet says; `comparison` is None where nothing was measured."""
+
+    device: str
+    run: str | None
+    failure: str | None
+    remedy: str
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True)
+class FleetComparison:
+    """What the devices of a fleet say, in one document."""
+
+    SCHEMA: ClassVar[str] = "edgebench.fleet-comparison/1"
+
+    fleet: str
+    started: str
+    command: str
+    threshold: float
+    members: tuple[MemberComparison, ...]
+
+    @property
+    def measured(self) -> tuple[Comparison, ...]:
+        """The comparisons that there are."""
+        return tuple(one.comparison for one in self.members if one.comparison is not None)
+
+    def forced(self) -> FleetComparison:
+        """See `Comparison.forced`."""
+        members = (
+            replace(one, comparison=one.comparison.forced() if one.comparison else None)
+            for one in self.members
+        )
+        return replace(self, members=tuple(members))
+
+
+def new(requests: Sequence[RunRequest], out: Path, command: str = "") -> Path:
+    """Make a fleet's folder, for one request a device. Raises `UnwritableError`."""
+    folder = run_folder.new_folder(out, "fleet")
+    started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    members = tuple(Member(request) for request in requests)
+    save(folder / FLEET, Fleet(started, command, members))
+    return folder
+
+
+def is_fleet(folder: Path) -> bool:
+    return (folder / FLEET).exists()
+
+
+def names(folder: Path) -> tuple[str, ...]:
+    """The devices of a fleet. Raises `InvalidFileError`."""
+    return tuple(member.device for member in load(folder / FLEET, Fleet).members)
+
+
+def latest(out: Path) -> Path:
+    """The newest fleet's folder. Raises `DataError`."""
+    folders = sorted(path.parent for path in out.glob(f"*/{FLEET}"))
+    if not folders:
+        raise DataError(
+            f"there is no run of several devices in {out}",
+            "start one: edgebench run --device A --device B",
+        )
+    return folders[-1]
+
+
+def of_member(run: Path) -> Path | None:
+    """The folder of the fleet that a run folder belongs to, if any. Raises `InvalidFileError`."""
+    for path in sorted(run.parent.glob(f"*/{FLEET}"), reverse=True):
+        if any(member.run == run.name for member in load(path, Fleet).members):
+            return path.parent
+    return None
+
+
+def read(folder: Path) -> FleetComparison:
+    """What the members say of which anything is measured. Raises `InvalidFileError`."""
+    fleet = load(folder / FLEET, Fleet)
+    return FleetComparison(
+        fleet=folder.name,
+        started=fleet.started,
+        command=fleet.command,
+        threshold=fleet.members[0].request.threshold,
+        members=tuple(
+            MemberComparison(
+                one.device, one.run, one.failure, one.remedy, _comparison(folder.parent, one)
+            )
+            for one in fleet.members
+        ),
+    )
+
+
+def _comparison(out: Path, member: Member) -> Comparison | None:
+    if member.run is None:
+        return None
+    folder = out / member.run
+    there = any((folder / name).exists() for name in (RESULT, run_folder.COMPARISON))
+    return history.judged(folder) if there else None

@@ -1,0 +1,141 @@
+"""A fleet on its way: its devices carry out what is left of their runs, side by side.
+
+Devices run at the same time, a thread each. Two names that lead to one physical device take turns.
+So does this machine, after all others: while they run, its processor serves their connections and
+computes their statistics, and would be measured doing so.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from edgebench.benchmarks.runs import run as runs
+from edgebench.benchmarks.runs.fleet import FLEET, Fleet, Member
+from edgebench.deploy.device import Device
+from edgebench.deploy.local import THIS_MACHINE
+from edgebench.documents import load, save
+from edgebench.errors import DeviceError, EdgeBenchError
+from edgebench.progress import Progress
+
+Say = Callable[[str], None]
+
+
+class Expedition:
+    """A fleet on its way: carries out what is left of its members' runs.
+
+    `devices` are by name. Everything is called from several threads at once: `progress`, whose
+    steps name the device, and `say`, which gets what there is to know at once.
+    """
+
+    def __init__(
+        self, folder: Path, devices: Mapping[str, Device], progress: Progress, say: Say
+    ) -> None:
+        self.folder = folder
+        self.interrupted = False
+        self._fleet = load(folder / FLEET, Fleet)
+        self._devices = devices
+        self._progress = progress
+        self._say = say
+        self._stop = threading.Event()
+        self._writing = threading.Lock()
+        self._bugs: list[BaseException] = []
+
+    def go(self) -> None:
+        """Carry out all that is left; one device that fails does not stop the others.
+
+        On Ctrl-C every device stops in good order, and `interrupted` is set; a second one leaves
+        at once. Raises whatever is no `EdgeBenchError`, after all have ended.
+        """
+        lanes: dict[str, list[str]] = {}
+        for member in self._fleet.members:
+            lanes.setdefault(self._identity(member.device), []).append(member.device)
+        here = lanes.pop(THIS_MACHINE, [])
+        if here and lanes:
+            self._say(f"{' and '.join(here)} will be measured after the others, not beside them")
+        self._side_by_side(lanes.values())
+        self._side_by_side([here])
+        if self._bugs:
+            raise self._bugs[0]
+
+    def _identity(self, name: str) -> str:
+        try:
+            return self._devices[name].identity
+        except DeviceError:
+            return f"unknown: {name}"  # `held` will say why.
+
+    def _side_by_side(self, lanes: Iterable[list[str]]) -> None:
+        # Daemons, so that a second Ctrl-C need not wait for a device that does not answer. They are
+        # not joined: a join that Ctrl-C interrupts takes the thread for ended (CPython's gh-90882).
+        begun: list[threading.Event] = []
+        try:
+            for names in lanes:
+                begun.append(threading.Event())
+                lane = threading.Thread(target=self._lane, args=(names, begun[-1]), daemon=True)
+                lane.start()
+            for ended in begun:
+                ended.wait()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._stop.set()
+            self._say("stopping; what is measured is kept")
+            for ended in begun:
+                ended.wait()
+
+    def _lane(self, names: Sequence[str], ended: threading.Event) -> None:
+        try:
+            self._one_by_one(names)
+        finally:
+            ended.set()
+
+    def _one_by_one(self, names: Sequence[str]) -> None:
+        for name in names:
+            if not self._stop.is_set():
+                self._measure(name)
+
+    def _measure(self, name: str) -> None:
+        try:
+            with self._devices[name].held():
+                self._carry_out(name)
+        except KeyboardInterrupt:
+            self._stop.set()
+            self.interrupted = True
+        except EdgeBenchError as error:
+            self._change(name, failure=error.message, remedy=error.remedy)
+            self._say(f"{name}: {error.message}" + (f"\n  -> {error.remedy}" * bool(error.remedy)))
+        except BaseException as bug:
+            self._bugs.append(bug)
+
+    def _carry_out(self, name: str) -> None:
+        device, member = self._devices[name], self._member(name)
+
+        def progress(step: str, done: int, total: int) -> None:
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            self._progress(f"{name}: {step}", done, total)
+
+        if member.run is None:
+            folder = runs.prepare(member.request, device, progress)
+        else:
+            folder = self.folder.parent / member.run
+        self._change(name, run=folder.name, failure=None, remedy="")
+        forecast = runs.plan_ahead(folder, device, progress)
+        if forecast is not None:
+            for sentence in (forecast.sentence, *forecast.warnings):
+                self._say(f"{name}: {sentence}")
+        runs.carry_out(folder, device, progress, self._fleet.command)
+
+    def _member(self, name: str) -> Member:
+        return next(one for one in self._fleet.members if one.device == name)
+
+    def _change(self, name: str, **changes: str | None) -> None:
+        """Change what the fleet's file says of a member."""
+        with self._writing:
+            members = (
+                replace(one, **changes) if one.device == name else one  # type: ignore[arg-type]
+                for one in self._fleet.members
+            )
+            self._fleet = replace(self._fleet, members=tuple(members))
+            save(self.folder / FLEET, self._fleet)

@@ -1,0 +1,152 @@
+"""The runs that were kept, and what they say in short.
+
+A run is kept as what it is: a folder of versioned JSON under `runs/`, which is complete in itself
+and can be copied, sent and deleted like any other. There is no index beside the folders, for it
+could only disagree with them; a listing reads one small file a run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgebench.benchmarks.planning.pilot import PILOT
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results import floor_store
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.measured import measured
+from edgebench.benchmarks.results.run_folder import COMPARISON, NOISE, REQUEST
+from edgebench.benchmarks.runs.offline_plan import by_hand
+from edgebench.benchmarks.runs.run import judge
+from edgebench.deploy import devices
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import PLAN, RESULT
+from edgebench.documents import load, save
+from edgebench.errors import EdgeBenchError, InvalidFileError, UnknownNameError
+
+State = Literal["complete", "interrupted", "not measured", "not judged", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder among the runs. What is not known of it is empty, and `problem` says why."""
+
+    name: str
+    state: State
+    started: str = ""
+    device: str = ""
+    models: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    verdicts: tuple[tuple[str, int], ...] = ()
+    problem: str = ""
+
+
+def entries(runs: Path, device: str | None = None) -> list[Entry]:
+    """All runs in a folder, the oldest first; of one device if that is asked for.
+
+    Never raises for what lies there: a run that cannot be read is listed with the reason, and a
+    folder that was never a run is passed over.
+    """
+    found = [_entry(folder) for folder in sorted(_folders(runs))]
+    return [one for one in found if device is None or one.device == device]
+
+
+def comparisons(runs: Path) -> Iterator[Comparison]:
+    """What each readable run says, in the order in which they were started."""
+    kept = []
+    for folder in _folders(runs):
+        try:
+            kept.append(load(folder / COMPARISON, Comparison))
+        except InvalidFileError:
+            continue  # The listing names it with the reason.
+    yield from sorted(kept, key=lambda one: (one.started, one.run))
+
+
+def read(name: str, runs: Path) -> Comparison:
+    """The comparison that a user means by a file, a folder or a run's name.
+
+    Raises `UnknownNameError`, and `InvalidFileError` for one that cannot be read.
+    """
+    path = Path(name)
+    if path.is_file():
+        return load(path, Comparison)
+    for folder in (path, runs / name):
+        if folder.is_dir():
+            return judged(folder)
+    raise UnknownNameError(f"run in {runs}", name, (folder.name for folder in _folders(runs)))
+
+
+def of_folder(folder: Path) -> Comparison:
+    """The comparison of a run folder. Raises `InvalidFileError`."""
+    if not (folder / COMPARISON).exists():
+        raise InvalidFileError(f"{folder} has no {COMPARISON} yet", _how_to_go_on(folder))
+    return load(folder / COMPARISON, Comparison)
+
+
+def judged(folder: Path) -> Comparison:
+    """What a run says: as it was kept, or made now if its result has come, or grown, since then.
+
+    That is so where somebody else carries out its plan, and where edgebench was killed. Raises
+    `InvalidFileError`, such as for the result of another plan.
+    """
+    if not (folder / RESULT).exists():
+        return of_folder(folder)
+    kept = of_folder(folder) if (folder / COMPARISON).exists() else None
+    if kept is not None and not kept.interrupted:
+        return kept
+    result = load(folder / RESULT, RunResult)
+    if kept is not None and len(measured(result.blocks)) <= kept.blocks_done:
+        return kept
+    device = load(folder / REQUEST, RunRequest).device
+    if not (folder / NOISE).exists():
+        save(folder / NOISE, floor_store.read(device))
+    return judge(folder, result, _description(device), kept.command if kept else "")
+
+
+def _description(device: str) -> str:
+    try:
+        return devices.get(device).description
+    except EdgeBenchError:
+        return "known by its name alone"
+
+
+def _how_to_go_on(folder: Path) -> str:
+    if (folder / RESULT).exists():
+        return f"see what it measured with: edgebench report {folder}"
+    if (folder / PLAN).exists() and not (folder / PILOT).exists():
+        return f"carry its plan out on the device: {by_hand(folder)}"
+    if (folder / REQUEST).exists():
+        return f"go on with: edgebench run --resume {folder}"
+    return "start a new run: edgebench run"
+
+
+def _folders(runs: Path) -> Iterator[Path]:
+    for name in (PLAN, COMPARISON):
+        for path in runs.glob(f"*/{name}"):
+            if name == PLAN or not (path.parent / PLAN).exists():
+                yield path.parent
+
+
+def _entry(folder: Path) -> Entry:
+    # A folder is named <stamp>-<device>, which is all that is known of an unreadable one.
+    device = folder.name.partition("-")[2].partition("-")[2]
+    if not (folder / COMPARISON).exists():
+        state: State = "not judged" if (folder / RESULT).exists() else "not measured"
+        return Entry(folder.name, state, device=device, problem=_how_to_go_on(folder))
+    try:
+        found = of_folder(folder)
+    except InvalidFileError as error:
+        return Entry(folder.name, "unreadable", device=device, problem=error.message)
+    judged = [row for group in found.groups for row in group.rows if row.verdict is not None]
+    return Entry(
+        name=folder.name,
+        state="interrupted" if found.interrupted else "complete",
+        started=found.started,
+        device=found.device,
+        models=tuple(dict.fromkeys(row.model for row in judged)),
+        kinds=tuple(dict.fromkeys(f"{g.format} {g.precision}" for g in found.groups)),
+        verdicts=tuple(Counter(v.outcome for v in found.verdicts).most_common()),
+    )

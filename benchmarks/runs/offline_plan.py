@@ -1,0 +1,125 @@
+"""A plan that somebody else carries out: a device farm, a CI job, a person with a board.
+
+The run folder is made complete without a device, and a command on the device does the rest:
+
+    python3 runner.pyz plan.json result.json
+
+No pilot says how fast the device is, so the size of the plan rests on a typical pace, or on one
+that the user gives, and the forecast says that it is a guess. The verdict is none: it rests on
+what comes back, with every check that any other run has to pass.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgebench.benchmarks.planning.design import WARMUP_WINDOW, cooling, lay_out
+from edgebench.benchmarks.planning.pilot import PILOT, USUAL_SCATTER, comparisons
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import Forecast, Pace, SlotPace, choose_size
+from edgebench.benchmarks.results import floor_store, run_folder
+from edgebench.benchmarks.runs import run as runs
+from edgebench.converters.artifact import Manifest
+from edgebench.deploy import devices
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.runner import engines
+from edgebench.deploy.staging import PLAN, RESULT, RUNNER, stage_runner, write_plan
+from edgebench.documents import load, remove, save
+from edgebench.errors import UsageError
+from edgebench.progress import Progress, silent
+
+TYPICAL_S_A_MADD = 1e-10
+"""MobileNetV2's 300 M multiply-adds in 30 ms: one thread in fp32 takes about 10 ms on a desktop's
+core, and about 100 on a Raspberry Pi 4's."""
+
+TYPICAL_S = 0.02
+"""An inference of a model whose multiply-adds are not known."""
+
+TYPICAL_START_S = 2.0
+"""A fresh process, before it loads any artifact: Python, NumPy and the runtime."""
+
+TYPICAL_LOAD_S = 0.1
+LONGEST_WARMUP = 20
+"""Windows of inferences that a visit may warm up for; one that is steady goes on at once. It is
+ample, for a limit that cuts the slower model short makes its overhead larger than it is."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A device that is known by its name alone, and runs what the Python runner runs."""
+
+    name: str
+    formats: tuple[str, ...] = engines.FORMATS
+
+
+def plan(
+    request: RunRequest, inference_s: float | None = None, progress: Progress = silent
+) -> tuple[Path, Forecast]:
+    """Make a run folder with its plan and runner, ready to be carried out elsewhere.
+
+    `inference_s` is what an inference of the slowest model takes there; None for what is typical.
+    Raises `UsageError` for a device on which time means nothing and for a budget that is too
+    short, and what `edgebench.benchmarks.runs.run.prepare` raises.
+    """
+    if devices.emulated(request.device):
+        raise UsageError(
+            f"time means nothing on {request.device}, so there is nothing for others to measure",
+            f"measure it here: edgebench --device {request.device}",
+        )
+    folder = runs.prepare(request, Elsewhere(request.device), progress)
+    remove(folder / PILOT)
+    draft = load(folder / run_folder.DRAFT, Plan)
+    pace = _pace(draft, run_folder.read_manifests(folder), inference_s)
+    try:
+        forecast = choose_size(pace, request.limit_s, request.detect)
+    except UsageError:
+        remove(folder)  # There is nothing to carry out in it.
+        raise
+    caution = _caution(request.device, inference_s)
+    forecast = replace(forecast, warnings=(caution,), guess=True)
+    save(folder / run_folder.FORECAST, forecast)
+    save(folder / run_folder.NOISE, floor_store.read(request.device))
+    stage_runner(folder)
+    laid_out = lay_out(draft, forecast.size, forecast.warmup_s)
+    laid_out = cooling(laid_out, forecast.seconds, None)
+    write_plan(replace(laid_out, profile=request.profile), folder)
+    return folder, forecast
+
+
+def by_hand(folder: Path) -> str:
+    """The command that carries out a run folder's plan, on a device that has the folder."""
+    return f"cd {shlex.quote(str(folder))} && python3 {RUNNER} {PLAN} {RESULT}"
+
+
+def _pace(draft: Plan, manifests: Mapping[str, Manifest], given_s: float | None) -> Pace:
+    """The pace that is given for every model, or what is typical for each."""
+    groups = {}
+    for group in draft.groups:
+        times = {slot: given_s or _typical_s(manifests[slot]) for slot in group.slots}
+        groups[group.name] = {
+            slot: SlotPace(time_s, 2 * WARMUP_WINDOW * time_s, USUAL_SCATTER)
+            for slot, time_s in times.items()
+        }
+    slowest_s = max(slot.inference_s for slots in groups.values() for slot in slots.values())
+    return Pace(
+        groups=groups,
+        comparisons=max(comparisons(slots) for slots in groups.values()),
+        block_scatter=USUAL_SCATTER,
+        warmup_s=LONGEST_WARMUP * WARMUP_WINDOW * slowest_s,
+        start_s=TYPICAL_START_S + TYPICAL_LOAD_S * len(draft.artifacts),
+    )
+
+
+def _typical_s(manifest: Manifest) -> float:
+    return manifest.madds * TYPICAL_S_A_MADD if manifest.madds else TYPICAL_S
+
+
+def _caution(device: str, given_s: float | None) -> str:
+    pace = "at the pace given" if given_s else "at a typical pace of 10 M multiply-adds a ms"
+    return (
+        f"this is a guess {pace}, for no pilot ran on {device}; "
+        "what could be detected in the end is in the report"
+    )

@@ -1,0 +1,185 @@
+"""Carry out a request: choose, stage, measure a pilot, plan, measure, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from edgebench.benchmarks.explanation import explain
+from edgebench.benchmarks.gate.machine_checks import before_the_run
+from edgebench.benchmarks.gate.machine_state import Conditions
+from edgebench.benchmarks.planning.design import AGAIN, Family, choose, cooling, draft_plan, lay_out
+from edgebench.benchmarks.planning.pilot import (
+    PILOT,
+    limit_s,
+    measured_s,
+    pace,
+    pilot_plan,
+    run_pilot,
+)
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import Forecast, choose_size
+from edgebench.benchmarks.results import floor_store
+from edgebench.benchmarks.results.compare import compare
+from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.measured import measured
+from edgebench.benchmarks.results.run_folder import (
+    COMPARISON,
+    DRAFT,
+    EXPLANATION,
+    FORECAST,
+    NOISE,
+    REQUEST,
+    manifest_path,
+    new_folder,
+    read_run,
+)
+from edgebench.converters.artifact import Artifact
+from edgebench.converters.external import find_artifacts
+from edgebench.deploy.device import Counting, Device
+from edgebench.deploy.plan import Plan
+from edgebench.deploy.result import RunResult
+from edgebench.deploy.staging import PLAN, read_plan, stage_file, write_plan
+from edgebench.documents import load, save
+from edgebench.errors import UsageError
+from edgebench.progress import Progress, silent
+
+EMULATED_IMAGES = 200
+"""Evaluation inputs for a device that is many times slower than the processor it imitates."""
+
+
+def run(
+    request: RunRequest, device: Device, progress: Progress = silent, command: str = ""
+) -> Comparison:
+    """Measure what a request asks for, in a new run folder.
+
+    On Ctrl-C the comparison of what was measured so far comes back, marked as interrupted; with
+    nothing measured yet the `KeyboardInterrupt` goes on. Raises `EdgeBenchError`.
+    """
+    folder = prepare(request, device, progress)
+    return carry_out(folder, device, progress, command)
+
+
+class Runnable(Protocol):
+    """What has to be known of a device before anything is run on it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def formats(self) -> tuple[str, ...]: ...
+
+
+def prepare(request: RunRequest, device: Runnable, progress: Progress = silent) -> Path:
+    """Make the run folder: request, drafted plan, manifests and files. Measures nothing."""
+    chosen = choose(_artifacts(request), request)
+    families = [family for family in chosen if family.format in device.formats]
+    if not families:
+        forms = ", ".join(dict.fromkeys(family.format for family in chosen))
+        raise UsageError(
+            f"{device.name} runs no {forms} files, so there is nothing to measure",
+            f"it runs: {', '.join(device.formats)}",
+        )
+    folder = new_folder(Path(request.out), device.name)
+    draft = draft_plan(folder.name, families, request)
+    artifacts = _by_slot(families, draft.artifacts)
+    for number, (slot, artifact) in enumerate(artifacts.items()):
+        _stage(artifact, folder)
+        save(manifest_path(folder, slot), artifact.manifest)
+        progress("staging files", number + 1, len(artifacts))
+    for family in chosen:
+        if family not in families:
+            _stage_unrun(family, folder)
+    save(folder / REQUEST, request)
+    write_plan(pilot_plan(draft), folder / PILOT)
+    save(folder / DRAFT, draft)  # Last, so that a folder with a draft is a complete one.
+    return folder
+
+
+def _artifacts(request: RunRequest) -> Iterator[Artifact]:
+    names = None if request.models is None else {request.baseline or "", *request.models}
+    return find_artifacts(Path(request.artifacts), names, request.formats)
+
+
+def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast | None:
+    """Plan a run folder by what its pilot finds, and say what the plan takes and can detect.
+
+    There is nothing to say for a device that counts instructions: its plan has no blocks, and as
+    emulation is slow, few images. What is done of the pilot or the plan is not done again. Raises
+    `UsageError` where the budget is too short for these models, `KeyboardInterrupt` and
+    `EdgeBenchError`.
+    """
+    request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
+    if isinstance(device, Counting):
+        if not (folder / PLAN).exists():
+            write_plan(replace(draft, cooldown=None, images=EMULATED_IMAGES), folder)
+        return None
+    if (folder / PLAN).exists():
+        return load(folder / FORECAST, Forecast)
+    result = run_pilot(folder / PILOT, device, limit_s(request.limit_s), progress)
+    found = pace(read_plan(folder / PILOT), result)
+    spent_s = measured_s(result.blocks)
+    forecast = choose_size(found, request.limit_s, request.detect, spent_s)
+    seen = Conditions(measured(result.blocks), result.context.core_count, draft.cores)
+    warm = bool(draft.cooldown and result.start_temperatures_c)
+    forecast = replace(
+        forecast,
+        warnings=before_the_run(seen),
+        cooling_s=forecast.seconds if warm else 0.0,
+    )
+    save(folder / FORECAST, forecast)
+    plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    plan = cooling(plan, forecast.cooling_s, result.start_temperatures_c)
+    write_plan(replace(plan, profile=request.profile), folder)
+    return forecast
+
+
+def carry_out(
+    folder: Path, device: Device, progress: Progress = silent, command: str = ""
+) -> Comparison:
+    """Plan a run folder if that is left to do, measure what is left, and write the comparison."""
+    plan_ahead(folder, device, progress)
+    save(folder / NOISE, floor_store.read(device.name))
+    result = device.run(folder, progress)
+    return judge(folder, result, device.description, command)
+
+
+def judge(folder: Path, result: RunResult, description: str, command: str = "") -> Comparison:
+    """Compare what is measured of a run folder's plan, and keep what comes out in the folder.
+
+    Raises `InvalidFileError`, such as for the result of another plan.
+    """
+    found = read_run(folder, result, description, command)
+    comparison = compare(found)
+    save(folder / COMPARISON, comparison)
+    if explain.wanted(found):
+        save(folder / EXPLANATION, explain.explain(found))
+    return comparison
+
+
+def _by_slot(families: Sequence[Family], slots: Mapping[str, object]) -> dict[str, Artifact]:
+    every = {one.key: one for family in families for one in (family.baseline, *family.models)}
+    return {slot: every[slot.removesuffix(AGAIN)] for slot in slots}
+
+
+def _stage(artifact: Artifact, folder: Path) -> None:
+    manifest = artifact.manifest
+    for place in (folder, folder / PILOT):
+        stage_file(artifact.path, manifest.sha256, place)
+    if manifest.evaluation is not None:
+        beside, inputs = artifact.path.parent, manifest.evaluation
+        stage_file(beside / inputs.inputs, inputs.inputs_sha256, folder)
+        stage_file(beside / inputs.reference, inputs.reference_sha256, folder)
+
+
+def _stage_unrun(family: Family, folder: Path) -> None:
+    """Keep what is known of artifacts that the device cannot run: size, drift and accuracy."""
+    for artifact in (family.baseline, *family.models):
+        save(manifest_path(folder, artifact.key), artifact.manifest)
+        known, beside = artifact.manifest.evaluation, artifact.path.parent
+        if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
+            stage_file(beside / known.inputs, known.inputs_sha256, folder)
+            stage_file(beside / known.reference, known.reference_sha256, folder)
+            stage_file(beside / known.outputs, known.outputs_sha256, folder)

@@ -1,0 +1,1 @@
+"""What a file computes and moves, and where in the network that belongs."""

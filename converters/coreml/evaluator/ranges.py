@@ -1,0 +1,83 @@
+"""The smallest and largest numbers that a program's values take over samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebench.converters.coreml.evaluator.program import Array, Program
+from edgebench.errors import DataError
+from edgebench.progress import Progress, silent
+
+_STEP = "ranges"
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, over all elements of a value and all samples."""
+
+    low: float
+    high: float
+
+    def joined(self, other: Range) -> Range:
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+    @property
+    def finite(self) -> bool:
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def collect(
+    program: Program, samples: Sequence[Mapping[str, Array]], progress: Progress = silent
+) -> dict[str, Range]:
+    """The range of every floating value of the program, its inputs included, by name.
+
+    Samples are what `Program.run` takes. Raises `DataError` where there are none.
+    """
+    if not samples:
+        raise DataError("there are no samples to take ranges from", "give some with --calibration")
+    ranges: dict[str, Range] = {}
+
+    def visit(name: str, op_type: str, array: Array) -> None:
+        if array.dtype.kind == "f" and array.size:
+            found = Range(float(array.min()), float(array.max()))
+            ranges[name] = ranges[name].joined(found) if name in ranges else found
+
+    for i, sample in enumerate(samples):
+        progress(_STEP, i, len(samples))
+        # What overflows becomes infinite, or NaN, and that is what is to be found.
+        with np.errstate(all="ignore"):
+            program.trace(sample, visit)
+    progress(_STEP, len(samples), len(samples))
+    return ranges
+
+
+def shared_by_concats(ranges: Mapping[str, Range], program: Program) -> dict[str, Range]:
+    """The same range for all that one concat joins, and for what concats have in common.
+
+    A concat of quantised values moves bytes only where its inputs and output share one scale.
+    """
+    found = dict(ranges)
+    for group in _joined(
+        {*operation.inputs["values"], operation.outputs[0].name} & ranges.keys()
+        for operation in program.operations
+        if operation.op_type == "concat"
+    ):
+        low = min(ranges[name].low for name in group)
+        high = max(ranges[name].high for name in group)
+        found |= dict.fromkeys(group, Range(low, high))
+    return found
+
+
+def _joined(sets: Iterable[set[str]]) -> list[set[str]]:
+    """Sets that have no element in common, from such as may."""
+    groups: list[set[str]] = []
+    for one in sets:
+        near = [group for group in groups if group & one]
+        groups = [group for group in groups if not group & one]
+        if one:
+            groups.append(one.union(*near))
+    return groups

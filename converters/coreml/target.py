@@ -1,0 +1,130 @@
+"""The Core ML artifact: our lowering's package in the MIL evaluator, on a Mac in Core ML."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgebench.content import Content
+from edgebench.converters import layers
+from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
+from edgebench.converters.coreml import package
+from edgebench.converters.coreml.convert import convert_all
+from edgebench.converters.coreml.evaluator import program
+from edgebench.converters.coreml.evaluator.drift import in_steps, plain
+from edgebench.converters.coreml.evaluator.package import read
+from edgebench.converters.coreml.feeding import feed
+from edgebench.converters.coreml.image import ImageInput
+from edgebench.converters.coreml.lower import value_names
+from edgebench.converters.coreml.metadata import image_of
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.progress import Progress
+
+# What a manifest calls the type of an input that takes an image as it is.
+IMAGE = "image"
+
+Run = Callable[[Mapping[str, Array]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A package in the MIL evaluator; on a Mac, in Core ML itself."""
+
+    graph: OnnxGraph
+    image: ImageInput | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    compute: Run
+
+    def run(self, sample: Sample) -> list[Array]:
+        made = self.compute(feed(self.graph, self.image, sample))
+        return [
+            np.reshape(made[spec.name], port.shape).astype(port.dtype)
+            for spec, port in zip(self.outputs, self.graph.outputs, strict=True)
+        ]
+
+
+def convert(
+    graph: OnnxGraph,
+    precisions: Sequence[str],
+    calibration: Sequence[Sample],
+    instructions: Instructions,
+    progress: Progress,
+) -> Mapping[str, Content]:
+    return convert_all(graph, precisions, calibration, instructions, progress)
+
+
+def describe(
+    graph: OnnxGraph,
+    content: Content,
+    preprocessing: Preprocessing | None,
+    labels: Sequence[str] | None,
+) -> Content:
+    """The content as it is: the program was made with all of it inside."""
+    return content
+
+
+def open_converted(graph: OnnxGraph, content: Content) -> Converted:
+    with package.on_disk(content) as path:
+        opened = program.load(path)
+        image = image_of(read(path).description, graph)
+        compute: Run = _core_ml(path, opened) if sys.platform == "darwin" else opened.run
+    names = value_names(graph.model)
+    known = {port.name: port for port in (*opened.inputs, *opened.outputs)}
+    return Converted(
+        graph,
+        image,
+        tuple(_spec(known[names[port.name]]) for port in graph.inputs),
+        tuple(_spec(known[names[port.name]]) for port in graph.outputs),
+        compute,
+    )
+
+
+def first_difference(graph: OnnxGraph, content: Content, sample: Sample, snr_db: float) -> str:
+    """By the evaluator's values, on a Mac too: Core ML shows none but its outputs."""
+    with package.on_disk(content) as path:
+        opened = program.load(path)
+        image = image_of(read(path).description, graph)
+    names = value_names(graph.model)
+    found: dict[str, Array] = {}
+    opened.trace(
+        feed(graph, image, sample),
+        lambda name, op_type, array: found.__setitem__(name.removesuffix("_cast_fp16"), array),
+    )
+    others = {plain(name) for name in in_steps(opened)}
+    by_onnx = {n: found[key] for n, key in names.items() if key in found and key not in others}
+    return layers.first_difference(graph.model, by_onnx, sample, snr_db)
+
+
+def _spec(port: program.Port) -> TensorSpec:
+    shape = tuple(extent or 1 for extent in port.shape)
+    dtype = port.dtype if port.image is None else IMAGE
+    return TensorSpec(port.name, shape, dtype, tuple(range(len(shape))))
+
+
+def _core_ml(path: Any, opened: program.Program) -> Run:
+    """Core ML on a Mac. Images have whole pixels there, in 8 bits."""
+    from PIL import Image
+
+    from edgebench.converters.coreml.mil import ct
+
+    model = ct.models.MLModel(str(path), compute_units=ct.ComputeUnit.CPU_ONLY)
+    ports = {port.name: port for port in opened.inputs}
+
+    def given(name: str, array: Array) -> Any:
+        if ports[name].image is None:
+            return array.astype(ports[name].dtype)
+        pixels = np.clip(np.rint(array[0]), 0, 255).astype(np.uint8)
+        return Image.fromarray(pixels.transpose(1, 2, 0).squeeze())
+
+    def run(fed: Mapping[str, Array]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = model.predict({k: given(k, array) for k, array in fed.items()})
+        return found
+
+    return run

@@ -1,0 +1,1 @@
+"""One model exported to its targets: asked for, converted together, proved, written."""

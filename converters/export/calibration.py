@@ -1,0 +1,70 @@
+"""Which data set the ranges of a quantised model, decided without reading them.
+
+`edgebench.converters.export.examples` reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from edgebench.errors import DataError
+
+SCENES, RANDOM, NONE = "scenes", "random", "none"
+
+
+def choose(wanted: str | None, data: str | None, trained: bool, quantised: bool) -> str:
+    """The source to use: what the user wants, or the model's own.
+
+    `data` is what a zoo model was made for, None for a user's file. Raises `DataError` where a
+    quantised model has no source that would say anything about it.
+    """
+    if wanted == RANDOM and (trained or data is None):
+        raise DataError(
+            "random calibration is for untrained models: it would set ranges that mean nothing",
+            "give a folder of images with --calibration",
+        )
+    if wanted == SCENES and data != SCENES:
+        raise DataError(
+            "the model does not take digit scenes", "give a folder of images with --calibration"
+        )
+    if wanted is not None:
+        return wanted
+    if data == SCENES:
+        return SCENES
+    if data is not None and not trained:
+        return RANDOM
+    if quantised:
+        raise DataError(
+            "this precision needs calibration data, and there is none",
+            "give a folder of images (or of .npz files by input name) with --calibration",
+        )
+    return NONE
+
+
+def identity(source: str) -> str:
+    """What changes when a source changes, without reading it: names, sizes and times of its files.
+
+    Raises `DataError` for a folder that is not there.
+    """
+    if source in (SCENES, RANDOM, NONE):
+        return source
+    folder = calibration_folder(source)
+    rows = [
+        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def calibration_folder(source: str) -> Path:
+    """The folder that a source names. Raises `DataError` where there is none."""
+    folder = Path(source)
+    if not folder.is_dir():
+        raise DataError(
+            f"there is no folder {folder} to calibrate with",
+            f"give a folder of images, or one of: {SCENES}, {RANDOM}",
+        )
+    return folder

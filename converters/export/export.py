@@ -1,0 +1,164 @@
+"""One model to several targets: converted together, proved, and only then written.
+
+    zoo:   torch -> ONNX -> simplified ONNX -> each target
+    file:           ONNX -> simplified ONNX -> each target
+
+Every hop is compared with its own source before anything is written, and what is written replaces
+what stood there all at once. A target that fails leaves what stood in its place as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebench import documents
+from edgebench.content import Content, write_content
+from edgebench.converters import targets
+from edgebench.converters.artifact import Artifact, manifest_path
+from edgebench.converters.export import request as requests
+from edgebench.converters.export.process_pool import Failure, Pool
+from edgebench.converters.export.request import ExportRequest
+from edgebench.errors import EdgeBenchError
+from edgebench.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from edgebench.converters.export.convert import Made
+
+_LAST_STEP = "write"
+
+
+@dataclass(frozen=True)
+class Export:
+    """The artifacts of one request, in the order of its targets.
+
+    `made` are the keys of those that this export made; the others were up to date. `notes` are
+    sentences that the user ought to read.
+    """
+
+    artifacts: tuple[Artifact, ...]
+    made: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def finished(request: ExportRequest) -> Export | None:
+    """The export, if all of it is up to date. Imports no framework. Raises as `export` does."""
+    requests.check(request)
+    for target in request.targets:
+        targets.require(target)
+    found = [requests.up_to_date(request, target) for target in request.targets]
+    artifacts = tuple(artifact for artifact in found if artifact is not None)
+    return Export(artifacts) if len(artifacts) == len(found) else None
+
+
+def export(request: ExportRequest, progress: Progress = silent) -> Export:
+    """Make what is not up to date and write it.
+
+    Raises `UsageError`, `MissingExtraError`, `InvalidFileError`, `DataError`,
+    `UnsupportedModelError`, `ParityError` and `UnwritableError`. Where only some targets fail, the
+    others are written first, and the error is an `EdgeBenchError` that says so.
+    """
+    done = finished(request)
+    if done is not None:
+        return done
+    from edgebench.converters.export.convert import make
+
+    found = {target: requests.up_to_date(request, target) for target in request.targets}
+    todo = [target for target, artifact in found.items() if artifact is None]
+    made = make(request, todo, progress)
+    progress(_LAST_STEP, 0, 0)
+    _write(made, request.out)
+    if made.failed:
+        raise _failure(made, len(todo))
+    return Export(
+        artifacts=tuple(found[target] or made.items[target].artifact for target in request.targets),
+        made=tuple(item.artifact.key for item in made.items.values()),
+        notes=made.notes,
+    )
+
+
+def _failure(made: Made, asked: int) -> EdgeBenchError:
+    """One error for all targets that failed; a single cause speaks for itself."""
+    causes: dict[str, list[str]] = {}
+    for target, error in made.failed.items():
+        causes.setdefault(error.message, []).append(str(target))
+    errors = list(made.failed.values())
+    if len(causes) == 1 and not made.items:
+        return errors[0]
+    reasons = "; ".join(f"{', '.join(names)}: {cause}" for cause, names in causes.items())
+    written = "; the others are written" if made.items else ""
+    return EdgeBenchError(
+        f"{len(made.failed)} of {asked} targets were not made: {reasons}{written}",
+        "; ".join(dict.fromkeys(error.remedy for error in errors if error.remedy)),
+    )
+
+
+def export_many(
+    requests_: Sequence[ExportRequest], jobs: int, progress: Progress = silent
+) -> tuple[Export, ...]:
+    """`export` each request, `jobs` at once in processes of their own.
+
+    All that can be exported is, before the first failure is raised: as itself if there was one
+    request, otherwise as an `EdgeBenchError` that names what failed and why.
+    """
+    done = {i: export_ for i, r in enumerate(requests_) if (export_ := finished(r)) is not None}
+    todo = [i for i in range(len(requests_)) if i not in done]
+    if len(todo) == 1:
+        done[todo[0]] = export(requests_[todo[0]], progress)
+    elif todo:
+        done |= _in_processes(todo, requests_, jobs, progress)
+    return tuple(done[i] for i in range(len(requests_)))
+
+
+def _in_processes(
+    todo: Sequence[int], requests_: Sequence[ExportRequest], jobs: int, progress: Progress
+) -> dict[int, Export]:
+    names = [requests_[i].name for i in todo]
+    ended: set[int] = set()
+
+    def report(number: int, step: str) -> None:
+        if step == _LAST_STEP:
+            ended.add(number)
+        progress(f"{names[number]}: {step}", len(ended), len(todo))
+
+    results = Pool(export, jobs).run([requests_[i] for i in todo], report)
+    failed = {
+        name: result
+        for name, result in zip(names, results, strict=True)
+        if isinstance(result, Failure)
+    }
+    if failed:
+        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in failed.items())
+        remedies = dict.fromkeys(f.remedy for f in failed.values() if f.remedy)
+        raise EdgeBenchError(
+            f"{len(failed)} of {len(todo)} models were not exported: {reasons}",
+            "; ".join(remedies),
+        )
+    return {
+        i: result
+        for i, result in zip(todo, results, strict=True)
+        if not isinstance(result, Failure)
+    }
+
+
+def _write(made: Made, folder: Path) -> None:
+    """Put all files and folders in place, or none. Raises `UnwritableError`.
+
+    All of them are on disk under temporary names before the first takes its place; they take
+    theirs before the manifests that describe them.
+    """
+    with ExitStack() as stack:
+        contents: dict[Path, Content] = {}
+        for item in made.items.values():
+            path = manifest_path(item.artifact.path)
+            text = documents.dump(item.artifact.manifest)
+            stack.enter_context(documents.replacing(path)).write_text(text)
+            contents[item.artifact.path] = item.content
+            contents |= {folder / name: content for name, content in item.beside.items()}
+        if made.items:
+            contents |= {folder / name: content for name, content in made.beside.items()}
+        for path, content in contents.items():
+            write_content(stack.enter_context(documents.replacing(path)), content)

@@ -1,0 +1,248 @@
+"""What an export is asked for, and whether it has been done already. Needs no framework."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import edgebench
+from edgebench import documents
+from edgebench.converters.artifact import (
+    Ablation,
+    Artifact,
+    file_name,
+    manifest_path,
+    open_artifact,
+)
+from edgebench.converters.export import calibration
+from edgebench.converters.targets import FORMATS, Target
+from edgebench.errors import DataError, InvalidFileError, UsageError
+from edgebench.models import manifest as checkpoints
+from edgebench.models import registry
+from edgebench.models.registry import ModelSpec
+
+IOS_VERSIONS = range(15, 19)
+PLAIN = "+plain"
+WITHOUT = "+without_"
+_SOURCES = ("models", "converters")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One model, from the zoo by name or a user's ONNX file by path, to several targets.
+
+    `input_shapes` is one shape, or shapes by input name; `calibration` a folder, `scenes` or
+    `random`, or None for the model's own. `mean` and `std` are per channel, for pixels in 0..1.
+    `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them (None for
+    what each precision is usually for), and whether they take images where the preprocessing is
+    known, or arrays that are normalised already.
+    `plain` exports the graph without the passes that bring it into a target's form, and
+    `without_passes` without some of them, by name; the artifact's name says so.
+    `command` is what the user typed, for the manifest.
+    """
+
+    source: str
+    targets: tuple[Target, ...]
+    out: Path
+    weights: Path | None = None
+    calibration: str | None = None
+    input_shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    labels: Path | None = None
+    ios: int | None = None
+    image_input: bool = True
+    plain: bool = False
+    without_passes: tuple[str, ...] = ()
+    command: str = ""
+    force: bool = False
+
+    @property
+    def file(self) -> Path | None:
+        """The user's ONNX file, or None for a model of the zoo."""
+        is_path = self.source.endswith(".onnx") or "/" in self.source
+        return Path(self.source) if is_path else None
+
+    @property
+    def spec(self) -> ModelSpec | None:
+        """The zoo's entry, or None for a user's file. Raises `UnknownNameError`."""
+        return None if self.file else registry.get(self.source)
+
+    @property
+    def ablation(self) -> Ablation | None:
+        """What the model lacks, where it is one of the zoo without a stage's attention."""
+        spec = self.spec
+        if spec is None or spec.without is None:
+            return None
+        return Ablation(spec.name.partition(registry.ABLATED)[0], spec.without)
+
+    @property
+    def name(self) -> str:
+        """What the artifact's model is called, such as `mobilenet_v2_ca+plain`."""
+        own = self.file.stem if self.file else self.source
+        if self.plain:
+            return own + PLAIN
+        return own + "".join(f"{WITHOUT}{name}" for name in sorted(self.without_passes))
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The weights that a zoo model gets: the user's, the shipped ones, or none."""
+        if self.weights is not None or self.spec is None or self.spec.checkpoint is None:
+            return self.weights
+        return checkpoints.shipped(self.spec.checkpoint)
+
+    @property
+    def calibration_source(self) -> str:
+        """Raises `DataError` where a target needs calibration data and there is none."""
+        return calibration.choose(
+            self.calibration,
+            data=self.spec.data if self.spec else None,
+            trained=self.weights_file is not None,
+            quantised=any(target.needs_calibration for target in self.targets),
+        )
+
+    def path(self, target: Target) -> Path:
+        """Where the artifact for a target goes."""
+        extension = FORMATS[target.format].extension
+        return self.out / file_name(self.name, target.precision, extension)
+
+
+def check(request: ExportRequest) -> None:
+    """Raise an `EdgeBenchError` for what is wrong with a request itself."""
+    if not request.targets:
+        raise UsageError("there is nothing to export to", "name a target with --to")
+    if request.ios not in (None, *IOS_VERSIONS):
+        known = ", ".join(map(str, IOS_VERSIONS))
+        raise UsageError(f"there is no Core ML for iOS {request.ios} here", f"known: {known}")
+    if request.file and request.weights is not None:
+        raise UsageError(
+            "an ONNX file brings its own weights", "leave --weights out, or name a zoo model"
+        )
+    if request.spec and request.input_shapes is not None:
+        raise UsageError(
+            f"{request.source} has a fixed input shape", "leave --input-shape out for zoo models"
+        )
+    if (request.mean is None) != (request.std is None):
+        raise UsageError("--mean and --std belong together", "give both or neither")
+    if request.std is not None and any(value <= 0 for value in request.std):
+        raise UsageError("--std has a value that is not positive", "give the standard deviations")
+    if len(request.mean or ()) != len(request.std or ()):
+        raise UsageError(
+            "--mean and --std differ in their number of values", "give one value a channel in each"
+        )
+    for path, what in ((request.file, "model"), (request.weights, "weights")):
+        if path is not None and not path.is_file():
+            found = "a folder, not a file" if path.is_dir() else "not there"
+            raise InvalidFileError(f"the {what} file {path} is {found}", "check the path")
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """One label a line, in the order of the classes. Raises `DataError`."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise DataError(
+            f"cannot read the labels in {path}: {reason}", "give a text file with one label a line"
+        ) from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise DataError(f"{path} holds no labels", "give a text file with one label a line")
+    return tuple(line.strip() for line in lines)
+
+
+def tools(target: Target) -> dict[str, str]:
+    """The versions of all that makes an artifact for this target, without importing it."""
+    versions = {"edgebench": edgebench.__version__}
+    for package in ("numpy", *FORMATS[target.format].packages):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "unknown"
+    return versions
+
+
+def maker(target: Target) -> str:
+    """The tool that writes the target's files, with its version."""
+    package = FORMATS[target.format].maker
+    return f"{package} {tools(target)[package]}"
+
+
+def fingerprint(request: ExportRequest, target: Target) -> str:
+    """SHA-256 over all that the artifact is made from; where it is equal the artifact would be.
+
+    Raises `InvalidFileError` or `DataError` where one of its sources cannot be read.
+    """
+    weights = request.weights_file
+    parts = {
+        "source": _source(request),
+        "passes": [request.plain, sorted(request.without_passes)],
+        "weights": documents.sha256(weights) if weights else None,
+        "target": str(target),
+        "calibration": calibration.identity(request.calibration_source),
+        "input_shapes": _plain(request.input_shapes),
+        "mean": request.mean,
+        "std": request.std,
+        "labels": read_labels(request.labels) if request.labels else None,
+        "coreml": [request.ios, request.image_input] if target.format == "coreml" else None,
+        "code": _code(),
+        "tools": tools(target),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _source(request: ExportRequest) -> object:
+    if request.file:
+        from edgebench.converters.onnx.graph import file_sha256
+
+        return [request.name, file_sha256(request.file)]
+    spec = request.spec
+    return asdict(spec) if spec else None
+
+
+def _plain(shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None) -> object:
+    return dict(shapes) if isinstance(shapes, Mapping) else shapes
+
+
+@functools.cache
+def _code() -> str:
+    """SHA-256 over the source of what makes models and converts them."""
+    digest = hashlib.sha256()
+    root = Path(edgebench.__file__).parent
+    for folder in _SOURCES:
+        for path in sorted((root / folder).rglob("*.py")):
+            digest.update(str(path.relative_to(root)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def up_to_date(request: ExportRequest, target: Target) -> Artifact | None:
+    """The artifact that stands there already, if it is whole and a new one would be the same."""
+    path = request.path(target)
+    if request.force or not path.exists() or not manifest_path(path).exists():
+        return None
+    try:
+        artifact = open_artifact(path)
+    except InvalidFileError:
+        return None
+    if artifact.manifest.fingerprint != fingerprint(request, target):
+        return None
+    evaluation = artifact.manifest.evaluation
+    if evaluation is not None:
+        wanted = {
+            evaluation.inputs: evaluation.inputs_sha256,
+            evaluation.reference: evaluation.reference_sha256,
+        }
+        if evaluation.outputs is not None and evaluation.outputs_sha256 is not None:
+            wanted[evaluation.outputs] = evaluation.outputs_sha256
+        for name, sha256 in wanted.items():
+            beside = path.with_name(name)
+            if not beside.exists() or documents.sha256(beside) != sha256:
+                return None
+    return artifact

@@ -1,0 +1,166 @@
+"""Where an export starts: a model of the zoo in torch, or a user's ONNX file, as one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from edgebench.converters.artifact import Preprocessing
+from edgebench.converters.export.request import ExportRequest, read_labels
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.graph import read as read_graph
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.parity import is_classifier
+from edgebench.errors import UsageError
+from edgebench.models.registry import ModelSpec
+from edgebench.progress import Progress
+
+_UNTRAINED = "has untrained weights"
+_ABLATED = "lacks a part of the network that its weights were made for"
+_LATENCY_ONLY = "it is good for latency, and no accuracy or drift is claimed for it"
+_NO_PREPROCESSING = "no --mean and --std were given: images were fed as pixels in 0..1"
+
+# Samples of batch 1 that torch computes at once.
+_BATCH = 32
+
+# Runs samples of batch 1 through the trained model itself.
+Torch = Callable[[Sequence[Sample]], list[list[Array]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The graph that all targets start from, and what the manifest says of where it came from.
+
+    `torch` runs the model that the graph was made from; None for a user's file.
+    """
+
+    graph: OnnxGraph
+    baseline: str
+    weights: Literal["trained", "untrained", "unknown"]
+    weights_sha256: str
+    preprocessing: Preprocessing | None
+    labels: tuple[str, ...] | None
+    parameters: int | None
+    madds: int | None
+    torch: Torch | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_classifier(self) -> bool:
+        return is_classifier([port.shape for port in self.graph.outputs])
+
+
+def open_source(request: ExportRequest, progress: Progress) -> Source:
+    """Build or read what the request names.
+
+    Raises `InvalidFileError`, `UsageError`, `UnsupportedModelError`.
+    """
+    spec = request.spec
+    source = _from_file(request) if spec is None else _from_zoo(request, spec, progress)
+    labels = source.labels
+    if labels is not None and source.is_classifier:
+        classes = source.graph.outputs[0].shape[1]
+        if len(labels) != classes:
+            raise UsageError(
+                f"there are {len(labels)} labels, and the model has {classes} classes",
+                "give --labels a file with one line a class",
+            )
+    return source
+
+
+def _from_file(request: ExportRequest) -> Source:
+    path = request.file
+    if path is None:
+        raise UsageError(f"'{request.source}' is not an ONNX file", "give a path to one")
+    graph = read_graph(path, request.input_shapes)
+    preprocessing = None
+    if request.mean is not None and request.std is not None:
+        preprocessing = Preprocessing(request.mean, request.std)
+    return Source(
+        graph=graph,
+        baseline=graph.name,
+        weights="unknown",
+        weights_sha256=graph.sha256,
+        preprocessing=preprocessing,
+        labels=read_labels(request.labels) if request.labels else None,
+        parameters=None,
+        madds=None,
+        torch=None,
+        notes=(_NO_PREPROCESSING,) if request.calibration and not preprocessing else (),
+    )
+
+
+def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> Source:
+    import torch
+
+    from edgebench.converters.onnx.torch_export import INPUT, to_onnx
+    from edgebench.models.build import build
+
+    progress("build the model", 0, 0)
+    with _one_thread():
+        model = build(spec, request.weights)
+        progress("torch to ONNX", 0, 0)
+        graph = to_onnx(model)
+
+    def run(samples: Sequence[Sample]) -> list[list[Array]]:
+        outputs: list[list[Array]] = []
+        with torch.no_grad(), _one_thread():
+            for start in range(0, len(samples), _BATCH):
+                images = [sample[INPUT] for sample in samples[start : start + _BATCH]]
+                logits = model.module(torch.from_numpy(np.concatenate(images))).numpy()
+                outputs += [[row[None]] for row in logits]
+        return outputs
+
+    preprocessing, labels = _data(spec)
+    if request.mean is not None and request.std is not None:
+        preprocessing = Preprocessing(request.mean, request.std)
+    return Source(
+        graph=graph,
+        baseline=spec.baseline,
+        weights="trained" if model.trained else "untrained",
+        weights_sha256=model.weights_sha256,
+        preprocessing=preprocessing,
+        labels=read_labels(request.labels) if request.labels else labels,
+        parameters=spec.parameters,
+        madds=spec.madds,
+        torch=run,
+        notes=() if model.trained else (_latency_only(spec),),
+    )
+
+
+def _latency_only(spec: ModelSpec) -> str:
+    """Why the weights of a model say nothing of its accuracy."""
+    reason = _UNTRAINED if spec.without is None else _ABLATED
+    return f"{spec.name} {reason}: {_LATENCY_ONLY}"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: its sums then come out the same on every machine.
+
+    The networks are small, and on a busy machine torch's threads wait for each other far longer
+    than they compute.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _data(spec: ModelSpec) -> tuple[Preprocessing, tuple[str, ...] | None]:
+    """What the data of a zoo model says of its pixels and classes."""
+    if spec.data == "scenes":
+        from edgebench.models.data import scenes
+
+        return Preprocessing(scenes.MEAN, scenes.STD), scenes.CLASS_NAMES
+    from edgebench.models.data import imagefolder
+
+    return Preprocessing(imagefolder.MEAN, imagefolder.STD), None

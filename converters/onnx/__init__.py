@@ -1,0 +1,1 @@
+"""The ONNX graph that every target starts from, and ONNX Runtime as its reference."""

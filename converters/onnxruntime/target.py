@@ -1,0 +1,95 @@
+"""The ONNX artifact: the simplified graph in each precision, opened in ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx
+import onnxruntime
+
+from edgebench.converters import layers
+from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
+from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.onnxruntime.precisions import to_fp16, to_int8
+from edgebench.errors import UnsupportedModelError
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Converted:
+    """An ONNX file in ONNX Runtime, with all the optimisations that a device runs it with."""
+
+    session: onnxruntime.InferenceSession
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, sample: Sample) -> list[Array]:
+        return list(self.session.run(None, dict(sample)))
+
+
+def convert(
+    graph: OnnxGraph,
+    precisions: Sequence[str],
+    calibration: Sequence[Sample],
+    instructions: Instructions,
+    progress: Progress,
+) -> Mapping[str, bytes]:
+    makers = {
+        "fp32": lambda: graph.model,
+        "fp16": lambda: to_fp16(graph),
+        "int8": lambda: to_int8(graph, calibration),
+    }
+    made = {}
+    for number, precision in enumerate(precisions):
+        progress(f"ONNX in {precision}", number, len(precisions))
+        made[precision] = makers[precision]().SerializeToString(deterministic=True)
+    return made
+
+
+def describe(
+    graph: OnnxGraph,
+    content: bytes,
+    preprocessing: Preprocessing | None,
+    labels: Sequence[str] | None,
+) -> bytes:
+    """Put them into the model's metadata properties, as comma- and newline-separated text."""
+    model: onnx.ModelProto = onnx.ModelProto.FromString(content)
+    properties: dict[str, str] = {}
+    if preprocessing:
+        properties["mean"] = ",".join(map(str, preprocessing.mean))
+        properties["std"] = ",".join(map(str, preprocessing.std))
+    if labels:
+        properties["labels"] = "\n".join(labels)
+    onnx.helper.set_model_props(model, properties)
+    written: bytes = model.SerializeToString(deterministic=True)
+    return written
+
+
+def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's errors share no narrower base.
+        raise UnsupportedModelError(
+            f"ONNX Runtime cannot run what was made of the model: {str(error).splitlines()[0]}",
+            "export it to onnx:fp32, or to another format",
+        ) from error
+    return Converted(session, _specs(graph.inputs), _specs(graph.outputs))
+
+
+def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:
+    found = layers.values(onnx.ModelProto.FromString(content), sample)
+    return layers.first_difference(graph.model, found, sample, snr_db)
+
+
+def _specs(ports: Sequence[TensorInfo]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(port.name, port.shape, port.dtype.name, tuple(range(len(port.shape))))
+        for port in ports
+    )

@@ -1,0 +1,107 @@
+"""The OpenVINO artifact: a folder with network and weights, opened on OpenVINO's CPU plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgebench.converters import layers
+from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
+from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.openvino import execution, metadata
+from edgebench.converters.openvino.convert import quantise, to_model
+from edgebench.converters.openvino.session import (
+    from_folder,
+    input_names,
+    on_cpu,
+    openvino,
+    to_folder,
+)
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Converted:
+    """An OpenVINO model on the CPU plugin."""
+
+    request: openvino.InferRequest
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, sample: Sample) -> list[Array]:
+        feed = [np.asarray(sample[spec.name], order="C") for spec in self.inputs]
+        return [np.array(value) for value in self.request.infer(feed).to_tuple()]
+
+
+def convert(
+    graph: OnnxGraph,
+    precisions: Sequence[str],
+    calibration: Sequence[Sample],
+    instructions: Instructions,
+    progress: Progress,
+) -> Mapping[str, Mapping[str, bytes]]:
+    made = {}
+    for number, precision in enumerate(precisions):
+        progress(f"OpenVINO in {precision}", number, len(precisions))
+        if precision == "int8":
+            model = quantise(graph, calibration)
+            said = execution.in_words(on_cpu(model), graph.float_nodes)
+            instructions.note(f"{graph.name} in OpenVINO: {said}")
+            made[precision] = to_folder(model)
+        else:
+            made[precision] = to_folder(to_model(graph), halved=precision == "fp16")
+    return made
+
+
+def describe(
+    graph: OnnxGraph,
+    content: Mapping[str, bytes],
+    preprocessing: Preprocessing | None,
+    labels: Sequence[str] | None,
+) -> Mapping[str, bytes]:
+    model = from_folder(content)
+    metadata.add(model, preprocessing, labels)
+    return to_folder(model)
+
+
+def open_converted(graph: OnnxGraph, content: Mapping[str, bytes]) -> Converted:
+    compiled = on_cpu(from_folder(content))
+    ports = {port.name: port for port in graph.inputs}
+    return Converted(
+        compiled.create_infer_request(),
+        _specs([ports[name] for name in input_names(compiled, list(ports))], compiled.inputs),
+        _specs(graph.outputs, compiled.outputs),
+    )
+
+
+def first_difference(
+    graph: OnnxGraph, content: Mapping[str, bytes], sample: Sample, snr_db: float
+) -> str:
+    model = from_folder(content)
+    # OpenVINO keeps the names of ONNX's values at the outputs of its own operations.
+    for op in model.get_ordered_ops():
+        for output in op.outputs():
+            if output.names and op.get_type_name() not in ("Constant", "Parameter", "Result"):
+                model.add_outputs(output)
+    compiled = on_cpu(model)
+    results = compiled([sample[name] for name in input_names(compiled, list(sample))])
+    found = {name: results[port] for port in compiled.outputs for name in port.names}
+    return layers.first_difference(graph.model, found, sample, snr_db)
+
+
+def _specs(
+    ports: Sequence[TensorInfo], found: Sequence[openvino.ConstOutput]
+) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            port.name,
+            tuple(tensor.shape),
+            np.dtype(tensor.element_type.to_dtype()).name,
+            tuple(range(len(port.shape))),
+        )
+        for port, tensor in zip(ports, found, strict=True)
+    )

@@ -1,0 +1,112 @@
+"""The TFLite artifact: our lowering's file, opened in LiteRT, in terms of the ONNX graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.backend import Instructions
+from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.tflite import inspect, layout
+from edgebench.converters.tflite.convert import convert_all
+from edgebench.converters.tflite.layers import compare_layers
+from edgebench.converters.tflite.metadata import with_metadata
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A .tflite file in LiteRT's interpreter, with the CPU delegate a device would use."""
+
+    interpreter: Any
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def run(self, sample: Sample) -> list[Array]:
+        details = self.interpreter.get_input_details()
+        for spec, detail in zip(self.inputs, details, strict=True):
+            value = np.transpose(sample[spec.name], spec.axes)
+            self.interpreter.set_tensor(detail["index"], _stored(value, spec))
+        self.interpreter.invoke()
+        results = []
+        for spec, detail in zip(self.outputs, self.interpreter.get_output_details(), strict=True):
+            value = _real(self.interpreter.get_tensor(detail["index"]), spec)
+            results.append(np.transpose(value, np.argsort(spec.axes)))
+        return results
+
+
+def convert(
+    graph: OnnxGraph,
+    precisions: Sequence[str],
+    calibration: Sequence[Sample],
+    instructions: Instructions,
+    progress: Progress,
+) -> Mapping[str, bytes]:
+    return convert_all(graph.model, precisions, calibration, progress)
+
+
+def describe(
+    graph: OnnxGraph,
+    content: bytes,
+    preprocessing: Preprocessing | None,
+    labels: Sequence[str] | None,
+) -> bytes:
+    found = open_converted(graph, content)
+    return with_metadata(content, graph.name, found.inputs, found.outputs, preprocessing, labels)
+
+
+def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
+    found = inspect.summary(content)
+    return Converted(
+        inspect.interpreter(content, num_threads=1),
+        _specs(graph.inputs, found.inputs),
+        _specs(graph.outputs, found.outputs),
+    )
+
+
+def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:
+    layers = compare_layers(graph.model, content, sample)
+    if not layers:
+        return "no layer of it can be compared by itself"
+    # Where every layer holds by itself, the errors have added up; the worst is where to look.
+    worst = min(layers, key=lambda layer: layer.snr_db)
+    first = next((layer for layer in layers if not layer.snr_db >= snr_db), worst)
+    return (
+        f"the first layer that differs is {first.node or first.value} ({first.op_type}), "
+        f"at {first.snr_db:.1f} dB"
+    )
+
+
+def _specs(ports: Sequence[TensorInfo], found: Sequence[inspect.Tensor]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            port.name,
+            tensor.shape,
+            tensor.dtype,
+            layout.boundary(len(port.shape)),
+            tensor.quantization,
+        )
+        for port, tensor in zip(ports, found, strict=True)
+    )
+
+
+def _stored(value: Array, spec: TensorSpec) -> Array:
+    """Real numbers as the file wants them."""
+    dtype = np.dtype(spec.dtype)
+    if spec.quantization is None:
+        return np.asarray(value.astype(dtype), order="C")  # keeps a scalar a scalar
+    limits = np.iinfo(dtype)
+    steps = np.round(value / spec.quantization.scale) + spec.quantization.zero_point
+    return np.clip(steps, limits.min, limits.max).astype(dtype)
+
+
+def _real(value: Array, spec: TensorSpec) -> Array:
+    if spec.quantization is None:
+        return value
+    steps = value.astype(np.float32) - spec.quantization.zero_point
+    return steps * np.float32(spec.quantization.scale)
