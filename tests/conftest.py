@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 from toy_models import MEAN, STD, MakeRun, make_toys
 
-from edgebench.deploy.plan import (
+from edgebench.deploy.documents.plan import (
     EvaluationInputs,
     Group,
     Plan,
@@ -20,7 +20,7 @@ from edgebench.deploy.plan import (
     VisitLength,
     Warmup,
 )
-from edgebench.deploy.staging import stage_file, write_plan
+from edgebench.deploy.documents.staging import stage_file, write_plan
 from edgebench.documents import sha256
 
 # In the background of a script SIGINT is ignored, and so would be by every process that a test

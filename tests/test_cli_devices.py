@@ -13,14 +13,14 @@ from accepted import golden
 
 from edgebench.cli import main
 from edgebench.commands.devices import check, listing
-from edgebench.deploy import devices, registry
-from edgebench.deploy.attachment import Sight
-from edgebench.deploy.device import Attached, Step
-from edgebench.deploy.python_runner import PythonRunner
-from edgebench.deploy.registry import Entry
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.shell import Shell
-from edgebench.deploy.store import Store
+from edgebench.deploy.device.interface import Attached, Step
+from edgebench.deploy.registry import devices, registry
+from edgebench.deploy.registry.discovery import Sight
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.remote.python_runner import PythonRunner
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import Shell
+from edgebench.deploy.remote.store import Store
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from edgebench.benchmarks.explanation.profiles import Placed
 from edgebench.benchmarks.results.explanation import Counted, KindCost, Profiled, RooflinePoint
 from edgebench.converters.artifact import Operation
-from edgebench.deploy.result import Profile
+from edgebench.deploy.documents.result import Profile
 
 SHORTEST_S = 5e-6
 """The shortest time that a rate is made of: profilers' clocks count whole microseconds."""

@@ -23,8 +23,8 @@ from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import TimedBlock, timed_block
 from edgebench.benchmarks.statistics.paired import Estimate, Floats
 from edgebench.converters.artifact import Manifest, Operation
-from edgebench.deploy.plan import Group
-from edgebench.deploy.result import Profile
+from edgebench.deploy.documents.plan import Group
+from edgebench.deploy.documents.result import Profile
 
 
 def wanted(run: Run) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgebench.converters.artifact import Operation, OperationKind
-from edgebench.deploy.result import ProfiledOperation
+from edgebench.deploy.documents.result import ProfiledOperation
 
 # The first that is found in a type names its kind; what matches none moves data.
 _KINDS: tuple[tuple[str, OperationKind], ...] = (

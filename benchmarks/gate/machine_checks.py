@@ -15,7 +15,7 @@ from edgebench.benchmarks.formatting import signed, whole
 from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import Conditions
 from edgebench.benchmarks.statistics.paired import Floats
-from edgebench.deploy.result import Readings
+from edgebench.deploy.documents.result import Readings
 
 SPEED = 0.10
 """A change of speed that counts."""

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from edgebench.benchmarks.statistics.paired import Floats
-from edgebench.deploy.result import Block, Readings, Visit
+from edgebench.deploy.documents.result import Block, Readings, Visit
 
 NOISE_BOUND = 4.0
 """Standard errors of a visit's own median that another speed has to stand out by."""

@@ -16,7 +16,7 @@ from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, Finding, failed
 from edgebench.benchmarks.gate.machine_state import Conditions
 from edgebench.benchmarks.statistics.paired import Interval, Overhead, fewest_processes
-from edgebench.deploy.result import Block, Evaluation
+from edgebench.deploy.documents.result import Block, Evaluation
 
 INT8 = ("i8", "u8")
 

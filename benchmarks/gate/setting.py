@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import MIN_INFERENCES, Size
 from edgebench.converters.artifact import Artifact
-from edgebench.deploy.plan import (
+from edgebench.deploy.documents.plan import (
     Cooldown,
     EvaluationInputs,
     Group,
@@ -27,7 +27,7 @@ from edgebench.deploy.plan import (
     VisitLength,
     Warmup,
 )
-from edgebench.deploy.staging import content_name
+from edgebench.deploy.documents.staging import content_name
 from edgebench.errors import DataError, UnknownNameError, UsageError
 
 AGAIN = "~again"

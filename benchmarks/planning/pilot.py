@@ -17,10 +17,10 @@ import numpy as np
 from edgebench.benchmarks.planning.design import AGAIN, WARMUP_WINDOW, lay_out
 from edgebench.benchmarks.planning.sizing import PILOT_SHARE, Pace, Size, SlotPace, median_variance
 from edgebench.benchmarks.statistics.paired import level_s
-from edgebench.deploy.device import Device
-from edgebench.deploy.plan import Group, Plan, VisitLength
-from edgebench.deploy.result import Block, RunResult, Visit
-from edgebench.deploy.staging import RESULT
+from edgebench.deploy.device.interface import Device
+from edgebench.deploy.documents.plan import Group, Plan, VisitLength
+from edgebench.deploy.documents.result import Block, RunResult, Visit
+from edgebench.deploy.documents.staging import RESULT
 from edgebench.documents import load
 from edgebench.progress import Progress
 

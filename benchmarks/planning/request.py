@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edgebench.deploy.plan import Delegate
+from edgebench.deploy.documents.plan import Delegate
 from edgebench.errors import UsageError
 
 DEFAULT_BUDGET_S = 90.0

@@ -22,8 +22,7 @@ import numpy as np
 from edgebench.benchmarks.formatting import milliseconds
 from edgebench.benchmarks.proof.runtime_tools import Times, peer_of
 from edgebench.benchmarks.statistics.paired import MIN_BLOCKS, overhead
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.plan import (
+from edgebench.deploy.documents.plan import (
     Group,
     Plan,
     PlannedArtifact,
@@ -31,7 +30,8 @@ from edgebench.deploy.plan import (
     VisitLength,
     Warmup,
 )
-from edgebench.deploy.staging import stage_file, write_plan
+from edgebench.deploy.documents.staging import stage_file, write_plan
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.documents import sha256
 from edgebench.errors import EdgeBenchError
 from edgebench.progress import silent

@@ -21,10 +21,10 @@ from edgebench.benchmarks.proof.peer_methods import of_means, of_medians
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.runs import run as running
 from edgebench.benchmarks.statistics.paired import Floats, Interval
-from edgebench.deploy.device import Device
-from edgebench.deploy.plan import Group, Plan, PlannedBlock, VisitLength, Warmup
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import FILES, read_plan, write_plan
+from edgebench.deploy.device.interface import Device
+from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, VisitLength, Warmup
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import FILES, read_plan, write_plan
 from edgebench.documents import load, save
 from edgebench.progress import Progress
 

@@ -25,7 +25,7 @@ from edgebench.benchmarks.proof.trial import (
 )
 from edgebench.benchmarks.statistics.levels import timed_block
 from edgebench.benchmarks.statistics.paired import Floats, Interval, overhead, process_levels
-from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.transports.simulated.device import SimulatedDevice
 
 RESAMPLES = 500
 VISIT_S = 0.2

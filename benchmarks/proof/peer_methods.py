@@ -24,9 +24,9 @@ from edgebench.benchmarks.proof.trial import (
     machine,
 )
 from edgebench.benchmarks.statistics.paired import Floats, Interval
-from edgebench.deploy.plan import Plan, PlannedBlock, VisitLength, Warmup
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.simulated.device import SimulatedDevice
+from edgebench.deploy.documents.plan import Plan, PlannedBlock, VisitLength, Warmup
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.transports.simulated.device import SimulatedDevice
 
 MODEL = "model"
 

@@ -34,7 +34,7 @@ from edgebench.benchmarks.proof.here import (
 )
 from edgebench.benchmarks.statistics.paired import Interval
 from edgebench.benchmarks.statistics.proportions import proportion
-from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DataError, EdgeBenchError
 
 BUDGET_S = 15.0

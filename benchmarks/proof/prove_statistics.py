@@ -2,7 +2,7 @@
 
     python -m edgebench.benchmarks.proof.prove_statistics [--runs 1000] [--budget 60s] [--intervals]
 
-Every run goes the product's own way on a simulated device (`edgebench.deploy.simulated`): pilot,
+Every run goes the product's own way on a simulated device (`deploy/transports/simulated`): pilot,
 plan, run, comparison, verdict. Beside it stands what others would have said of the same machine.
 Shares are in per cent, each with its binomial 95 % interval, and marked where there is a bound.
 Exits with 1 where one is broken.
@@ -41,7 +41,7 @@ from edgebench.benchmarks.proof.tally import (
 )
 from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, Trial
 from edgebench.benchmarks.statistics.paired import Interval
-from edgebench.deploy.simulated.scenarios import STRANGER
+from edgebench.deploy.transports.simulated.scenarios import STRANGER
 from edgebench.progress import Progress
 
 JUDGED = (AT_MOST_5, COVERAGE, AT_LEAST_90, AT_MOST_5)

@@ -14,7 +14,7 @@ from edgebench.benchmarks.report.headline import compared, headline, trusted, wa
 from edgebench.benchmarks.results.comparison import Comparison, Row
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 from edgebench.benchmarks.statistics.paired import Estimate
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
 
 GLOSSARY = (
     ("overhead", "How much longer an inference takes than the baseline's, from paired blocks."),

@@ -13,7 +13,7 @@ from edgebench.benchmarks.report import svg
 from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
-from edgebench.deploy.result import RunResult, Visit
+from edgebench.deploy.documents.result import RunResult, Visit
 
 WIDTH = 920
 ROW = 26

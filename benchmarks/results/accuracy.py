@@ -8,7 +8,7 @@ from edgebench.benchmarks.results.comparison import Accuracy, Beside, Drift
 from edgebench.benchmarks.results.measured import Run
 from edgebench.benchmarks.statistics import proportions
 from edgebench.benchmarks.statistics.paired import Floats
-from edgebench.deploy.plan import Group
+from edgebench.deploy.documents.plan import Group
 from edgebench.errors import InvalidFileError
 
 

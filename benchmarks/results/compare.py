@@ -21,8 +21,8 @@ from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import SlotTimes, TimedBlock, timed_block
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Manifest
-from edgebench.deploy.plan import Group
-from edgebench.deploy.result import Evaluation
+from edgebench.deploy.documents.plan import Group
+from edgebench.deploy.documents.result import Evaluation
 
 
 def compare(run: Run) -> Comparison:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from edgebench.benchmarks.gate.verdict import Verdict
 from edgebench.benchmarks.statistics.paired import Estimate, Latency, Overhead
 from edgebench.converters.artifact import Hop
-from edgebench.deploy.result import Context, Runtime
+from edgebench.deploy.documents.result import Context, Runtime
 
 UNTRUSTED = "?"
 """Marks a figure or a sentence of a run that cannot be trusted with it."""

@@ -14,7 +14,7 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloor, NoiseFloors
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results.comparison import Comparison
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
 from edgebench.documents import load, save
 from edgebench.places import data_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from statistics import median_low
 
-from edgebench.deploy.result import Evaluation
+from edgebench.deploy.documents.result import Evaluation
 
 
 def instructions(evaluation: Evaluation) -> int | None:

@@ -9,8 +9,8 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest
-from edgebench.deploy.plan import Plan
-from edgebench.deploy.result import Block, Evaluation, RunResult
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.result import Block, Evaluation, RunResult
 
 ELSEWHERE = Evaluation(error="this device does not run files of this format")
 NOT_RUN = Evaluation(error="it was not reached before the run was interrupted")

@@ -1,6 +1,6 @@
 """What lies in a run folder, and how it is read.
 
-The run folder is complete in itself; it holds, beside what `edgebench.deploy.staging` says,
+The run folder is complete in itself; it holds, beside what `deploy/documents/staging.py` says,
 
     request.json          what was asked
     manifests/<slot>.json the manifests of what is measured, and of what this device cannot run
@@ -27,9 +27,17 @@ from edgebench.benchmarks.results.explanation import Explanation
 from edgebench.benchmarks.results.measured import Run
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest
-from edgebench.deploy import devices
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import FILES, HOST, PLAN, RESULT, content_name, plan_hash, read_plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import (
+    FILES,
+    HOST,
+    PLAN,
+    RESULT,
+    content_name,
+    plan_hash,
+    read_plan,
+)
+from edgebench.deploy.registry import devices
 from edgebench.documents import load
 from edgebench.errors import DataError, EdgeBenchError, InvalidFileError
 

@@ -9,7 +9,7 @@ from edgebench.benchmarks.gate import noise_floor
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results.measured import Run
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
 
 
 def cautions(run: Run) -> tuple[str, ...]:

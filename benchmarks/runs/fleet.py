@@ -19,7 +19,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import history
-from edgebench.deploy.staging import RESULT
+from edgebench.deploy.documents.staging import RESULT
 from edgebench.documents import load, save
 from edgebench.errors import DataError
 

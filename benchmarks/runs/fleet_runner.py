@@ -14,8 +14,8 @@ from pathlib import Path
 
 from edgebench.benchmarks.runs import run as runs
 from edgebench.benchmarks.runs.fleet import FLEET, Fleet, Member
-from edgebench.deploy.device import Device
-from edgebench.deploy.local import THIS_MACHINE
+from edgebench.deploy.device.interface import Device
+from edgebench.deploy.transports.local import THIS_MACHINE
 from edgebench.documents import load, save
 from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import Progress

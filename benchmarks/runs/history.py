@@ -21,9 +21,9 @@ from edgebench.benchmarks.results.measured import measured
 from edgebench.benchmarks.results.run_folder import COMPARISON, NOISE, REQUEST
 from edgebench.benchmarks.runs.offline_plan import by_hand
 from edgebench.benchmarks.runs.run import judge
-from edgebench.deploy import devices
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import PLAN, RESULT
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import PLAN, RESULT
+from edgebench.deploy.registry import devices
 from edgebench.documents import load, save
 from edgebench.errors import EdgeBenchError, InvalidFileError, UnknownNameError
 

@@ -23,10 +23,10 @@ from edgebench.benchmarks.planning.sizing import Forecast, Pace, SlotPace, choos
 from edgebench.benchmarks.results import floor_store, run_folder
 from edgebench.benchmarks.runs import run as runs
 from edgebench.converters.artifact import Manifest
-from edgebench.deploy import devices
-from edgebench.deploy.plan import Plan
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.staging import PLAN, RESULT, RUNNER, stage_runner, write_plan
+from edgebench.deploy.registry import devices
 from edgebench.deploy.runner import engines
-from edgebench.deploy.staging import PLAN, RESULT, RUNNER, stage_runner, write_plan
 from edgebench.documents import load, remove, save
 from edgebench.errors import UsageError
 from edgebench.progress import Progress, silent

@@ -38,10 +38,10 @@ from edgebench.benchmarks.results.run_folder import (
 )
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.external import find_artifacts
-from edgebench.deploy.device import Counting, Device
-from edgebench.deploy.plan import Plan
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import PLAN, read_plan, stage_file, write_plan
+from edgebench.deploy.device.interface import Counting, Device
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import PLAN, read_plan, stage_file, write_plan
 from edgebench.documents import load, save
 from edgebench.errors import UsageError
 from edgebench.progress import Progress, silent

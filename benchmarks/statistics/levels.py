@@ -9,7 +9,7 @@ import numpy as np
 
 from edgebench.benchmarks.statistics.paired import Floats, log_levels
 from edgebench.benchmarks.statistics.steady import Steadiness, steadiness
-from edgebench.deploy.result import Block, Summary, Visit
+from edgebench.deploy.documents.result import Block, Summary, Visit
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The sample app as a runner: what the Android and the iOS app have in common, seen from here.
 
 docs/app-contract.md says what the app does. Started on a run folder it appends lines to a file
-`changes.jsonl`: those of `edgebench.deploy.changes`, and three of its own,
+`changes.jsonl`: those of `edgebench.deploy.documents.changes`, and three of its own,
 
     {"hello": {"contract": "edgebench.app/1", "app": "0.1.0"}}   the first of every start
     {"begin": {"kind": "block", "index": 7}}                    what it is at, before it is at it
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from edgebench.deploy.result import Block, Context, Evaluation
+from edgebench.deploy.documents.result import Block, Context, Evaluation
 
 CONTRACT = "edgebench.app/1"
 CHANGES = "changes.jsonl"

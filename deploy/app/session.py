@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from edgebench.deploy.app.contract import CONTRACT, App, Begin, End, Hello, Line, News
-from edgebench.deploy.changes import Changes, speaking_for_errors
-from edgebench.deploy.device import Step
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.documents.changes import Changes, speaking_for_errors
+from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
+from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.deploy.runner.messages import Audience
-from edgebench.deploy.runner.parent import failed_block
 from edgebench.deploy.runner.result import Result
-from edgebench.deploy.shell import DeviceLostError
-from edgebench.deploy.staging import RESULT, plan_hash, read_plan
+from edgebench.deploy.runner.scheduler import failed_block
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 

@@ -3,7 +3,7 @@
     python runner.pyz plan.json result.json [--remote]
 
 It needs Python 3.8 or newer, NumPy (1 or 2), and a runtime for each format in the plan (see
-`engines`). `edgebench.deploy.staging.stage_runner` packs the package into one file. The plan's
+`engines`). `stage_runner` (deploy/documents/staging.py) packs the package into one file. The plan's
 files lie in the folder `files` beside it; outputs of the evaluation inputs go to the folder
 `outputs` beside the result.
 

@@ -1,6 +1,6 @@
 """What Android's services tell of heat and power, where its kernel shows an app nothing.
 
-See `Readings` in deploy/result.py for the fields and their units. The services are asked by
+See `Readings` in documents/result.py for the fields and their units. The services are asked by
 `dumpsys`, which the user `shell` and root may use and an app may not; asking takes some tens of
 milliseconds. The forms are those of ThermalManagerService.java (Android 10 and newer) and
 BatteryService.java.

@@ -1,6 +1,6 @@
 """What boards tell of heat and power in their own ways.
 
-See `Readings` in deploy/result.py for the fields and their units, and `readings` for `root`.
+See `Readings` in documents/result.py for the fields and their units, and `readings` for `root`.
 Sources: the drivers raspberrypi.c, raspberrypi-hwmon.c and the over-current events of NVIDIA's
 soctherm, for what their files hold; Raspberry Pi's documentation of `vcgencmd get_throttled` for
 the bits.

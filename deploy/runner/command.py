@@ -9,7 +9,7 @@ from typing import Any, Sequence  # noqa: UP035
 
 from .child import Child
 from .messages import Audience, Remote, RunnerError, say
-from .parent import Run
+from .scheduler import Run
 from .worker import fresh_process
 
 USAGE = "usage: python runner.pyz plan.json result.json [--remote]"

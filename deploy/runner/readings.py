@@ -1,6 +1,6 @@
 """Readings: the state of the machine at one moment. All that it does not tell is None.
 
-See `Readings` in deploy/result.py for the fields and their units. `root` stands for the root of
+See `Readings` in documents/result.py for the fields and their units. `root` stands for the root of
 the file system, so that tests can show another machine.
 """
 

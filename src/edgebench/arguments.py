@@ -43,7 +43,7 @@ def floats(text: str) -> tuple[float, ...]:
 
 def cores(text: str) -> tuple[int, ...] | str:
     """Core numbers such as 0,1 or 4-7, or the name of a cluster, which the device's entry knows."""
-    from edgebench.deploy.cores import numbers
+    from edgebench.deploy.device.cores import numbers
 
     if text[:1].isalpha():
         return text
@@ -57,7 +57,7 @@ def cores(text: str) -> tuple[int, ...] | str:
 
 def cluster(text: str) -> dict[str, object]:
     """A cluster as a device's table has it, from NAME=0-3 or NAME=0-3:Cortex-A55."""
-    from edgebench.deploy.cores import numbers
+    from edgebench.deploy.device.cores import numbers
 
     name, _, rest = text.partition("=")
     where, _, core = rest.partition(":")

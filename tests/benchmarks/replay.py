@@ -26,8 +26,8 @@ from edgebench.converters.artifact import (
     file_name,
     manifest_path,
 )
-from edgebench.deploy.plan import Plan, PlannedBlock
-from edgebench.deploy.result import (
+from edgebench.deploy.documents.plan import Plan, PlannedBlock
+from edgebench.deploy.documents.result import (
     Block,
     Context,
     Evaluation,
@@ -37,7 +37,7 @@ from edgebench.deploy.result import (
     Runtime,
     Visit,
 )
-from edgebench.deploy.staging import RESULT, plan_hash, read_plan
+from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
 from edgebench.progress import Progress
 

@@ -15,7 +15,7 @@ from edgebench.benchmarks.planning.design import choose, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import SIZES, Size
 from edgebench.converters.artifact import Artifact, find_artifacts
-from edgebench.deploy.plan import Plan
+from edgebench.deploy.documents.plan import Plan
 from edgebench.errors import DataError, UnknownNameError, UsageError
 
 

@@ -30,7 +30,7 @@ from edgebench.converters.artifact import (
     find_artifacts,
 )
 from edgebench.converters.artifact import manifest_path as path_of
-from edgebench.deploy.result import Profile, ProfiledOperation
+from edgebench.deploy.documents.result import Profile, ProfiledOperation
 from edgebench.documents import save
 
 MODEL = "scenes_v2_ca"

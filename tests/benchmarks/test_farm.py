@@ -23,8 +23,8 @@ from edgebench import cli, places
 from edgebench.benchmarks.planning.sizing import Forecast
 from edgebench.benchmarks.runs import offline_plan
 from edgebench.cli import main
-from edgebench.deploy import core_check
-from edgebench.deploy.plan import Plan
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.remote import core_check
 from edgebench.documents import load
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "farm.md"

@@ -21,18 +21,18 @@ from edgebench import places
 from edgebench.benchmarks.planning.pilot import MEASURING, PILOT
 from edgebench.benchmarks.runs import fleet
 from edgebench.cli import main
-from edgebench.deploy import devices
-from edgebench.deploy.device import Device
-from edgebench.deploy.local import THIS_MACHINE
-from edgebench.deploy.lock import locked
-from edgebench.deploy.python_runner import PythonRunner
-from edgebench.deploy.registry import Entry
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.shell import Shell
-from edgebench.deploy.simulated.device import SimulatedDevice
-from edgebench.deploy.staging import RESULT
-from edgebench.deploy.store import Store
+from edgebench.deploy.device.interface import Device
+from edgebench.deploy.device.lock import locked
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import RESULT
+from edgebench.deploy.registry import devices
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.remote.python_runner import PythonRunner
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import Shell
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.local import THIS_MACHINE
+from edgebench.deploy.transports.simulated.device import SimulatedDevice
 from edgebench.documents import load
 from edgebench.errors import DeviceError, UnknownNameError
 from edgebench.progress import Progress

@@ -12,8 +12,8 @@ from edgebench.benchmarks.report import columns, tables
 from edgebench.benchmarks.report.headline import warnings
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs.run import run
-from edgebench.deploy.apple.mac import Mac
-from edgebench.deploy.registry import Entry
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.transports.apple.mac import Mac
 from edgebench.errors import UsageError
 
 LATENCY_S = {

@@ -16,7 +16,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs.run import run
 from edgebench.cli import main
-from edgebench.deploy.result import Runtime
+from edgebench.deploy.documents.result import Runtime
 from edgebench.documents import load, save
 
 

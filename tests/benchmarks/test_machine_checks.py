@@ -15,7 +15,7 @@ from replay import QUIET
 from edgebench.benchmarks.gate.check import failed
 from edgebench.benchmarks.gate.machine_checks import EARLY, GATE, NOTES, before_the_run
 from edgebench.benchmarks.gate.machine_state import Conditions
-from edgebench.deploy.result import Block, Visit
+from edgebench.deploy.documents.result import Block, Visit
 
 BLOCKS = 20
 Fields = Callable[[int], dict[str, Any]]

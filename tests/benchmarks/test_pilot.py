@@ -15,11 +15,11 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import PILOT_SHARE, Pace
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.runs import run as running
-from edgebench.deploy.plan import Plan
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.simulated.device import SimulatedDevice
-from edgebench.deploy.simulated.scenarios import SCENARIOS
-from edgebench.deploy.staging import PLAN, read_plan
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import PLAN, read_plan
+from edgebench.deploy.transports.simulated.device import SimulatedDevice
+from edgebench.deploy.transports.simulated.scenarios import SCENARIOS
 from edgebench.documents import load
 from edgebench.errors import UsageError
 from edgebench.progress import silent

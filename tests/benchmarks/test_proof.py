@@ -14,7 +14,7 @@ from edgebench.benchmarks.proof.tally import AT_LEAST_95, AT_MOST_5, Figure, sha
 from edgebench.benchmarks.proof.trial import Answer, Trial
 from edgebench.benchmarks.runs import run
 from edgebench.benchmarks.statistics.paired import Interval
-from edgebench.deploy import devices
+from edgebench.deploy.registry import devices
 
 RUNS = 60
 

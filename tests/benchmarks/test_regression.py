@@ -21,7 +21,7 @@ from edgebench.benchmarks.results.regression import change, latency_change, over
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.paired import Interval, Overhead
 from edgebench.cli import main
-from edgebench.deploy.result import Runtime
+from edgebench.deploy.documents.result import Runtime
 from edgebench.documents import save
 
 Measure = Callable[..., Comparison]

@@ -21,7 +21,7 @@ from edgebench.benchmarks.results.compare import compare
 from edgebench.benchmarks.results.comparison import Beside, Comparison
 from edgebench.benchmarks.runs import run as running
 from edgebench.benchmarks.statistics.paired import Estimate
-from edgebench.deploy.result import Runtime
+from edgebench.deploy.documents.result import Runtime
 
 ZOO = (
     *TOYS,

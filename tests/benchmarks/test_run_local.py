@@ -12,7 +12,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import run as running
-from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.documents import load
 
 

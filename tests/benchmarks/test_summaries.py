@@ -12,8 +12,8 @@ from replay import QUIET
 from edgebench.benchmarks.planning.pilot import pace
 from edgebench.benchmarks.planning.sizing import SlotPace
 from edgebench.benchmarks.statistics.levels import timed_block
-from edgebench.deploy.plan import Group, Plan, VisitLength, Warmup
-from edgebench.deploy.result import Block, Context, Evaluation, RunResult, Summary, Visit
+from edgebench.deploy.documents.plan import Group, Plan, VisitLength, Warmup
+from edgebench.deploy.documents.result import Block, Context, Evaluation, RunResult, Summary, Visit
 
 INFERENCES = 50
 TIME_NS = 2_000_000

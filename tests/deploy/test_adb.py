@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.deploy.adb import attached, client, device, phones
-from edgebench.deploy.adb.shell import AdbShell
-from edgebench.deploy.registry import Entry
-from edgebench.deploy.shell import END, DeviceLostError
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.remote.shell import END, DeviceLostError
+from edgebench.deploy.transports.adb import attached, client, device, phones
+from edgebench.deploy.transports.adb.shell import AdbShell
 from edgebench.errors import DeviceError
 
 PIXEL = "2A111FDH2000XY         device usb:1-2 product:panther model:Pixel_7 transport_id:4"

@@ -12,16 +12,9 @@ import msgspec
 import pytest
 from accepted import accept
 
-from edgebench.deploy import schemas
-from edgebench.deploy.app.contract import (
-    CONTRACT,
-    Begin,
-    Change,
-    End,
-    Hello,
-    Line,
-)
-from edgebench.deploy.plan import (
+from edgebench.deploy.app.contract import CONTRACT, Begin, Change, End, Hello, Line
+from edgebench.deploy.documents import schemas
+from edgebench.deploy.documents.plan import (
     EvaluationInputs,
     Group,
     Plan,
@@ -30,7 +23,7 @@ from edgebench.deploy.plan import (
     VisitLength,
     Warmup,
 )
-from edgebench.deploy.result import (
+from edgebench.deploy.documents.result import (
     Block,
     Context,
     Evaluation,

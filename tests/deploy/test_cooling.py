@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from toy_models import MakeRun
 
-from edgebench.deploy.changes import Changes
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.plan import Cooldown
+from edgebench.deploy.documents.changes import Changes
+from edgebench.deploy.documents.plan import Cooldown
+from edgebench.deploy.documents.staging import RESULT, read_plan, write_plan
 from edgebench.deploy.runner.cooling import cool_down, hottest
 from edgebench.deploy.runner.messages import Audience
-from edgebench.deploy.runner.parent import Run, failed_block
 from edgebench.deploy.runner.result import Result
-from edgebench.deploy.staging import RESULT, read_plan, write_plan
+from edgebench.deploy.runner.scheduler import Run, failed_block
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.progress import silent
 
 

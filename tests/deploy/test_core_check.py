@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.deploy import core_check, devices, registry
-from edgebench.deploy.core_check import Cores, core_step, model_step, parse
-from edgebench.deploy.device import Step
-from edgebench.deploy.python_runner import PythonRunner
-from edgebench.deploy.registry import Entry
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.shell import DeviceLostError, Shell
-from edgebench.deploy.store import Store
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.registry import devices, registry
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.remote import core_check
+from edgebench.deploy.remote.core_check import Cores, core_step, model_step, parse
+from edgebench.deploy.remote.python_runner import PythonRunner
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import DeviceLostError, Shell
+from edgebench.deploy.remote.store import Store
 from edgebench.errors import DeviceError
 
 SHIPPED = registry.shipped()

@@ -14,10 +14,10 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.models import compute_plan
 
 from edgebench.converters.coreml.evaluator import program
-from edgebench.deploy.apple.mac import Mac
-from edgebench.deploy.registry import Entry
+from edgebench.deploy.registry.registry import Entry
 from edgebench.deploy.runner.engines.coreml import Engine
 from edgebench.deploy.runner.messages import RunnerError
+from edgebench.deploy.transports.apple.mac import Mac
 from edgebench.errors import DeviceError
 
 SIZE = 4

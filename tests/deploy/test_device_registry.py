@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.deploy import registry
-from edgebench.deploy.cores import mask, numbers, ranges
-from edgebench.deploy.registry import Cluster, Entry, cores_of
+from edgebench.deploy.device.cores import mask, numbers, ranges
+from edgebench.deploy.registry import registry
+from edgebench.deploy.registry.registry import Cluster, Entry, cores_of
 from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 
 SHIPPED = registry.shipped()

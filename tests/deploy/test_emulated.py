@@ -11,11 +11,11 @@ from typing import Literal
 
 import pytest
 
-from edgebench.deploy import devices
-from edgebench.deploy.device import Step
-from edgebench.deploy.emulated import debian, fetching, system
-from edgebench.deploy.emulated.counting import counted
-from edgebench.deploy.emulated.device import EmulatedDevice
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.registry import devices
+from edgebench.deploy.transports.emulated import debian, fetching, system
+from edgebench.deploy.transports.emulated.counting import counted
+from edgebench.deploy.transports.emulated.device import EmulatedDevice
 from edgebench.errors import DeviceError, UnwritableError
 from edgebench.progress import Progress, silent
 

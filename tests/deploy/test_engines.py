@@ -22,8 +22,7 @@ from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnxruntime import target as onnx_target
 from edgebench.converters.openvino import target as openvino_target
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.plan import (
+from edgebench.deploy.documents.plan import (
     EvaluationInputs,
     Group,
     Plan,
@@ -32,13 +31,14 @@ from edgebench.deploy.plan import (
     VisitLength,
     Warmup,
 )
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import stage_file, write_plan
 from edgebench.deploy.runner.engines import engine
 from edgebench.deploy.runner.engines.onnx import find_runtime, session_options
 from edgebench.deploy.runner.engines.openvino import compile_model
 from edgebench.deploy.runner.engines.openvino import find_runtime as find_openvino
 from edgebench.deploy.runner.messages import RunnerError
-from edgebench.deploy.staging import stage_file, write_plan
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.documents import load, sha256
 from edgebench.progress import silent
 
@@ -229,7 +229,7 @@ def test_a_runtime_that_is_missing_fails_its_own_artifacts_only(
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise ImportError('broken wheel')")
     script = "import sys; from pathlib import Path\n"
-    script += "from edgebench.deploy.local import LocalDevice\n"
+    script += "from edgebench.deploy.transports.local import LocalDevice\n"
     script += "LocalDevice().run(Path(sys.argv[1]), lambda *step: None)"
     environment = {**os.environ, "PYTHONPATH": str(broken.parent)}
     subprocess.run([sys.executable, "-c", script, str(folder)], env=environment, check=True)

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from toy_models import MakeRun
 
-from edgebench.deploy import devices, registry
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.registry import devices, registry
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.documents import load
 from edgebench.errors import DeviceError, UnknownNameError
 
 HERE = """
 import sys
 from pathlib import Path
-from edgebench.deploy.local import LocalDevice
+from edgebench.deploy.transports.local import LocalDevice
 
 def progress(step, done, total):
     print(step, done, total, flush=True)

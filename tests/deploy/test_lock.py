@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from edgebench import places
-from edgebench.deploy.lock import locked
-from edgebench.deploy.ssh.shell import SshShell
+from edgebench.deploy.device.lock import locked
+from edgebench.deploy.transports.ssh.shell import SshShell
 from edgebench.errors import DeviceError
 
 HOLD = """
 import sys, time
-from edgebench.deploy.lock import locked
+from edgebench.deploy.device.lock import locked
 with locked("serial 1234", "pixel7"):
     print("held", flush=True)
     time.sleep(60)

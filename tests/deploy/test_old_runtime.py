@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from toy_models import MakeRun
 
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.result import Runtime
+from edgebench.deploy.documents.result import Runtime
+from edgebench.deploy.transports.local import LocalDevice
 
 ENVIRONMENT = Path(__file__).parents[2] / ".venv-old-runtime"
 PACKAGES = ("tflite-runtime==2.14.0", "numpy<2")

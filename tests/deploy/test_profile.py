@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy_models import MakeRun
 
-from edgebench.deploy.result import Profile, RunResult
+from edgebench.deploy.documents.result import Profile, RunResult
+from edgebench.deploy.documents.staging import read_plan, stage_runner, write_plan
 from edgebench.deploy.runner import profilers
 from edgebench.deploy.runner.profilers import onnx as onnx_profiler
-from edgebench.deploy.staging import read_plan, stage_runner, write_plan
 from edgebench.documents import load
 
 CRASH = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.deploy.result import Readings
+from edgebench.deploy.documents.result import Readings
 from edgebench.deploy.runner.readings import PROBE_REPEATS, probe, readings
 
 STAT = "cpu  100 20 30 4000 5 6 7 80 0 0\ncpu0 1 2 3\nintr 1 2\nprocs_running 3\nprocs_blocked 0"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from toy_models import MakeRun
 
-from edgebench.deploy import python_check
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.python_runner import PythonRunner
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.shell import DeviceLostError, Shell
-from edgebench.deploy.store import Store
+from edgebench.deploy.remote import python_check
+from edgebench.deploy.remote.python_runner import PythonRunner
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import DeviceLostError, Shell
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 

@@ -18,9 +18,9 @@ import pytest
 from toy_models import MEAN, STD, MakeRun
 
 from edgebench.deploy import runner
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import stage_runner
 from edgebench.deploy.runner.timing import warm_up
-from edgebench.deploy.staging import stage_runner
 from edgebench.documents import load
 
 SOURCES = sorted(Path(runner.__file__).parent.rglob("*.py"))

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebench.deploy import devices
-from edgebench.deploy.plan import (
+from edgebench.deploy.documents.plan import (
     Group,
     Plan,
     PlannedArtifact,
@@ -16,10 +15,11 @@ from edgebench.deploy.plan import (
     VisitLength,
     Warmup,
 )
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.simulated.device import OVERHEAD, SimulatedDevice
-from edgebench.deploy.simulated.scenarios import SCENARIOS, stranger
-from edgebench.deploy.staging import RESULT, plan_hash, write_plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import RESULT, plan_hash, write_plan
+from edgebench.deploy.registry import devices
+from edgebench.deploy.transports.simulated.device import OVERHEAD, SimulatedDevice
+from edgebench.deploy.transports.simulated.scenarios import SCENARIOS, stranger
 from edgebench.documents import load
 from edgebench.errors import UnknownNameError
 from edgebench.progress import silent

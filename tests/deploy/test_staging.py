@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.deploy import staging
+from edgebench.deploy.documents import staging
 from edgebench.documents import sha256
 from edgebench.errors import InvalidFileError, UnwritableError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sandbox import Sandbox
 from services import executable
 
-from edgebench.deploy.emulated.debian import fetch_packages
+from edgebench.deploy.transports.emulated.debian import fetch_packages
 from edgebench.places import cache_folder
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -12,8 +12,8 @@ from phones import Bench, Phone
 from ssh_board import SshBoard
 from toy_artifacts import make_real_artifacts
 
-from edgebench.deploy import devices
-from edgebench.deploy.remote import RemoteDevice
+from edgebench.deploy.registry import devices
+from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.errors import EdgeBenchError
 
 

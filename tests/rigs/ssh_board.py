@@ -23,7 +23,7 @@ from pathlib import Path
 
 from waiting import wait_for
 
-from edgebench.deploy.emulated.debian import fetch_packages
+from edgebench.deploy.transports.emulated.debian import fetch_packages
 from edgebench.places import cache_folder
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -292,7 +292,7 @@ class SshBoard:
 IMPATIENT = """
 import sys
 from edgebench import cli
-from edgebench.deploy.remote import RemoteDevice
+from edgebench.deploy.remote.remote_device import RemoteDevice
 RemoteDevice.__init__.__kwdefaults__["patience_s"] = {}
 sys.exit(cli.main(sys.argv[1:]))
 """

@@ -10,8 +10,8 @@ import stand_in_app
 import unplug
 from phones import Bench, Phone
 
-from edgebench.deploy.android.app import PACKAGE
-from edgebench.deploy.staging import stage_runner
+from edgebench.deploy.documents.staging import stage_runner
+from edgebench.deploy.transports.adb.app import PACKAGE
 
 pytestmark = pytest.mark.rig
 

@@ -23,8 +23,8 @@ from services import GALAXY_S24, PIXEL_7
 
 from edgebench.benchmarks.planning.pilot import PILOT
 from edgebench.converters.artifact import Manifest, manifest_path
-from edgebench.deploy.emulated import system
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.transports.emulated import system
 from edgebench.documents import load, save, sha256
 
 pytestmark = pytest.mark.rig
@@ -163,8 +163,9 @@ def test_a_phone_that_stays_away_fails_the_run_which_resumes_later(
 ) -> None:
     bench = phone.bench
     hurried = (
-        "import sys; from edgebench.cli import main; from edgebench.deploy.remote import "
-        "RemoteDevice; RemoteDevice.__init__.__kwdefaults__['patience_s'] = 2.0; "
+        "import sys; from edgebench.cli import main; "
+        "from edgebench.deploy.remote.remote_device import RemoteDevice; "
+        "RemoteDevice.__init__.__kwdefaults__['patience_s'] = 2.0; "
         "sys.exit(main(sys.argv[1:]))"
     )
     words = [sys.executable, "-c", hurried, *unplug.run_words(toy_artifacts, "away")]
@@ -283,7 +284,8 @@ def test_a_server_of_another_version_is_left_alone(bench: Bench) -> None:
 def in_the_sandbox(phone: Phone, code: str, *words: str) -> str:
     """What a piece of Python prints that has the phone's shell."""
     begin = (
-        "import sys; from pathlib import Path; from edgebench.deploy.adb.shell import AdbShell; "
+        "import sys; from pathlib import Path; "
+        "from edgebench.deploy.transports.adb.shell import AdbShell; "
         "from edgebench.errors import EdgeBenchError; "
         f"shell = AdbShell('fake', serial={phone.serial!r})\n"
     )

@@ -14,7 +14,7 @@ import pytest
 from litert_tool import write
 from phones import Bench, Phone
 
-from edgebench.deploy.result import RunResult
+from edgebench.deploy.documents.result import RunResult
 from edgebench.documents import load
 
 pytestmark = pytest.mark.rig

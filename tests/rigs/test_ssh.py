@@ -17,10 +17,10 @@ from ssh_board import SshBoard
 from toy_models import MakeRun
 from waiting import wait_for
 
-from edgebench.deploy.emulated import system
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import DeviceLostError
+from edgebench.deploy.transports.emulated import system
 from edgebench.documents import load
 from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import silent

@@ -8,8 +8,8 @@ import pytest
 from ssh_board import SshBoard
 from toy_models import MakeRun
 
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.ssh.board import Board
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.transports.ssh.board import Board
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 

@@ -23,8 +23,8 @@ from toy_artifacts import make_real_artifacts
 from toy_models import make_toys
 
 from edgebench.benchmarks.planning.pilot import PILOT
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import read_plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import read_plan
 from edgebench.documents import load
 
 MEASURED = (0, 3)

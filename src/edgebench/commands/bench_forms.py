@@ -31,10 +31,10 @@ from edgebench.converters.artifact import Artifact
 from edgebench.converters.export.export import export_many
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.targets import Target, parse
-from edgebench.deploy import devices
-from edgebench.deploy.device import Device
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.staging import RESULT
+from edgebench.deploy.device.interface import Device
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import RESULT
+from edgebench.deploy.registry import devices
 from edgebench.documents import load
 from edgebench.errors import EdgeBenchError
 from edgebench.models import registry

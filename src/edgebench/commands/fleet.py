@@ -13,7 +13,7 @@ from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
-    from edgebench.deploy.device import Device
+    from edgebench.deploy.device.interface import Device
 
 
 def meant(options: argparse.Namespace) -> bool:
@@ -72,7 +72,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, bool]:
 
 
 def _device(name: str) -> Device:
-    from edgebench.deploy import devices
+    from edgebench.deploy.registry import devices
 
     return devices.get(name)
 

@@ -66,7 +66,7 @@ def find_run(name: str, runs: Path, device: str | None = None) -> Path:
     """
     from edgebench.benchmarks.results.run_folder import COMPARISON, DRAFT, latest
     from edgebench.benchmarks.runs import fleet
-    from edgebench.deploy.staging import PLAN
+    from edgebench.deploy.documents.staging import PLAN
 
     if not name:
         newest = latest(runs, device or "*")

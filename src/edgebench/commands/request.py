@@ -27,7 +27,7 @@ def of_device(options: argparse.Namespace, device: str, *, reachable: bool = Tru
     """
     from edgebench.benchmarks.planning.request import RunRequest
     from edgebench.converters.targets import ALL
-    from edgebench.deploy import devices
+    from edgebench.deploy.registry import devices
 
     foreign.adopt(options)
     return RunRequest(
@@ -53,7 +53,7 @@ def of_device(options: argparse.Namespace, device: str, *, reachable: bool = Tru
 
 def _cores(options: argparse.Namespace, device: str, reachable: bool) -> tuple[int, ...] | None:
     """The cores asked for, or those that the device is measured on unless others are."""
-    from edgebench.deploy import devices
+    from edgebench.deploy.registry import devices
 
     if options.cores is not None:
         return devices.cores(device, options.cores)

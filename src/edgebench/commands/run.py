@@ -62,7 +62,7 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
     """The options that say where, in what and for how long to measure."""
-    from edgebench.deploy.plan import Delegate
+    from edgebench.deploy.documents.plan import Delegate
 
     delegates = get_args(Delegate)
     add = parser.add_argument
@@ -109,7 +109,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
     Nothing comes out where the run was interrupted before it had measured anything.
     """
     from edgebench.benchmarks.runs import run as runs
-    from edgebench.deploy import devices
+    from edgebench.deploy.registry import devices
 
     folder = None
     if options.resume is None:

@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from edgebench.deploy.shell import Shell
+from edgebench.deploy.remote.shell import Shell
 from edgebench.errors import DeviceError
 
 COMMANDS = {

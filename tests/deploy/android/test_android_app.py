@@ -16,13 +16,13 @@ import pytest
 import stand_in_app
 from toy_models import MakeRun
 
-from edgebench.deploy.android.app import PACKAGE, AppRunner
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.result import Block
-from edgebench.deploy.shell import DeviceLostError, Shell
-from edgebench.deploy.staging import RUNNER, read_plan, stage_runner, write_plan
-from edgebench.deploy.store import Store
+from edgebench.deploy.documents.result import Block
+from edgebench.deploy.documents.staging import RUNNER, read_plan, stage_runner, write_plan
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import DeviceLostError, Shell
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from edgebench.benchmarks.gate.check import failed
 from edgebench.benchmarks.gate.machine_checks import GATE, NOTES
 from edgebench.benchmarks.gate.machine_state import Conditions
-from edgebench.deploy.android import readings
-from edgebench.deploy.result import Block, Readings, Visit
+from edgebench.deploy.benchmark_model import readings
+from edgebench.deploy.documents.result import Block, Readings, Visit
 from edgebench.deploy.runner.android import (
     battery_readings,
     battery_temperature_c,

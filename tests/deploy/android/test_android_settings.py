@@ -9,8 +9,8 @@ import pytest
 from phone import PhoneShell
 from test_android_readings import battery, thermal
 
-from edgebench.deploy.android.settings import put_back, settings_step, settle, thermal_step
-from edgebench.deploy.shell import DeviceLostError
+from edgebench.deploy.remote.shell import DeviceLostError
+from edgebench.deploy.transports.adb.settings import put_back, settings_step, settle, thermal_step
 
 STAY_ON = "setting.stay_on_while_plugged_in"
 

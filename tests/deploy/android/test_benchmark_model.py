@@ -15,15 +15,15 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
-from edgebench.deploy.android import benchmark_images
-from edgebench.deploy.android.benchmark_model import BenchmarkModelRunner, end_leftovers
-from edgebench.deploy.android.benchmark_tool import Tool
-from edgebench.deploy.device import Step
-from edgebench.deploy.local import LocalDevice
-from edgebench.deploy.remote import RemoteDevice
-from edgebench.deploy.result import RunResult
-from edgebench.deploy.shell import DeviceLostError
-from edgebench.deploy.store import Store
+from edgebench.deploy.benchmark_model import images
+from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner, end_leftovers
+from edgebench.deploy.benchmark_model.tool import Tool
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import DeviceLostError
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 
@@ -114,7 +114,7 @@ def test_outputs_on_the_phone_are_those_of_the_runner_here(
 def test_no_more_images_are_run_than_the_limit(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(benchmark_images, "LIMIT", 3)
+    monkeypatch.setattr(images, "LIMIT", 3)
     folder, result = measure(phone, tmp_path, make_run, evaluate=True)
     for evaluation in result.evaluations.values():
         assert evaluation.images == 3

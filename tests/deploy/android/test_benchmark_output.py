@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.deploy.android.benchmark_output import Times, failure, flags, parse
-from edgebench.deploy.op_profile import left_over
+from edgebench.deploy.benchmark_model.output import Times, failure, flags, parse
+from edgebench.deploy.benchmark_model.profile import left_over
 
 OLD = """STARTING!
 Min num runs: [50]

@@ -15,10 +15,10 @@ import pytest
 import stand_in_app
 from toy_models import MakeRun
 
-from edgebench.deploy.apple import devicectl, iphone
-from edgebench.deploy.apple.iphone import IPhone
-from edgebench.deploy.registry import Entry
-from edgebench.deploy.staging import RUNNER, stage_runner
+from edgebench.deploy.documents.staging import RUNNER, stage_runner
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.transports.apple import devicectl, iphone
+from edgebench.deploy.transports.apple.iphone import IPhone
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.deploy import python_check
-from edgebench.deploy.python_check import Found, PythonFacts
-from edgebench.deploy.registry import Entry
-from edgebench.deploy.shell import BEGIN, END, DeviceLostError, Shell
-from edgebench.deploy.ssh import device
-from edgebench.deploy.ssh.install import WithItsOwnPip, WithWheelsFromHere, platforms_of
-from edgebench.deploy.ssh.shell import SshShell, for_any_shell, socket_folder
-from edgebench.deploy.ssh.troubles import TROUBLES, Address, explained
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.remote import python_check
+from edgebench.deploy.remote.python_check import Found, PythonFacts
+from edgebench.deploy.remote.shell import BEGIN, END, DeviceLostError, Shell
+from edgebench.deploy.transports.ssh import device
+from edgebench.deploy.transports.ssh.errors import TROUBLES, Address, explained
+from edgebench.deploy.transports.ssh.install import WithItsOwnPip, WithWheelsFromHere, platforms_of
+from edgebench.deploy.transports.ssh.shell import SshShell, for_any_shell, socket_folder
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress, silent
 

@@ -10,7 +10,7 @@ from edgebench import arguments, console
 from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgebench.deploy.own_devices import Value
+    from edgebench.deploy.registry.user_devices import Value
 
 HELP = "add a device of your own, or say where one that is known can be found"
 
@@ -66,9 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy import own_devices
+    from edgebench.deploy.registry import user_devices
 
-    path = own_devices.add(options.name, _facts(options), replace=options.replace)
+    path = user_devices.add(options.name, _facts(options), replace=options.replace)
     console.say(f"added {options.name} to {path}")
     console.say(f"see whether it works: edgebench devices check {options.name}")
     return 0
@@ -97,7 +97,7 @@ def _facts(options: argparse.Namespace) -> dict[str, Value]:
 
 def _begin(options: argparse.Namespace, said: Mapping[str, Value]) -> dict[str, Value]:
     """What the table begins with: another device, or how it is reached. Raises `UsageError`."""
-    from edgebench.deploy import registry
+    from edgebench.deploy.registry import registry
 
     reached = {"transport": options.transport} if options.transport else {}
     if options.like:

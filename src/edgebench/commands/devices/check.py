@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from edgebench.errors import EdgeBenchError
 
 if TYPE_CHECKING:
-    from edgebench.deploy.device import Device, Step
-    from edgebench.deploy.registry import Entry
+    from edgebench.deploy.device.interface import Device, Step
+    from edgebench.deploy.registry.registry import Entry
 
 HELP = "say step by step whether a device works, and how to mend what does not"
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy import devices, registry
+    from edgebench.deploy.registry import devices, registry
 
     device = devices.get(options.name)
     entry = registry.load().get(options.name)
@@ -57,9 +57,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def steps(device: Device, entry: Entry | None) -> Iterator[Step]:
     """The device's own steps; once it answers, its cores are compared with the registry's too."""
-    from edgebench.deploy import core_check
-    from edgebench.deploy.device import Step
-    from edgebench.deploy.remote import RemoteDevice
+    from edgebench.deploy.device.interface import Step
+    from edgebench.deploy.remote import core_check
+    from edgebench.deploy.remote.remote_device import RemoteDevice
 
     shell = device.shell if entry and isinstance(device, RemoteDevice) else None
     answers = False

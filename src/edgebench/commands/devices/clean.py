@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy import devices
-    from edgebench.deploy.device import Cleanable
+    from edgebench.deploy.device.interface import Cleanable
+    from edgebench.deploy.registry import devices
 
     device = devices.get(options.name)
     if not isinstance(device, Cleanable):

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgebench.deploy.attachment import Sight
-    from edgebench.deploy.device import Attached
-    from edgebench.deploy.registry import Entry
+    from edgebench.deploy.device.interface import Attached
+    from edgebench.deploy.registry.discovery import Sight
+    from edgebench.deploy.registry.registry import Entry
 
 HELP = "list what is known, what is attached now, and what each device lacks"
 
@@ -56,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy import attachment, registry
+    from edgebench.deploy.registry import discovery, registry
 
     entries = registry.load()
-    sight = attachment.look(entries.values())
+    sight = discovery.look(entries.values())
     if getattr(options, "json", False):
         own = registry.own()
         rows = [_row(entry, sight, entry.name in own) for entry in entries.values()]
@@ -157,7 +157,7 @@ def _wrapped(text: str, begin: str, indent: str) -> list[str]:
 
 
 def _row(entry: Entry, sight: Sight, own: bool) -> dict[str, Any]:
-    from edgebench.deploy.cores import mask
+    from edgebench.deploy.device.cores import mask
 
     facts = asdict(entry)
     for cluster in facts["clusters"]:

@@ -14,8 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy import own_devices
+    from edgebench.deploy.registry import user_devices
 
-    path = own_devices.remove(options.name)
+    path = user_devices.remove(options.name)
     console.say(f"removed {options.name} from {path}")
     return 0

@@ -1,1 +1,0 @@
-"""What is Android's own: its readings, its settings, and LiteRT's `benchmark_model` there."""

@@ -1,0 +1,1 @@
+"""LiteRT's `benchmark_model` as a runner, for phones without Python."""

@@ -1,0 +1,84 @@
+"""What a phone is and runs, for the context of a result."""
+
+from __future__ import annotations
+
+from edgebench.deploy.benchmark_model.output import NAME
+from edgebench.deploy.benchmark_model.tool import Tool, mask
+from edgebench.deploy.device.cores import ranges
+from edgebench.deploy.remote.shell import quoted
+from edgebench.deploy.runner.messages import Json, RunnerError
+from edgebench.errors import DeviceError
+
+ASKED = {
+    "release": "getprop ro.build.version.release",
+    "maker": "getprop ro.soc.manufacturer",
+    "soc": "getprop ro.soc.model",
+    "hardware": "getprop ro.hardware",
+    "kernel": "uname -r",
+    "machine": "uname -m",
+    "cores": "cat /sys/devices/system/cpu/present",
+    "online": "nproc",
+}
+
+
+def context(tool: Tool, plan: Json) -> Json:
+    """The context that a result begins with.
+
+    Raises `RunnerError` where the plan cannot run, and `DeviceError`.
+
+    The tool has no version of its own: it is told by the hash of its content.
+    """
+    lines = "".join(f"echo {name}=$({command} 2>/dev/null); " for name, command in ASKED.items())
+    said = tool.shell.must(f"{lines}echo hash=$(sha256sum {quoted(tool.path)})").splitlines()
+    told = {name: value.strip() for name, _, value in (line.partition("=") for line in said)}
+    if plan["delegate"] not in tool.delegates:
+        raise RunnerError(
+            f"this {NAME} has no {plan['delegate']} delegate; it has: {', '.join(tool.delegates)}"
+        )
+    count = core_count(told.get("cores", "")) or int(told.get("online") or 1)
+    if plan["cores"] is not None:
+        _check_cores(tool, plan["cores"])
+    processor = " ".join(filter(None, (told.get("maker"), told.get("soc"))))
+    release = told.get("release")
+    return {
+        "runtimes": {"tflite": {"name": NAME, "version": told.get("hash", "")[:12]}},
+        "python": None,
+        "numpy": None,
+        "system": f"Android {release}" if release else "Linux",
+        "kernel": told.get("kernel", ""),
+        "machine": told.get("machine", ""),
+        "cpu_model": processor or told.get("hardware") or None,
+        "core_count": count,
+        "cores": plan["cores"],
+        "threads": plan["threads"],
+        "delegate": plan["delegate"],
+    }
+
+
+def _check_cores(tool: Tool, cores: list[int]) -> None:
+    """See that a process stays where `taskset` is to keep it. Raises `DeviceError`.
+
+    What it says of that is not believed alone: the kernel leaves out cores that a process may not
+    use, and a `taskset` may read the mask in its own way.
+    """
+    done = tool.shell.run(f"taskset {mask(cores)} grep Cpus_allowed_list: /proc/self/status")
+    kept = done.output.strip().rpartition("\t")[2]
+    if done.status == 0 and kept == ranges(cores):
+        return
+    name = tool.shell.name
+    raise DeviceError(
+        f"{name} does not keep programs on cores {ranges(cores)}: "
+        + (done.reason if done.status else f"it takes cores {kept} for them"),
+        f"name others with --cores, or measure on all of them with --cores all; edgebench devices "
+        f"check {name} says which there are",
+    )
+
+
+def core_count(ranges: str) -> int:
+    """How many cores the kernel's list names, such as 8 for 0-3,4-7; 0 where it names none."""
+    total = 0
+    for part in ranges.split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            total += int(last or first) - int(first) + 1
+    return total

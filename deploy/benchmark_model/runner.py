@@ -1,0 +1,111 @@
+"""The runner for phones without Python: LiteRT's own `benchmark_model`, driven from here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from edgebench.deploy.benchmark_model.output import NAME
+from edgebench.deploy.benchmark_model.tool import PAGE, Tool, own_copy, place
+from edgebench.deploy.benchmark_model.worker import Worker, artifacts
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.documents.changes import STEPS
+from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, plan_hash
+from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.runner.messages import Audience, Json, RunnerError
+from edgebench.deploy.runner.scheduler import Run
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+
+class Listener(Audience):
+    """Passes a run's events on as progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def event(self, name: str, done: int, total: int, detail: str = "") -> None:
+        self.progress(STEPS[name] + detail, done, total)
+
+    def say(self, text: str) -> None:
+        """Nothing: what failed stands in the result, and the report says it."""
+
+
+class BenchmarkModelRunner:
+    """Runs TFLite plans with the user's copy of `benchmark_model`.
+
+    `given` is its path on this machine. Without it that is the usual place, or else the phone's.
+    """
+
+    formats = ("tflite",)
+
+    def __init__(self, given: str | None = None) -> None:
+        self.given = given
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.carry_out`."""
+        there = store.run_folder(plan_hash(folder)[:16])
+        plan: Json = json.loads((folder / PLAN).read_bytes())
+        tool = place(store, self.given, progress)
+        store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
+        end_leftovers(tool)
+        listener = Listener(progress)
+        worker = Worker(store, tool, plan, folder / FILES, there)
+        try:
+            Run(str(folder / PLAN), str(folder / RESULT), worker, listener).go()
+        except KeyboardInterrupt:
+            # What is done is written; a block that was under way is measured again.
+            with suppress(DeviceError):
+                end_leftovers(tool)
+        except RunnerError as error:
+            raise DeviceError(
+                f"{NAME} on {store.shell.name}: {error}",
+                f"what was measured is kept in {folder}; go on with --resume",
+            ) from error
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """See `Runner.check`."""
+        try:
+            tool = place(store, self.given)
+        except DeviceLostError:
+            raise
+        except DeviceError as error:
+            yield Step(NAME, "missing", error.message, error.remedy)
+            return
+        copy = own_copy(self.given)
+        yield Step(NAME, "ok", f"runs, from {copy or tool.path}")
+        yield Step("delegates", "ok", f"it knows {', '.join(tool.delegates)}")
+        yield _saves_outputs(tool)
+        yield _pins(tool.shell)
+
+
+def _saves_outputs(tool: Tool) -> Step:
+    if "output_filepath" in tool.flags:
+        return Step("outputs", "ok", "it saves outputs, so that drift is measured on the phone")
+    return Step(
+        "outputs",
+        "note",
+        f"this {NAME} is too old to save outputs, so the drift on the phone stays unknown",
+        f"get a newer one from {PAGE}",
+    )
+
+
+def _pins(shell: Shell) -> Step:
+    done = shell.run("taskset 1 true")
+    if done.status == 0:
+        return Step("cores", "ok", "taskset keeps a process on the cores that --cores names")
+    return Step(
+        "cores", "note", f"taskset does not work: {done.reason}", "measure with --cores all"
+    )
+
+
+def end_leftovers(tool: Tool) -> None:
+    """End processes of the tool that nobody hears any more, such as when a connection broke."""
+    tool.shell.run(
+        f"for one in /proc/[0-9]*; do "
+        f'[ "$(readlink $one/exe 2>/dev/null)" = {quoted(tool.path)} ] && kill -9 ${{one##*/}}; '
+        "done; true"
+    )

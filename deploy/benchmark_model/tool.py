@@ -1,0 +1,131 @@
+"""LiteRT's `benchmark_model` on a device: where it comes from, what it can, how it is started."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebench.deploy.benchmark_model.output import NAME, flags
+from edgebench.deploy.registry.registry import own_file
+from edgebench.deploy.remote.shell import Shell, quoted
+from edgebench.deploy.remote.store import Store
+from edgebench.documents import sha256
+from edgebench.errors import DeviceError
+from edgebench.places import data_folder
+from edgebench.progress import Progress, silent
+
+ON_PHONE = f"/data/local/tmp/{NAME}"
+PAGE = "https://ai.google.dev/edge/litert/models/measurement"
+"""LiteRT's page "Benchmark Interpreter API", which links ready-made programs for Android."""
+
+TIMEOUT_S = 180
+"""How long one process may take; a GPU delegate's compiler is slow at its first start."""
+
+DELEGATES: Mapping[str, tuple[str, str]] = {
+    "xnnpack": ("use_xnnpack", "true"),
+    "none": ("use_xnnpack", "false"),
+    "gpu": ("use_gpu", "true"),
+    "nnapi": ("use_nnapi", "true"),
+}
+"""The option of the tool for each delegate of a plan."""
+
+
+def own_copy(given: str | None) -> Path | None:
+    """The user's copy on this machine: the one that the registry names, or that of the usual place.
+
+    None where there is none in the usual place; it may lie on the phone.
+    """
+    if given is not None:
+        return Path(given).expanduser()
+    usual = data_folder() / "android" / NAME
+    return usual if usual.exists() else None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """The program at `path` on a device, and the options that its help lists."""
+
+    shell: Shell
+    path: str
+    flags: frozenset[str]
+
+    def command(self, plan: Mapping[str, Any], graph: str, *options: str) -> str:
+        """The shell command of one run, on the plan's cores; it prints everything to stdout."""
+        name, value = DELEGATES[plan["delegate"]]
+        words = (f"--graph={graph}", f"--num_threads={plan['threads']}", f"--{name}={value}")
+        pinned = f"taskset {mask(plan['cores'])} " if plan["cores"] is not None else ""
+        return (
+            f"{pinned}timeout {TIMEOUT_S} {quoted(self.path)} "
+            + " ".join(map(quoted, (*words, *options)))
+            + " </dev/null 2>&1"
+        )
+
+    def run(self, plan: Mapping[str, Any], graph: str, *options: str) -> tuple[int, str]:
+        """Run it once: the exit status, and what it printed. Raises `DeviceError`."""
+        done = self.shell.run(self.command(plan, graph, *options), TIMEOUT_S + 30.0)
+        return done.status, done.output
+
+    @property
+    def delegates(self) -> tuple[str, ...]:
+        """The delegates that this build of the program knows of."""
+        return tuple(name for name, (flag, _) in DELEGATES.items() if flag in self.flags)
+
+
+def mask(cores: list[int]) -> str:
+    """The hexadecimal mask that `taskset` takes, such as f0 for the cores 4 to 7."""
+    return f"{sum(1 << core for core in cores):x}"
+
+
+def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
+    """Put the user's copy on the device, or take the one that is there, and try it.
+
+    Raises `DeviceError` where there is none, or where it does not run.
+    """
+    copy = own_copy(given)
+    path = ON_PHONE if copy is None else _sent(store, copy, progress)
+    usage = store.shell.run(f"{quoted(path)} --help 2>&1", 30.0)
+    found = flags(usage.output)
+    if "graph" in found and "use_xnnpack" in found:
+        return Tool(store.shell, path, found)
+    if copy is None and usage.status in (126, 127):
+        raise DeviceError(
+            f"{store.shell.name} has no {NAME}, LiteRT's own benchmark program",
+            f"get the one for Android from {PAGE} and put it at {data_folder() / 'android' / NAME}",
+        )
+    if "use_npu" in found:
+        raise DeviceError(
+            f"{copy or path} is the {NAME} of LiteRT's CompiledModel API, whose options differ",
+            f"get the one of the Interpreter API from {PAGE}",
+        )
+    # What comes before names the shell, and the path.
+    said = usage.reason.rpartition(": ")[2] if usage.status else "it lists no options"
+    if copy is not None and said == "Permission denied":
+        raise DeviceError(
+            f"{store.shell.name} starts no programs that lie in {store.home}",
+            store.shell.other_home,
+        )
+    raise DeviceError(
+        f"{copy or path} does not run on {store.shell.name}: {said}",
+        f"get the one for this phone's processor from {PAGE}",
+    )
+
+
+def _sent(store: Store, copy: Path, progress: Progress) -> str:
+    """Send the copy, by content, and return where it is."""
+    try:
+        if copy.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder, and not the program")
+        name = f"{sha256(copy)}.{NAME}"
+    except OSError as error:
+        raise DeviceError(
+            f"cannot read {copy}: {error.strerror}",
+            f"put the program there, or name where it is: {NAME} in {own_file()}",
+        ) from error
+    store.shell.must(f"mkdir -p {quoted(store.files)}")
+    store.send({name: copy}, store.files, progress)
+    path = f"{store.files}/{name}"
+    store.shell.must(f"chmod 755 {quoted(path)}")
+    return path

@@ -1,0 +1,198 @@
+"""The worker that measures with LiteRT's `benchmark_model` on a device, from here.
+
+It answers the jobs of `runner.scheduler.Run`, as the Python runner's child does on a device. Every
+visit is a process of its own, so a block is one command that prints everything: the readings, what
+the tool printed on each visit, and the readings again. Nothing crosses the cable while it measures,
+and a phone that is unplugged loses one block at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from edgebench.deploy.benchmark_model import profile, readings
+from edgebench.deploy.benchmark_model.context import context
+from edgebench.deploy.benchmark_model.images import ONCE, OUTPUT, Images
+from edgebench.deploy.benchmark_model.output import Times, failure, parse
+from edgebench.deploy.benchmark_model.tool import TIMEOUT_S, Tool
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.runner.child import check_finite
+from edgebench.deploy.runner.messages import Json, RunnerError
+from edgebench.deploy.runner.scheduler import failed_block
+from edgebench.documents import replacing
+
+WARMUP_S = 0.1
+"""How long a visit warms up at least, for a governor takes so long to see that there is work."""
+
+WINDOWS = 2
+"""As many windows of warm-up inferences at least, as the rule of the plan takes too."""
+
+VISIT = f"{readings.MARK}visit"
+STATUS = f"{readings.MARK}status"
+PROFILE = ("--enable_op_profiling=true", "--warmup_runs=5", "--num_runs=40", "--max_secs=5")
+
+
+class Worker:
+    """Carries out the jobs of one plan; see `edgebench.deploy.runner.worker`.
+
+    `there` is the plan's folder on the device, and `here` the run folder's `files`.
+    """
+
+    def __init__(self, store: Store, tool: Tool, plan: Json, here: Path, there: str) -> None:
+        self.store = store
+        self.tool = tool
+        self.plan = plan
+        self.here = here
+        self.there = there
+        self.delegated: set[str] = set()
+
+    def __call__(self, job: Json) -> Iterator[Json]:
+        """Answer a job. Raises `DeviceError` where the device went away."""
+        if job["kind"] == "measure":
+            for block in job["blocks"]:
+                yield self._block(block)
+            return
+        jobs: dict[str, Callable[[Json], Json]] = {
+            "context": lambda job: context(self.tool, self.plan),
+            "readings": self._readings,
+            "evaluate": self._evaluate,
+            "profile": self._profile,
+        }
+        try:
+            yield {"error": None, **jobs[job["kind"]](job)}
+        except RunnerError as error:
+            yield {"error": str(error)}
+
+    def _graph(self, slot: str) -> str:
+        return f"{self.store.files}/{self.plan['artifacts'][slot]['file']}"
+
+    def _printed(self, slot: str, *options: str) -> str:
+        """What one run of the tool on a slot printed. Raises `RunnerError` where it failed."""
+        status, text = self.tool.run(self.plan, self._graph(slot), *options)
+        reason = failure(status, text)
+        if reason:
+            raise RunnerError(reason)
+        return text
+
+    def _readings(self, job: Json) -> Json:
+        return {"readings": readings.parse(self.store.shell.must(readings.BEFORE))}
+
+    def _evaluate(self, job: Json) -> Json:
+        slot = job["slot"]
+        found = parse(self._printed(slot, "--warmup_runs=1", "--warmup_min_secs=0", *ONCE[2:]))
+        left: tuple[str, ...] | None = None
+        if self.plan["delegate"] != "none" and "enable_op_profiling" in self.tool.flags:
+            profiled = self._printed(slot, "--enable_op_profiling=true", *ONCE)
+            left = profile.left_over(profiled, self.plan["delegate"])
+        if found.kernels:
+            self.delegated.add(slot)
+        return {
+            "load_s": found.init_s,
+            "first_inference_s": found.first_inference_s,
+            "peak_memory_bytes": found.memory_bytes,
+            **self._outputs(slot, Path(job["outputs"])),
+            "partitions": found.kernels,
+            "leftover_ops": left,
+            "layer_types": None,
+        }
+
+    def _outputs(self, slot: str, folder: Path) -> Json:
+        """Run the first evaluation inputs, and keep the outputs as the Python runner does.
+
+        Raises `RunnerError` for outputs that are not finite.
+        """
+        planned = self.plan["artifacts"][slot]
+        if planned["evaluation"] is None or OUTPUT not in self.tool.flags:
+            return {"outputs": None}
+        try:
+            images = Images(self.store, self.tool, self.here / planned["file"], self._graph(slot))
+        except RunnerError:
+            return {"outputs": None}  # It can be measured all the same.
+        scratch = f"{self.there}/scratch"
+        outputs = images.outputs(self.plan, planned["evaluation"], self.here, scratch)
+        check_finite(np, outputs)
+        with replacing(folder / f"{slot}.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, outputs)
+        return {"outputs": f"outputs/{slot}.npy", "images": len(outputs)}
+
+    def _profile(self, job: Json) -> Json:
+        found = profile.parse(self._printed(job["slot"], *PROFILE))
+        return {"profile": asdict(found) if found.operations else None}
+
+    def _block(self, block: Json) -> Json:
+        """One block, in one command. A visit that fails fails its block."""
+        visits = "; ".join(
+            f"echo '{VISIT}'; date +%s.%N; {self._visit_command(slot)}; s=$?; echo; "
+            f"echo '{STATUS}'$s"
+            for slot in block["order"]
+        )
+        done = self.tool.shell.run(
+            f"{readings.BEFORE}; {visits}; {readings.AFTER}",
+            timeout_s=30.0 + TIMEOUT_S * len(block["order"]),
+        )
+        before, *pieces = done.output.split(VISIT + "\n")
+        try:
+            answers = [self._visit(*one) for one in zip(block["order"], pieces, strict=True)]
+        except RunnerError as error:
+            return failed_block(block, str(error))
+        after = pieces[-1].partition(STATUS)[2].partition("\n")[2]
+        return {
+            **{name: block[name] for name in ("index", "process", "group")},
+            "error": None,
+            "before": readings.parse(before),
+            "after": readings.parse(after),
+            "visits": answers,
+        }
+
+    def _visit_command(self, slot: str) -> str:
+        length = self.plan["visit"]
+        return self.tool.command(
+            self.plan,
+            self._graph(slot),
+            f"--warmup_runs={WINDOWS * self.plan['warmup']['window']}",
+            f"--warmup_min_secs={WARMUP_S}",
+            f"--num_runs={length['min_inferences']}",
+            f"--min_secs={length['min_s']}",
+        )
+
+    def _visit(self, slot: str, piece: str) -> Json:
+        """One visit, from what was printed between its mark and the next."""
+        said, _, rest = piece.partition(STATUS)
+        started, _, text = said.partition("\n")
+        status = rest.partition("\n")[0].strip()
+        reason = failure(int(status) if status.isdigit() else 1, text)
+        if reason:
+            raise RunnerError(f"{slot}: {reason}")
+        found = parse(text)
+        timed = found.timed
+        assert timed is not None  # Or it would have failed.
+        if found.kernels:
+            self.delegated.add(slot)
+        elif slot in self.delegated:
+            raise RunnerError(
+                f"{slot}: the {self.plan['delegate']} delegate was used, and then not"
+            )
+        return {
+            "slot": slot,
+            "unix_s": readings.seconds(started),
+            "steady": self._steady(found.warmup, timed),
+            "warmup_ns": [found.warmup.first_ns] if found.warmup else [],
+            "samples_ns": [timed.level_ns],
+            "summary": {"kind": timed.kind, "inferences": timed.count},
+        }
+
+    def _steady(self, warmup: Times | None, timed: Times) -> bool:
+        """Whether the warm-up's last level is that of the timed inferences, to the tolerance."""
+        if warmup is None:
+            return False
+        change = timed.settled_ns / warmup.settled_ns - 1
+        return abs(change) <= float(self.plan["warmup"]["tolerance"])
+
+
+def artifacts(plan: Json) -> Sequence[str]:
+    """The files of a plan that the tool runs."""
+    return sorted({one["file"] for one in plan["artifacts"].values()})

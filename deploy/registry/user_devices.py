@@ -1,0 +1,135 @@
+"""The user's own file of devices: add to it and remove from it, and leave the rest as it is.
+
+The file is edited as text, a table's lines at a time, so that what its user wrote around them, and
+in which order, stays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edgebench.deploy.registry import registry
+from edgebench.deploy.registry.devices import is_simulated
+from edgebench.documents import replacing
+from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
+
+Value = str | bool | int | Sequence["Value"] | Mapping[str, "Value"]
+"""What a device's table may hold."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+HEAD = """\
+# Your own devices, beside those that edgebench knows. `edgebench devices add` writes this file, and
+# so may you: a table a device, with the fields of edgebench's own. `like` begins with another's.
+"""
+
+
+def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path:
+    """Write a device's table, and return the file that it is in.
+
+    Raises `UsageError` where the name cannot be one or is there and is not to be replaced, or
+    where the facts do not fit together; `InvalidFileError`, and `UnwritableError`.
+    """
+    if is_simulated(name):
+        raise UsageError(f"'{name}' is the name of simulated devices", "choose another name")
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"'{name}' cannot be a device's name",
+            "use letters, digits, '-', '_' and '.', such as rack-2",
+        )
+    path = registry.own_file()
+    said = registry.text(path) if path.exists() else HEAD
+    table = [f"[{_key(name)}]", *(f"{key} = {toml(value)}" for key, value in facts.items())]
+    lines = said.splitlines()
+    if name not in registry.own(said):
+        lines += ["", *table]
+    elif replace:
+        first, last = _span(lines, name)
+        lines[first:last] = table
+    else:
+        raise UsageError(
+            f"{name} is in {path} already", "give --replace to write it anew, or another name"
+        )
+    return _write(path, lines)
+
+
+def remove(name: str) -> Path:
+    """Take a device out of the user's file, and return the file.
+
+    Raises `UsageError` for a device that is not in it, `InvalidFileError` and `UnwritableError`.
+    """
+    path = registry.own_file()
+    own = registry.own()
+    if name not in own:
+        if name in registry.load():
+            raise UsageError(
+                f"{name} is one of edgebench's own devices, and nothing of yours",
+                "there is nothing to remove; edgebench devices add gives it other facts",
+            )
+        raise UnknownNameError("device of your own", name, own)
+    lines = registry.text(path).splitlines()
+    first, last = _span(lines, name)
+    while last < len(lines) and not lines[last].strip():
+        last += 1
+    del lines[first:last]
+    return _write(path, lines)
+
+
+def toml(value: Value) -> str:
+    """A value as TOML; a list of tables with a line for each."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+    if any(isinstance(one, Mapping) for one in value):
+        return "[\n" + "".join(f"  {toml(one)},\n" for one in value) + "]"
+    return "[" + ", ".join(map(toml, value)) + "]"
+
+
+def _key(name: str) -> str:
+    return f'"{name}"' if "." in name else name
+
+
+def _span(lines: Sequence[str], name: str) -> tuple[int, int]:
+    """The first line of a device's tables and the one after the last.
+
+    Comments and empty lines at their end lead up to what follows, and are not among them.
+    """
+    tables = [(number, _named(line)) for number, line in enumerate(lines) if _named(line)]
+    first = next(number for number, named in tables if named == name)
+    last = next(
+        (number for number, named in tables if number > first and named != name), len(lines)
+    )
+    while not lines[last - 1].strip() or lines[last - 1].lstrip().startswith("#"):
+        last -= 1
+    return first, last
+
+
+def _named(line: str) -> str | None:
+    """The device that a line begins a table of, or a table in a table."""
+    if not line.lstrip().startswith("["):
+        return None
+    try:
+        return next(iter(tomllib.loads(line)), None)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _write(path: Path, lines: Sequence[str]) -> Path:
+    """Write the file if edgebench can read it again."""
+    said = "\n".join(lines) + "\n"
+    try:
+        registry.own(said)
+    except InvalidFileError as error:
+        # The file is as it was: what would be wrong with it is the command's, not the file's.
+        what = error.message.removeprefix(f"{path}, device ")
+        raise UsageError(f"that would make no device: {what}", error.remedy) from error
+    with replacing(path) as temporary:
+        temporary.write_text(said, encoding="utf-8")
+    return path

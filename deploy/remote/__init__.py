@@ -1,0 +1,1 @@
+"""Devices reached by a shell: commands, files, the Python runner, reconnecting, checks."""

@@ -1,0 +1,198 @@
+"""What a device itself says of its cores and its model, against what the registry has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from edgebench.deploy.device.cores import mask, numbers, ranges
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.registry.registry import Cluster, Entry
+from edgebench.deploy.remote.shell import Shell
+from edgebench.errors import DeviceError
+
+TOLERANCE = 0.03
+"""How far a frequency may be from the registry's, which are rounded as they were published."""
+
+CORES = "core masks"
+MODEL = "model"
+
+UNUSABLE = "cannot be used now: they are turned off, or kept for other programs"
+
+TURN_ON = (
+    "turn them on (a phone: its screen on, and power saving off), or do not ask for them with "
+    "--cores"
+)
+
+_ASK_CORES = (
+    "for f in /sys/devices/system/cpu/cpu[0-9]*; do "
+    "echo ${f##*/cpu} $(cat $f/cpufreq/cpuinfo_max_freq 2>/dev/null); done; "
+    "echo online $(cat /sys/devices/system/cpu/online 2>/dev/null); "
+    "echo allowed $(grep Cpus_allowed_list: /proc/self/status 2>/dev/null | cut -f 2)"
+)
+_ASK_MODEL = "tr -d '\\0' </proc/device-tree/model 2>/dev/null"
+
+
+@dataclass(frozen=True)
+class Cores:
+    """A device's cores: the highest frequency by number, None where untold, and the usable ones.
+
+    Some may be turned off, or be kept from the shell's processes, as Android's cpusets do.
+    """
+
+    max_khz: dict[int, int | None]
+    usable: frozenset[int]
+
+    def fastest(self, threads: int) -> tuple[int, ...] | None:
+        """The cores of the highest frequency that enough of them have; None where all are alike."""
+        speeds = {khz or 0 for khz in self.max_khz.values()}
+        for speed in sorted(speeds, reverse=True) if len(speeds) > 1 else ():
+            group = [one for one in sorted(self.usable) if (self.max_khz.get(one) or 0) == speed]
+            if len(group) >= threads:
+                return tuple(group)
+        return None
+
+
+def look(shell: Shell) -> Cores | None:
+    """What the device at the other end of a shell says; None where it cannot be asked."""
+    try:
+        return parse(shell.must(_ASK_CORES))
+    except DeviceError:
+        return None
+
+
+def check(entry: Entry, shell: Shell) -> Iterator[Step]:
+    """Compare an entry with the device at the other end of a shell. Raises `DeviceError`."""
+    if entry.match and entry.transport == "ssh":  # A phone's match is looked at when it is found.
+        yield model_step(entry, shell.run(_ASK_MODEL).output.strip())
+    yield core_step(entry, parse(shell.must(_ASK_CORES)))
+
+
+def model_step(entry: Entry, model: str) -> Step:
+    """Whether a board that says what it is is the entry's."""
+    if not model:
+        return Step(MODEL, "note", f"it does not say whether it is a {entry.description}")
+    if any(model.lower().startswith(one.lower()) for one in entry.match):
+        return Step(MODEL, "ok", model)
+    return Step(
+        MODEL,
+        "missing",
+        f"this is a {model}, and not a {entry.description}",
+        f"correct its host, or name it for what it is: edgebench devices add NAME --host "
+        f"{entry.host or entry.name} --like ...",
+    )
+
+
+def core_step(entry: Entry, cores: Cores) -> Step:
+    """Whether the entry's clusters are the device's."""
+    if not cores.max_khz:
+        return Step(
+            CORES, "note", "it does not tell its cores, so runs cannot stay on some of them"
+        )
+    if not entry.clusters:
+        return _proposal(entry, cores)
+    listed = sorted(core for cluster in entry.clusters for core in cluster.cores)
+    if listed != sorted(cores.max_khz):
+        return Step(
+            CORES,
+            "missing",
+            f"it has {_count(cores.max_khz)} ({ranges(cores.max_khz)}), and {entry.description} "
+            f"has {_count(listed)} ({ranges(listed)})",
+            "see that it is the device you mean, or state its cores: edgebench devices add NAME "
+            f"--like {entry.name} --cluster NAME=CORES ...",
+        )
+    off = sorted(set(listed) - cores.usable)
+    if off:
+        return Step(
+            CORES,
+            "note",
+            f"cores {ranges(off)} {UNUSABLE}",
+            TURN_ON,
+        )
+    odd = [text for cluster in entry.clusters if (text := _differs(cluster, cores))]
+    if odd:
+        return Step(
+            CORES,
+            "note",
+            "; ".join(odd),
+            "it may be another version of the chip, or be set to another speed; give cores by "
+            "number with --cores if the clusters are others",
+        )
+    untold = "" if any(cores.max_khz.values()) else "; it does not tell their frequencies"
+    return Step(CORES, "ok", "; ".join(map(_described, entry.clusters)) + untold)
+
+
+def parse(text: str) -> Cores:
+    """What the device's shell printed for `_ASK_CORES`."""
+    max_khz: dict[int, int | None] = {}
+    usable: set[int] | None = None
+    for line in text.splitlines():
+        first, *rest = line.split()[:2] or [""]
+        if first in ("online", "allowed") and rest:
+            told = set(numbers(rest[0]))
+            usable = told if usable is None else usable & told
+        elif first.isdecimal():
+            max_khz[int(first)] = int(rest[0]) if rest and rest[0].isdecimal() else None
+    return Cores(max_khz, frozenset(max_khz if usable is None else usable & max_khz.keys()))
+
+
+def _described(cluster: Cluster) -> str:
+    speed = "" if cluster.max_khz is None else f", {_ghz(cluster.max_khz)}"
+    facts = f"{cluster.core}{speed}, mask {mask(cluster.cores)}"
+    return f"{cluster.name} {ranges(cluster.cores)} ({facts})"
+
+
+def _differs(cluster: Cluster, cores: Cores) -> str:
+    """How a cluster's speed differs from what the device says; empty where it does not."""
+    found = sorted({khz for core in cluster.cores if (khz := cores.max_khz[core])})
+    stated = [cluster.max_khz] if cluster.max_khz else found[:1]
+    if all(abs(khz - other) <= TOLERANCE * other for khz in found for other in stated):
+        return ""
+    speeds = " and ".join(map(_ghz, found))
+    expected = _ghz(cluster.max_khz) if cluster.max_khz else "one speed"
+    return f"{cluster.name} {ranges(cluster.cores)} reaches {speeds}, and {expected} was expected"
+
+
+def _proposal(entry: Entry, cores: Cores) -> Step:
+    """What the clusters seem to be, where the entry has none."""
+    by_speed: dict[int, list[int]] = {}
+    for core, khz in cores.max_khz.items():
+        if core in cores.usable:
+            by_speed.setdefault(khz or 0, []).append(core)
+    off = cores.max_khz.keys() - cores.usable
+    found = f"{_count(cores.max_khz)}: " + "; ".join(
+        ranges(group) + (f" at {_ghz(khz)}" if khz else "")
+        for khz, group in sorted(by_speed.items())
+    )
+    found += f"; {ranges(off)} {UNUSABLE}" if off else ""
+    if len(by_speed) == 1:
+        return Step(CORES, "note", found, TURN_ON) if off else Step(CORES, "ok", found)
+    words = " ".join(f"--cluster NAME={ranges(group)}" for _, group in sorted(by_speed.items()))
+    return Step(
+        CORES,
+        "note",
+        f"{found}; they have no names yet, so only numbers can be given to --cores",
+        f"name them: edgebench devices add NAME --like {entry.name} {words}",
+    )
+
+
+def skipped() -> Step:
+    """The step where the device could not be asked."""
+    return Step(CORES, "skipped", "an earlier step has to work first")
+
+
+def steps(entry: Entry, shell: Shell) -> Sequence[Step]:
+    """As `check`, for a device that may go away meanwhile."""
+    try:
+        return list(check(entry, shell))
+    except DeviceError:
+        return [skipped()]
+
+
+def _count(cores: Iterable[int]) -> str:
+    number = len(list(cores))
+    return f"{number} core{'' if number == 1 else 's'}"
+
+
+def _ghz(khz: int) -> str:
+    return f"{khz / 1e6:.2f} GHz"

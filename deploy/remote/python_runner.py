@@ -1,0 +1,140 @@
+"""The Python runner on a device: `edgebench.deploy.runner`, packed into one file and sent there."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.documents.changes import Changes, speaking_for_errors
+from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, RUNNER, plan_hash, stage_runner
+from edgebench.deploy.remote import python_check
+from edgebench.deploy.remote.shell import END, quoted
+from edgebench.deploy.remote.store import PID, Store, here
+from edgebench.deploy.runner import engines
+from edgebench.deploy.runner.messages import Audience
+from edgebench.deploy.runner.result import Result
+from edgebench.deploy.runner.worker import KILLED
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+INTERRUPTED = 130
+
+
+class PythonRunner:
+    """Runs plans with the Python that was prepared in the store's folder, if there is one.
+
+    Otherwise with one of the device's own, given as a word or path there.
+    """
+
+    formats = engines.FORMATS
+
+    def __init__(self, python: str = "python3") -> None:
+        self.python = python
+
+    def word(self, store: Store) -> str:
+        """The Python, as a word of a shell command there."""
+        return f'"$(command -v {quoted(store.python)} || echo {quoted(self.python)})"'
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.carry_out`."""
+        digest = plan_hash(folder)
+        there = store.run_folder(digest[:16])
+        self._end_earlier(store)
+        stage_runner(folder)
+        store.send_files(folder / FILES, progress)
+        names = [name for name in (PLAN, RUNNER, RESULT) if (folder / name).exists()]
+        store.send({name: folder / name for name in names}, there, progress)
+        with speaking_for_errors(), tempfile.TemporaryFile() as complaints:
+            result = Result(str(folder / RESULT), digest, Audience())
+            process = store.shell.start(self._command(store, there), complaints)
+            status = _Stream(process, Changes(folder, result, progress)).follow()
+            complaints.seek(0)
+            lines = complaints.read().decode(errors="replace").strip().splitlines()
+        if status is None:
+            raise store.shell.lost(lines[-1] if lines else "the runner's output ended")
+        if status not in (0, INTERRUPTED):
+            name = store.shell.name
+            reason = (
+                KILLED if status == 128 + signal.SIGKILL else (lines or [f"status {status}"])[-1]
+            )
+            full = store.shell.refusal(reason)
+            if result.body["context"] is None:  # It never came to load an artifact.
+                raise DeviceError(
+                    f"the runner did not start on {name}: {reason}",
+                    full.remedy if full else f"edgebench devices check {name} says what is missing",
+                )
+            raise DeviceError(
+                f"the runner failed on {name}: {reason}",
+                f"{f'{full.remedy}; ' if full else ''}what was measured is kept in {folder}; "
+                "go on with --resume",
+            )
+
+    def _end_earlier(self, store: Store) -> None:
+        """End runners that nobody hears: they would disturb this one, and write its result.
+
+        A connection that breaks without a word leaves one behind.
+        """
+        for pid in store.runners():
+            store.shell.must(
+                f"kill {pid}; for i in 1 2 3 4 5; do [ -d /proc/{pid} ] && sleep 1; done; "
+                f"kill -9 {pid} 2>/dev/null; true"
+            )
+
+    def _command(self, store: Store, folder: str) -> str:
+        """Run the plan in a folder there, with the runner's own number and ours in a file.
+
+        In the background a shell takes stdin away, hence the 3.
+        """
+        return (
+            f"cd {quoted(folder)} && {{ exec 3<&0; "
+            f"{self.word(store)} {RUNNER} {PLAN} {RESULT} --remote <&3 & "
+            f"echo $! {quoted(here())} >{PID}; wait $!; }}"
+        )
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """See `Runner.check`."""
+        return python_check.steps(store.shell, self.word(store))
+
+
+class _Stream:
+    """The runner's output, applied to the result here as it comes."""
+
+    def __init__(self, process: subprocess.Popen[bytes], changes: Changes) -> None:
+        self.process = process
+        self.changes = changes
+
+    def follow(self) -> int | None:
+        """Read to the end: the runner's exit status, or None where the connection broke.
+
+        On Ctrl-C the runner is told to stop, and what it still has to say is kept.
+        """
+        assert self.process.stdout is not None
+        try:
+            while True:
+                try:
+                    line = self.process.stdout.readline()
+                    if not line.endswith(b"\n"):
+                        return None
+                    if line.startswith(END.encode()):
+                        return int(line[len(END) :])
+                    self.changes.heed(line)
+                except KeyboardInterrupt:
+                    if self.changes.quiet:
+                        raise
+                    self._stop()
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+            self.process.wait()
+
+    def _stop(self) -> None:
+        """Tell the runner to stop; nobody hears of its progress any more."""
+        assert self.process.stdin is not None
+        self.changes.quiet = True
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()

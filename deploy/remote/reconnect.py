@@ -1,0 +1,106 @@
+"""Patience with a device that goes away while it carries out a plan: wait for it, and go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import RESULT
+from edgebench.deploy.remote.shell import DeviceLostError
+from edgebench.documents import load
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+PATIENCE_S = 600.0
+"""How long to wait for a device that went away."""
+
+TIDY_S = 15.0
+"""How long to wait, after a run, for a device that is gone just when it is to be tidied up."""
+
+MOST_LOSSES = 10
+"""How often in a row a device may go away before anything new is measured."""
+
+POLL_S = 1.0
+
+
+def patiently(
+    carry_out: Callable[[], None],
+    problem: Callable[[], DeviceError | None],
+    folder: Path,
+    progress: Progress,
+    patience_s: float = PATIENCE_S,
+) -> RunResult:
+    """Carry out what is left of a run folder's plan, as often as it takes; `problem` says why the
+    device cannot be used now.
+
+    One that goes away again and again, and gets nothing done in between, is not waited for.
+    Raises `DeviceError`, and `KeyboardInterrupt` where it was stopped before it had a result.
+    """
+    losses, done = 0, _done(folder)
+    while True:
+        try:
+            carry_out()
+            break
+        except DeviceLostError as lost:
+            before, done = done, _done(folder)
+            losses = losses + 1 if done == before else 1
+            if losses == MOST_LOSSES:
+                raise _given_up(lost, folder) from lost
+            _wait(lost, problem, folder, progress, patience_s)
+    if not (folder / RESULT).exists():
+        raise KeyboardInterrupt  # Stopped before there was anything to keep.
+    return load(folder / RESULT, RunResult)
+
+
+def tidy_up(remove: Callable[[], None], patience_s: float) -> None:
+    """Remove what was sent. A device that stays away keeps it until it is used again."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            remove()
+            return
+        except DeviceLostError:
+            if time.monotonic() >= end:
+                return
+            time.sleep(POLL_S)
+        except DeviceError:
+            return
+
+
+def _wait(
+    lost: DeviceError,
+    why: Callable[[], DeviceError | None],
+    folder: Path,
+    progress: Progress,
+    patience_s: float,
+) -> None:
+    """Wait until the device can be used again. Raises `DeviceError` after a while."""
+    total = int(patience_s)
+    start = time.monotonic()
+    problem: DeviceError | None = lost
+    while problem is not None:
+        waited = time.monotonic() - start
+        if not isinstance(problem, DeviceLostError) or waited >= patience_s:
+            raise _given_up(problem, folder)
+        step = f"{problem.message}; waiting for it to come back (s)"
+        progress(step, min(int(waited), total - 1), total)
+        time.sleep(POLL_S)
+        problem = why()
+    progress(step, total, total)
+
+
+def _done(folder: Path) -> int:
+    """How many evaluations and blocks of a run folder are there."""
+    if not (folder / RESULT).exists():
+        return 0
+    result = load(folder / RESULT, RunResult)
+    return len(result.evaluations) + len(result.blocks)
+
+
+def _given_up(problem: DeviceError, folder: Path) -> DeviceError:
+    return DeviceError(
+        problem.message,
+        f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
+    )

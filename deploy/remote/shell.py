@@ -1,0 +1,181 @@
+"""A shell on a device: run commands there and send files to it, whatever the cable is.
+
+`adb` and `ssh` are both programs that take a command and connect it to a shell elsewhere. What
+they share is here: commands are POSIX shell, and their answer stands between two lines of ours: the
+first tells it from what a login prints, the last says the exit status, so that an answer that was
+cut off is never taken for a whole one.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.registry.registry import own_file
+from edgebench.errors import DeviceError
+
+BEGIN = "edgebench-answer:"
+"""The line before every command's output. A login may have printed before it."""
+
+END = "edgebench-status:"
+"""Begins the last line of every command's output; its exit status follows."""
+
+FULL = ("No space left on device", "Disk quota exceeded")
+CLOSED = ("Read-only file system", "Permission denied")
+"""What a file system there says when it does not take a file."""
+
+
+class DeviceLostError(DeviceError):
+    """The connection broke, and may come back: what was under way can be taken up again."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command on the device printed, and its exit status."""
+
+    status: int
+    output: str
+    complaint: str
+
+    @property
+    def reason(self) -> str:
+        """The last line of what it complained of."""
+        lines = (self.complaint.strip() or self.output.strip()).splitlines()
+        return lines[-1] if lines else f"exit status {self.status}"
+
+
+class Shell(ABC):
+    """One device's shell. `name` is the device's own, for sentences."""
+
+    name: str
+
+    @property
+    def identity(self) -> str:
+        """See `Device.identity`: a serial, or a host's address."""
+        return self.name
+
+    @abstractmethod
+    def argv(self, command: str) -> list[str]:
+        """The words of the program, here, that runs a shell command there."""
+
+    @abstractmethod
+    def send(self, source: Path, target: str) -> None:
+        """Copy a file to a path there, whole or not at all; its folder exists.
+
+        Raises `DeviceLostError`, and `DeviceError` such as for a full disk.
+        """
+
+    @abstractmethod
+    def problem(self) -> DeviceError | None:
+        """Why the device cannot be used now, with what to do; None if it can.
+
+        A `DeviceLostError` may go away of its own accord, or when a cable is plugged in; any other
+        will not.
+        """
+
+    def check(self) -> Iterator[Step]:
+        """Whether it can be used now, step by step."""
+        problem = self.problem()
+        if problem is not None:
+            yield Step("found", "missing", problem.message, problem.remedy)
+        else:
+            yield Step("found", "ok", f"{self.name} answers")
+
+    def run(
+        self, command: str, timeout_s: float | None = 60.0, stdin: IO[bytes] | None = None
+    ) -> Answer:
+        """Run a command and wait for it, with a file as its stdin where one is given.
+
+        Raises `DeviceLostError`, and `DeviceError`.
+        """
+        source = " </dev/null" if stdin is None else ""
+        words = self.argv(
+            f"echo; echo {BEGIN}; {{ {command}\n}}{source}; status=$?; echo; echo {END}$status"
+        )
+        try:
+            done = subprocess.run(
+                words,
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+                start_new_session=True,  # Without a terminal, at which a question would wait.
+            )
+        except subprocess.TimeoutExpired:
+            raise self.lost(f"gave no answer in {timeout_s:.0f} s") from None
+        except OSError as error:
+            raise _cannot_start(words[0], error) from error
+        _, begun, output = done.stdout.replace("\r\n", "\n").partition(BEGIN + "\n")
+        output, ended, status = output.rpartition("\n" + END)
+        if not begun or not ended or not status.strip().isdigit():
+            raise self.lost((done.stderr.strip().splitlines() or ["the connection broke"])[-1])
+        return Answer(int(status), output, done.stderr)
+
+    def must(self, command: str, timeout_s: float = 60.0) -> str:
+        """Run a command that has to work, and return what it printed.
+
+        Raises `DeviceError` with what the device said where it fails.
+        """
+        answer = self.run(command, timeout_s)
+        if answer.status != 0:
+            raise self.refusal(answer.reason) or DeviceError(
+                f"{self.name}: {answer.reason}", f"it was doing: {command}"
+            )
+        return answer.output
+
+    def refusal(self, reason: str) -> DeviceError | None:
+        """The error of a file system that does not take a file; None for any other reason."""
+        remedies = dict.fromkeys(FULL, "free space there, or measure fewer models at once")
+        remedies |= dict.fromkeys(CLOSED, self.other_home)
+        for sign, remedy in remedies.items():
+            if sign in reason:
+                return DeviceError(f"{self.name} cannot keep what it is sent: {reason}", remedy)
+        return None
+
+    @property
+    def other_home(self) -> str:
+        """What to do where the folder of the store does not serve."""
+        return (
+            "give edgebench another folder there: edgebench devices add "
+            f"{self.name} --home FOLDER, or its `home` in {own_file()}"
+        )
+
+    def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a command there, with its stdin and stdout here and its stderr in a file.
+
+        The last line it prints is `END` and its exit status, and its first is empty, so that it
+        does not go on in the line that a login printed. Raises `DeviceError`.
+        """
+        pipe = subprocess.PIPE
+        words = self.argv(f"echo\n{command}\necho {END}$?")
+        try:
+            # In a group of its own: a Ctrl-C at the terminal is ours to pass on, in good order.
+            return subprocess.Popen(
+                words, stdin=pipe, stdout=pipe, stderr=complaints, start_new_session=True
+            )
+        except OSError as error:
+            raise _cannot_start(words[0], error) from error
+
+    def lost(self, reason: str) -> DeviceError:
+        """The error of a broken connection: what the device's problem is now, or this reason."""
+        return self.problem() or DeviceLostError(
+            f"the connection to {self.name} broke: {reason}", "check the cable or the network"
+        )
+
+
+def _cannot_start(program: str, error: OSError) -> DeviceError:
+    return DeviceError(f"cannot start {program}: {error.strerror}", f"install {program}")
+
+
+def quoted(path: str) -> str:
+    """A path as a word of a shell command; a leading ~/ is left to the shell."""
+    if path.startswith("~/"):
+        return "~/" + shlex.quote(path[2:])
+    return shlex.quote(path)

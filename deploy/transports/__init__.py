@@ -1,0 +1,1 @@
+"""One package for each way to reach devices."""

@@ -1,0 +1,169 @@
+"""The sample app on an Android phone: started by `am`, read through the shell.
+
+Files go two ways, through the two folders that need neither root nor a permission, on Android 8
+and later. The app *reads* the run folder under /data/local/tmp, where the shell may write and every
+app may read (AOSP's untrusted_app_all.te; TFLite's own benchmark app takes its models from there).
+It *writes* to its own external files folder, which the shell may read. Neither writes in the
+other's: a folder that adb makes below Android/data belongs to the shell, and from Android 11 on
+the app cannot open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from edgebench.deploy.app.contract import CHANGES, CONTRACT, News
+from edgebench.deploy.app.session import SILENCE_S, Session, greeting
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, plan_hash
+from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
+from edgebench.deploy.remote.store import Store
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress, silent
+
+PACKAGE = "org.edgebench.app"
+ACTIVITY = "org.edgebench.app.BenchmarkActivity"
+"""Its class keeps its name where the package is built under another."""
+EXTERNAL = '"${EXTERNAL_STORAGE:-/sdcard}"/Android/data'
+"""Where apps have their external files, as a word of the phone's shell."""
+
+POLL_S = 2.0
+
+
+@dataclass(frozen=True)
+class AndroidApp:
+    """The app with one run folder; see `edgebench.deploy.app.contract.App`."""
+
+    store: Store
+    run: str
+    package: str
+    poll_s: float
+
+    @property
+    def shell(self) -> Shell:
+        return self.store.shell
+
+    @property
+    def where(self) -> str:
+        return f"the app {self.package} on {self.shell.name}"
+
+    @property
+    def install(self) -> str:
+        return "build it in android_app and install it with: adb install -r APK"
+
+    @property
+    def own(self) -> str:
+        """The app's own folder, all runs in it, as a word of the phone's shell."""
+        return f"{EXTERNAL}/{quoted(self.package)}/files/edgebench"
+
+    @property
+    def changes(self) -> str:
+        return f"{self.own}/{PurePosixPath(self.run).name}/{CHANGES}"
+
+    def must_be_there(self) -> str:
+        """Where its package lies. Raises `DeviceError` where it is not installed."""
+        answer = self.shell.run(f"pm path {quoted(self.package)}")
+        if not answer.output.startswith("package:"):
+            raise DeviceError(f"{self.where} is not installed", self.install)
+        return answer.output.splitlines()[0].removeprefix("package:")
+
+    def start(self, result: Path | None) -> None:
+        """See `App.start`."""
+        self.store.run_folder(PurePosixPath(self.run).name)
+        if result is not None:
+            self.store.send({RESULT: result}, self.run, silent)
+        self.shell.must(f"chmod -R a+rX {quoted(self.store.home)}")
+        said = self.shell.run(
+            f"am start -W -n {quoted(f'{self.package}/{ACTIVITY}')} "
+            f"--es contract {CONTRACT} --es run {quoted(self.run)}"
+        )
+        # `am` says that it failed on either channel, and on many versions exits with 0 then.
+        lines = (said.output + said.complaint).splitlines()
+        wrong = [line for line in lines if line.startswith(("Error", "java.lang.", "Exception"))]
+        if wrong or said.status != 0:
+            raise DeviceError(
+                f"{self.where} does not start: {wrong[-1] if wrong else said.reason}",
+                f"see that it is the app of this edgebench's version: {self.install}",
+            )
+
+    def stop(self) -> None:
+        """See `App.stop`."""
+        self.shell.must(f"am force-stop {quoted(self.package)}")
+
+    def running(self) -> bool:
+        return self.shell.run(f"pidof {quoted(self.package)}").status == 0
+
+    def news(self, offset: int) -> News:
+        """See `App.news`.
+
+        Read anew each time: what notifies of a change does not reach through the layer that shows
+        an app's folder to others. Whether it runs comes first, so that its last words are not
+        missed.
+        """
+        said = self.shell.must(
+            f"pidof {quoted(self.package)} >/dev/null && echo running || echo gone; "
+            f"tail -c +{offset + 1} {self.changes} 2>/dev/null; true"
+        )
+        state, _, text = said.partition("\n")
+        return News(text, state == "running")
+
+    def tidy(self) -> None:
+        """Remove what it wrote, of any run. Raises `DeviceError`."""
+        self.shell.must(f"rm -rf {self.own}")
+
+
+class AppRunner:
+    """Runs plans in the sample app's benchmark activity."""
+
+    formats = ("tflite",)
+
+    def __init__(
+        self,
+        package: str = PACKAGE,
+        poll_s: float = POLL_S,
+        silence_s: float = SILENCE_S,
+    ) -> None:
+        self.package = package
+        self.poll_s = poll_s
+        self.silence_s = silence_s
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.carry_out`."""
+        app = self._app(store, plan_hash(folder)[:16])
+        app.must_be_there()
+        store.run_folder(PurePosixPath(app.run).name)
+        store.send_files(folder / FILES, progress)
+        store.send({PLAN: folder / PLAN}, app.run, progress)
+        try:
+            Session(app, folder, progress, self.silence_s).carry_out()
+        except DeviceLostError:
+            raise  # What it wrote since is still to be read.
+        except DeviceError:
+            with suppress(DeviceError):
+                app.tidy()
+            raise
+        app.tidy()
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """See `Runner.check`.
+
+        A run folder without a plan makes the app say hello, and end.
+        """
+        app = self._app(store, "hello")
+        try:
+            yield Step("app", "ok", f"{app.package} in {app.must_be_there()}")
+        except DeviceError as error:
+            yield Step("app", "missing", error.message, error.remedy)
+            return
+        if app.running():
+            yield Step("contract", "note", "the app is at work, and was not asked")
+            return
+        yield greeting(app)
+        app.tidy()
+        store.shell.must(f"rm -rf {quoted(app.run)}")
+
+    def _app(self, store: Store, run: str) -> AndroidApp:
+        return AndroidApp(store, f"{store.home}/runs/{run}", self.package, self.poll_s)

@@ -1,0 +1,113 @@
+"""What carries out plans on a phone: its Python where it has one, else LiteRT's own benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.remote.python_runner import PythonRunner
+from edgebench.deploy.remote.reconnect import tidy_up
+from edgebench.deploy.remote.remote_device import Runner
+from edgebench.deploy.remote.shell import quoted
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.adb.settings import settings_step, thermal_step
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+
+def _python(entry: Entry) -> Runner:
+    return PythonRunner(entry.python or "python3")
+
+
+def _app(entry: Entry) -> Runner:
+    from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
+
+    return AppRunner(entry.app or PACKAGE)
+
+
+def _benchmark_model(entry: Entry) -> Runner:
+    from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner
+
+    return BenchmarkModelRunner(entry.benchmark_model)
+
+
+RUNNERS: dict[str, Callable[[Entry], Runner]] = {
+    "python": _python,
+    "benchmark_model": _benchmark_model,
+    "app": _app,
+}
+"""How each runner is made, in the order in which they are tried."""
+
+ONLY_WHEN_NAMED = ("app",)
+"""It takes the phone's screen, which nobody wants who did not ask for it."""
+
+
+class FirstThatWorks:
+    """The entry's runner, or the first that lacks nothing on the phone, chosen when needed."""
+
+    def __init__(self, entry: Entry, store: Store) -> None:
+        names = (
+            [entry.runner]
+            if entry.runner
+            else [one for one in RUNNERS if one not in ONLY_WHEN_NAMED]
+        )
+        self.store = store
+        self.candidates = [RUNNERS[name](entry) for name in names]
+        self.chosen: Runner | None = self.candidates[0] if len(names) == 1 else None
+
+    def _choose(self) -> Runner:
+        """Raises `DeviceError` where none can work."""
+        lacking = []
+        for runner in self.candidates:
+            missing = [step for step in runner.check(self.store) if step.state == "missing"]
+            if not missing:
+                return runner
+            lacking.append(missing[0])
+        raise DeviceError(
+            f"nothing on {self.store.shell.name} can carry out a plan: "
+            + "; ".join(f"{step.name}: {step.found}" for step in lacking),
+            lacking[-1].remedy,  # What a phone can be given; Python it has or has not.
+        )
+
+    @property
+    def runner(self) -> Runner:
+        if self.chosen is None:
+            self.chosen = self._choose()
+        return self.chosen
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return self.runner.formats
+
+    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.carry_out`."""
+        self.runner.carry_out(store, folder, progress)
+
+    def check(self, store: Store) -> Iterator[Step]:
+        """The runner that would be taken, then heat and settings; neither keeps a run from working.
+
+        What runners that come before it lack is only a note.
+        """
+        home = quoted(store.home)
+        was_there = store.shell.run(f"[ -e {home} ]").status == 0
+        try:
+            yield from self._runners(store)
+        finally:  # A runner may have to put something there to see that it works.
+            if not was_there:
+                tidy_up(store.remove, 0.0)
+        yield thermal_step(store.shell)
+        yield settings_step(store.shell)
+
+    def _runners(self, store: Store) -> Iterator[Step]:
+        for runner in self.candidates[:-1]:
+            steps = list(runner.check(store))
+            missing = [step for step in steps if step.state == "missing"]
+            if not missing:
+                yield from steps
+                return
+            for step in missing:
+                yield replace(step, state="note", remedy="not needed where the next runner works")
+        yield from self.candidates[-1].check(store)

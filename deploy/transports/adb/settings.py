@@ -1,0 +1,126 @@
+"""A phone's settings while it is measured, and back to what they were.
+
+While a run lasts the phone keeps awake on its charger, and holds the fixed performance mode that
+Android 11 has for measuring: a frequency that the phone can keep up, neither boosted nor throttled.
+What was before is kept in a file here, not there: so that it can be put back when a phone that was
+unplugged is used or cleaned again. Android does not tell whether the fixed performance mode is on;
+nobody but programs like this one turns it on, and it ends with a restart, so it is turned off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.remote.shell import Shell
+from edgebench.deploy.runner.android import battery_readings, thermal_readings
+from edgebench.documents import load, save
+from edgebench.places import data_folder
+
+STAY_ON = "stay_on_while_plugged_in"
+ALWAYS = "15"
+"""On mains, USB, wireless and dock (BatteryManager.BATTERY_PLUGGED_*)."""
+
+UNSET = "null"
+"""What `settings get` prints for a setting that nobody ever made."""
+
+FIXED_MODE = "cmd power set-fixed-performance-mode-enabled"
+HOT = 2
+"""Android's thermal status from which heat costs speed."""
+
+LOW_PERCENT = 20
+"""The battery's level from which Android itself offers to save power."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was before the run: the setting as Android prints it, and whether the screen slept."""
+
+    SCHEMA: ClassVar[str] = "edgebench.android-settings/1"
+
+    stay_on: str
+    asleep: bool
+
+
+def settle(shell: Shell) -> None:
+    """Set the phone up for measuring, again where that is done. What it refuses it does without.
+
+    Raises `DeviceError` only where the connection broke, and `UnwritableError`.
+    """
+    saved = _saved(shell)
+    if not saved.exists():  # Otherwise a run was cut off, and what is there now is not the user's.
+        answer = shell.run(f"settings get global {STAY_ON}; dumpsys power | grep mWakefulness=")
+        lines = answer.output.split()
+        if not lines or not (lines[0].isdigit() or lines[0] == UNSET):
+            return  # This is no Android, or one that lets nobody change its settings.
+        asleep = any(line in ("mWakefulness=Asleep", "mWakefulness=Dozing") for line in lines)
+        save(saved, Before(lines[0], asleep))
+    shell.run(
+        f"settings put global {STAY_ON} {ALWAYS}; input keyevent KEYCODE_WAKEUP; {FIXED_MODE} true"
+    )
+
+
+def put_back(shell: Shell) -> bool:
+    """Put back what was before a run; False where there was nothing. Raises `EdgeBenchError`.
+
+    What a phone that is gone had before is kept, until it is used or cleaned again.
+    """
+    saved = _saved(shell)
+    if not saved.exists():
+        return False
+    before = load(saved, Before)
+    setting = (
+        f"settings delete global {STAY_ON}"
+        if before.stay_on == UNSET
+        else f"settings put global {STAY_ON} {before.stay_on}"
+    )
+    sleep = "; input keyevent KEYCODE_SLEEP" if before.asleep else ""
+    shell.run(f"{FIXED_MODE} false; {setting}{sleep}")
+    saved.unlink(missing_ok=True)
+    return True
+
+
+def _saved(shell: Shell) -> Path:
+    return data_folder() / "android" / f"{shell.identity.replace('/', '_')}.json"
+
+
+def settings_step(shell: Shell) -> Step:
+    """Whether the phone takes the settings; it has none of them afterwards."""
+    answer = shell.run(f"{FIXED_MODE} true && {FIXED_MODE} false")
+    if answer.status == 0:
+        return Step("settings", "ok", "keeps awake, and has the fixed performance mode")
+    return Step(
+        "settings",
+        "note",
+        f"this phone has no fixed performance mode ({answer.reason})",
+        "measure in a cool place and for longer; changes of its speed are noticed, and said",
+    )
+
+
+def thermal_step(shell: Shell) -> Step:
+    """Whether the phone tells how hot it is, and whether it is too hot to begin with."""
+    heat = thermal_readings(shell.run("dumpsys thermalservice 2>/dev/null").output)
+    charge = battery_readings(shell.run("dumpsys battery 2>/dev/null").output)
+    status, temperatures = heat["thermal_status"], heat["temperatures_c"]
+    level = charge["battery_percent"]
+    battery = "" if level is None else f", battery at {level:.0f} %"
+    if status is None:
+        return Step(
+            "thermal readings",
+            "note",
+            f"this phone does not tell its thermal status, which takes Android 10{battery}",
+            "heat then shows in the times alone",
+        )
+    found = f"thermal status {status} of 6"
+    if temperatures:
+        hottest = f"{max(temperatures.values()):.0f} °C"
+        count = len(temperatures)
+        found += f", {count} sensors, the hottest at {hottest}" if count > 1 else f", {hottest}"
+    found += battery
+    if status >= HOT:
+        return Step("thermal readings", "note", found, "let it cool down before a run")
+    if level is not None and level < LOW_PERCENT:
+        return Step("thermal readings", "note", found, "charge it: many phones save power so low")
+    return Step("thermal readings", "ok", found)

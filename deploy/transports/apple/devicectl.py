@@ -1,0 +1,156 @@
+"""`xcrun devicectl`, Apple's program for phones: one call each, its JSON read back.
+
+Every call writes a file of JSON, the only output that Apple promises to scripts (`xcrun devicectl
+help`): `info` with the outcome, `result` of a call that worked, `error` of one that did not. What
+is read here is in version 2 of that JSON (Xcode 15 and 16), and still there in version 5 (Xcode
+27), which calls the three groups of properties deprecated. Not verified on hardware.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgebench.deploy.remote.shell import DeviceLostError
+from edgebench.errors import DeviceError
+
+TIMEOUT_S = 60.0
+
+
+class RefusedError(DeviceError):
+    """devicectl failed for a reason that has no sentence of its own here."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What devicectl says where it fails, what that means, what to do, whether it may pass."""
+
+    said: tuple[str, ...]
+    message: str
+    remedy: str
+    passes: bool = False
+
+    def of(self, name: str) -> DeviceError:
+        kind = DeviceLostError if self.passes else DeviceError
+        return kind(f"{name} {self.message}", self.remedy)
+
+
+DEVELOPER_MODE = Refusal(
+    ("Developer Mode is disabled", "Developer mode is not enabled"),
+    "has Developer Mode off",
+    "switch it on there in Settings > Privacy & Security > Developer Mode; the phone restarts",
+)
+LOCKED = Refusal(
+    ("could not be, unlocked", "device is locked", "DeviceLocked"),
+    "is locked",
+    "unlock it, and keep it unlocked: Settings > Display & Brightness > Auto-Lock > Never",
+)
+NOT_PAIRED = Refusal(
+    ("must be paired", "is not paired", "not yet responded to the pairing"),
+    "is not paired with this Mac",
+    "connect it with a cable, unlock it and tap Trust when it asks whether to trust this computer",
+)
+NOT_MOUNTED = Refusal(
+    ("developer disk image", "error 12040"),
+    "cannot mount the developer disk image, without which nothing can be started there",
+    "unlock the phone, and open Xcode > Window > Devices and Simulators once, which mounts it; an "
+    "Xcode older than the phone's iOS has none for it",
+)
+NOT_INSTALLED = Refusal(
+    ("is not installed", "unknown to FrontBoard"),
+    "has no edgebench app",
+    "build ios_app in Xcode with your own team, and run it on the phone once",
+)
+NOT_TRUSTED = Refusal(
+    ("has not been explicitly trusted", "Certificate is not trusted"),
+    "does not trust the developer of the edgebench app",
+    "trust it there in Settings > General > VPN & Device Management",
+)
+NOT_CONNECTED = Refusal(
+    ("device was not found", "not connected", "connection was interrupted", "timed out"),
+    "is not connected",
+    "connect it with a cable, or bring it into this Mac's network, and unlock it",
+    passes=True,
+)
+
+REFUSALS = (
+    DEVELOPER_MODE,
+    LOCKED,
+    NOT_PAIRED,
+    NOT_TRUSTED,
+    NOT_INSTALLED,
+    NOT_MOUNTED,
+    NOT_CONNECTED,
+)
+"""In the order they are looked for: the cause comes before what it brings about."""
+
+
+def must_be_a_mac() -> None:
+    """Raises `DeviceError` on any other system."""
+    if sys.platform != "darwin":
+        raise DeviceError(
+            "this is not a Mac: iPhones are reached by Apple's devicectl, which runs on no other",
+            "run edgebench on a Mac with Xcode 15 or newer",
+        )
+
+
+def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """Call devicectl and return its result; `name` is the device's, for sentences.
+
+    Raises `DeviceLostError` and `DeviceError`; `RefusedError` for a failure of no known kind.
+    """
+    must_be_a_mac()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "said.json")
+        try:
+            done = subprocess.run(
+                ["xcrun", "devicectl", "--json-output", str(path), *words],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout_s,
+            )
+        except OSError as error:
+            raise _no_xcode("xcrun is not there") from error
+        except subprocess.TimeoutExpired:
+            raise NOT_CONNECTED.of(name) from None
+        try:
+            said = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            said = {}
+    if "unable to find utility" in done.stderr or "no developer tools" in done.stderr:
+        raise _no_xcode("xcrun finds no devicectl")
+    outcome = said.get("info", {}).get("outcome")
+    if done.returncode == 0 and outcome == "success":
+        result: dict[str, Any] = said.get("result", {})
+        return result
+    raise refused(name, said.get("error", {}), done.stderr)
+
+
+def refused(name: str, error: dict[str, Any], complaint: str) -> DeviceError:
+    """The error that a failed call is: devicectl's nested error, and what it printed, read."""
+    everything = (json.dumps(error, ensure_ascii=False) + complaint).lower()
+    for refusal in REFUSALS:
+        if any(words.lower() in everything for words in refusal.said):
+            return refusal.of(name)
+    described = error.get("userInfo", {}).get("NSLocalizedDescription", {})
+    reason = described.get("string") if isinstance(described, dict) else described
+    last = (complaint.strip().splitlines() or ["it does not say why"])[-1]
+    return RefusedError(
+        f"devicectl failed with {name}: {reason or last}",
+        "unlock the phone, connect it anew, and see whether Xcode can use it",
+    )
+
+
+def _no_xcode(why: str) -> DeviceError:
+    return DeviceError(
+        f"Xcode 15 or newer is not installed: {why}",
+        "install it from the App Store, open it once, then: "
+        "sudo xcode-select -s /Applications/Xcode.app",
+    )

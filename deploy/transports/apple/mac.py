@@ -1,0 +1,71 @@
+"""This Mac: Core ML by coremltools, beside what runs on any machine. Not verified on hardware."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.runner import engines
+from edgebench.deploy.transports.local import LocalDevice
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+
+class Mac(LocalDevice):
+    """The local device where it is a Mac, with Core ML as one more format."""
+
+    formats = (engines.COREML, *engines.FORMATS)
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(entry.python or sys.executable)
+        self.name = entry.name
+        self.description = entry.description
+
+    def held(self) -> AbstractContextManager[None]:
+        """See `Device.held`."""
+        must_be_a_mac()
+        return super().held()
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """See `Device.run`."""
+        must_be_a_mac()
+        return super().run(folder, progress)
+
+    def check(self) -> Iterator[Step]:
+        """See `Device.check`."""
+        try:
+            must_be_a_mac()
+        except DeviceError as error:
+            yield Step("Mac", "missing", error.message, error.remedy)
+            return
+        yield Step("Mac", "ok", "this is one")
+        yield from super().check()
+
+
+def must_be_a_mac() -> None:
+    """Raises `DeviceError` on any other system."""
+    if sys.platform != "darwin":
+        raise DeviceError(
+            "this is not a Mac: Core ML runs on Apple's systems only",
+            "run edgebench on a Mac with macOS 13 or newer; on this machine measure another "
+            "format with: --device local",
+        )
+
+
+def device(entry: Entry) -> Mac:
+    """The device of an entry of the registry."""
+    return Mac(entry)
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What the device has to have first: see `edgebench.deploy.registry.discovery.look`."""
+    try:
+        must_be_a_mac()
+    except DeviceError as error:
+        return error
+    return None

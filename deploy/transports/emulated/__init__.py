@@ -1,0 +1,22 @@
+"""Arm code under emulation, from packages alone: no root, and nothing on the system changes."""
+
+from __future__ import annotations
+
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.transports.emulated import system
+from edgebench.deploy.transports.emulated.device import EmulatedDevice
+from edgebench.errors import DeviceError
+
+
+def device(entry: Entry) -> EmulatedDevice:
+    """The device of an entry of the registry."""
+    return EmulatedDevice(entry.name, entry.description)
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What the entry's system has to have before it runs: to be prepared."""
+    try:
+        system.python()
+    except DeviceError as error:
+        return error
+    return None

@@ -1,0 +1,193 @@
+"""Packages of Debian, unpacked into a folder of their own; the system stays as it is.
+
+They come through this machine's own `apt-get`, from the mirror that it is set up with and checked
+against Debian's keys, but with lists, cache and status of a private folder: so neither root is
+needed nor does the system learn of them. What they depend on comes along; their maintainer scripts
+are not run.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgebench.deploy.transports.emulated.fetching import CONTENTS, alone, answers, run
+from edgebench.documents import replacing
+from edgebench.errors import DeviceError
+from edgebench.places import cache_folder
+from edgebench.progress import Progress, silent
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+PRIVATE = """\
+#clear APT::Update;
+#clear DPkg;
+#clear APT::Architectures;
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+Acquire::GzipIndexes "true";
+Acquire::Retries "3";
+Debug::NoLocking "true";
+Dir::Cache "{folder}";
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State "{folder}";
+Dir::State::status "{folder}/status";
+"""
+"""What differs from the machine's own configuration, whose proxies, say, remain."""
+
+TARGET = "$(COMPONENT)\t$(LABEL)\t$(RELEASE)\t$(REPO_URI)"
+"""What `apt-get indextargets` is to tell of each list of packages."""
+
+DOWNLOADING = "downloading Debian's packages"
+UNPACKING = "unpacking Debian's packages"
+
+
+def fetch_packages(
+    names: Sequence[str],
+    suite: str,
+    architecture: str,
+    into: Path,
+    progress: Progress = silent,
+    only: Sequence[str] = (),
+) -> Path:
+    """Unpack Debian packages and all that they depend on into a folder, and return it.
+
+    `suite` is such as trixie, `architecture` Debian's name such as arm64. With `only` no more than
+    those files are unpacked, by their paths such as usr/bin/qemu-aarch64. What an interrupted call
+    has downloaded is not downloaded again; a second call at the same time waits for the first.
+    Raises `DeviceError` where this system has no apt-get and dpkg-deb, there is no network, or no
+    such package, and `UnwritableError`.
+    """
+    request = " ".join((suite, architecture, *names, *only))
+    with alone(into):
+        if answers(into, request):
+            return into
+        for program in ("apt-get", "dpkg-deb"):
+            _need(program)
+        with replacing(into) as temporary:
+            temporary.unlink()
+            temporary.mkdir()
+            with _downloaded(names, suite, architecture, progress) as archives:
+                _unpack(archives, temporary, only, progress)
+            _merge_usr(temporary)
+            contents = "\n".join((request, *(one.stem for one in archives)))
+            (temporary / CONTENTS).write_text(contents + "\n")
+    return into
+
+
+def _need(program: str) -> None:
+    if shutil.which(program) is None:
+        raise DeviceError(
+            f"this system has no {program}, and what is to be emulated comes from Debian",
+            "do this on Debian, or in a container with Debian; the measured files are the same",
+        )
+
+
+@contextmanager
+def _downloaded(
+    names: Sequence[str], suite: str, architecture: str, progress: Progress
+) -> Iterator[list[Path]]:
+    """The packages' archives, in order; they are removed once they were of use."""
+    folder = cache_folder() / "debian" / f"{suite}-{architecture}"
+    with alone(folder):
+        for name in ("lists/partial", "archives/partial"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "status").write_text("")
+        source = f"deb [arch={architecture} signed-by={KEYRING}] {mirror()} {suite} main\n"
+        (folder / "sources.list").write_text(source)
+        settings = folder / "apt.conf"
+        settings.write_text(PRIVATE.format(architecture=architecture, folder=folder))
+        apt = ["apt-get", "-c", str(settings), "-q"]
+        progress(DOWNLOADING, 0, 0)
+        run([*apt, "update"], "apt-get")
+        archives = folder / "archives"
+        install = [*apt, "-y", "--download-only", "install"]
+        nowhere = f"Dir::Cache::archives={folder}/none"  # What is there is not listed otherwise.
+        wanted = run([*install, "--print-uris", "-o", nowhere, *names], "apt-get")
+        # Such a line is 'http://...' name_version_arch.deb size MD5Sum:...
+        files = re.findall(r"^'.*' (\S+\.deb) \d+", wanted, re.MULTILINE)
+        there = sum((archives / name).exists() for name in files)
+
+        def heard(line: str) -> None:
+            if line.startswith("Get:"):
+                done = there + int(line[4:].split(maxsplit=1)[0])
+                progress(DOWNLOADING, min(done, len(files)), len(files))
+
+        run([*install, *names], "apt-get", heard)
+        found = [archives / name for name in files]
+        yield found
+        for one in found:
+            one.unlink()
+
+
+def mirror() -> str:
+    """The address of the Debian archive that this machine's own packages come from.
+
+    Raises `DeviceError` where its sources have none, as on another distribution.
+    """
+    rows = run(("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get")
+    system = _system()
+    for row in rows.splitlines():
+        component, label, release, address = row.split("\t")
+        # The label is known only once the machine's own lists were loaded.
+        debian = label == "Debian" or (
+            system.get("ID") == "debian" and release == system.get("VERSION_CODENAME")
+        )
+        if component == "main" and debian and "-" not in release:
+            return address
+    raise DeviceError(
+        "this system's package sources name no mirror of Debian",
+        "do this on Debian, or in a container with Debian",
+    )
+
+
+def _system() -> dict[str, str]:
+    """os-release(5), by key."""
+    try:
+        lines = Path("/etc/os-release").read_text().splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition("=") for line in lines)
+    return {key: value.strip('"') for key, _, value in pairs}
+
+
+def _unpack(archives: Sequence[Path], into: Path, only: Sequence[str], progress: Progress) -> None:
+    for number, archive in enumerate(archives):
+        if only:
+            _unpack_files(archive, into, only)
+        else:
+            run(["dpkg-deb", "-x", str(archive), str(into)], "dpkg-deb")
+        progress(UNPACKING, number + 1, len(archives))
+
+
+def _unpack_files(archive: Path, into: Path, only: Sequence[str]) -> None:
+    """Unpack some files of a package, which may be hundreds of megabytes."""
+    words = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+    with (
+        subprocess.Popen(words, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as members,
+    ):
+        for member in members:
+            if member.name.removeprefix("./") in only:
+                members.extract(member, into, filter="tar")
+    if process.returncode != 0:
+        raise DeviceError(f"dpkg-deb cannot unpack {archive.name}", "prepare it again")
+
+
+def _merge_usr(root: Path) -> None:
+    """Add the links such as /lib -> usr/lib that an installed Debian gets from its installer."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        if (root / "usr" / name).is_dir() and not (root / name).exists():
+            (root / name).symlink_to(f"usr/{name}")

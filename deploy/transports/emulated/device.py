@@ -1,0 +1,180 @@
+"""Arm code on this machine: what its kernels compute, and how many instructions they take.
+
+The runner is the one that runs on boards, in an Arm Python under QEMU. It tells what Arm's kernels
+make of the evaluation inputs, beside which this machine's own run of the same files is put. Time
+means nothing under emulation, so none is kept: a plan has no blocks, and what the runner notes of
+loading and the first inference is struck out.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.lock import locked
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.result import Evaluation, RunResult
+from edgebench.deploy.documents.staging import FILES, HOST, PLAN, RESULT, read_plan
+from edgebench.deploy.remote import python_check
+from edgebench.deploy.remote.shell import Shell
+from edgebench.deploy.runner import engines
+from edgebench.deploy.transports.emulated import system
+from edgebench.deploy.transports.emulated.counting import Counter
+from edgebench.deploy.transports.local import LocalDevice
+from edgebench.documents import load, remove, replacing, save
+from edgebench.errors import DeviceError, UnwritableError
+from edgebench.progress import Progress
+
+COUNTING = "counting instructions"
+TRYING = "trying the Arm system"
+BESIDE = "on this machine's own processor: "
+
+
+class _Here(Shell):
+    """This machine's own shell, from which the Arm system's Python starts as any program."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def argv(self, command: str) -> list[str]:
+        return ["/usr/bin/env", "-u", "PYTHONPATH", "/bin/sh", "-c", command]
+
+    def send(self, source: Path, target: str) -> None:
+        raise DeviceError(f"{self.name} needs no copy of {source}")
+
+    def problem(self) -> DeviceError | None:
+        return None
+
+
+class EmulatedDevice:
+    """The emulated Arm system, as the registry's entry of that name describes it."""
+
+    formats: tuple[str, ...] = engines.FORMATS
+    counts: Literal["instructions"] = "instructions"
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name = name
+        self.identity = name
+        self.description = description
+
+    def held(self) -> AbstractContextManager[None]:
+        """See `Device.held`."""
+        return locked(self.identity, self.name)
+
+    def prepare(self, progress: Progress) -> None:
+        """Make the Arm system, as far as it is not there; see `system.prepare`.
+
+        One that is there and does not work, as when files of it were removed, is made anew.
+        """
+        system.prepare(progress)
+        progress(TRYING, 0, 0)
+        if self._lacking() is not None:
+            self.clean()
+            system.prepare(progress)
+            lacking = self._lacking()
+            if lacking is not None:
+                raise DeviceError(
+                    f"the Arm system does not run here: {lacking.name}: {lacking.found}",
+                    "make it on another machine with Debian, or in a container",
+                )
+
+    def _lacking(self) -> Step | None:
+        """The first step of a check that is missing."""
+        return next((step for step in self.check() if step.state == "missing"), None)
+
+    def clean(self) -> str:
+        """See `Cleanable.clean`. Raises `UnwritableError`."""
+        with locked(self.identity, self.name):
+            try:
+                remove(system.folder())
+            except OSError as error:
+                raise UnwritableError(
+                    f"cannot remove {system.folder()}: {error.strerror}", "remove it by hand"
+                ) from error
+        return f"removed {system.folder()}"
+
+    def check(self) -> Iterator[Step]:
+        """See `Device.check`."""
+        try:
+            python = system.python()
+        except DeviceError as error:
+            yield Step("Arm system", "missing", error.message, error.remedy)
+            return
+        yield Step("Arm system", "ok", str(system.folder()))
+        yield from python_check.steps(_Here(self.name), shlex.quote(str(python)), first="")
+
+    def run(self, folder: Path, progress: Progress) -> RunResult:
+        """See `Device.run`. No time is in the result."""
+        plan = read_plan(folder)
+        arm = LocalDevice(str(system.python()), system.environment())
+        try:
+            result = _without_time(arm.run(folder, progress))
+        except DeviceError as error:
+            whole = f"whether the Arm system is whole: edgebench devices check {self.name}"
+            raise DeviceError(error.message, f"{error.remedy}; {whole}") from error
+        save(folder / RESULT, result)
+        interrupted = not all(slot in result.evaluations for slot in plan.artifacts)
+        try:
+            if not interrupted:
+                result = self._counted(plan, result, folder, progress)
+                run_here(plan, folder, progress)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            result = replace(load(folder / RESULT, RunResult), complete=False)
+        return result
+
+    def _counted(
+        self, plan: Plan, result: RunResult, folder: Path, progress: Progress
+    ) -> RunResult:
+        """The result with the counts that it lacks; each is written as it comes."""
+        counter = Counter()
+        for number, (slot, done) in enumerate(result.evaluations.items()):
+            progress(COUNTING, number, len(result.evaluations))
+            if not done.error and done.instructions is None:
+                counts = counter.count(folder, slot, plan.artifacts[slot].format)
+                counted = replace(done, instructions=counts)
+                result = replace(result, evaluations={**result.evaluations, slot: counted})
+                save(folder / RESULT, result)
+        progress(COUNTING, len(result.evaluations), len(result.evaluations))
+        return result
+
+
+def _without_time(result: RunResult) -> RunResult:
+    """The result without what says nothing of a real Arm processor: times, and QEMU's memory."""
+
+    def stripped(one: Evaluation) -> Evaluation:
+        return replace(one, load_s=None, first_inference_s=None, peak_memory_bytes=None)
+
+    evaluations = {slot: stripped(one) for slot, one in result.evaluations.items()}
+    return replace(result, evaluations=evaluations)
+
+
+def run_here(plan: Plan, folder: Path, progress: Progress) -> None:
+    """Evaluate a run folder's plan with this machine's own runtimes, into its folder `host`.
+
+    It has what this machine can run; where it has none of the runtimes, that is nothing.
+    """
+    if all(one.evaluation is None for one in plan.artifacts.values()):
+        return
+    beside = folder / HOST
+    beside.mkdir(exist_ok=True)
+    if not (beside / FILES).exists():
+        (beside / FILES).symlink_to(f"../{FILES}")
+    with replacing(beside / PLAN) as temporary:
+        temporary.write_bytes((folder / PLAN).read_bytes())
+
+    def heard(step: str, done: int, total: int) -> None:
+        progress(BESIDE + step, done, total)
+
+    try:
+        result = LocalDevice(sys.executable).run(beside, heard)
+    except DeviceError:
+        return
+    save(beside / RESULT, _without_time(result))

@@ -1,0 +1,32 @@
+"""Boards over ssh: OpenSSH's own client, and a Python at the other end."""
+
+from __future__ import annotations
+
+from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.transports.ssh.board import Board
+from edgebench.deploy.transports.ssh.shell import SshShell
+from edgebench.errors import DeviceError
+
+HOME = "~/.cache/edgebench"
+
+
+def device(entry: Entry) -> Board:
+    """The board of an entry: its `host`, or else its name, is what `ssh` connects to."""
+    return Board(
+        entry.name,
+        entry.description,
+        SshShell(entry.host or entry.name, entry.name),
+        entry.home or HOME,
+        entry.python or "python3",
+        keep=entry.keep,
+    )
+
+
+def lacking(entry: Entry) -> DeviceError | None:
+    """What an entry has to have before it can be reached, as far as can be told without trying."""
+    if entry.host is not None:
+        return None
+    return DeviceError(
+        "no host is set, so ssh connects to a host of the device's own name",
+        f"edgebench devices add {entry.name} --host USER@ADDRESS",
+    )

@@ -1,0 +1,114 @@
+"""A board: a remote device that edgebench can install a Python on, in its own folder there."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from edgebench.deploy.device.lock import locked
+from edgebench.deploy.remote import python_check
+from edgebench.deploy.remote.python_check import OLDEST, PythonFacts
+from edgebench.deploy.remote.python_runner import PythonRunner
+from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
+from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.ssh.install import PACKAGES, WAYS, Install
+from edgebench.errors import DeviceError
+from edgebench.progress import Progress
+
+FIRST = "tflite"
+"""The format that has to run in the end; a board may do without the others."""
+
+ROOM_BYTES = 1_000_000_000
+"""Free space below which only the first format is installed: the others unpack to some 400 MB."""
+
+
+class Board(RemoteDevice):
+    """A board over ssh. `wanted` are the formats that preparing it is for."""
+
+    def __init__(
+        self, name: str, description: str, shell: Shell, home: str, python: str, *, keep: bool
+    ) -> None:
+        runner = PythonRunner(python)
+        super().__init__(name, description, Store(shell, home), runner, keep=keep)
+        self.python = python
+        self.wanted = tuple(PACKAGES)
+
+    def prepare(self, progress: Progress) -> None:
+        """See `Preparable.prepare`.
+
+        TFLite's runtime has to work in the end; the others are installed where they can be.
+        """
+        with locked(self.identity, self.name):
+            self.must_be_free()
+            running = self._running()
+            if running >= set(self.wanted):
+                return
+            facts = self._own_python()
+            ways = [kind(self.store, facts) for kind in WAYS]
+            made = [way for way in ways if FIRST in running and way.made()]
+            way = made[0] if made else self._first(ways, progress)
+            free = self.store.free_bytes()
+            for form in self.wanted:
+                if form not in {FIRST, *running} and (free is None or free > ROOM_BYTES):
+                    with suppress(DeviceError):  # `check` says what is missing, and why.
+                        way.install(form, progress)
+
+    def _running(self) -> set[str]:
+        """The formats that the prepared Python runs."""
+        facts = python_check.look(self.shell, quoted(self.store.python))
+        if isinstance(facts, str) or not facts.numpy.name:
+            return set()
+        return {form for form, found in facts.runtimes.items() if found.name}
+
+    def _own_python(self) -> PythonFacts:
+        """The board's own Python, that the prepared one is built on. Raises `DeviceError`."""
+        facts = python_check.look(self.shell, quoted(self.python))
+        if isinstance(facts, str):
+            raise DeviceError(
+                f"no {self.python} runs on {self.name}: {facts}",
+                "install it there: sudo apt install python3",
+            )
+        if facts.version < OLDEST:
+            raise DeviceError(
+                f"{self.name} has Python {facts.version_text}, which is too old",
+                f"install Python {'.'.join(map(str, OLDEST))} or newer there, and name it with "
+                f"python = in the entry of {self.name}",
+            )
+        if not facts.glibc:
+            raise DeviceError(
+                f"the system of {self.name} has no glibc, and the runtimes' wheels need it",
+                "use a system that has, such as Raspberry Pi OS, Debian or Ubuntu",
+            )
+        return facts
+
+    def _first(self, ways: list[Install], progress: Progress) -> Install:
+        """The first way of installing that leads to a Python that runs TFLite files."""
+        failures: list[DeviceError] = []
+        for way in ways:
+            try:
+                way.make(progress)
+                way.install(FIRST, progress)
+                if FIRST in self._running():
+                    return way
+                failures.append(DeviceError("what was installed cannot be imported"))
+            except DeviceLostError:
+                raise
+            except DeviceError as error:
+                failures.append(error)
+            self.shell.must(f"rm -rf {quoted(self.store.home)}/python", timeout_s=300)
+        message = f"{self.name} could not be prepared: " + "; ".join(
+            failure.message for failure in failures
+        )
+        if ways[0].facts.bits == 32:
+            raise DeviceError(
+                f"{message}; hardly any wheels are made for 32-bit systems",
+                f"install the 64-bit system on {self.name}",
+            )
+        # Only a trouble that no way of installing gets round has one, such as a full disk.
+        advice = next((failure.remedy for failure in failures if failure.remedy), "")
+        raise DeviceError(
+            message,
+            advice
+            or f"connect {self.name} or this machine to the network; where venv is missing: "
+            "sudo apt install python3-venv, there",
+        )
