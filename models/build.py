@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.models import ablation, manifest
+from edgebench.models.backbones.build import network
 from edgebench.models.manifest import Accuracy
-from edgebench.models.network import network
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ModelSpec
 from edgebench.models.weights import load_into
 
 _SETTLING_BATCHES = 2

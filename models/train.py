@@ -21,9 +21,9 @@ from torch.nn.parallel import DistributedDataParallel
 from edgebench import __version__, documents
 from edgebench.errors import EdgeBenchError, UsageError
 from edgebench.models import distributed, evaluate, registry, state
+from edgebench.models.backbones.build import network
 from edgebench.models.data.feeds import Feed, feed_for
 from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
-from edgebench.models.network import network
 from edgebench.models.weights import load_into
 from edgebench.progress import Progress, silent
 

@@ -1,38 +1,20 @@
-"""Reading weights: our own files, torchvision's, and the coordinate attention authors'.
-
-Names are translated by tables. Torchvision's MobileNetV2 names are our own for the plain network.
-The authors' `mbv2_ca.pth` (github.com/houqb/CoordAttention, mbv2_ca.py) numbers the layers of a
-block in one flat sequence and keeps the last convolution outside the features.
-"""
+"""Reading weights: our own files, and those of other projects by their layouts' tables."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgebench.errors import InvalidFileError
+from edgebench.models.backbones.backbone import Backbone, WeightLayout
 
 State = dict[str, Tensor]
 
-# A key that only this layout has, and the first rule that matches a key renames it.
-_AUTHORS_MARK = "conv.0.weight"
-_AUTHORS_RULES: tuple[tuple[str, str], ...] = (
-    (r"conv\.([01])\.", r"features.18.\1."),
-    (r"features\.1\.conv\.([01])\.", r"features.1.conv.0.\1."),
-    (r"features\.1\.conv\.3\.", "features.1.conv.1."),
-    (r"features\.1\.conv\.4\.", "features.1.conv.2."),
-    (r"features\.(\d+)\.conv\.([01])\.", r"features.\1.conv.0.\2."),
-    (r"features\.(\d+)\.conv\.3\.", r"features.\1.conv.1.0."),
-    (r"features\.(\d+)\.conv\.4\.", r"features.\1.conv.1.1."),
-    (r"features\.(\d+)\.conv\.6\.", r"features.\1.conv.attention."),
-    (r"features\.(\d+)\.conv\.7\.", r"features.\1.conv.2."),
-    (r"features\.(\d+)\.conv\.8\.", r"features.\1.conv.3."),
-)
 # Wrappers that training scripts leave around a state dict, and before every key of it.
 _WRAPPERS = ("state_dict", "model", "model_state", "state_dict_ema")
 _PREFIXES = ("module.", "model.")
@@ -40,13 +22,13 @@ _PREFIXES = ("module.", "model.")
 _OPTIONAL_SUFFIX = ".num_batches_tracked"
 
 
-def read(path: Path) -> State:
+def read(path: Path, layouts: Sequence[WeightLayout] = ()) -> State:
     """The state dict in a .safetensors, .pt or .pth file, under the names of our networks.
 
     Nothing in the file is executed. Raises `InvalidFileError` for a file that is missing, corrupt
     or of another kind.
     """
-    return translate(_unwrap(_read_raw(path), path))
+    return translate(_unwrap(_read_raw(path), path), layouts)
 
 
 def _read_raw(path: Path) -> object:
@@ -80,27 +62,18 @@ def _unwrap(raw: object, path: Path) -> State:
     return state
 
 
-def translate(state: State) -> State:
+def translate(state: State, layouts: Sequence[WeightLayout]) -> State:
     """Rename the keys of a known layout to ours; keys of other layouts stay as they are."""
-    if _AUTHORS_MARK not in state:
-        return dict(state)
-    return {_renamed(key): value for key, value in state.items()}
+    layout = next((one for one in layouts if one.mark in state), None)
+    return {layout.renamed(key): value for key, value in state.items()} if layout else dict(state)
 
 
-def _renamed(key: str) -> str:
-    for pattern, replacement in _AUTHORS_RULES:
-        renamed, matches = re.subn(f"^{pattern}", replacement, key)
-        if matches:
-            return renamed
-    return key
-
-
-def load_into(module: nn.Module, path: Path) -> None:
+def load_into(module: Backbone, path: Path) -> None:
     """Fill a network with the weights of a file.
 
     Raises `InvalidFileError` that names the keys that are missing, unexpected or of a wrong shape.
     """
-    state, own = read(path), module.state_dict()
+    state, own = read(path, module.weight_layouts), module.state_dict()
     required = {key for key in own if not key.endswith(_OPTIONAL_SUFFIX)}
     problems = {
         "missing": sorted(required - set(state)),

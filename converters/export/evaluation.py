@@ -21,7 +21,7 @@ from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.onnx.torch_export import INPUT
 from edgebench.models.data import scenes
 from edgebench.models.data.images import normalise
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ModelSpec
 
 INPUTS_NAME = "scenes.evaluation.npz"
 

@@ -24,7 +24,7 @@ from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
 from edgebench.models import registry
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ABLATED, ModelSpec
 
 IOS_VERSIONS = range(15, 19)
 PLAIN = "+plain"
@@ -79,7 +79,7 @@ class ExportRequest:
         spec = self.spec
         if spec is None or spec.without is None:
             return None
-        return Ablation(spec.name.partition(registry.ABLATED)[0], spec.without)
+        return Ablation(spec.name.partition(ABLATED)[0], spec.without)
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.parity import is_classifier
 from edgebench.errors import UsageError
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ModelSpec
 from edgebench.progress import Progress
 
 _UNTRAINED = "has untrained weights"

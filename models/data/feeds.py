@@ -19,7 +19,7 @@ from torch import Tensor
 from edgebench.errors import DataError, UsageError
 from edgebench.models.data import imagefolder, scenes
 from edgebench.models.data.images import ImageSet, Pixels, normalise
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ModelSpec
 
 Batch = tuple[Tensor, Tensor]
 

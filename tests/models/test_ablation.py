@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from edgebench.errors import UnknownNameError
-from edgebench.models import ablation, registry
+from edgebench.models import ablated, ablation, registry
 from edgebench.models.attention import Attention
+from edgebench.models.backbones.build import network
 from edgebench.models.build import build
 from edgebench.models.count import count
-from edgebench.models.network import network
 
 STAGES = {
     "mobilenet_v2": (),
@@ -25,7 +25,7 @@ STAGES = {
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_stages_of_a_model_are_those_that_hold_attention(name: str) -> None:
-    assert ablation.stages(registry.get(name)) == STAGES[name]
+    assert ablated.stages(registry.get(name)) == STAGES[name]
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2_ca", "mobilenet_v2_cbam", "scenes_v2_ca_output"])
@@ -33,7 +33,7 @@ def test_the_parts_add_up_to_the_whole(name: str) -> None:
     """What the stages take away one by one is what the model has above its baseline."""
     whole = registry.get(name)
     baseline = registry.get(whole.baseline)
-    parts = [ablation.ablated(whole, stage) for stage in ablation.stages(whole)]
+    parts = [ablated.spec_without(whole, stage) for stage in ablated.stages(whole)]
     for figure in ("parameters", "madds", "multiplies"):
         taken = sum(getattr(whole, figure) - getattr(part, figure) for part in parts)
         assert taken == getattr(whole, figure) - getattr(baseline, figure)
@@ -83,7 +83,7 @@ def test_an_ablated_model_claims_no_accuracy() -> None:
 
 def test_untrained_weights_that_are_left_are_the_whole_models_too() -> None:
     spec = replace(registry.get("scenes_v2_ca"), checkpoint=None)
-    whole, part = build(spec), build(ablation.ablated(spec, 5))
+    whole, part = build(spec), build(ablated.spec_without(spec, 5))
     assert all(
         torch.equal(value, whole.module.state_dict()[key])
         for key, value in part.module.state_dict().items()

@@ -16,7 +16,7 @@ from edgebench.errors import InvalidFileError
 from edgebench.models import manifest, registry
 from edgebench.models.attention import Attention
 from edgebench.models.build import build
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ModelSpec
 
 
 def untrained(name: str) -> ModelSpec:

@@ -12,8 +12,8 @@ import torch
 from edgebench.errors import UnknownNameError
 from edgebench.models import registry
 from edgebench.models.attention import ATTENTION
+from edgebench.models.backbones.build import network
 from edgebench.models.count import count
-from edgebench.models.network import network
 
 
 @pytest.mark.parametrize("spec", registry.MODELS.values(), ids=lambda spec: spec.name)

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from edgebench.errors import InvalidFileError
 from edgebench.models import registry
+from edgebench.models.backbones.backbone import divisible
+from edgebench.models.backbones.build import network
+from edgebench.models.backbones.mobilenet_v2.network import STAGES
 from edgebench.models.build import build
-from edgebench.models.mobilenet_v2 import STAGES, divisible
-from edgebench.models.network import network
-from edgebench.models.registry import ModelSpec
+from edgebench.models.spec import ModelSpec
 
 State = dict[str, Tensor]
 SPEC = registry.get("scenes_v2_ca")

@@ -26,17 +26,17 @@ def execute(options: argparse.Namespace) -> int:
 
 def _with_ablations(models: tuple[str, ...]) -> tuple[str, ...]:
     """The models, each followed by itself without one stage's attention. Raises `UsageError`."""
-    from edgebench.models import ablation, registry
+    from edgebench.models import ablated, registry
 
     if not models:
         raise UsageError("explain needs a model", "name one, such as mobilenet_v2_ca")
     names: list[str] = []
     for model in models:
-        stages = ablation.stages(registry.get(model))
+        stages = ablated.stages(registry.get(model))
         if not stages:
             raise UsageError(
                 f"{model} has no attention, so no overhead to explain",
                 "name a model with attention, such as mobilenet_v2_ca",
             )
-        names += [model, *(ablation.name(model, stage) for stage in stages)]
+        names += [model, *(ablated.name(model, stage) for stage in stages)]
     return tuple(names)

@@ -11,7 +11,7 @@ from edgebench import console
 
 if TYPE_CHECKING:
     from edgebench.models.manifest import Checkpoint
-    from edgebench.models.registry import ModelSpec
+    from edgebench.models.spec import ModelSpec
 
 HELP = "list the models of the zoo"
 

@@ -19,7 +19,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.quiet import quiet
 from edgebench.models.attention import ATTENTION
-from edgebench.models.network import network
+from edgebench.models.backbones.build import network
 from edgebench.models.registry import MODELS
 
 REDUCTION = {"se": 4, "cbam": 4, "ca": 4}

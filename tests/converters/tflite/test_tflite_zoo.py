@@ -14,7 +14,7 @@ from edgebench.converters.quiet import quiet
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.convert import convert
 from edgebench.models.attention import ATTENTION
-from edgebench.models.network import network
+from edgebench.models.backbones.build import network
 from edgebench.models.registry import MODELS
 
 REDUCTION = {"se": 4, "cbam": 4, "ca": 4}

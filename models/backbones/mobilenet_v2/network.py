@@ -8,9 +8,19 @@ attention module are under `features.N.conv.attention`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Self
 
 from torch import Tensor, nn
+
+from edgebench.models.backbones.backbone import (
+    AttentionFactory,
+    Backbone,
+    Block,
+    WeightLayout,
+    divisible,
+)
+from edgebench.models.spec import ModelSpec
 
 # Expansion, output channels, repeats, stride of the first: table 2 of the paper.
 STAGES = (
@@ -22,7 +32,7 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-BACKBONES = {
+VARIANTS = {
     "mobilenet_v2": STAGES,
     # One block more of 32 channels: 3.65 % more of the same work at width 1 and 224 pixels.
     "mobilenet_v2_deeper": (*STAGES[:2], (6, 32, 4, 2), *STAGES[3:]),
@@ -33,13 +43,26 @@ LAST_CHANNELS = 1280
 # The stride to the input from which on `late` places attention: 14x14 maps at 224, and smaller.
 LATE_STRIDE = 16
 
-AttentionFactory = Callable[[int], nn.Module]
+ATTENTION = "attention"
 
-
-def divisible(channels: float, by: int = 8) -> int:
-    """The nearest multiple of `by` that is not more than 10 % below `channels`."""
-    rounded = max(by, int(channels + by / 2) // by * by)
-    return rounded + by if rounded < 0.9 * channels else rounded
+# The coordinate attention authors' `mbv2_ca.pth` (github.com/houqb/CoordAttention, mbv2_ca.py)
+# numbers the layers of a block in one flat sequence and keeps the last convolution outside the
+# features. Torchvision's names are ours.
+COORDINATE_ATTENTION_AUTHORS = WeightLayout(
+    mark="conv.0.weight",
+    rules=(
+        (r"conv\.([01])\.", r"features.18.\1."),
+        (r"features\.1\.conv\.([01])\.", r"features.1.conv.0.\1."),
+        (r"features\.1\.conv\.3\.", "features.1.conv.1."),
+        (r"features\.1\.conv\.4\.", "features.1.conv.2."),
+        (r"features\.(\d+)\.conv\.([01])\.", r"features.\1.conv.0.\2."),
+        (r"features\.(\d+)\.conv\.3\.", r"features.\1.conv.1.0."),
+        (r"features\.(\d+)\.conv\.4\.", r"features.\1.conv.1.1."),
+        (r"features\.(\d+)\.conv\.6\.", r"features.\1.conv.attention."),
+        (r"features\.(\d+)\.conv\.7\.", r"features.\1.conv.2."),
+        (r"features\.(\d+)\.conv\.8\.", r"features.\1.conv.3."),
+    ),
+)
 
 
 class _ConvBnRelu6(nn.Sequential):
@@ -77,10 +100,10 @@ class InvertedResidual(nn.Module):
         # Named children keep torchvision's numbers with an attention module among them.
         named = {str(i): layer for i, layer in enumerate(layers)}
         if expanded is not None:
-            named["attention"] = expanded(hidden)
+            named[ATTENTION] = expanded(hidden)
         named |= {str(i): layer for i, layer in enumerate(projection, len(layers))}
         if narrow is not None:
-            named["attention"] = narrow(outputs)
+            named[ATTENTION] = narrow(outputs)
         self.conv = nn.Sequential(OrderedDict(named))
         self.stride = stride
         self.residual = stride == 1 and inputs == outputs
@@ -90,7 +113,7 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(Backbone):
     """(N, 3, S, S) normalised floats to (N, classes) logits.
 
     `attention` makes a module for a number of channels. `placement` says where they stand:
@@ -99,6 +122,8 @@ class MobileNetV2(nn.Module):
     `LATE_STRIDE` or more to the input, `output` after the projection of every block. `stages` is a
     table such as `STAGES`.
     """
+
+    weight_layouts: ClassVar[tuple[WeightLayout, ...]] = (COORDINATE_ATTENTION_AUTHORS,)
 
     def __init__(
         self,
@@ -138,9 +163,52 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(last, num_classes))
         self.apply(_initialise)
 
+    @classmethod
+    def build(cls, spec: ModelSpec, attention: AttentionFactory | None, dropout: float) -> Self:
+        stages = VARIANTS[spec.backbone]
+        return cls(spec.width, spec.num_classes, attention, spec.placement, dropout, stages)
+
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(
+            Block(
+                stride.bit_length() - 1,
+                f"features.{index}",
+                f"features.{index}.conv.{ATTENTION}" if _holds_attention(layer) else None,
+            )
+            for index, stride, layer in self._strides()
+            if isinstance(layer, InvertedResidual)
+        )
+
+    def feature_maps(self, x: Tensor, strides: Sequence[int]) -> tuple[Tensor, ...]:
+        last = {stride: index for index, stride, _ in self._strides()}
+        missing = set(strides) - set(last)
+        if missing:
+            raise ValueError(f"no map has stride {min(missing)}; there are {sorted(last)}")
+        found = {}
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            found[index] = x
+        return tuple(found[last[stride]] for stride in strides)
+
+    def _strides(self) -> Iterator[tuple[int, int, nn.Module]]:
+        """Every layer of the features with its index and its output's stride to the input.
+
+        The last one, which only widens the map for the classifier, is no feature map.
+        """
+        stride = STEM_STRIDE
+        for index, layer in enumerate(list(self.features)[:-1]):
+            if isinstance(layer, InvertedResidual):
+                stride *= layer.stride
+            yield index, stride, layer
+
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.classifier(self.features(x).mean((2, 3)))
         return out
+
+
+def _holds_attention(block: InvertedResidual) -> bool:
+    """Attention that was taken out has left an identity."""
+    return not isinstance(getattr(block.conv, ATTENTION, nn.Identity()), nn.Identity)
 
 
 def _initialise(module: nn.Module) -> None:
