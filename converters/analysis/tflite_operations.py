@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgebench.converters.analysis.attribution import Step, anchors
-from edgebench.converters.analysis.operations import Node, Shape, Tensor, counted
+from edgebench.converters.analysis.counting import Node, Shape, Tensor, counted
 from edgebench.converters.artifact import Operation, OperationKind
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.tflite import inspect
