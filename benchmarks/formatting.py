@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgebench.benchmarks.statistics.paired import Estimate, Interval
+from edgebench.intervals import Estimate, Interval
 
 MISSING = "-"
 

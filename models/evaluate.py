@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
-from scipy.stats import binomtest
 from torch import Tensor, nn
 
+from edgebench.intervals import share
 from edgebench.models.data.images import ImageSet, normalise
 from edgebench.models.manifest import Accuracy
 
@@ -33,8 +33,8 @@ def accuracy(
 
 def interval(correct: int, count: int) -> Accuracy:
     """The share of correct answers with its 95 % Wilson interval."""
-    bounds = binomtest(correct, count).proportion_ci(0.95, method="wilson")
-    return Accuracy(correct / count, float(bounds.low), float(bounds.high), count)
+    found = share(correct, count)
+    return Accuracy(found.value, found.low, found.high, count)
 
 
 def _batches(parts: Iterable[ImageSet], batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -21,10 +21,11 @@ from edgebench.benchmarks.results.explanation import Explained, Explanation, Sta
 from edgebench.benchmarks.results.measured import Run, measured
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import TimedBlock, timed_block
-from edgebench.benchmarks.statistics.paired import Estimate, Floats
+from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest, Operation
 from edgebench.deploy.documents.plan import Group
 from edgebench.deploy.documents.result import Profile
+from edgebench.intervals import Estimate
 
 
 def wanted(run: Run) -> bool:

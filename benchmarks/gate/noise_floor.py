@@ -8,7 +8,7 @@ from datetime import date
 from typing import ClassVar
 
 from edgebench.benchmarks.gate.setting import Setting
-from edgebench.benchmarks.statistics.paired import Interval
+from edgebench.intervals import Interval
 
 STALE_DAYS = 30
 """Updates, dust and a new case change a device's habits."""

@@ -15,8 +15,9 @@ from edgebench.benchmarks.formatting import signed, signed_in, whole
 from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, Finding, failed
 from edgebench.benchmarks.gate.machine_state import Conditions
-from edgebench.benchmarks.statistics.paired import Interval, Overhead, fewest_processes
+from edgebench.benchmarks.statistics.paired import Overhead, fewest_processes
 from edgebench.deploy.documents.result import Block, Evaluation
+from edgebench.intervals import Interval
 
 INT8 = ("i8", "u8")
 

@@ -24,8 +24,9 @@ import numpy as np
 from scipy import stats
 
 from edgebench.benchmarks.formatting import signed
-from edgebench.benchmarks.statistics.paired import CONFIDENCE, POWER, fewest_processes
+from edgebench.benchmarks.statistics.paired import POWER, fewest_processes
 from edgebench.errors import UsageError
+from edgebench.intervals import CONFIDENCE
 
 LAYOUT_SCATTER = 0.004
 """The layout of memory favours a model by up to a per cent, one way or the other."""

@@ -20,12 +20,13 @@ from edgebench.benchmarks.proof.load import second_core_loaded
 from edgebench.benchmarks.proof.peer_methods import of_means, of_medians
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.runs import run as running
-from edgebench.benchmarks.statistics.paired import Floats, Interval
+from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, VisitLength, Warmup
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import FILES, read_plan, write_plan
 from edgebench.documents import load, save
+from edgebench.intervals import Interval
 from edgebench.progress import Progress
 
 BASELINE = "mobilenet_v2"

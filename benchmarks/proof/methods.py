@@ -24,8 +24,9 @@ from edgebench.benchmarks.proof.trial import (
     machine,
 )
 from edgebench.benchmarks.statistics.levels import timed_block
-from edgebench.benchmarks.statistics.paired import Floats, Interval, overhead, process_levels
+from edgebench.benchmarks.statistics.paired import Floats, overhead, process_levels
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
+from edgebench.intervals import Interval
 
 RESAMPLES = 500
 VISIT_S = 0.2

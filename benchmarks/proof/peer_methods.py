@@ -23,10 +23,11 @@ from edgebench.benchmarks.proof.trial import (
     artifact,
     machine,
 )
-from edgebench.benchmarks.statistics.paired import Floats, Interval
+from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.plan import Plan, PlannedBlock, VisitLength, Warmup
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
+from edgebench.intervals import Interval
 
 MODEL = "model"
 

@@ -32,10 +32,9 @@ from edgebench.benchmarks.proof.here import (
     request_of,
     trial,
 )
-from edgebench.benchmarks.statistics.paired import Interval
-from edgebench.benchmarks.statistics.proportions import proportion
 from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DataError, EdgeBenchError
+from edgebench.intervals import Interval, proportion
 
 BUDGET_S = 15.0
 METHODS = (OURS, FORCED, *(peer.name for peer in PEERS))

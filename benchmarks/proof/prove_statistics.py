@@ -40,8 +40,8 @@ from edgebench.benchmarks.proof.tally import (
     share,
 )
 from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, Trial
-from edgebench.benchmarks.statistics.paired import Interval
 from edgebench.deploy.transports.simulated.scenarios import STRANGER
+from edgebench.intervals import Interval
 from edgebench.progress import Progress
 
 JUDGED = (AT_MOST_5, COVERAGE, AT_LEAST_90, AT_MOST_5)

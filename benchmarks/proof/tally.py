@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgebench.benchmarks.proof.trial import Trial
-from edgebench.benchmarks.statistics.paired import Estimate, Interval
-from edgebench.benchmarks.statistics.proportions import proportion
+from edgebench.intervals import Estimate, Interval, proportion
 
 AT_MOST_5 = Interval(0.0, 0.05)
 COVERAGE = Interval(0.93, 0.97)

@@ -12,12 +12,12 @@ from edgebench.benchmarks.planning.sizing import choose_size
 from edgebench.benchmarks.results.compare import compare
 from edgebench.benchmarks.results.comparison import Comparison, Row
 from edgebench.benchmarks.results.measured import Run
-from edgebench.benchmarks.statistics.paired import Interval
 from edgebench.converters.artifact import Artifact, Manifest, file_name
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import Block, RunResult
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
 from edgebench.deploy.transports.simulated.scenarios import SCENARIOS, STRANGER, Scenario, stranger
+from edgebench.intervals import Interval
 
 OVERHEAD = 0.03
 """What the model costs that has to be found."""

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from edgebench.benchmarks.formatting import MISSING, signed, signed_in
 from edgebench.benchmarks.results.regression import Change, Shift
-from edgebench.benchmarks.statistics.paired import Estimate
+from edgebench.intervals import Estimate
 
 STYLES = {
     "regressed": "red",

@@ -20,7 +20,7 @@ from edgebench.benchmarks.formatting import (
 )
 from edgebench.benchmarks.report.columns import COUNTED
 from edgebench.benchmarks.results.explanation import Counted, Explained, KindCost, StageCost
-from edgebench.benchmarks.statistics.paired import Estimate
+from edgebench.intervals import Estimate
 
 COUNTS = tuple(name + COUNTED for name in ("MAdds M", "each M", "moved MB"))
 

@@ -13,8 +13,8 @@ from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.results.comparison import Comparison, Row
 from edgebench.benchmarks.results.explanation import Explained, Explanation
-from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.deploy.documents.result import RunResult
+from edgebench.intervals import Estimate
 
 GLOSSARY = (
     ("overhead", "How much longer an inference takes than the baseline's, from paired blocks."),

@@ -6,10 +6,11 @@ import numpy as np
 
 from edgebench.benchmarks.results.comparison import Accuracy, Beside, Drift
 from edgebench.benchmarks.results.measured import Run
-from edgebench.benchmarks.statistics import proportions
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.plan import Group
 from edgebench.errors import InvalidFileError
+from edgebench.intervals import paired_difference, proportion
+from edgebench.snr import snr_db
 
 
 def accuracy(run: Run, group: Group, slot: str) -> Accuracy | None:
@@ -26,11 +27,11 @@ def accuracy(run: Run, group: Group, slot: str) -> Accuracy | None:
     gain = None
     beside = _answers(run, group.baseline) if slot != group.baseline else None
     if beside is not None and np.array_equal(beside[0], labels):
-        gain = proportions.paired_difference(hits, beside[2].argmax(-1) == labels)
+        gain = paired_difference(hits, beside[2].argmax(-1) == labels)
     return Accuracy(
-        on_device=proportions.proportion(hits),
-        trained=proportions.proportion(trained),
-        drop=proportions.paired_difference(hits, trained),
+        on_device=proportion(hits),
+        trained=proportion(trained),
+        drop=paired_difference(hits, trained),
         gain=gain,
     )
 
@@ -44,8 +45,8 @@ def drift(run: Run, slot: str) -> Drift | None:
     return Drift(
         hops=run.manifests[slot].hops,
         samples=len(logits),
-        agreement=proportions.proportion(outputs.argmax(-1) == logits.argmax(-1)),
-        snr_db=proportions.snr_db(logits, outputs),
+        agreement=proportion(outputs.argmax(-1) == logits.argmax(-1)),
+        snr_db=snr_db(logits, outputs),
         max_abs_error=float(np.abs(outputs - logits).max()),
     )
 
@@ -59,8 +60,8 @@ def beside(run: Run, slot: str) -> Beside | None:
         machine=run.host.context.machine,
         runtime=run.host.context.runtimes[run.manifests[slot].format],
         samples=len(outputs),
-        agreement=proportions.proportion(outputs.argmax(-1) == theirs.argmax(-1)),
-        snr_db=proportions.snr_db(theirs, outputs),
+        agreement=proportion(outputs.argmax(-1) == theirs.argmax(-1)),
+        snr_db=snr_db(theirs, outputs),
         max_abs_error=float(np.abs(outputs - theirs).max()),
     )
 

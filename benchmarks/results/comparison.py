@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from edgebench.benchmarks.gate.verdict import Verdict
-from edgebench.benchmarks.statistics.paired import Estimate, Latency, Overhead
+from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import Context, Runtime
+from edgebench.intervals import Estimate
 
 UNTRUSTED = "?"
 """Marks a figure or a sentence of a run that cannot be trusted with it."""

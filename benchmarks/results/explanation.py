@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.converters.artifact import OperationKind
+from edgebench.intervals import Estimate
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ import numpy as np
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.statistics import paired
-from edgebench.benchmarks.statistics.paired import Estimate, Overhead
+from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.errors import UsageError
+from edgebench.intervals import Estimate
 
 Outcome = Literal[
     "regressed", "undecided", "held", "slower", "faster", "no change seen", "baseline", "not judged"

@@ -9,8 +9,8 @@ from typing import ClassVar
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.results.regression import differing
-from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.errors import DataError, UnknownNameError
+from edgebench.intervals import Estimate
 
 
 @dataclass(frozen=True)

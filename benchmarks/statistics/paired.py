@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from edgebench.intervals import CONFIDENCE, Estimate, Interval
+
 Floats = npt.NDArray[np.float64]
 Visits = Sequence[Sequence[int]]
 
-CONFIDENCE = 0.95
 EQUIVALENCE_CONFIDENCE = 0.90
 """Two one-sided tests at 5 % each are an interval of 90 % (Schuirmann 1987)."""
 
@@ -29,21 +30,6 @@ POWER = 0.9
 HEADLINE = "median"
 SUMMARIES = (HEADLINE, "p90", "mean", "min")
 """What is said of a visit's times, the headline first; the others stand beside it."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

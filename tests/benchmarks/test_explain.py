@@ -22,7 +22,6 @@ from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.explanation import Explanation
 from edgebench.benchmarks.runs import run as running
-from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.converters.artifact import (
     Ablation,
     Operation,
@@ -32,6 +31,7 @@ from edgebench.converters.artifact import (
 from edgebench.converters.artifact import manifest_path as path_of
 from edgebench.deploy.documents.result import Profile, ProfiledOperation
 from edgebench.documents import save
+from edgebench.intervals import Estimate
 
 MODEL = "scenes_v2_ca"
 ZOO = (

@@ -12,9 +12,10 @@ from edgebench.benchmarks.planning.design import Family, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Size
 from edgebench.benchmarks.proof.trial import artifact
-from edgebench.benchmarks.statistics.paired import Interval, Overhead, overhead
+from edgebench.benchmarks.statistics.paired import Overhead, overhead
 from edgebench.deploy.documents.result import Block, Evaluation
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
+from edgebench.intervals import Interval
 
 FLOOR = NoiseFloor("board", "2026-11-01", Interval(-0.012, 0.008), "tflite", "fp32")
 NOISY = NoiseFloor("board", "2026-11-01", Interval(-0.01, 0.09), "tflite", "fp32")

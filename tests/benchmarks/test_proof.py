@@ -13,8 +13,8 @@ from edgebench.benchmarks.proof import methods, peer_methods, prove_statistics, 
 from edgebench.benchmarks.proof.tally import AT_LEAST_95, AT_MOST_5, Figure, share
 from edgebench.benchmarks.proof.trial import Answer, Trial
 from edgebench.benchmarks.runs import run
-from edgebench.benchmarks.statistics.paired import Interval
 from edgebench.deploy.registry import devices
+from edgebench.intervals import Interval
 
 RUNS = 60
 

@@ -14,7 +14,7 @@ from replay import ReplayedDevice, Toy, make_artifacts
 from edgebench.benchmarks.proof import here
 from edgebench.benchmarks.proof.here import BASELINE, FORCED, HEAVIER, OURS, PEERS, RealTrial, Said
 from edgebench.benchmarks.proof.prove_here import table
-from edgebench.benchmarks.statistics.paired import Interval
+from edgebench.intervals import Interval
 from edgebench.progress import silent
 
 SLOTS = {f"{BASELINE}.fp32.tflite": 0.01, f"{HEAVIER}.fp32.tflite": 0.0104}

@@ -19,10 +19,11 @@ from edgebench.benchmarks.proof import prove_gate
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.regression import change, latency_change, overhead_change
 from edgebench.benchmarks.statistics import paired
-from edgebench.benchmarks.statistics.paired import Interval, Overhead
+from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.cli import main
 from edgebench.deploy.documents.result import Runtime
 from edgebench.documents import save
+from edgebench.intervals import Interval
 
 Measure = Callable[..., Comparison]
 

@@ -20,8 +20,8 @@ from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
 from edgebench.benchmarks.results.comparison import Beside, Comparison
 from edgebench.benchmarks.runs import run as running
-from edgebench.benchmarks.statistics.paired import Estimate
 from edgebench.deploy.documents.result import Runtime
+from edgebench.intervals import Estimate
 
 ZOO = (
     *TOYS,
