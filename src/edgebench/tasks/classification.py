@@ -1,0 +1,203 @@
+"""Classification: one score for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebench.errors import DataError, UsageError
+from edgebench.intervals import Bools, paired_difference, proportion
+from edgebench.tasks import roles
+from edgebench.tasks.reduction import identity
+from edgebench.tasks.task import (
+    Array,
+    Assignment,
+    Column,
+    Criterion,
+    Floats,
+    ModelOutput,
+    Outputs,
+    RoleOutput,
+    Score,
+    Signature,
+    Tally,
+    Truth,
+    checked,
+    paired,
+)
+
+LOGITS, PROBABILITIES = "logits", "probabilities"
+DECODED = 5
+"""The classes that are named of each image, the best first."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`background=first` says that class 0 of the outputs is none of the labels."""
+
+    background: Literal["none", "first"] = "none"
+
+
+@dataclass(frozen=True)
+class RankedClasses:
+    """The best classes of an image, best first, and their probabilities."""
+
+    classes: npt.NDArray[np.int64]
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class ClassLabels(Truth):
+    """`labels` (images,) int64."""
+
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def arrays(self) -> dict[str, Array]:
+        return {"labels": self.labels}
+
+    def part(self, start: int, stop: int) -> Self:
+        return type(self)(self.labels[start:stop])
+
+
+class Hits(Tally):
+    """Whether each image's label is the best class, or among the five best."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._ranks: list[npt.NDArray[np.int64]] = []
+        self._labels: list[npt.NDArray[np.int64]] = []
+        reduction = assignment.outputs[0].reduction
+        self.depths = {"top1": 1, "top5": 5} if reduction.shape[0] > 5 else {"top1": 1}
+
+    @property
+    def images(self) -> int:
+        return sum(map(len, self._ranks))
+
+    def add(self, outputs: Outputs, truth: Truth) -> None:
+        assert isinstance(truth, ClassLabels)
+        paired(self._assignment, outputs, truth)
+        values, offset = _scores(self._assignment, outputs)
+        places = truth.labels + offset
+        if places.size and not 0 <= places.min() <= places.max() < values.shape[1]:
+            raise DataError(
+                f"the labels go from {truth.labels.min()} to {truth.labels.max()}, but the model "
+                f"has {values.shape[1] - offset} classes",
+                "use a model and labels of the same classes",
+            )
+        own = np.take_along_axis(values, places[:, None], 1)
+        # Of equal scores the first counts as the best, as np.argmax has it.
+        before = np.arange(values.shape[1]) < places[:, None]
+        self._ranks.append(((values > own) | ((values == own) & before)).sum(1))
+        self._labels.append(truth.labels)
+
+    def score(self) -> Score | None:
+        if not self.images:
+            return None
+        figures = {name: proportion(self._hits(depth)) for name, depth in self.depths.items()}
+        return Score(self.images, figures)
+
+    def _difference(self, other: Self) -> Score | None:
+        if not self.images:
+            return None
+        figures = {
+            name: paired_difference(self._hits(depth), other._hits(depth))
+            for name, depth in self.depths.items()
+            if name in other.depths
+        }
+        return Score(self.images, figures)
+
+    def truth_key(self) -> tuple[Array, ...]:
+        return (_joined(self._labels),)
+
+    def _hits(self, depth: int) -> Bools:
+        return _joined(self._ranks) < depth
+
+
+class Classification:
+    """Outputs are logits or probabilities, one for each class."""
+
+    name = "classification"
+    roles = {  # noqa: RUF012
+        LOGITS: "one score a class, before a softmax",
+        PROBABILITIES: "one score a class, after a softmax",
+    }
+    figures = (Column("top1", "top-1"), Column("top5", "top-5"))
+    agreement = Column("agreement", "agree")
+    criterion = Criterion("images", 0.99)
+
+    def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
+        named, layout = roles.split(self.name, signature, given, self.roles, Layout())
+        if len(named) > 1:
+            raise UsageError(
+                f"{self.name} takes {LOGITS} or {PROBABILITIES}, not both", "leave one out"
+            )
+        if not named:
+            fitting = [output for output in signature.outputs if _classes(output) > 1]
+            if signature.classes is not None:
+                wanted = signature.classes + (layout.background == "first")
+                fitting = [output for output in fitting if _classes(output) == wanted]
+            if len(fitting) != 1:
+                raise self._misfit(signature)
+            named = {LOGITS: fitting[0]}
+        ((role, output),) = named.items()
+        if _classes(output) < 2:
+            raise self._misfit(signature)
+        kept = RoleOutput(role, output.name, identity((_classes(output),)))
+        return Assignment(self.name, (kept,), roles.stored(layout))
+
+    def _misfit(self, signature: Signature) -> UsageError:
+        count = "classes" if signature.classes is None else f"{signature.classes} classes"
+        wanted = f"one output of images x {count}"
+        return roles.misfit(self.name, wanted, signature, f"name it, such as {LOGITS}=NAME")
+
+    def truth(self, arrays: Mapping[str, Array]) -> ClassLabels:
+        labels = arrays.get("labels")
+        if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise DataError(
+                f"labels of {self.name} are an array `labels` of one whole number an image",
+                "write it with numpy.savez",
+            )
+        return ClassLabels(labels.astype(np.int64))
+
+    def decode(self, assignment: Assignment, outputs: Outputs) -> list[RankedClasses]:
+        values, offset = _scores(assignment, outputs)
+        if assignment.outputs[0].role == LOGITS:
+            values = np.exp(values - values.max(1, keepdims=True))
+            values /= values.sum(1, keepdims=True)
+        best = np.argsort(-values, axis=1, kind="stable")[:, :DECODED]
+        scores = np.take_along_axis(values, best, 1)
+        return [RankedClasses(*pair) for pair in zip(best - offset, scores, strict=True)]
+
+    def tally(self, assignment: Assignment) -> Hits:
+        return Hits(assignment)
+
+    def agree(
+        self, assignment: Assignment, reference: Outputs, outputs: Outputs
+    ) -> tuple[Floats, Floats]:
+        one, other = (_scores(assignment, each)[0].argmax(1) for each in (reference, outputs))
+        return (one == other).astype(np.float64), np.ones(len(one))
+
+
+def _classes(output: ModelOutput) -> int:
+    """The number of classes that an output could score: all axes but the batch and one are 1."""
+    sides = [side for side in output.shape[1:] if side != 1]
+    return sides[0] if len(sides) == 1 else 0
+
+
+def _scores(assignment: Assignment, outputs: Outputs) -> tuple[Floats, int]:
+    """The scores (images, classes), and at which place the first label's is."""
+    checked(assignment, outputs)
+    layout = roles.layout_of(assignment.layout, Layout)
+    values = outputs[assignment.outputs[0].role].astype(np.float64)
+    return values, int(layout.background == "first")
+
+
+def _joined(parts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
