@@ -16,7 +16,7 @@ ARTIFACTS ?= artifacts
 FORMS     ?= mobilenet_v2_ca
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-devices check lint types imports test-fast export-tflite export-coreml \
+.PHONY: help setup demo test test-devices check lint types imports docs test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
 	bench-agreement bench-forms prove-statistics prove-gate prove-here prove-unplug clean
 
@@ -37,7 +37,7 @@ demo: export-tflite  ## export, measure on this machine, print the verdict and w
 
 test: setup check test-devices  ## make the environment and run every check
 
-check: lint types imports  ## every check but those of test-devices, in an environment that is there
+check: lint types imports docs  ## every check but those of test-devices, in an environment that is there
 	$(BIN)/python -m pytest -m 'not rig' -n $(JOBS) --dist loadfile
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
@@ -52,6 +52,10 @@ types: $(READY)
 
 imports: $(READY)
 	$(BIN)/lint-imports
+
+# A warning, such as a link to nowhere, is an error. -E: the commands' help may have changed.
+docs: $(READY)  ## build the documentation site in build/site
+	$(BIN)/sphinx-build -q -E -W --keep-going -c docs/site . build/site
 
 test-fast: $(READY)  ## the tests that take seconds
 	$(BIN)/python -m pytest -m 'not slow and not rig'

@@ -97,7 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if getattr(sys, name) is None:  # Closed by the caller, who wants to hear nothing.
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     words = list(sys.argv[1:] if words is None else words)
-    parser = _parser()
+    parser = build_parser()
     if not words:
         parser.print_help()
         return 0
@@ -157,7 +157,8 @@ def _with_command(words: list[str]) -> list[str]:
     return ["run", *words]
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command; the documentation prints its help."""
     parser = argparse.ArgumentParser(
         prog="edgebench",
         description="What attention in mobile networks really costs, measured on the device.",

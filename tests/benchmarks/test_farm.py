@@ -249,4 +249,4 @@ def test_the_document_shows_the_commands_of_this_test() -> None:
     assert shown == {"plan", "report", "--device"}
     for words in commands:
         if words[0] == "edgebench":
-            cli._parser().parse_args(cli._with_command(words[1:]))  # Exits where that fails.
+            cli.build_parser().parse_args(cli._with_command(words[1:]))  # Exits where that fails.
