@@ -51,6 +51,10 @@ class Preprocessing:
     std: tuple[float, ...]
 
 
+PLAIN_PIXELS = Preprocessing((0.0,), (1.0,))
+"""Pixels in 0..1 as they are."""
+
+
 @dataclass(frozen=True)
 class Hop:
     """How far one step of the conversion moved the outputs, measured before the file was written.
@@ -79,10 +83,12 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Files beside the artifact: inputs with labels, and the trained model's own outputs.
+    """Files beside the artifact: inputs with labels, and the source model's own outputs.
 
-    `inputs` is an .npz with `images` (N, H, W, 3) uint8 and `labels` (N,) int64; `reference` is
-    an .npz with `logits` (N, classes) float32 of the trained model in torch. `outputs` is an .npz
+    `inputs` is an .npz with `images` (N, H, W, channels) uint8 and `labels` (N,) int64; `reference`
+    is an .npz with `logits` (N, classes) float32 of the source: the trained model in torch, or the
+    user's ONNX file in ONNX Runtime without optimisation. `data` names where they come from.
+    `outputs` is an .npz
     with `logits` (M, classes) of the artifact itself for the first M inputs, taken when it was
     exported; None where a run takes them on the device.
     """
@@ -94,6 +100,7 @@ class Evaluation:
     samples: int
     outputs: str | None = None
     outputs_sha256: str | None = None
+    data: str = "scenes of test digits"
 
 
 OperationKind = Literal[

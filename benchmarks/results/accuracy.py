@@ -68,7 +68,7 @@ def beside(run: Run, slot: str) -> Beside | None:
 
 def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
     """Labels, the trained model's logits and the device's outputs, where they mean something."""
-    if run.manifests[slot].weights != "trained":
+    if run.manifests[slot].weights == "untrained":
         return None
     if slot not in run.references or slot not in run.outputs:
         return None

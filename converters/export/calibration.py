@@ -5,34 +5,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 from edgebench.errors import DataError
+from edgebench.models.data import datasets
 
-SCENES, RANDOM, NONE = "scenes", "random", "none"
+RANDOM, NONE = "random", "none"
 
 
-def choose(wanted: str | None, data: str | None, trained: bool, quantised: bool) -> str:
-    """The source to use: what the user wants, or the model's own.
+def choose(
+    wanted: str | None, given: str | None, data: str | None, trained: bool, quantised: bool
+) -> str:
+    """The source to use: what the user wants, the data set that the user gives, or the model's own.
 
     `data` is what a zoo model was made for, None for a user's file. Raises `DataError` where a
     quantised model has no source that would say anything about it.
     """
+    wanted = wanted or given
     if wanted == RANDOM and (trained or data is None):
         raise DataError(
             "random calibration is for untrained models: it would set ranges that mean nothing",
             "give a folder of images with --calibration",
         )
-    if wanted == SCENES and data != SCENES:
+    if wanted in datasets.BUILT_IN and data != wanted:
         raise DataError(
-            "the model does not take digit scenes", "give a folder of images with --calibration"
+            f"the model was not made for {wanted}", "give a folder of images with --calibration"
         )
     if wanted is not None:
         return wanted
-    if data == SCENES:
-        return SCENES
+    if data in datasets.BUILT_IN:
+        return data
     if data is not None and not trained:
         return RANDOM
     if quantised:
@@ -48,15 +50,11 @@ def identity(source: str) -> str:
 
     Raises `DataError` for a folder that is not there.
     """
-    if source in (SCENES, RANDOM, NONE):
+    if source in (RANDOM, NONE):
         return source
-    folder = calibration_folder(source)
-    rows = [
-        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    ]
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    if datasets.is_named(source):
+        return datasets.open_data(source).identity()
+    return datasets.ImageFolder(calibration_folder(source)).identity()
 
 
 def calibration_folder(source: str) -> Path:
@@ -65,6 +63,6 @@ def calibration_folder(source: str) -> Path:
     if not folder.is_dir():
         raise DataError(
             f"there is no folder {folder} to calibrate with",
-            f"give a folder of images, or one of: {SCENES}, {RANDOM}",
+            f"give a folder of images, or one of: {datasets.WRITTEN}, {RANDOM}",
         )
     return folder

@@ -91,7 +91,13 @@ def make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> 
         items=items,
         beside=proven.evaluation.contents if proven.evaluation else {},
         failed=failed,
-        notes=(*source.graph.notes, *source.notes, *notes),
+        notes=(
+            *source.graph.notes,
+            *source.notes,
+            *proven.data.notes,
+            *(proven.evaluation.notes if proven.evaluation else ()),
+            *notes,
+        ),
     )
 
 
@@ -112,16 +118,13 @@ def _proven(request: ExportRequest, progress: Progress) -> _Proven:
         progress("prove torch->onnx", 0, 0)
         outputs = source.torch(data.held_out)
         hops.append(parity.check("torch->onnx", outputs, expected, trial))
-    return _Proven(source, data, trial, expected, tuple(hops), _evaluation(request, source))
+    evaluation = None
+    if request.evaluation_source is not None:
+        from edgebench.converters.export.evaluation import evaluate
 
-
-def _evaluation(request: ExportRequest, source: Source) -> EvaluationFiles | None:
-    """The evaluation files of a zoo model; a user's file has none, and needs no torch."""
-    if request.spec is None:
-        return None
-    from edgebench.converters.export.evaluation import evaluate
-
-    return evaluate(request.spec, source)
+        progress("evaluate the source", 0, 0)
+        evaluation = evaluate(request.evaluation_source, source)
+    return _Proven(source, data, trial, expected, tuple(hops), evaluation)
 
 
 def _pipeline(request: ExportRequest, target: Target) -> Pipeline:

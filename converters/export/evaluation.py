@@ -1,6 +1,6 @@
 """The files beside an artifact that measure its accuracy and drift anywhere, without torch.
 
-The inputs are shared by all models of a data set; the reference holds the outputs of the trained
+The inputs are shared by all models of a data set; the reference holds the outputs of the source
 model itself, so that drift is measured from where it starts.
 """
 
@@ -13,20 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgebench.converters.artifact import Evaluation, Preprocessing
+from edgebench.converters.artifact import PLAIN_PIXELS, Evaluation
 from edgebench.converters.backend import Converted
-from edgebench.converters.export.calibration import SCENES
+from edgebench.converters.export.examples import batches, image_axes, image_port, left_out
 from edgebench.converters.export.source import Source
+from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.onnx.torch_export import INPUT
-from edgebench.models.data import scenes
-from edgebench.models.data.images import normalise
-from edgebench.models.spec import ModelSpec
-
-INPUTS_NAME = "scenes.evaluation.npz"
+from edgebench.errors import DataError
+from edgebench.models.data import datasets
 
 EVALUATED = 500
-"""So many inputs tell an accuracy to two points or so, and evaluating more takes minutes."""
+"""Of so many inputs an artifact's own outputs are taken; of more it would take minutes."""
 
 
 @dataclass(frozen=True)
@@ -36,31 +33,54 @@ class EvaluationFiles:
     entry: Evaluation
     contents: Mapping[str, bytes]
     samples: Sequence[Sample]
+    notes: tuple[str, ...] = ()
 
 
-def evaluate(spec: ModelSpec, source: Source) -> EvaluationFiles | None:
-    """Make both files for a trained model of the digit scenes; None for any other."""
-    if spec.data != SCENES or source.weights != "trained":
+def evaluate(data: str, source: Source) -> EvaluationFiles | None:
+    """Make both files for a classifier of images; None where its outputs say nothing of classes.
+
+    Raises `DataError` for data that cannot be read, or whose classes are not the model's.
+    """
+    if source.weights == "untrained":
         return None
-    if source.torch is None or source.preprocessing is None:
-        return None
-    test = scenes.evaluation(size=source.graph.inputs[0].shape[-1])
-    mean, std = _three(source.preprocessing)
-    floats = normalise(test.images, mean, std)
-    samples = [{INPUT: image[None]} for image in floats]
-    outputs = source.torch(samples)
+    if not source.is_classifier:
+        raise DataError(
+            f"{source.graph.name} has outputs that are no scores of classes, one for each image, "
+            "so that its accuracy cannot be measured",
+            "leave out --data, and calibrate with --calibration",
+        )
+    found = datasets.open_data(data)
+    port = image_port(source.graph)
+    axis, height, width = image_axes(port)
+    if axis != 1 or port.shape[0] != 1:
+        raise DataError(
+            f"the input '{port.name}' {port.shape} is not (1, channels, height, width)",
+            "accuracy is measured on inputs in this layout, one image at a time",
+        )
+    test = found.evaluation(found.measures, height, width)
+    classes = source.graph.outputs[0].shape[1]
+    labels = datasets.model_classes(test, found.source, classes, source.labels)
+    samples = batches(test.images, port, source.preprocessing or PLAIN_PIXELS)
+    if source.torch is not None:
+        outputs = source.torch(samples)
+    else:
+        outputs = reference.run(source.graph.model, samples)
     logits = np.concatenate([output[0] for output in outputs]).astype(np.float32)
-    inputs = _npz(images=test.images, labels=test.labels)
-    reference = _npz(logits=logits)
+    inputs = _npz(images=test.images, labels=labels)
+    beside = _npz(logits=logits)
+    sha256 = hashlib.sha256(inputs).hexdigest()
+    inputs_name = f"{data.partition(':')[0]}.{sha256[:12]}.evaluation.npz"
     reference_name = f"{source.graph.name}.reference.npz"
     entry = Evaluation(
-        inputs=INPUTS_NAME,
-        inputs_sha256=hashlib.sha256(inputs).hexdigest(),
+        inputs=inputs_name,
+        inputs_sha256=sha256,
         reference=reference_name,
-        reference_sha256=hashlib.sha256(reference).hexdigest(),
+        reference_sha256=hashlib.sha256(beside).hexdigest(),
         samples=len(test),
+        data=found.source,
     )
-    return EvaluationFiles(entry, {INPUTS_NAME: inputs, reference_name: reference}, samples)
+    notes = left_out(test, found.source)
+    return EvaluationFiles(entry, {inputs_name: inputs, reference_name: beside}, samples, notes)
 
 
 def own_outputs(
@@ -73,13 +93,6 @@ def own_outputs(
         progress(done, len(samples))
         rows.append(converted.run(sample)[0])
     return _npz(logits=np.concatenate(rows).astype(np.float32))
-
-
-def _three(
-    preprocessing: Preprocessing,
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    mean, std = preprocessing.mean, preprocessing.std
-    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
 
 
 def _npz(**arrays: Array) -> bytes:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageOps
 
-from edgebench.converters.artifact import Preprocessing
-from edgebench.converters.export.calibration import NONE, RANDOM, SCENES, calibration_folder
+from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
+from edgebench.converters.export.calibration import NONE, RANDOM, calibration_folder
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, noise
 from edgebench.errors import DataError
-from edgebench.models.data import imagefolder
-from edgebench.models.data.images import Floats, Pixels, normalise
+from edgebench.models.data import datasets, imagefolder
+from edgebench.models.data.images import Floats, ImageSet, Pixels, normalise
 
 # Fewer than this leave the ranges to chance; more than this change them hardly at all.
 MINIMUM = 8
@@ -29,7 +28,6 @@ CALIBRATED_ON = 128
 PROVED_ON = 256
 _PROVED_ON_OWN = 64
 _RANDOM_CALIBRATION, _RANDOM_PROOF = 16, 8
-_PLAIN = Preprocessing((0.0,), (1.0,))
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class ExampleSet:
     source: str
     sha256: str
     meaningful: bool
+    notes: tuple[str, ...] = ()
 
 
 def load(source: str, graph: OnnxGraph, preprocessing: Preprocessing | None) -> ExampleSet:
@@ -52,12 +51,12 @@ def load(source: str, graph: OnnxGraph, preprocessing: Preprocessing | None) -> 
 
     Raises `DataError` where they are too few, cannot be read, or do not fit the inputs.
     """
-    if source == SCENES:
-        return _scenes(graph, preprocessing or _PLAIN)
     if source in (RANDOM, NONE):
         return _random(graph, source)
+    if datasets.is_named(source):
+        return _of_data_set(datasets.open_data(source), graph, preprocessing or PLAIN_PIXELS)
     folder = calibration_folder(source)
-    samples = _arrays(folder, graph) or _images(folder, graph, preprocessing or _PLAIN)
+    samples = _arrays(folder, graph) or _images(folder, graph, preprocessing or PLAIN_PIXELS)
     if len(samples) < MINIMUM:
         raise DataError(
             f"{folder} holds {len(samples)} calibration samples; at least {MINIMUM} are needed",
@@ -82,18 +81,35 @@ def _set(
     return ExampleSet(tuple(calibration), tuple(held_out), source, digest.hexdigest(), meaningful)
 
 
-def _scenes(graph: OnnxGraph, preprocessing: Preprocessing) -> ExampleSet:
-    from edgebench.models.data import scenes
-
-    (port,) = graph.inputs
-    size = port.shape[-1]
-    train, test = scenes.calibration(CALIBRATED_ON, size), scenes.evaluation(size=size)
-    return _set(
-        _batches(train.images, port, preprocessing),
-        _batches(test.images[:PROVED_ON], port, preprocessing),
-        "scenes of training digits",
+def _of_data_set(
+    data: datasets.DataSet, graph: OnnxGraph, preprocessing: Preprocessing
+) -> ExampleSet:
+    port = image_port(graph)
+    _, height, width = image_axes(port)
+    train = data.calibration(CALIBRATED_ON, height, width)
+    test = data.evaluation(PROVED_ON, height, width)
+    if min(len(train), len(test)) < MINIMUM:
+        raise DataError(
+            f"{data.source} has {len(train)} images to calibrate with and {len(test)} to prove "
+            f"with; {MINIMUM} of each are needed",
+            "add more of what the model will see; some hundreds are good",
+        )
+    found = _set(
+        batches(train.images, port, preprocessing),
+        batches(test.images, port, preprocessing),
+        data.source,
         True,
     )
+    return replace(found, notes=left_out(train, data.source))
+
+
+def left_out(found: ImageSet, source: str) -> tuple[str, ...]:
+    """A sentence on what could not be read, if anything."""
+    if not found.left_out:
+        return ()
+    count = len(found.left_out)
+    which = "1 image" if count == 1 else f"{count} images"
+    return (f"{which} of {source} left out: {found.left_out[0]}",)
 
 
 def _random(graph: OnnxGraph, source: str) -> ExampleSet:
@@ -128,28 +144,28 @@ def _array_sample(path: Path, ports: Sequence[TensorInfo]) -> Sample:
 
 
 def _images(folder: Path, graph: OnnxGraph, preprocessing: Preprocessing) -> list[Sample]:
-    if len(graph.inputs) > 1:
-        names = ", ".join(port.name for port in graph.inputs)
-        raise DataError(
-            f"the model has several inputs ({names}), and {folder} has no .npz files",
-            "give a folder of .npz files, each with one array for every input",
-        )
-    (port,) = graph.inputs
-    _, height, width = _image_axes(port)
+    port = image_port(graph)
+    _, height, width = image_axes(port)
     listing = imagefolder.listing(folder)
     total = len(listing.files)
     count = min(total, port.shape[0] * (CALIBRATED_ON + _PROVED_ON_OWN))
     chosen = [listing.files[i * total // count] for i in range(count)]
-    if height == width:
-        pictures = [imagefolder.centre(path, height) for path in chosen]
-    else:
-        pictures = [
-            np.asarray(ImageOps.fit(imagefolder.decode(path), (width, height))) for path in chosen
-        ]
-    return _batches(np.stack(pictures), port, preprocessing)
+    pictures = [imagefolder.centre(imagefolder.decode(path), height, width) for path in chosen]
+    return batches(np.stack(pictures), port, preprocessing)
 
 
-def _image_axes(port: TensorInfo) -> tuple[int, int, int]:
+def image_port(graph: OnnxGraph) -> TensorInfo:
+    """The only input of a graph. Raises `DataError` where there are several."""
+    if len(graph.inputs) > 1:
+        names = ", ".join(port.name for port in graph.inputs)
+        raise DataError(
+            f"the model has several inputs ({names}), and a picture fills only one",
+            "calibrate with a folder of .npz files, each with one array for every input",
+        )
+    return graph.inputs[0]
+
+
+def image_axes(port: TensorInfo) -> tuple[int, int, int]:
     """Which axis holds the channels, and the height and width, of an image input.
 
     Raises `DataError` for an input that is no image.
@@ -164,9 +180,9 @@ def _image_axes(port: TensorInfo) -> tuple[int, int, int]:
     )
 
 
-def _batches(images: Pixels, port: TensorInfo, preprocessing: Preprocessing) -> list[Sample]:
+def batches(images: Pixels, port: TensorInfo, preprocessing: Preprocessing) -> list[Sample]:
     """Images (N, H, W, 3) as inputs: normalised, in the port's layout and batches."""
-    axis, _, _ = _image_axes(port)
+    axis, _, _ = image_axes(port)
     channels, batch = port.shape[axis], port.shape[0]
     floats = _normalised(images, channels, preprocessing)
     if axis == 3:

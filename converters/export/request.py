@@ -24,6 +24,7 @@ from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
 from edgebench.models import registry
+from edgebench.models.data.datasets import DATA_SETS, open_data
 from edgebench.models.spec import ABLATED, ModelSpec
 
 IOS_VERSIONS = range(15, 19)
@@ -36,8 +37,10 @@ _SOURCES = ("models", "converters")
 class ExportRequest:
     """One model, from the zoo by name or a user's ONNX file by path, to several targets.
 
-    `input_shapes` is one shape, or shapes by input name; `calibration` a folder, `scenes` or
-    `random`, or None for the model's own. `mean` and `std` are per channel, for pixels in 0..1.
+    `input_shapes` is one shape, or shapes by input name; `calibration` a data set, a folder or
+    `random`, or None for the model's own. `data` is a data set such as `imagefolder:PATH`, of which
+    one part calibrates, where `calibration` names nothing else, and another measures the accuracy.
+    `mean` and `std` are per channel, for pixels in 0..1.
     `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them (None for
     what each precision is usually for), and whether they take images where the preprocessing is
     known, or arrays that are normalised already.
@@ -51,6 +54,7 @@ class ExportRequest:
     out: Path
     weights: Path | None = None
     calibration: str | None = None
+    data: str | None = None
     input_shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -101,10 +105,18 @@ class ExportRequest:
         """Raises `DataError` where a target needs calibration data and there is none."""
         return calibration.choose(
             self.calibration,
+            given=self.data,
             data=self.spec.data if self.spec else None,
             trained=self.weights_file is not None,
             quantised=any(target.needs_calibration for target in self.targets),
         )
+
+    @property
+    def evaluation_source(self) -> str | None:
+        """The data set that measures the accuracy: the user's, or what the model was trained on."""
+        if self.data is not None or self.spec is None or self.weights_file is None:
+            return self.data
+        return self.spec.data if self.spec.data in DATA_SETS else None
 
     def path(self, target: Target) -> Path:
         """Where the artifact for a target goes."""
@@ -135,6 +147,8 @@ def check(request: ExportRequest) -> None:
         raise UsageError(
             "--mean and --std differ in their number of values", "give one value a channel in each"
         )
+    if request.data is not None:
+        open_data(request.data)
     for path, what in ((request.file, "model"), (request.weights, "weights")):
         if path is not None and not path.is_file():
             found = "a folder, not a file" if path.is_dir() else "not there"
@@ -186,6 +200,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "weights": documents.sha256(weights) if weights else None,
         "target": str(target),
         "calibration": calibration.identity(request.calibration_source),
+        "evaluation": _identity(request.evaluation_source),
         "input_shapes": _plain(request.input_shapes),
         "mean": request.mean,
         "std": request.std,
@@ -195,6 +210,10 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "tools": tools(target),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _identity(data: str | None) -> str | None:
+    return None if data is None else open_data(data).identity()
 
 
 def _source(request: ExportRequest) -> object:

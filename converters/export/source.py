@@ -9,13 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-from edgebench.converters.artifact import Preprocessing
+from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
 from edgebench.converters.export.request import ExportRequest, read_labels
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.parity import is_classifier
 from edgebench.errors import UsageError
+from edgebench.models.data import imagefolder
+from edgebench.models.data.datasets import DATA_SETS, open_data
 from edgebench.models.spec import ModelSpec
 from edgebench.progress import Progress
 
@@ -80,6 +82,9 @@ def _from_file(request: ExportRequest) -> Source:
     preprocessing = None
     if request.mean is not None and request.std is not None:
         preprocessing = Preprocessing(request.mean, request.std)
+    pictures = request.data or request.calibration
+    if request.data and not preprocessing:
+        preprocessing = PLAIN_PIXELS
     return Source(
         graph=graph,
         baseline=graph.name,
@@ -90,7 +95,7 @@ def _from_file(request: ExportRequest) -> Source:
         parameters=None,
         madds=None,
         torch=None,
-        notes=(_NO_PREPROCESSING,) if request.calibration and not preprocessing else (),
+        notes=(_NO_PREPROCESSING,) if pictures and not request.mean else (),
     )
 
 
@@ -157,10 +162,7 @@ def _one_thread() -> Iterator[None]:
 
 def _data(spec: ModelSpec) -> tuple[Preprocessing, tuple[str, ...] | None]:
     """What the data of a zoo model says of its pixels and classes."""
-    if spec.data == "scenes":
-        from edgebench.models.data import scenes
-
-        return Preprocessing(scenes.MEAN, scenes.STD), scenes.CLASS_NAMES
-    from edgebench.models.data import imagefolder
-
-    return Preprocessing(imagefolder.MEAN, imagefolder.STD), None
+    if spec.data not in DATA_SETS:  # ImageNet, which no extra brings.
+        return Preprocessing(imagefolder.MEAN, imagefolder.STD), None
+    data = open_data(spec.data)
+    return Preprocessing(data.mean, data.std), data.class_names

@@ -154,7 +154,10 @@ class FolderFeed:
             return
         for start in range(0, len(found.files), _PART):
             part = range(start, min(start + _PART, len(found.files)))
-            yield imagefolder.read(found, part, self.size)
+            images = imagefolder.read(found, part, self.size, self.size)
+            if images.left_out:  # The accuracy of a checkpoint is over the whole set.
+                raise DataError(images.left_out[0], "remove or replace it")
+            yield images
 
 
 def feed_for(

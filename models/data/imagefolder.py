@@ -69,30 +69,34 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
 
 
-def load(folder: Path, size: int = 224, count: int | None = None) -> ImageSet:
-    """`count` images of a folder, or all: scaled, cropped to the centre, (N, size, size, 3).
+def spread(total: int, wanted: int) -> list[int]:
+    """So many of the numbers below `total`, at even distances: every class has its share."""
+    return [i * total // wanted for i in range(wanted)]
 
-    They are taken at even distances through the list, so that every class has its share. Raises
-    `DataError` where the folder has too few, or one cannot be read.
+
+def read(found: Listing, chosen: Sequence[int], height: int, width: int) -> ImageSet:
+    """The chosen images of a listing, (N, height, width, 3), each scaled and cut to its centre.
+
+    Those that cannot be read are named and left out. Raises `DataError` where none can be read.
     """
-    found = listing(folder)
-    total = len(found.files)
-    wanted = total if count is None else count
-    if not 0 < wanted <= total:
-        raise DataError(
-            f"{folder} holds {total} images and {wanted} are wanted", "add images or ask for fewer"
-        )
-    return read(found, [i * total // wanted for i in range(wanted)], size)
-
-
-def read(found: Listing, chosen: Sequence[int], size: int) -> ImageSet:
-    """The chosen images of a listing. Raises `DataError` where one cannot be read."""
-    images = np.stack([centre(found.files[i], size) for i in chosen])
-    labels = np.array([found.labels[i] for i in chosen] if found.labels else [], np.int64)
-    names = [str(found.files[i].relative_to(found.folder)) for i in chosen]
-    digest = hashlib.sha256(json.dumps(["imagefolder/1", size, names]).encode())
-    digest.update(images.tobytes())
-    return ImageSet(images, labels, found.class_names, MEAN, STD, digest.hexdigest())
+    images, kept, left_out = [], [], []
+    for index in chosen:
+        try:
+            images.append(centre(decode(found.files[index]), height, width))
+        except DataError as error:
+            left_out.append(error.message)
+        else:
+            kept.append(index)
+    if not images:
+        raise DataError(f"no image of {found.folder} can be read: {left_out[0]}", "replace them")
+    labels = np.array([found.labels[i] for i in kept] if found.labels else [], np.int64)
+    names = [str(found.files[i].relative_to(found.folder)) for i in kept]
+    pixels = np.stack(images)
+    digest = hashlib.sha256(json.dumps(["imagefolder/2", height, width, names]).encode())
+    digest.update(pixels.tobytes())
+    return ImageSet(
+        pixels, labels, found.class_names, MEAN, STD, digest.hexdigest(), tuple(left_out)
+    )
 
 
 def decode(path: Path) -> Image.Image:
@@ -106,14 +110,14 @@ def decode(path: Path) -> Image.Image:
         ) from error
 
 
-def centre(path: Path, size: int) -> Pixels:
-    """(size, size, 3): the short side scaled to size / 0.875, then the centre."""
-    picture = decode(path)
-    scale = size / CENTRE_SHARE / min(picture.size)
-    width, height = (max(size, round(side * scale)) for side in picture.size)
-    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    return np.asarray(picture.crop((left, top, left + size, top + size)))
+def centre(picture: Image.Image, height: int, width: int) -> Pixels:
+    """(height, width, 3): scaled until one side is the wanted one / 0.875, then the centre."""
+    scale = max(width / picture.width, height / picture.height) / CENTRE_SHARE
+    wide = max(width, round(picture.width * scale))
+    high = max(height, round(picture.height * scale))
+    picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
+    left, top = (wide - width) // 2, (high - height) // 2
+    return np.asarray(picture.crop((left, top, left + width, top + height)))
 
 
 def augmented(path: Path, size: int, rng: np.random.Generator) -> Pixels:

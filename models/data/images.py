@@ -18,7 +18,7 @@ class ImageSet:
 
     `labels` is (N,), or empty where the source has none. `mean` and `std` are per channel, for
     pixels scaled to [0, 1]. `recipe_sha256` identifies the source and every parameter that shaped
-    the pixels.
+    the pixels. `left_out` says which images could not be read, and why.
     """
 
     images: Pixels
@@ -27,6 +27,7 @@ class ImageSet:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     recipe_sha256: str
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)

@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from edgebench.models.data.images import Floats, ImageSet, Labels
 
@@ -77,6 +75,9 @@ class Layout:
 @functools.cache
 def digits(split: str) -> tuple[Floats, Labels]:
     """The digits of a split, "train" or "test": (D, 8, 8) ink in [0, 1] and (D,) their values."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
     data = load_digits()
     train, test = train_test_split(
         np.arange(len(data.target)), test_size=TEST_DIGITS, random_state=0, stratify=data.target

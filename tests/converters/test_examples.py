@@ -30,21 +30,29 @@ def two_inputs() -> OnnxGraph:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "data", "trained", "quantised", "chosen"),
+    ("wanted", "given", "data", "trained", "quantised", "chosen"),
     [
-        (None, "scenes", True, True, "scenes"),
-        (None, "scenes", False, False, "scenes"),
-        (None, "imagenet", False, True, "random"),
-        (None, None, True, False, "none"),
-        (None, "imagenet", True, False, "none"),
-        ("photos", None, True, True, "photos"),
-        ("random", "imagenet", False, True, "random"),
+        (None, None, "scenes", True, True, "scenes"),
+        (None, None, "scenes", False, False, "scenes"),
+        (None, None, "imagenet", False, True, "random"),
+        (None, None, None, True, False, "none"),
+        (None, None, "imagenet", True, False, "none"),
+        ("photos", None, None, True, True, "photos"),
+        ("random", None, "imagenet", False, True, "random"),
+        (None, "imagefolder:photos", None, True, True, "imagefolder:photos"),
+        (None, "imagefolder:photos", "scenes", True, True, "imagefolder:photos"),
+        ("others", "imagefolder:photos", None, True, True, "others"),
     ],
 )
 def test_the_source_follows_from_model_and_wish(
-    wanted: str | None, data: str | None, trained: bool, quantised: bool, chosen: str
+    wanted: str | None,
+    given: str | None,
+    data: str | None,
+    trained: bool,
+    quantised: bool,
+    chosen: str,
 ) -> None:
-    assert calibration.choose(wanted, data, trained, quantised) == chosen
+    assert calibration.choose(wanted, given, data, trained, quantised) == chosen
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,7 @@ def test_sources_that_say_nothing_of_the_model_are_refused(
     wanted: str | None, data: str | None, trained: bool
 ) -> None:
     with pytest.raises(DataError) as caught:
-        calibration.choose(wanted, data, trained, quantised=True)
+        calibration.choose(wanted, None, data, trained, quantised=True)
     assert "--calibration" in caught.value.remedy
 
 

@@ -12,11 +12,18 @@ from edgebench.errors import DataError
 from edgebench.models import registry
 from edgebench.models.data import imagefolder
 from edgebench.models.data.feeds import feed_for
+from edgebench.models.data.images import ImageSet
 
 
 def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path)
+
+
+def load(folder: Path, size: int, count: int | None = None) -> ImageSet:
+    found = imagefolder.listing(folder)
+    total = len(found.files)
+    return imagefolder.read(found, imagefolder.spread(total, count or total), size, size)
 
 
 @pytest.fixture
@@ -29,24 +36,24 @@ def classes(tmp_path: Path) -> Path:
 
 
 def test_class_folders_give_labels_in_the_order_of_their_names(classes: Path) -> None:
-    found = imagefolder.load(classes, size=16)
+    found = load(classes, size=16)
     assert found.class_names == ("apple", "berry", "cherry")
     assert found.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert found.images.shape == (12, 16, 16, 3)
     assert found.images[5, 8, 8].tolist() == [80, 20, 7]
-    assert imagefolder.load(classes, size=16).recipe_sha256 == found.recipe_sha256
+    assert load(classes, size=16).recipe_sha256 == found.recipe_sha256
 
 
 def test_fewer_images_are_spread_over_the_classes(classes: Path) -> None:
-    found = imagefolder.load(classes, size=16, count=3)
+    found = load(classes, size=16, count=3)
     assert found.labels.tolist() == [0, 1, 2]
-    assert found.recipe_sha256 != imagefolder.load(classes, size=16, count=4).recipe_sha256
+    assert found.recipe_sha256 != load(classes, size=16, count=4).recipe_sha256
 
 
 def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
     for i in range(3):
         picture(tmp_path / f"{i}.jpg", (i, i, i))
-    found = imagefolder.load(tmp_path, size=16)
+    found = load(tmp_path, size=16)
     assert len(found) == 3
     assert not found.labelled
     assert found.class_names == ()
@@ -54,9 +61,9 @@ def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:
 
 def test_other_bytes_behind_the_same_names_are_another_recipe(tmp_path: Path) -> None:
     picture(tmp_path / "a.png", (1, 2, 3))
-    before = imagefolder.load(tmp_path, size=16).recipe_sha256
+    before = load(tmp_path, size=16).recipe_sha256
     picture(tmp_path / "a.png", (1, 2, 4))
-    assert imagefolder.load(tmp_path, size=16).recipe_sha256 != before
+    assert load(tmp_path, size=16).recipe_sha256 != before
 
 
 @pytest.mark.parametrize("size", [(64, 32), (32, 64)])
@@ -64,36 +71,31 @@ def test_the_centre_of_the_picture_is_kept(tmp_path: Path, size: tuple[int, int]
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     pixels[size[1] // 2 - 14 : size[1] // 2 + 14, size[0] // 2 - 14 : size[0] // 2 + 14] = 200
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert (imagefolder.load(tmp_path, size=28).images == 200).mean() > 0.9
+    assert (load(tmp_path, size=28).images == 200).mean() > 0.9
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK"])
 def test_every_colour_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     suffix = "tif" if mode == "CMYK" else "png"
     Image.new("RGB", (20, 20), (9, 9, 9)).convert(mode).save(tmp_path / f"a.{suffix}")
-    assert imagefolder.load(tmp_path, size=16).images.shape == (1, 16, 16, 3)
+    assert load(tmp_path, size=16).images.shape == (1, 16, 16, 3)
 
 
 def test_a_missing_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a folder"):
-        imagefolder.load(tmp_path / "none", size=16)
+        load(tmp_path / "none", size=16)
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no images"):
-        imagefolder.load(tmp_path, size=16)
-
-
-def test_too_few_images_say_how_many_there_are(classes: Path) -> None:
-    with pytest.raises(DataError, match="holds 12 images and 13 are wanted"):
-        imagefolder.load(classes, size=16, count=13)
+        load(tmp_path, size=16)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n broken"])
 def test_an_unreadable_image_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(DataError, match=r"bad\.png as an image"):
-        imagefolder.load(tmp_path, size=16)
+        load(tmp_path, size=16)
 
 
 def test_a_truncated_image_is_named(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
     whole = (tmp_path / "cut.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"cut\.png"):
-        imagefolder.load(tmp_path, size=16)
+        load(tmp_path, size=16)
 
 
 def test_random_crops_stay_inside_and_are_mirrored_half_of_the_time(tmp_path: Path) -> None:

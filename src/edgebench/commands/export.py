@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="where artifacts go")
     add("--weights", type=Path, metavar="FILE", help="trained weights (.safetensors or .pth)")
     add("--calibration", metavar="DIR|scenes|random", help="inputs that set the int8 ranges")
+    add("--data", metavar="imagefolder:PATH", help="labelled images: calibrate and evaluate")
     add("--input-shape", action="append", metavar="[NAME=]1,3,224,224", help="fix an input's shape")
     add("--mean", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
     add("--std", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
@@ -88,6 +89,7 @@ def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[
             out=options.out,
             weights=options.weights,
             calibration=options.calibration,
+            data=options.data,
             input_shapes=arguments.shapes(options.input_shape),
             mean=options.mean,
             std=options.std,
