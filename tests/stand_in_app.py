@@ -84,7 +84,7 @@ def main(run: Path, own: Path, here: Path) -> None:
     sys.argv[0] = str(here / "runner.pyz")  # Which the worker starts for each job.
     sys.path.insert(0, sys.argv[0])
     from edgebench_runner.files import hash_of  # type: ignore[import-not-found]
-    from edgebench_runner.messages import Remote, send  # type: ignore[import-not-found]
+    from edgebench_runner.messages import RemoteReporter, send  # type: ignore[import-not-found]
     from edgebench_runner.result import Result  # type: ignore[import-not-found]
     from edgebench_runner.worker import fresh_process  # type: ignore[import-not-found]
 
@@ -106,7 +106,8 @@ def main(run: Path, own: Path, here: Path) -> None:
     if (run / "result.json").exists() and run != folder:
         shutil.copyfile(run / "result.json", folder / "result.json")
     plan = __import__("json").loads(plan_path.read_text())
-    result = Result(str(folder / "result.json"), hash_of(str(plan_path)), Remote(str(folder)))
+    reporter = RemoteReporter(str(folder))
+    result = Result(str(folder / "result.json"), hash_of(str(plan_path)), reporter)
     worker = fresh_process(str(plan_path))
     app = App(plan, result, worker, folder, here, send)
     send({"end": {"status": "again" if app.one_job() else "done", "reason": None}})

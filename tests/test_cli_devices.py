@@ -13,10 +13,10 @@ from accepted import golden
 
 from edgebench.cli import main
 from edgebench.commands.devices import check, listing
-from edgebench.deploy.device.interface import Attached, Step
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import AttachedDevice, CheckStep
 from edgebench.deploy.registry import devices, registry
-from edgebench.deploy.registry.discovery import Sight
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.registry.discovery import Discovery
 from edgebench.deploy.remote.python_runner import PythonRunner
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import Shell
@@ -59,16 +59,16 @@ class StandIn:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.seen: list[Attached] = []
+        self.seen: list[AttachedDevice] = []
         self.gone: DeviceError | None = None
         self.prepared: list[str] = []
 
-    def attached(self, entries: Iterable[Entry]) -> list[Attached]:
+    def attached(self, entries: Iterable[DeviceEntry]) -> list[AttachedDevice]:
         if self.gone is not None:
             raise self.gone
         return self.seen
 
-    def device(self, entry: Entry) -> RemoteDevice:
+    def device(self, entry: DeviceEntry) -> RemoteDevice:
         prepared = self.prepared
 
         class Phone(RemoteDevice):
@@ -92,12 +92,12 @@ def phones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 def test_the_list_is_the_accepted_one_and_fits_80_columns() -> None:
     entries = list(registry.load().values())
     seen = (
-        Attached("pixel7", SERIAL, "ready", "panther"),
-        Attached("desk", "28111JEGR05001", "does not trust this computer yet"),
-        Attached(None, "R5CW10ABCDE", "ready", "a35x"),
+        AttachedDevice("pixel7", SERIAL, "ready", "panther"),
+        AttachedDevice("desk", "28111JEGR05001", "does not trust this computer yet"),
+        AttachedDevice(None, "R5CW10ABCDE", "ready", "a35x"),
     )
     lacking = {one.name: NO_ADB for one in entries if one.transport == "devicectl"}
-    lines = listing.shown(entries, Sight(seen, lacking))
+    lines = listing.shown(entries, Discovery(seen, lacking))
     assert max(map(len, lines)) <= 80
     golden("devices.txt", "\n".join(lines) + "\n")
 
@@ -115,8 +115,8 @@ def test_what_is_attached_and_what_is_not_known_is_said_with_the_command_that_ad
     phones: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phones.seen = [
-        Attached("pixel7", SERIAL, "ready", "panther"),
-        Attached(None, "R5CW10ABCDE", "ready", "a35x"),
+        AttachedDevice("pixel7", SERIAL, "ready", "panther"),
+        AttachedDevice(None, "R5CW10ABCDE", "ready", "a35x"),
     ]
     assert main(["devices"]) == 0
     out = capsys.readouterr().out
@@ -141,7 +141,10 @@ def test_a_transport_whose_program_is_missing_is_said_once(
 
 
 def test_the_list_as_json(phones: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    phones.seen = [Attached("pixel7", SERIAL, "ready"), Attached(None, "X", "ready", "a35x")]
+    phones.seen = [
+        AttachedDevice("pixel7", SERIAL, "ready"),
+        AttachedDevice(None, "X", "ready", "a35x"),
+    ]
     assert main(["devices", "add", "rack", "--like", "rpi5", "--host", "rack"]) == 0
     capsys.readouterr()
     for words in (["devices", "--json"], ["devices", "list", "--json"]):
@@ -196,7 +199,7 @@ def test_a_known_board_needs_only_its_host(own: Path, capsys: pytest.CaptureFixt
     assert "edgebench devices check rpi5" in capsys.readouterr().err
     entry = registry.load()["rpi5"]
     assert (entry.host, entry.python) == ("pi@rpi.local", "/opt/py/bin/python3")
-    assert entry.clusters == registry.shipped()["rpi5"].clusters
+    assert entry.clusters == registry.shipped_entries()["rpi5"].clusters
     assert edgebench_devices("add rpi5 --host elsewhere") == 2
     assert edgebench_devices("add rpi5 --host elsewhere --replace") == 0
     assert registry.load()["rpi5"].host == "elsewhere"
@@ -207,8 +210,8 @@ def test_a_known_board_needs_only_its_host(own: Path, capsys: pytest.CaptureFixt
 def test_a_phone_of_one_s_own_has_its_clusters_by_name(own: Path) -> None:
     words = "add mine --match FP5 --cluster little=0-3:Cortex-A55 --cluster big=4,5-7 --keep"
     assert main(["devices", *words.split()]) == 0
-    assert devices.cores("mine", "big") == (4, 5, 6, 7)
-    assert devices.cores("mine", (1, 2)) == (1, 2)
+    assert devices.cores_by_name("mine", "big") == (4, 5, 6, 7)
+    assert devices.cores_by_name("mine", (1, 2)) == (1, 2)
     entry = registry.load()["mine"]
     assert (entry.transport, entry.match, entry.keep) == ("adb", ("FP5",), True)
     assert entry.cluster("little").core == "Cortex-A55"
@@ -227,19 +230,21 @@ class Checked:
 
     description = "a device"
 
-    def __init__(self, *steps: Step | DeviceError) -> None:
+    def __init__(self, *steps: CheckStep | DeviceError) -> None:
         self.given = steps
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         for step in self.given:
             if isinstance(step, DeviceError):
                 raise step
             yield step
 
 
-OK = Step("found", "ok", "here")
-NOTE = Step("thermal readings", "note", "warm: 41 °C", "let it cool down")
-MISSING = Step("authorised", "missing", "the phone does not trust this computer yet", "unlock it")
+OK = CheckStep("found", "ok", "here")
+NOTE = CheckStep("thermal readings", "note", "warm: 41 °C", "let it cool down")
+MISSING = CheckStep(
+    "authorised", "missing", "the phone does not trust this computer yet", "unlock it"
+)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +259,7 @@ MISSING = Step("authorised", "missing", "the phone does not trust this computer 
 def test_a_check_ends_with_whether_a_run_can_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    steps: tuple[Step | DeviceError, ...],
+    steps: tuple[CheckStep | DeviceError, ...],
     code: int,
     last: str,
 ) -> None:
@@ -269,7 +274,9 @@ def test_a_check_ends_with_whether_a_run_can_work(
 
 
 def test_a_step_is_shown_with_how_to_mend_it() -> None:
-    long = Step("space", "missing", "12 MB are left " * 8, "free some with rm -r /data/local/tmp/x")
+    long = CheckStep(
+        "space", "missing", "12 MB are left " * 8, "free some with rm -r /data/local/tmp/x"
+    )
     assert check.shown(MISSING) == (
         "  missing  authorised        the phone does not trust this computer yet\n"
         "                             -> unlock it"

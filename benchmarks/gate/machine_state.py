@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from edgebench.benchmarks.statistics.paired import Floats
-from edgebench.deploy.documents.result import Block, Readings, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, Readings, Visit
 
 NOISE_BOUND = 4.0
 """Standard errors of a visit's own median that another speed has to stand out by."""
@@ -29,7 +29,7 @@ DEVIATION = 1.4826
 class Conditions:
     """Blocks with their readings, the machine's number of cores, and those it was to stay on."""
 
-    blocks: tuple[Block, ...]
+    blocks: tuple[MeasuredBlock, ...]
     core_count: int
     cores: tuple[int, ...] | None
 

@@ -16,7 +16,7 @@ from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, Finding, failed
 from edgebench.benchmarks.gate.machine_state import Conditions
 from edgebench.benchmarks.statistics.paired import Overhead, fewest_processes
-from edgebench.deploy.documents.result import Block, Evaluation
+from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock
 from edgebench.intervals import Interval
 
 INT8 = ("i8", "u8")
@@ -39,9 +39,9 @@ class Evidence:
     slot: str
     threshold: float
     overhead: Overhead | None
-    blocks: tuple[Block, ...]
-    evaluation: Evaluation
-    baseline_evaluation: Evaluation
+    blocks: tuple[MeasuredBlock, ...]
+    evaluation: EvaluationResult
+    baseline_evaluation: EvaluationResult
     delegate: str
     core_count: int
     cores: tuple[int, ...] | None

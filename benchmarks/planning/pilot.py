@@ -19,7 +19,7 @@ from edgebench.benchmarks.planning.sizing import PILOT_SHARE, Pace, Size, SlotPa
 from edgebench.benchmarks.statistics.paired import level_s
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.documents.plan import Group, Plan, VisitLength
-from edgebench.deploy.documents.result import Block, RunResult, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, RunResult, Visit
 from edgebench.deploy.documents.staging import RESULT
 from edgebench.documents import load
 from edgebench.progress import Progress
@@ -121,7 +121,7 @@ def pace(plan: Plan, result: RunResult) -> Pace:
 
 
 def _longest_warmup_s(
-    blocks: Sequence[Block], groups: Mapping[str, Mapping[str, SlotPace]]
+    blocks: Sequence[MeasuredBlock], groups: Mapping[str, Mapping[str, SlotPace]]
 ) -> float:
     """How long a visit may warm up: so long that hardly any has to stop for it.
 
@@ -138,7 +138,7 @@ def comparisons(slots: Mapping[str, SlotPace]) -> int:
     return max(sum(not slot.endswith(AGAIN) for slot in slots) - 1, 1)
 
 
-def _slots(group: Group, blocks: Sequence[Block], result: RunResult) -> dict[str, SlotPace]:
+def _slots(group: Group, blocks: Sequence[MeasuredBlock], result: RunResult) -> dict[str, SlotPace]:
     found = {}
     beside_s = _beside_s(blocks)
     for slot in (group.baseline, *(one for one in group.slots if one != group.baseline)):
@@ -165,7 +165,7 @@ def _slots(group: Group, blocks: Sequence[Block], result: RunResult) -> dict[str
     return found
 
 
-def _beside_s(blocks: Sequence[Block]) -> float:
+def _beside_s(blocks: Sequence[MeasuredBlock]) -> float:
     """What a visit takes beside its timed inferences, where it is a process of its own; or 0."""
     visits = [visit for block in blocks for visit in block.visits]
     inferring_ns = [
@@ -189,7 +189,9 @@ def _inference_scatter(visits: Sequence[Visit]) -> float:
 
 
 def _block_scatter(
-    groups: Sequence[Group], blocks: Sequence[Block], paces: Mapping[str, Mapping[str, SlotPace]]
+    groups: Sequence[Group],
+    blocks: Sequence[MeasuredBlock],
+    paces: Mapping[str, Mapping[str, SlotPace]],
 ) -> float:
     """The blocks' own scatter: what the inferences' scatter leaves unexplained.
 
@@ -222,11 +224,11 @@ def _block_scatter(
     return float(np.sqrt(weighted / (known + USUAL_WEIGHT)))
 
 
-def _visits(block: Block, slot: str) -> list[tuple[int, ...]]:
+def _visits(block: MeasuredBlock, slot: str) -> list[tuple[int, ...]]:
     return [visit.samples_ns for visit in block.visits if visit.slot == slot]
 
 
-def measured_s(blocks: Sequence[Block]) -> float:
+def measured_s(blocks: Sequence[MeasuredBlock]) -> float:
     """How long blocks took."""
     return sum(
         block.after.unix_s - block.before.unix_s for block in blocks if block.before and block.after

@@ -40,7 +40,7 @@ from edgebench.benchmarks.proof.tally import (
     share,
 )
 from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, Trial
-from edgebench.deploy.transports.simulated.scenarios import STRANGER
+from edgebench.deploy.transports.simulated.scenarios import RANDOM
 from edgebench.intervals import Interval
 from edgebench.progress import Progress
 
@@ -61,7 +61,7 @@ BOUNDS: dict[str, tuple[Interval | None, ...]] = {
     "bursts": WITHHELD,
     "bursts-silent": WITHHELD,
     "slow-cores": WITHHELD,
-    STRANGER: (AT_MOST_5, COVERAGE, None, None),
+    RANDOM: (AT_MOST_5, COVERAGE, None, None),
 }
 """In whatever order a stranger is: what is said of it has to be right."""
 

@@ -14,9 +14,14 @@ from edgebench.benchmarks.results.comparison import Comparison, Row
 from edgebench.benchmarks.results.measured import Run
 from edgebench.converters.artifact import Artifact, Manifest, file_name
 from edgebench.deploy.documents.plan import Plan
-from edgebench.deploy.documents.result import Block, RunResult
+from edgebench.deploy.documents.result import MeasuredBlock, RunResult
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
-from edgebench.deploy.transports.simulated.scenarios import SCENARIOS, STRANGER, Scenario, stranger
+from edgebench.deploy.transports.simulated.scenarios import (
+    RANDOM,
+    SCENARIOS,
+    Scenario,
+    random_scenario,
+)
 from edgebench.intervals import Interval
 
 OVERHEAD = 0.03
@@ -96,7 +101,7 @@ def _model(number: int) -> str:
 
 def machine(scenario: str, seed: int) -> Scenario:
     """The scenario of that name; a stranger is another one with each seed."""
-    return stranger(seed) if scenario == STRANGER else SCENARIOS[scenario]
+    return random_scenario(seed) if scenario == RANDOM else SCENARIOS[scenario]
 
 
 def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[RunResult, Plan]:
@@ -112,7 +117,7 @@ def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[
 
 def _stopped(result: RunResult, limit_s: float) -> RunResult:
     """A result as it stood when its blocks had taken so long."""
-    kept: list[Block] = []
+    kept: list[MeasuredBlock] = []
     for block in result.blocks:
         if measured_s(kept) < limit_s:
             kept.append(block)

@@ -22,7 +22,7 @@ from edgebench.benchmarks.statistics.levels import SlotTimes, TimedBlock, timed_
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.plan import Group
-from edgebench.deploy.documents.result import Evaluation
+from edgebench.deploy.documents.result import EvaluationResult
 
 
 def compare(run: Run) -> Comparison:
@@ -30,7 +30,7 @@ def compare(run: Run) -> Comparison:
     plan, result = run.plan, run.result
     interrupted = not result.complete and len(result.blocks) < len(plan.blocks)
     if not run.timed:
-        done = (result.evaluations.get(slot, Evaluation(None)) for slot in plan.artifacts)
+        done = (result.evaluations.get(slot, EvaluationResult(None)) for slot in plan.artifacts)
         interrupted = instructions.interrupted(done)
     return Comparison(
         run=run.name,

@@ -10,10 +10,10 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.plan import Plan
-from edgebench.deploy.documents.result import Block, Evaluation, RunResult
+from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult
 
-ELSEWHERE = Evaluation(error="this device does not run files of this format")
-NOT_RUN = Evaluation(error="it was not reached before the run was interrupted")
+ELSEWHERE = EvaluationResult(error="this device does not run files of this format")
+NOT_RUN = EvaluationResult(error="it was not reached before the run was interrupted")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,6 @@ class Run:
         return bool(self.plan.blocks)
 
 
-def measured(blocks: Sequence[Block]) -> tuple[Block, ...]:
+def measured(blocks: Sequence[MeasuredBlock]) -> tuple[MeasuredBlock, ...]:
     """The blocks that have visits."""
     return tuple(block for block in blocks if not block.error)

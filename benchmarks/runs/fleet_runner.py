@@ -64,7 +64,7 @@ class Expedition:
         try:
             return self._devices[name].identity
         except DeviceError:
-            return f"unknown: {name}"  # `held` will say why.
+            return f"unknown: {name}"  # `reserved` will say why.
 
     def _side_by_side(self, lanes: Iterable[list[str]]) -> None:
         # Daemons, so that a second Ctrl-C need not wait for a device that does not answer. They are
@@ -97,7 +97,7 @@ class Expedition:
 
     def _measure(self, name: str) -> None:
         try:
-            with self._devices[name].held():
+            with self._devices[name].reserved():
                 self._carry_out(name)
         except KeyboardInterrupt:
             self._stop.set()

@@ -38,7 +38,7 @@ from edgebench.benchmarks.results.run_folder import (
 )
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.external import find_artifacts
-from edgebench.deploy.device.interface import Counting, Device
+from edgebench.deploy.device.interface import Device, InstructionCounting
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import PLAN, read_plan, stage_file, write_plan
@@ -112,7 +112,7 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     `EdgeBenchError`.
     """
     request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
-    if isinstance(device, Counting):
+    if isinstance(device, InstructionCounting):
         if not (folder / PLAN).exists():
             write_plan(replace(draft, cooldown=None, images=EMULATED_IMAGES), folder)
         return None

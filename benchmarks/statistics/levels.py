@@ -9,7 +9,7 @@ import numpy as np
 
 from edgebench.benchmarks.statistics.paired import Floats, log_levels
 from edgebench.benchmarks.statistics.steady import Steadiness, steadiness
-from edgebench.deploy.documents.result import Block, Summary, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, SampleSummary, Visit
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SlotTimes:
     samples_ns: tuple[Sequence[int], ...]
     log_levels: Floats
     steady: tuple[bool, ...]
-    summaries: tuple[Summary, ...] = ()
+    summaries: tuple[SampleSummary, ...] = ()
 
     @property
     def level_s(self) -> float:
@@ -36,17 +36,17 @@ class SlotTimes:
 class TimedBlock:
     """A block, with the times of its slots."""
 
-    block: Block
+    block: MeasuredBlock
     slots: dict[str, SlotTimes]
 
 
-def timed_block(block: Block) -> TimedBlock:
+def timed_block(block: MeasuredBlock) -> TimedBlock:
     """Find the steady part of every visit, and each slot's levels."""
     slots = dict.fromkeys(visit.slot for visit in block.visits)
     return TimedBlock(block, {slot: _slot_times(block, slot) for slot in slots})
 
 
-def _slot_times(block: Block, slot: str) -> SlotTimes:
+def _slot_times(block: MeasuredBlock, slot: str) -> SlotTimes:
     visits = [visit for visit in block.visits if visit.slot == slot]
     found = [_steadiness(visit) for visit in visits]
     samples_ns = tuple(

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from edgebench.deploy.documents.result import Block, Context, Evaluation
+from edgebench.deploy.documents.result import Context, EvaluationResult, MeasuredBlock
 
 CONTRACT = "edgebench.app/1"
 CHANGES = "changes.jsonl"
@@ -54,19 +54,19 @@ class End:
 
 
 @dataclass(frozen=True)
-class Change:
+class ResultChange:
     """A change of the result, as `edgebench.deploy.runner.result.Result.change` takes it."""
 
     context: Context | None = None
-    evaluations: dict[str, Evaluation] = field(default_factory=dict)
-    block: Block | None = None
+    evaluations: dict[str, EvaluationResult] = field(default_factory=dict)
+    block: MeasuredBlock | None = None
     complete: bool | None = None
     start_temperatures_c: dict[str, float] | None = None
     cooled_s: float | None = None
 
 
 @dataclass(frozen=True)
-class Line:
+class ChangeLine:
     """One line of `changes.jsonl`: one of these five, and what goes with it.
 
     An `event` tells how much of a step is `done`, of a `total`. `files` are the outputs that a
@@ -76,7 +76,7 @@ class Line:
     hello: Hello | None = None
     begin: Begin | None = None
     event: Literal["cooldown", "evaluate", "block", "profile"] | None = None
-    change: Change | None = None
+    change: ResultChange | None = None
     end: End | None = None
     done: int | None = None
     total: int | None = None
@@ -84,7 +84,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class News:
+class AppOutput:
     """What `changes.jsonl` holds from an offset on, and whether the app was still there before."""
 
     text: str
@@ -117,6 +117,6 @@ class App(Protocol):
         """End it at once, if it runs. Raises `DeviceError`."""
         ...
 
-    def news(self, offset: int) -> News:
+    def read_output(self, offset: int) -> AppOutput:
         """What it wrote since, from a byte of the file on. Raises `DeviceError`."""
         ...

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from edgebench.deploy.app.contract import CONTRACT, App, Begin, End, Hello, Line, News
-from edgebench.deploy.device.interface import Step
-from edgebench.deploy.documents.changes import Changes, speaking_for_errors
+from edgebench.deploy.app.contract import CONTRACT, App, AppOutput, Begin, ChangeLine, End, Hello
+from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.documents.changes import Changes, translated_errors
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.deploy.remote.shell import DeviceLostError
-from edgebench.deploy.runner.messages import Audience
+from edgebench.deploy.runner.messages import Reporter
 from edgebench.deploy.runner.result import Result
 from edgebench.deploy.runner.scheduler import failed_block
 from edgebench.errors import DeviceError
@@ -29,23 +29,23 @@ GREETING_S = 20.0
 """How long a phone may take to open the app."""
 
 
-def greeting(app: App) -> Step:
+def greeting(app: App) -> CheckStep:
     """Whether the app keeps the contract, from what it says when it finds no plan."""
     app.start(None)
     end = time.monotonic() + GREETING_S
     text = ""
     while "\n" not in text and time.monotonic() < end:
         time.sleep(app.poll_s)
-        text = app.news(0).text
+        text = app.read_output(0).text
     app.stop()
     try:
-        hello = msgspec.json.decode(text.partition("\n")[0], type=Line).hello
+        hello = msgspec.json.decode(text.partition("\n")[0], type=ChangeLine).hello
     except msgspec.DecodeError:
         hello = None
     if hello is None or hello.contract != CONTRACT:
         found = f"it keeps {hello.contract}" if hello else f"it said nothing in {GREETING_S:.0f} s"
-        return Step("contract", "missing", f"{found}; this needs {CONTRACT}", app.install)
-    return Step("contract", "ok", f"{hello.contract}, kept by version {hello.app}")
+        return CheckStep("contract", "missing", f"{found}; this needs {CONTRACT}", app.install)
+    return CheckStep("contract", "ok", f"{hello.contract}, kept by version {hello.app}")
 
 
 class Session:
@@ -57,23 +57,23 @@ class Session:
         self.app = app
         self.folder = folder
         self.silence_s = silence_s
-        self.result = Result(str(folder / RESULT), plan_hash(folder), Audience())
+        self.result = Result(str(folder / RESULT), plan_hash(folder), Reporter())
         self.changes = Changes(folder, self.result, progress)
         self.offset = 0
         self.doing: Begin | None = None
         self.changed = False
 
-    def carry_out(self) -> None:
+    def execute(self) -> None:
         """Go on with the run until it is done, or stopped by Ctrl-C.
 
         Raises `DeviceLostError` and `DeviceError`, with all that came kept.
         """
-        with speaking_for_errors():
+        with translated_errors():
             self.app.stop()
             self._catch_up()
-            self._forget_errors()
+            self._drop_errors()
             try:
-                while not self._one_start():
+                while not self._start_once():
                     pass
             except KeyboardInterrupt:
                 self.changes.quiet = True
@@ -84,18 +84,18 @@ class Session:
     def _catch_up(self) -> None:
         """Take what an app wrote while nobody heard it."""
         known = (self.folder / RESULT).exists()
-        for line, text in self._lines(self.app.news(self.offset)):
+        for line, text in self._lines(self.app.read_output(self.offset)):
             if known:  # Who removed the result wants it measured anew.
-                self._heed(line, text)
+                self._apply_line(line, text)
 
-    def _forget_errors(self) -> None:
+    def _drop_errors(self) -> None:
         """What failed is tried again by a new session, and by none of its starts."""
         body = self.result.body
         found = body["evaluations"].items()
         body["evaluations"] = {slot: one for slot, one in found if not one["error"]}
         body["blocks"] = [one for one in body["blocks"] if not one["error"]]
 
-    def _one_start(self) -> bool:
+    def _start_once(self) -> bool:
         """Start the app and hear it to the end: whether the run is done."""
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(self.result.body, file)
@@ -103,40 +103,42 @@ class Session:
             self.app.start(Path(file.name))
         self.doing = None
         self.changed = False
-        end = self._heard()
+        end = self._follow()
         if isinstance(end, str):
-            self._blame(end)
+            self._record_failure(end)
             return False
         if end.status in ("failed", "stopped"):
             raise DeviceError(
                 f"{self.app.where} {end.status}: {end.reason or 'it did not say why'}",
                 f"what was measured is kept in {self.folder}; go on with --resume",
             )
-        self._believe(end)
+        self._check_end(end)
         return end.status == "done"
 
-    def _believe(self, end: End) -> None:
+    def _check_end(self, end: End) -> None:
         """Raises `DeviceError` where an app says that it did what it did not."""
         if end.status == "again" and not self.changed:
-            raise self._broken("did nothing, and asks to be started again")
+            raise self._contract_error("did nothing, and asks to be started again")
         plan, body = read_plan(self.folder), self.result.body
         missing = len(plan.artifacts) - len(body["evaluations"])
         missing += len(plan.blocks) - len(body["blocks"])
         if end.status == "done" and missing:
-            raise self._broken(f"says that it is done, and {missing} jobs of the plan are not")
+            raise self._contract_error(
+                f"says that it is done, and {missing} jobs of the plan are not"
+            )
 
-    def _heard(self) -> End | str:
+    def _follow(self) -> End | str:
         """Follow one start: how it ended, or what became of it where it did not say."""
         greeted = False
         last = time.monotonic()
         while True:
-            news = self.app.news(self.offset)
+            news = self.app.read_output(self.offset)
             for line, text in self._lines(news):
                 last = time.monotonic()
                 if line.hello is not None:
-                    self._greet(line.hello)
+                    self._check_hello(line.hello)
                     greeted = True
-                self._heed(line, text)
+                self._apply_line(line, text)
                 if not greeted:
                     continue  # The last words of a start that nobody could end.
                 self.doing = line.begin or self.doing
@@ -149,7 +151,7 @@ class Session:
                 return f"it said nothing for {self.silence_s:.0f} s and was stopped"
             time.sleep(self.app.poll_s)
 
-    def _lines(self, news: News) -> Iterator[tuple[Line, str]]:
+    def _lines(self, news: AppOutput) -> Iterator[tuple[ChangeLine, str]]:
         """The whole lines of news; what comes after them is looked at again.
 
         A line that an app could not finish before it was killed is no JSON, and is left. Raises
@@ -159,26 +161,28 @@ class Session:
         self.offset += len((whole + newline).encode())
         for text in whole.split("\n"):
             try:
-                yield msgspec.json.decode(text, type=Line), text
+                yield msgspec.json.decode(text, type=ChangeLine), text
             except msgspec.ValidationError as error:
-                raise self._broken(f"wrote a line that is not of the contract ({error})") from error
+                raise self._contract_error(
+                    f"wrote a line that is not of the contract ({error})"
+                ) from error
             except msgspec.DecodeError:
                 continue
 
-    def _heed(self, line: Line, text: str) -> None:
+    def _apply_line(self, line: ChangeLine, text: str) -> None:
         """Apply one line. Raises `DeviceError` for a change that comes too early."""
         known = self.result.body["context"] or (line.change and line.change.context)
         if (line.begin or line.change) and not known:
-            raise self._broken("measures before it says where and with what")
+            raise self._contract_error("measures before it says where and with what")
         self.changed = self.changed or line.change is not None
-        self.changes.heed(text)
+        self.changes.apply(text)
 
-    def _greet(self, hello: Hello) -> None:
+    def _check_hello(self, hello: Hello) -> None:
         """Raises `DeviceError` for an app of another contract."""
         if hello.contract != CONTRACT:
-            raise self._broken(f"keeps {hello.contract}")
+            raise self._contract_error(f"keeps {hello.contract}")
 
-    def _broken(self, what: str) -> DeviceError:
+    def _contract_error(self, what: str) -> DeviceError:
         """The app is stopped: nothing that it measures could be trusted."""
         self.app.stop()
         return DeviceError(
@@ -186,7 +190,7 @@ class Session:
             f"install the app of this edgebench's version: {self.app.install}",
         )
 
-    def _blame(self, reason: str) -> None:
+    def _record_failure(self, reason: str) -> None:
         """Say of the job that the app was at that it failed, so that the rest goes on."""
         if self.doing is None:
             raise DeviceError(
@@ -198,7 +202,9 @@ class Session:
             blocks = read_plan(self.folder).blocks
             block = next((one for one in blocks if one.index == self.doing.index), None)
             if block is None:
-                raise self._broken(f"began block {self.doing.index}, which the plan has not")
+                raise self._contract_error(
+                    f"began block {self.doing.index}, which the plan has not"
+                )
             self.result.change(block=failed_block(msgspec.to_builtins(block), error))
             return
         slot = self.doing.slot

@@ -29,7 +29,9 @@ def context(tool: Tool, plan: Json) -> Json:
     The tool has no version of its own: it is told by the hash of its content.
     """
     lines = "".join(f"echo {name}=$({command} 2>/dev/null); " for name, command in ASKED.items())
-    said = tool.shell.must(f"{lines}echo hash=$(sha256sum {quoted(tool.path)})").splitlines()
+    said = tool.shell.check_output(
+        f"{lines}echo hash=$(sha256sum {quoted(tool.path)})"
+    ).splitlines()
     told = {name: value.strip() for name, _, value in (line.partition("=") for line in said)}
     if plan["delegate"] not in tool.delegates:
         raise RunnerError(
@@ -62,7 +64,7 @@ def _check_cores(tool: Tool, cores: list[int]) -> None:
     use, and a `taskset` may read the mask in its own way.
     """
     done = tool.shell.run(f"taskset {mask(cores)} grep Cpus_allowed_list: /proc/self/status")
-    kept = done.output.strip().rpartition("\t")[2]
+    kept = done.stdout.strip().rpartition("\t")[2]
     if done.status == 0 and kept == ranges(cores):
         return
     name = tool.shell.name

@@ -99,9 +99,9 @@ class Images:
             timeout_s=TIMEOUT_S + 10.0 * len(names),
         )
         if done.status != 0:
-            raise RunnerError(failure(done.status, done.output + done.complaint) or done.reason)
+            raise RunnerError(failure(done.status, done.stdout + done.stderr) or done.reason)
         try:
-            return base64.b64decode("".join(done.output.split()), validate=True)
+            return base64.b64decode("".join(done.stdout.split()), validate=True)
         except binascii.Error as error:
             raise RunnerError(f"its outputs did not come back whole: {error}") from None
 

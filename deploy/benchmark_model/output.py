@@ -45,7 +45,7 @@ OUT_OF_TIME = 124
 
 
 @dataclass(frozen=True)
-class Times:
+class InferenceTimes:
     """What is known of `count` inferences: the first and the level, which is `kind` of all."""
 
     count: int
@@ -62,22 +62,22 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Printed:
+class ToolOutput:
     """One run of the tool. `kernels` counts the nodes that the delegate made of the graph."""
 
     init_s: float | None
     first_inference_s: float | None
     memory_bytes: int | None
-    warmup: Times | None
-    timed: Times | None
+    warmup: InferenceTimes | None
+    timed: InferenceTimes | None
     kernels: int
 
 
-def parse(text: str) -> Printed:
+def parse(text: str) -> ToolOutput:
     """What the tool printed; fields that it did not print are None."""
     times = [_times(one) for one in _COUNT.finditer(text)]
     init, first, memory = (one.search(text) for one in (_INIT, _FIRST, _MEMORY))
-    return Printed(
+    return ToolOutput(
         init_s=float(init["ms"]) / 1e3 if init else None,
         first_inference_s=float(first["us"]) / 1e6 if first else None,
         memory_bytes=round(float(memory["mb"]) * 2**20) if memory else None,
@@ -87,7 +87,7 @@ def parse(text: str) -> Printed:
     )
 
 
-def _times(found: re.Match[str]) -> Times | None:
+def _times(found: re.Match[str]) -> InferenceTimes | None:
     count = int(found["count"])
     values = {name: float(value) for name, value in _VALUE.findall(found["rest"])}
     if count == 0 or "curr" not in values:
@@ -96,7 +96,7 @@ def _times(found: re.Match[str]) -> Times | None:
     last = values["curr"]
     kind: Literal["median", "mean"] = "median" if "median" in values else "mean"
     level = values.get("median", values.get("avg", last))
-    return Times(count, round(values.get("first", last) * 1e3), round(level * 1e3), kind)
+    return InferenceTimes(count, round(values.get("first", last) * 1e3), round(level * 1e3), kind)
 
 
 def _kernels(applied: re.Match[str]) -> int:

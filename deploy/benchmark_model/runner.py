@@ -9,19 +9,19 @@ from pathlib import Path
 
 from edgebench.deploy.benchmark_model.output import NAME
 from edgebench.deploy.benchmark_model.tool import PAGE, Tool, own_copy, place
-from edgebench.deploy.benchmark_model.worker import Worker, artifacts
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.benchmark_model.worker import BenchmarkWorker, artifacts
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.changes import STEPS
 from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, plan_hash
 from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
 from edgebench.deploy.remote.store import Store
-from edgebench.deploy.runner.messages import Audience, Json, RunnerError
-from edgebench.deploy.runner.scheduler import Run
+from edgebench.deploy.runner.messages import Json, Reporter, RunnerError
+from edgebench.deploy.runner.scheduler import Scheduler
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 
-class Listener(Audience):
+class ProgressReporter(Reporter):
     """Passes a run's events on as progress."""
 
     def __init__(self, progress: Progress) -> None:
@@ -45,17 +45,17 @@ class BenchmarkModelRunner:
     def __init__(self, given: str | None = None) -> None:
         self.given = given
 
-    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
-        """See `Runner.carry_out`."""
+    def execute(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.execute`."""
         there = store.run_folder(plan_hash(folder)[:16])
         plan: Json = json.loads((folder / PLAN).read_bytes())
         tool = place(store, self.given, progress)
         store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
         end_leftovers(tool)
-        listener = Listener(progress)
-        worker = Worker(store, tool, plan, folder / FILES, there)
+        listener = ProgressReporter(progress)
+        worker = BenchmarkWorker(store, tool, plan, folder / FILES, there)
         try:
-            Run(str(folder / PLAN), str(folder / RESULT), worker, listener).go()
+            Scheduler(str(folder / PLAN), str(folder / RESULT), worker, listener).run()
         except KeyboardInterrupt:
             # What is done is written; a block that was under way is measured again.
             with suppress(DeviceError):
@@ -66,26 +66,28 @@ class BenchmarkModelRunner:
                 f"what was measured is kept in {folder}; go on with --resume",
             ) from error
 
-    def check(self, store: Store) -> Iterator[Step]:
+    def check(self, store: Store) -> Iterator[CheckStep]:
         """See `Runner.check`."""
         try:
             tool = place(store, self.given)
         except DeviceLostError:
             raise
         except DeviceError as error:
-            yield Step(NAME, "missing", error.message, error.remedy)
+            yield CheckStep(NAME, "missing", error.message, error.remedy)
             return
         copy = own_copy(self.given)
-        yield Step(NAME, "ok", f"runs, from {copy or tool.path}")
-        yield Step("delegates", "ok", f"it knows {', '.join(tool.delegates)}")
+        yield CheckStep(NAME, "ok", f"runs, from {copy or tool.path}")
+        yield CheckStep("delegates", "ok", f"it knows {', '.join(tool.delegates)}")
         yield _saves_outputs(tool)
         yield _pins(tool.shell)
 
 
-def _saves_outputs(tool: Tool) -> Step:
+def _saves_outputs(tool: Tool) -> CheckStep:
     if "output_filepath" in tool.flags:
-        return Step("outputs", "ok", "it saves outputs, so that drift is measured on the phone")
-    return Step(
+        return CheckStep(
+            "outputs", "ok", "it saves outputs, so that drift is measured on the phone"
+        )
+    return CheckStep(
         "outputs",
         "note",
         f"this {NAME} is too old to save outputs, so the drift on the phone stays unknown",
@@ -93,11 +95,11 @@ def _saves_outputs(tool: Tool) -> Step:
     )
 
 
-def _pins(shell: Shell) -> Step:
+def _pins(shell: Shell) -> CheckStep:
     done = shell.run("taskset 1 true")
     if done.status == 0:
-        return Step("cores", "ok", "taskset keeps a process on the cores that --cores names")
-    return Step(
+        return CheckStep("cores", "ok", "taskset keeps a process on the cores that --cores names")
+    return CheckStep(
         "cores", "note", f"taskset does not work: {done.reason}", "measure with --cores all"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.deploy.benchmark_model.output import NAME, flags
-from edgebench.deploy.registry.registry import own_file
+from edgebench.deploy.device.entry import user_file
 from edgebench.deploy.remote.shell import Shell, quoted
 from edgebench.deploy.remote.store import Store
 from edgebench.documents import sha256
@@ -66,7 +66,7 @@ class Tool:
     def run(self, plan: Mapping[str, Any], graph: str, *options: str) -> tuple[int, str]:
         """Run it once: the exit status, and what it printed. Raises `DeviceError`."""
         done = self.shell.run(self.command(plan, graph, *options), TIMEOUT_S + 30.0)
-        return done.status, done.output
+        return done.status, done.stdout
 
     @property
     def delegates(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
     copy = own_copy(given)
     path = ON_PHONE if copy is None else _sent(store, copy, progress)
     usage = store.shell.run(f"{quoted(path)} --help 2>&1", 30.0)
-    found = flags(usage.output)
+    found = flags(usage.stdout)
     if "graph" in found and "use_xnnpack" in found:
         return Tool(store.shell, path, found)
     if copy is None and usage.status in (126, 127):
@@ -105,7 +105,7 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
     if copy is not None and said == "Permission denied":
         raise DeviceError(
             f"{store.shell.name} starts no programs that lie in {store.home}",
-            store.shell.other_home,
+            store.shell.other_folder_remedy,
         )
     raise DeviceError(
         f"{copy or path} does not run on {store.shell.name}: {said}",
@@ -122,10 +122,10 @@ def _sent(store: Store, copy: Path, progress: Progress) -> str:
     except OSError as error:
         raise DeviceError(
             f"cannot read {copy}: {error.strerror}",
-            f"put the program there, or name where it is: {NAME} in {own_file()}",
+            f"put the program there, or name where it is: {NAME} in {user_file()}",
         ) from error
-    store.shell.must(f"mkdir -p {quoted(store.files)}")
+    store.shell.check_output(f"mkdir -p {quoted(store.files)}")
     store.send({name: copy}, store.files, progress)
     path = f"{store.files}/{name}"
-    store.shell.must(f"chmod 755 {quoted(path)}")
+    store.shell.check_output(f"chmod 755 {quoted(path)}")
     return path

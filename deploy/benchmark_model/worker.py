@@ -17,7 +17,7 @@ import numpy as np
 from edgebench.deploy.benchmark_model import profile, readings
 from edgebench.deploy.benchmark_model.context import context
 from edgebench.deploy.benchmark_model.images import ONCE, OUTPUT, Images
-from edgebench.deploy.benchmark_model.output import Times, failure, parse
+from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, parse
 from edgebench.deploy.benchmark_model.tool import TIMEOUT_S, Tool
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.runner.child import check_finite
@@ -36,7 +36,7 @@ STATUS = f"{readings.MARK}status"
 PROFILE = ("--enable_op_profiling=true", "--warmup_runs=5", "--num_runs=40", "--max_secs=5")
 
 
-class Worker:
+class BenchmarkWorker:
     """Carries out the jobs of one plan; see `edgebench.deploy.runner.worker`.
 
     `there` is the plan's folder on the device, and `here` the run folder's `files`.
@@ -79,7 +79,7 @@ class Worker:
         return text
 
     def _readings(self, job: Json) -> Json:
-        return {"readings": readings.parse(self.store.shell.must(readings.BEFORE))}
+        return {"readings": readings.parse(self.store.shell.check_output(readings.BEFORE))}
 
     def _evaluate(self, job: Json) -> Json:
         slot = job["slot"]
@@ -134,7 +134,7 @@ class Worker:
             f"{readings.BEFORE}; {visits}; {readings.AFTER}",
             timeout_s=30.0 + TIMEOUT_S * len(block["order"]),
         )
-        before, *pieces = done.output.split(VISIT + "\n")
+        before, *pieces = done.stdout.split(VISIT + "\n")
         try:
             answers = [self._visit(*one) for one in zip(block["order"], pieces, strict=True)]
         except RunnerError as error:
@@ -185,7 +185,7 @@ class Worker:
             "summary": {"kind": timed.kind, "inferences": timed.count},
         }
 
-    def _steady(self, warmup: Times | None, timed: Times) -> bool:
+    def _steady(self, warmup: InferenceTimes | None, timed: InferenceTimes) -> bool:
         """Whether the warm-up's last level is that of the timed inferences, to the tolerance."""
         if warmup is None:
             return False

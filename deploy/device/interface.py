@@ -13,7 +13,7 @@ from edgebench.progress import Progress
 
 
 @dataclass(frozen=True)
-class Step:
+class CheckStep:
     """One step of checking a device: what was looked at, what was found, how to mend it.
 
     `state` is "ok", "missing" (a run is impossible without it), "note" (a run is possible, but
@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Attached:
+class AttachedDevice:
     """A device that a transport sees now, for `edgebench devices`.
 
     `name` is its entry's in the registry, None where it matches none; `identity` is what tells it
@@ -64,7 +64,7 @@ class Device(Protocol):
         """The formats that it can run at all, whether or not their runtimes are installed."""
         ...
 
-    def held(self) -> AbstractContextManager[None]:
+    def reserved(self) -> AbstractContextManager[None]:
         """Hold the device for several runs: nobody else gets it, and it is tidied up in the end.
 
         Raises `DeviceError` where somebody else has it.
@@ -79,7 +79,7 @@ class Device(Protocol):
         """
         ...
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """Look, step by step, whether a run can work. Measures nothing and leaves nothing."""
         ...
 
@@ -106,10 +106,11 @@ class Cleanable(Protocol):
 
 
 @runtime_checkable
-class Counting(Protocol):
+class InstructionCounting(Protocol):
     """A device whose time means nothing: it counts, for each artifact, what an inference takes.
 
-    The counts come in `Evaluation.instructions`. Its plans have no blocks, and its results no time.
+    The counts come in `EvaluationResult.instructions`. Its plans have no blocks, and its results
+    no time.
     """
 
     @property

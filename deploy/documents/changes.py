@@ -49,7 +49,7 @@ class Changes:
         self.progress = progress
         self.quiet = False
 
-    def heed(self, line: bytes | str) -> dict[str, Any]:
+    def apply(self, line: bytes | str) -> dict[str, Any]:
         """Apply one line and return it read, or nothing of what is no message.
 
         Raises `InvalidFileError` for a change that cannot be applied, and `UnwritableError`.
@@ -82,7 +82,7 @@ class Changes:
 
 
 @contextmanager
-def speaking_for_errors() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Turn the runner's own errors, of the copy of the result here, into ours."""
     try:
         yield

@@ -64,7 +64,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationResult:
     """One artifact, alone in a fresh process.
 
     `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
@@ -124,7 +124,7 @@ class Readings:
 
 
 @dataclass(frozen=True)
-class Summary:
+class SampleSummary:
     """What a tool tells in place of single times: the median or mean of so many inferences."""
 
     kind: Literal["median", "mean"]
@@ -144,11 +144,11 @@ class Visit:
     steady: bool
     warmup_ns: tuple[int, ...]
     samples_ns: tuple[int, ...]
-    summary: Summary | None = None
+    summary: SampleSummary | None = None
 
 
 @dataclass(frozen=True)
-class Block:
+class MeasuredBlock:
     """One finished block. With an `error` it has no visits, and is tried again on resuming."""
 
     index: int
@@ -175,7 +175,7 @@ class RunResult:
     updated: str
     complete: bool
     context: Context
-    evaluations: dict[str, Evaluation]
-    blocks: tuple[Block, ...]
+    evaluations: dict[str, EvaluationResult]
+    blocks: tuple[MeasuredBlock, ...]
     start_temperatures_c: dict[str, float] | None = None
     cooled_s: float = 0.0

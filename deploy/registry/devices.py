@@ -7,9 +7,9 @@ from functools import partial
 from importlib import import_module
 
 from edgebench.deploy.device.cores import ranges
+from edgebench.deploy.device.entry import Cluster, DeviceEntry
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.registry import registry
-from edgebench.deploy.registry.registry import Cluster, Entry
 from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.core_check import Cores
 from edgebench.deploy.remote.remote_device import RemoteDevice
@@ -44,7 +44,7 @@ def get(name: str) -> Device:
     if is_simulated(name) and name in (simulated := _simulated()):
         return simulated[name]()
     found = entry(name)
-    make: Callable[[Entry], Device] = import_module(TRANSPORTS[found.transport]).device
+    make: Callable[[DeviceEntry], Device] = import_module(TRANSPORTS[found.transport]).device
     return make(found)
 
 
@@ -53,7 +53,7 @@ def is_simulated(name: str) -> bool:
     return name.partition(":")[0] == SIMULATED
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> DeviceEntry:
     """What the registry has of a device. Raises `UnknownNameError` and `InvalidFileError`."""
     entries = registry.load()
     if name not in entries:
@@ -70,17 +70,17 @@ def _simulated() -> dict[str, Callable[[], Device]]:
     return {name: partial(SimulatedDevice, scenario) for name, scenario in named.items()}
 
 
-def cores(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | None:
+def cores_by_name(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | None:
     """The numbers of the cores that are asked for, by number or by cluster; None for all.
 
     Raises `UnknownNameError`, and `UsageError` where the device has no clusters.
     """
     if isinstance(asked, tuple):
         return asked
-    return None if asked == ALL_CORES else registry.cores_of(entry(name), asked)
+    return None if asked == ALL_CORES else entry(name).cluster(asked).cores
 
 
-def usual_cores(
+def default_cores(
     name: str, threads: int, *, reachable: bool = True
 ) -> tuple[tuple[int, ...] | None, str]:
     """The cores to measure on where none are asked for, None for all, and what to say of that.
@@ -95,7 +95,7 @@ def usual_cores(
     enough = [one for one in found.clusters if len(one.cores) >= threads]
     fastest = enough[-1] if len(found.clusters) > 1 and enough else None
     device = get(name) if reachable else None
-    there = core_check.look(device.shell) if isinstance(device, RemoteDevice) else None
+    there = core_check.read_cores(device.shell) if isinstance(device, RemoteDevice) else None
     own = there.fastest(threads) if there else None
     if fastest is None:
         said = f"{name} is measured on its fastest cores, {ranges(own or ())}"

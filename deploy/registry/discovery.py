@@ -6,38 +6,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from edgebench.deploy.device.interface import Attached
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import AttachedDevice
 from edgebench.deploy.registry.devices import TRANSPORTS
-from edgebench.deploy.registry.registry import Entry
 from edgebench.errors import DeviceError
 
 
 @dataclass(frozen=True)
-class Sight:
+class Discovery:
     """What the transports see: phones and the like, and by device why it cannot be used."""
 
-    attached: tuple[Attached, ...] = ()
-    lacking: Mapping[str, DeviceError] = field(default_factory=dict)
+    attached: tuple[AttachedDevice, ...] = ()
+    unavailable: Mapping[str, DeviceError] = field(default_factory=dict)
 
-    def of(self, name: str) -> tuple[Attached, ...]:
+    def of(self, name: str) -> tuple[AttachedDevice, ...]:
         """What is attached of an entry; more than one where two of a model are."""
         return tuple(one for one in self.attached if one.name == name)
 
     @property
-    def strangers(self) -> tuple[Attached, ...]:
+    def unknown(self) -> tuple[AttachedDevice, ...]:
         """What is attached and is no entry's."""
         return tuple(one for one in self.attached if one.name is None)
 
 
-def look(entries: Iterable[Entry]) -> Sight:
+def discover(entries: Iterable[DeviceEntry]) -> Discovery:
     """Ask each transport what it sees, without connecting to a network.
 
     A transport's module may have two functions: `attached(entries)`, which raises `DeviceError`
     where its program is missing, and `lacking(entry)`, what a device has to have first.
     """
-    attached: list[Attached] = []
-    lacking: dict[str, DeviceError] = {}
-    by_transport: dict[str, list[Entry]] = {}
+    attached: list[AttachedDevice] = []
+    unavailable: dict[str, DeviceError] = {}
+    by_transport: dict[str, list[DeviceEntry]] = {}
     for entry in entries:
         by_transport.setdefault(entry.transport, []).append(entry)
     for transport, group in by_transport.items():
@@ -46,9 +46,9 @@ def look(entries: Iterable[Entry]) -> Sight:
             if hasattr(module, "attached"):
                 attached += module.attached(group)
         except DeviceError as error:
-            lacking |= {entry.name: error for entry in group}
+            unavailable |= {entry.name: error for entry in group}
             continue
-        if hasattr(module, "lacking"):
-            found = {entry.name: module.lacking(entry) for entry in group}
-            lacking |= {name: error for name, error in found.items() if error is not None}
-    return Sight(tuple(attached), lacking)
+        if hasattr(module, "unavailable"):
+            found = {entry.name: module.unavailable(entry) for entry in group}
+            unavailable |= {name: error for name, error in found.items() if error is not None}
+    return Discovery(tuple(attached), unavailable)

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edgebench.deploy.device.entry import user_file
 from edgebench.deploy.registry import registry
 from edgebench.deploy.registry.devices import is_simulated
 from edgebench.documents import replacing
@@ -41,11 +42,11 @@ def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path
             f"'{name}' cannot be a device's name",
             "use letters, digits, '-', '_' and '.', such as rack-2",
         )
-    path = registry.own_file()
+    path = user_file()
     said = registry.text(path) if path.exists() else HEAD
     table = [f"[{_key(name)}]", *(f"{key} = {toml(value)}" for key, value in facts.items())]
     lines = said.splitlines()
-    if name not in registry.own(said):
+    if name not in registry.user_entries(said):
         lines += ["", *table]
     elif replace:
         first, last = _span(lines, name)
@@ -62,8 +63,8 @@ def remove(name: str) -> Path:
 
     Raises `UsageError` for a device that is not in it, `InvalidFileError` and `UnwritableError`.
     """
-    path = registry.own_file()
-    own = registry.own()
+    path = user_file()
+    own = registry.user_entries()
     if name not in own:
         if name in registry.load():
             raise UsageError(
@@ -125,7 +126,7 @@ def _write(path: Path, lines: Sequence[str]) -> Path:
     """Write the file if edgebench can read it again."""
     said = "\n".join(lines) + "\n"
     try:
-        registry.own(said)
+        registry.user_entries(said)
     except InvalidFileError as error:
         # The file is as it was: what would be wrong with it is the command's, not the file's.
         what = error.message.removeprefix(f"{path}, device ")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgebench.deploy.device.cores import mask, numbers, ranges
-from edgebench.deploy.device.interface import Step
-from edgebench.deploy.registry.registry import Cluster, Entry
+from edgebench.deploy.device.entry import Cluster, DeviceEntry
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.remote.shell import Shell
 from edgebench.errors import DeviceError
 
@@ -53,28 +53,28 @@ class Cores:
         return None
 
 
-def look(shell: Shell) -> Cores | None:
+def read_cores(shell: Shell) -> Cores | None:
     """What the device at the other end of a shell says; None where it cannot be asked."""
     try:
-        return parse(shell.must(_ASK_CORES))
+        return parse(shell.check_output(_ASK_CORES))
     except DeviceError:
         return None
 
 
-def check(entry: Entry, shell: Shell) -> Iterator[Step]:
+def check(entry: DeviceEntry, shell: Shell) -> Iterator[CheckStep]:
     """Compare an entry with the device at the other end of a shell. Raises `DeviceError`."""
     if entry.match and entry.transport == "ssh":  # A phone's match is looked at when it is found.
-        yield model_step(entry, shell.run(_ASK_MODEL).output.strip())
-    yield core_step(entry, parse(shell.must(_ASK_CORES)))
+        yield model_step(entry, shell.run(_ASK_MODEL).stdout.strip())
+    yield core_step(entry, parse(shell.check_output(_ASK_CORES)))
 
 
-def model_step(entry: Entry, model: str) -> Step:
+def model_step(entry: DeviceEntry, model: str) -> CheckStep:
     """Whether a board that says what it is is the entry's."""
     if not model:
-        return Step(MODEL, "note", f"it does not say whether it is a {entry.description}")
+        return CheckStep(MODEL, "note", f"it does not say whether it is a {entry.description}")
     if any(model.lower().startswith(one.lower()) for one in entry.match):
-        return Step(MODEL, "ok", model)
-    return Step(
+        return CheckStep(MODEL, "ok", model)
+    return CheckStep(
         MODEL,
         "missing",
         f"this is a {model}, and not a {entry.description}",
@@ -83,17 +83,17 @@ def model_step(entry: Entry, model: str) -> Step:
     )
 
 
-def core_step(entry: Entry, cores: Cores) -> Step:
+def core_step(entry: DeviceEntry, cores: Cores) -> CheckStep:
     """Whether the entry's clusters are the device's."""
     if not cores.max_khz:
-        return Step(
+        return CheckStep(
             CORES, "note", "it does not tell its cores, so runs cannot stay on some of them"
         )
     if not entry.clusters:
         return _proposal(entry, cores)
     listed = sorted(core for cluster in entry.clusters for core in cluster.cores)
     if listed != sorted(cores.max_khz):
-        return Step(
+        return CheckStep(
             CORES,
             "missing",
             f"it has {_count(cores.max_khz)} ({ranges(cores.max_khz)}), and {entry.description} "
@@ -103,7 +103,7 @@ def core_step(entry: Entry, cores: Cores) -> Step:
         )
     off = sorted(set(listed) - cores.usable)
     if off:
-        return Step(
+        return CheckStep(
             CORES,
             "note",
             f"cores {ranges(off)} {UNUSABLE}",
@@ -111,7 +111,7 @@ def core_step(entry: Entry, cores: Cores) -> Step:
         )
     odd = [text for cluster in entry.clusters if (text := _differs(cluster, cores))]
     if odd:
-        return Step(
+        return CheckStep(
             CORES,
             "note",
             "; ".join(odd),
@@ -119,7 +119,7 @@ def core_step(entry: Entry, cores: Cores) -> Step:
             "number with --cores if the clusters are others",
         )
     untold = "" if any(cores.max_khz.values()) else "; it does not tell their frequencies"
-    return Step(CORES, "ok", "; ".join(map(_described, entry.clusters)) + untold)
+    return CheckStep(CORES, "ok", "; ".join(map(_described, entry.clusters)) + untold)
 
 
 def parse(text: str) -> Cores:
@@ -153,7 +153,7 @@ def _differs(cluster: Cluster, cores: Cores) -> str:
     return f"{cluster.name} {ranges(cluster.cores)} reaches {speeds}, and {expected} was expected"
 
 
-def _proposal(entry: Entry, cores: Cores) -> Step:
+def _proposal(entry: DeviceEntry, cores: Cores) -> CheckStep:
     """What the clusters seem to be, where the entry has none."""
     by_speed: dict[int, list[int]] = {}
     for core, khz in cores.max_khz.items():
@@ -166,9 +166,9 @@ def _proposal(entry: Entry, cores: Cores) -> Step:
     )
     found += f"; {ranges(off)} {UNUSABLE}" if off else ""
     if len(by_speed) == 1:
-        return Step(CORES, "note", found, TURN_ON) if off else Step(CORES, "ok", found)
+        return CheckStep(CORES, "note", found, TURN_ON) if off else CheckStep(CORES, "ok", found)
     words = " ".join(f"--cluster NAME={ranges(group)}" for _, group in sorted(by_speed.items()))
-    return Step(
+    return CheckStep(
         CORES,
         "note",
         f"{found}; they have no names yet, so only numbers can be given to --cores",
@@ -176,12 +176,12 @@ def _proposal(entry: Entry, cores: Cores) -> Step:
     )
 
 
-def skipped() -> Step:
+def skipped() -> CheckStep:
     """The step where the device could not be asked."""
-    return Step(CORES, "skipped", "an earlier step has to work first")
+    return CheckStep(CORES, "skipped", "an earlier step has to work first")
 
 
-def steps(entry: Entry, shell: Shell) -> Sequence[Step]:
+def steps(entry: DeviceEntry, shell: Shell) -> Sequence[CheckStep]:
     """As `check`, for a device that may go away meanwhile."""
     try:
         return list(check(entry, shell))

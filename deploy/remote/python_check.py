@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.remote.shell import Shell
 from edgebench.errors import DeviceError
 
@@ -71,7 +71,7 @@ print(json.dumps({
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundModule:
     """A module that a Python has (`name`, `version`), or why it cannot be imported (`error`)."""
 
     name: str = ""
@@ -95,8 +95,8 @@ class PythonFacts:
     bits: int
     glibc: str
     executable: str
-    numpy: Found
-    runtimes: dict[str, Found]
+    numpy: FoundModule
+    runtimes: dict[str, FoundModule]
 
     @property
     def platform(self) -> str:
@@ -108,7 +108,7 @@ class PythonFacts:
         return ".".join(map(str, self.version))
 
 
-def look(shell: Shell, python: str) -> PythonFacts | str:
+def inspect_python(shell: Shell, python: str) -> PythonFacts | str:
     """The facts of a Python, a word of a shell command there; why, where it does not run.
 
     Raises `DeviceError`.
@@ -119,7 +119,7 @@ def look(shell: Shell, python: str) -> PythonFacts | str:
     if answer.status != 0:
         return answer.reason
     try:
-        told = json.loads(answer.output.strip().splitlines()[-1])
+        told = json.loads(answer.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
         raise DeviceError(
             f"{python} on {shell.name} is no Python: {answer.reason}", "name another one"
@@ -130,20 +130,20 @@ def look(shell: Shell, python: str) -> PythonFacts | str:
         bits=told["bits"],
         glibc=told["glibc"],
         executable=told["executable"],
-        numpy=Found(**told["numpy"]),
-        runtimes={form: Found(**one) for form, one in told["runtimes"].items()},
+        numpy=FoundModule(**told["numpy"]),
+        runtimes={form: FoundModule(**one) for form, one in told["runtimes"].items()},
     )
 
 
-def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[Step]:
+def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[CheckStep]:
     """Look at Python, NumPy and the runtimes, step by step.
 
     `first` is what to do before preparing the device, where no Python runs. Raises `DeviceError`.
     """
     prepare = f"edgebench devices prepare {shell.name}"
-    found = look(shell, python)
+    found = inspect_python(shell, python)
     if isinstance(found, str):
-        yield Step(
+        yield CheckStep(
             "Python",
             "missing",
             f"no Python runs there: {found}",
@@ -152,7 +152,7 @@ def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[Step]:
         return
     if found.version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        yield Step(
+        yield CheckStep(
             "Python",
             "missing",
             f"Python {found.version_text} is too old",
@@ -161,19 +161,21 @@ def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[Step]:
         )
         return
     libc = f"glibc {found.glibc}" if found.glibc else "no glibc"
-    yield Step("Python", "ok", f"Python {found.version_text}, {found.platform}, {libc}")
+    yield CheckStep("Python", "ok", f"Python {found.version_text}, {found.platform}, {libc}")
     if found.bits == 32:
         said = "a 32-bit system, for which hardly any wheels are made"
-        yield Step("system", "note", said, "install the 64-bit system, if the processor has 64")
+        yield CheckStep(
+            "system", "note", said, "install the 64-bit system, if the processor has 64"
+        )
     if not found.numpy.name:
         said = found.numpy.error or "not installed"
-        yield Step("NumPy", "missing", said, prepare)
+        yield CheckStep("NumPy", "missing", said, prepare)
         return
-    yield Step("NumPy", "ok", str(found.numpy))
+    yield CheckStep("NumPy", "ok", str(found.numpy))
     any_runtime = any(one.name for one in found.runtimes.values())
     for form, one in found.runtimes.items():
         if one.name:
-            yield Step(form, "ok", str(one))
+            yield CheckStep(form, "ok", str(one))
         else:
             state: Literal["note", "missing"] = "note" if any_runtime else "missing"
-            yield Step(form, state, one.error or "no runtime is installed", prepare)
+            yield CheckStep(form, state, one.error or "no runtime is installed", prepare)

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from edgebench.deploy.device.interface import Step
-from edgebench.deploy.documents.changes import Changes, speaking_for_errors
+from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.documents.changes import Changes, translated_errors
 from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, RUNNER, plan_hash, stage_runner
 from edgebench.deploy.remote import python_check
 from edgebench.deploy.remote.shell import END, quoted
-from edgebench.deploy.remote.store import PID, Store, here
+from edgebench.deploy.remote.store import PID, Store, this_host
 from edgebench.deploy.runner import engines
-from edgebench.deploy.runner.messages import Audience
+from edgebench.deploy.runner.messages import Reporter
 from edgebench.deploy.runner.result import Result
 from edgebench.deploy.runner.worker import KILLED
 from edgebench.errors import DeviceError
@@ -40,8 +40,8 @@ class PythonRunner:
         """The Python, as a word of a shell command there."""
         return f'"$(command -v {quoted(store.python)} || echo {quoted(self.python)})"'
 
-    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
-        """See `Runner.carry_out`."""
+    def execute(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.execute`."""
         digest = plan_hash(folder)
         there = store.run_folder(digest[:16])
         self._end_earlier(store)
@@ -49,8 +49,8 @@ class PythonRunner:
         store.send_files(folder / FILES, progress)
         names = [name for name in (PLAN, RUNNER, RESULT) if (folder / name).exists()]
         store.send({name: folder / name for name in names}, there, progress)
-        with speaking_for_errors(), tempfile.TemporaryFile() as complaints:
-            result = Result(str(folder / RESULT), digest, Audience())
+        with translated_errors(), tempfile.TemporaryFile() as complaints:
+            result = Result(str(folder / RESULT), digest, Reporter())
             process = store.shell.start(self._command(store, there), complaints)
             status = _Stream(process, Changes(folder, result, progress)).follow()
             complaints.seek(0)
@@ -62,7 +62,7 @@ class PythonRunner:
             reason = (
                 KILLED if status == 128 + signal.SIGKILL else (lines or [f"status {status}"])[-1]
             )
-            full = store.shell.refusal(reason)
+            full = store.shell.file_error(reason)
             if result.body["context"] is None:  # It never came to load an artifact.
                 raise DeviceError(
                     f"the runner did not start on {name}: {reason}",
@@ -79,8 +79,8 @@ class PythonRunner:
 
         A connection that breaks without a word leaves one behind.
         """
-        for pid in store.runners():
-            store.shell.must(
+        for pid in store.leftover_runners():
+            store.shell.check_output(
                 f"kill {pid}; for i in 1 2 3 4 5; do [ -d /proc/{pid} ] && sleep 1; done; "
                 f"kill -9 {pid} 2>/dev/null; true"
             )
@@ -93,10 +93,10 @@ class PythonRunner:
         return (
             f"cd {quoted(folder)} && {{ exec 3<&0; "
             f"{self.word(store)} {RUNNER} {PLAN} {RESULT} --remote <&3 & "
-            f"echo $! {quoted(here())} >{PID}; wait $!; }}"
+            f"echo $! {quoted(this_host())} >{PID}; wait $!; }}"
         )
 
-    def check(self, store: Store) -> Iterator[Step]:
+    def check(self, store: Store) -> Iterator[CheckStep]:
         """See `Runner.check`."""
         return python_check.steps(store.shell, self.word(store))
 
@@ -122,7 +122,7 @@ class _Stream:
                         return None
                     if line.startswith(END.encode()):
                         return int(line[len(END) :])
-                    self.changes.heed(line)
+                    self.changes.apply(line)
                 except KeyboardInterrupt:
                     if self.changes.quiet:
                         raise

@@ -13,24 +13,24 @@ from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
-PATIENCE_S = 600.0
+RECONNECT_S = 600.0
 """How long to wait for a device that went away."""
 
-TIDY_S = 15.0
+CLEAN_UP_S = 15.0
 """How long to wait, after a run, for a device that is gone just when it is to be tidied up."""
 
-MOST_LOSSES = 10
+MAX_LOSSES = 10
 """How often in a row a device may go away before anything new is measured."""
 
 POLL_S = 1.0
 
 
-def patiently(
+def run_with_reconnect(
     carry_out: Callable[[], None],
     problem: Callable[[], DeviceError | None],
     folder: Path,
     progress: Progress,
-    patience_s: float = PATIENCE_S,
+    reconnect_s: float = RECONNECT_S,
 ) -> RunResult:
     """Carry out what is left of a run folder's plan, as often as it takes; `problem` says why the
     device cannot be used now.
@@ -46,17 +46,17 @@ def patiently(
         except DeviceLostError as lost:
             before, done = done, _done(folder)
             losses = losses + 1 if done == before else 1
-            if losses == MOST_LOSSES:
+            if losses == MAX_LOSSES:
                 raise _given_up(lost, folder) from lost
-            _wait(lost, problem, folder, progress, patience_s)
+            _wait(lost, problem, folder, progress, reconnect_s)
     if not (folder / RESULT).exists():
         raise KeyboardInterrupt  # Stopped before there was anything to keep.
     return load(folder / RESULT, RunResult)
 
 
-def tidy_up(remove: Callable[[], None], patience_s: float) -> None:
+def clean_up(remove: Callable[[], None], reconnect_s: float) -> None:
     """Remove what was sent. A device that stays away keeps it until it is used again."""
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + reconnect_s
     while True:
         try:
             remove()
@@ -74,15 +74,15 @@ def _wait(
     why: Callable[[], DeviceError | None],
     folder: Path,
     progress: Progress,
-    patience_s: float,
+    reconnect_s: float,
 ) -> None:
     """Wait until the device can be used again. Raises `DeviceError` after a while."""
-    total = int(patience_s)
+    total = int(reconnect_s)
     start = time.monotonic()
     problem: DeviceError | None = lost
     while problem is not None:
         waited = time.monotonic() - start
-        if not isinstance(problem, DeviceLostError) or waited >= patience_s:
+        if not isinstance(problem, DeviceLostError) or waited >= reconnect_s:
             raise _given_up(problem, folder)
         step = f"{problem.message}; waiting for it to come back (s)"
         progress(step, min(int(waited), total - 1), total)

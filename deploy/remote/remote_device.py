@@ -12,10 +12,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.result import RunResult
-from edgebench.deploy.remote.reconnect import PATIENCE_S, TIDY_S, patiently, tidy_up
+from edgebench.deploy.remote.reconnect import CLEAN_UP_S, RECONNECT_S, clean_up, run_with_reconnect
 from edgebench.deploy.remote.shell import DeviceLostError, Shell
 from edgebench.deploy.remote.store import SPARE_BYTES, Store
 from edgebench.errors import DeviceError
@@ -28,7 +28,7 @@ class Runner(Protocol):
     @property
     def formats(self) -> tuple[str, ...]: ...
 
-    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
+    def execute(self, store: Store, folder: Path, progress: Progress) -> None:
         """Carry out what is left of the folder's plan, and write the folder's result as it comes.
 
         On Ctrl-C it stops in good order and returns. Raises `DeviceLostError` where the device
@@ -36,7 +36,7 @@ class Runner(Protocol):
         """
         ...
 
-    def check(self, store: Store) -> Iterator[Step]:
+    def check(self, store: Store) -> Iterator[CheckStep]:
         """What it needs on the device, step by step."""
         ...
 
@@ -44,7 +44,7 @@ class Runner(Protocol):
 class RemoteDevice:
     """A device that is reached by a shell.
 
-    `settle` sets the device up for measuring, whenever a run begins or goes on there: a phone that
+    `set_up` sets the device up for measuring, whenever a run begins or goes on there: a phone that
     was restarted has lost it. `restore` puts back what was before, in the end. With `keep` what was
     sent stays on the device.
     """
@@ -57,8 +57,8 @@ class RemoteDevice:
         runner: Runner,
         *,
         keep: bool = False,
-        patience_s: float = PATIENCE_S,
-        settle: Callable[[Shell], object] = lambda shell: None,
+        reconnect_s: float = RECONNECT_S,
+        set_up: Callable[[Shell], object] = lambda shell: None,
         restore: Callable[[Shell], object] = lambda shell: None,
     ) -> None:
         self.name = name
@@ -66,8 +66,8 @@ class RemoteDevice:
         self.store = store
         self.runner = runner
         self.keep = keep
-        self.patience_s = patience_s
-        self.settle = settle
+        self.reconnect_s = reconnect_s
+        self.set_up = set_up
         self.restore = restore
 
     @property
@@ -82,90 +82,90 @@ class RemoteDevice:
     def formats(self) -> tuple[str, ...]:
         return self.runner.formats
 
-    def must_be_free(self) -> None:
+    def check_free(self) -> None:
         """Raises `DeviceError` where it cannot be used now, or another edgebench uses it."""
         problem = self.shell.problem()
         if problem is not None:
             raise problem
-        self.store.runners()
+        self.store.leftover_runners()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """See `Device.held`."""
+    def reserved(self) -> Iterator[None]:
+        """See `Device.reserved`."""
         with locked(self.identity, self.name):
-            self.must_be_free()
-            patience_s = 0.0
+            self.check_free()
+            reconnect_s = 0.0
             try:
                 yield
-                patience_s = TIDY_S
+                reconnect_s = CLEAN_UP_S
             finally:
-                tidy_up(self._leave, patience_s)
+                clean_up(self._leave, reconnect_s)
 
     def _leave(self) -> None:
         """Leave the device as it was. Raises `DeviceError`."""
         self.restore(self.shell)
         if not self.keep:
-            self.store.remove()
+            self.store.remove_runs()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`. Waits for a device that goes away."""
-        return patiently(
+        return run_with_reconnect(
             lambda: self._carry_out(folder, progress),
             self.shell.problem,
             folder,
             progress,
-            self.patience_s,
+            self.reconnect_s,
         )
 
     def _carry_out(self, folder: Path, progress: Progress) -> None:
-        self.settle(self.shell)
-        self.runner.carry_out(self.store, folder, progress)
+        self.set_up(self.shell)
+        self.runner.execute(self.store, folder, progress)
 
     def clean(self) -> str:
         """See `Cleanable.clean`."""
         with locked(self.identity, self.name):
-            self.must_be_free()
+            self.check_free()
             self.restore(self.shell)  # A run that was cut off could not.
-            self.store.clear()
+            self.store.remove_all()
         return f"removed {self.store.home} from {self.name}"
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
         yield from _in_order(self.shell.check, self._check_alone)
 
-    def _check_alone(self) -> Iterator[Step]:
+    def _check_alone(self) -> Iterator[CheckStep]:
         """The steps that try things there, which would disturb a run: so none may be under way."""
         with ExitStack() as free:
             try:
                 free.enter_context(locked(self.identity, self.name))
-                self.store.runners()
+                self.store.leftover_runners()
             except DeviceLostError:
                 raise
             except DeviceError as error:
-                yield Step("free", "missing", error.message, error.remedy)
+                yield CheckStep("free", "missing", error.message, error.remedy)
                 return
             yield from _in_order(
                 lambda: iter([self._space()]), lambda: self.runner.check(self.store)
             )
 
-    def _space(self) -> Step:
+    def _space(self) -> CheckStep:
         free = self.store.free_bytes()
         try:
-            self.store.try_to_write()
+            self.store.check_writable()
         except DeviceLostError:
             raise
         except DeviceError as error:
-            return Step("space", "missing", error.message, error.remedy)
+            return CheckStep("space", "missing", error.message, error.remedy)
         if free is None:
-            return Step("space", "note", f"{self.store.home} does not tell how much is free")
+            return CheckStep("space", "note", f"{self.store.home} does not tell how much is free")
         said = f"{free / 1e6:.0f} MB free in {self.store.home}"
         if free < SPARE_BYTES:
             wanted = f"{said}, and a run needs {SPARE_BYTES / 1e6:.0f} MB beside its models"
-            return Step("space", "missing", wanted, "free space there")
-        return Step("space", "ok", said)
+            return CheckStep("space", "missing", wanted, "free space there")
+        return CheckStep("space", "ok", said)
 
 
-def _in_order(*parts: Callable[[], Iterator[Step]]) -> Iterator[Step]:
+def _in_order(*parts: Callable[[], Iterator[CheckStep]]) -> Iterator[CheckStep]:
     """The steps of each part, until one is missing."""
     for part in parts:
         for step in part():

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from edgebench.deploy.device.interface import Step
-from edgebench.deploy.registry.registry import own_file
+from edgebench.deploy.device.entry import user_file
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.errors import DeviceError
 
 BEGIN = "edgebench-answer:"
@@ -36,17 +36,17 @@ class DeviceLostError(DeviceError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command on the device printed, and its exit status."""
 
     status: int
-    output: str
-    complaint: str
+    stdout: str
+    stderr: str
 
     @property
     def reason(self) -> str:
         """The last line of what it complained of."""
-        lines = (self.complaint.strip() or self.output.strip()).splitlines()
+        lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
         return lines[-1] if lines else f"exit status {self.status}"
 
 
@@ -79,17 +79,17 @@ class Shell(ABC):
         will not.
         """
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """Whether it can be used now, step by step."""
         problem = self.problem()
         if problem is not None:
-            yield Step("found", "missing", problem.message, problem.remedy)
+            yield CheckStep("found", "missing", problem.message, problem.remedy)
         else:
-            yield Step("found", "ok", f"{self.name} answers")
+            yield CheckStep("found", "ok", f"{self.name} answers")
 
     def run(
         self, command: str, timeout_s: float | None = 60.0, stdin: IO[bytes] | None = None
-    ) -> Answer:
+    ) -> CommandResult:
         """Run a command and wait for it, with a file as its stdin where one is given.
 
         Raises `DeviceLostError`, and `DeviceError`.
@@ -116,35 +116,35 @@ class Shell(ABC):
         output, ended, status = output.rpartition("\n" + END)
         if not begun or not ended or not status.strip().isdigit():
             raise self.lost((done.stderr.strip().splitlines() or ["the connection broke"])[-1])
-        return Answer(int(status), output, done.stderr)
+        return CommandResult(int(status), output, done.stderr)
 
-    def must(self, command: str, timeout_s: float = 60.0) -> str:
+    def check_output(self, command: str, timeout_s: float = 60.0) -> str:
         """Run a command that has to work, and return what it printed.
 
         Raises `DeviceError` with what the device said where it fails.
         """
         answer = self.run(command, timeout_s)
         if answer.status != 0:
-            raise self.refusal(answer.reason) or DeviceError(
+            raise self.file_error(answer.reason) or DeviceError(
                 f"{self.name}: {answer.reason}", f"it was doing: {command}"
             )
-        return answer.output
+        return answer.stdout
 
-    def refusal(self, reason: str) -> DeviceError | None:
+    def file_error(self, reason: str) -> DeviceError | None:
         """The error of a file system that does not take a file; None for any other reason."""
         remedies = dict.fromkeys(FULL, "free space there, or measure fewer models at once")
-        remedies |= dict.fromkeys(CLOSED, self.other_home)
+        remedies |= dict.fromkeys(CLOSED, self.other_folder_remedy)
         for sign, remedy in remedies.items():
             if sign in reason:
                 return DeviceError(f"{self.name} cannot keep what it is sent: {reason}", remedy)
         return None
 
     @property
-    def other_home(self) -> str:
+    def other_folder_remedy(self) -> str:
         """What to do where the folder of the store does not serve."""
         return (
             "give edgebench another folder there: edgebench devices add "
-            f"{self.name} --home FOLDER, or its `home` in {own_file()}"
+            f"{self.name} --home FOLDER, or its `home` in {user_file()}"
         )
 
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -31,7 +31,7 @@ SPARE_BYTES = 4 << 20
 PID = "pid"
 
 
-def here() -> str:
+def this_host() -> str:
     """What this edgebench is called on devices: those that share our locks are called the same."""
     locks = hashlib.sha256(str(data_folder().resolve()).encode()).hexdigest()
     return f"{socket.gethostname()}:{locks[:8]}"
@@ -56,7 +56,7 @@ class Store:
         """The folder of one plan, made if it is not there. Raises `DeviceError`."""
         path = f"{self.home}/runs/{name}"
         # Not `ln -sfn`: a second one would go into the folder that the first points to.
-        self.shell.must(
+        self.shell.check_output(
             f"mkdir -p {quoted(self.files)} {quoted(path)} && cd {quoted(path)} && "
             "{ [ -e files ] || ln -s ../../files files; }"
         )
@@ -80,7 +80,7 @@ class Store:
         self._make_room(sum(sizes.values()))
         parents = sorted({str(PurePosixPath(folder, name).parent) for name in missing})
         if parents:
-            self.shell.must("mkdir -p " + " ".join(map(quoted, parents)))
+            self.shell.check_output("mkdir -p " + " ".join(map(quoted, parents)))
         total = max(sum(sizes.values()) // 1024, 1)
         sent = 0
         for name, path in missing.items():
@@ -96,23 +96,23 @@ class Store:
         if not words:
             return {}
         listed = self.shell.run(f"cd {quoted(folder)} && sha256sum {words}", timeout_s=300)
-        lines = (line.split(maxsplit=1) for line in listed.output.splitlines())
+        lines = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
         return {fields[1]: fields[0] for fields in lines if len(fields) == 2}
 
-    def runners(self) -> tuple[int, ...]:
+    def leftover_runners(self) -> tuple[int, ...]:
         """The processes of runners of ours, there, that nobody hears any more.
 
         Raises `DeviceError` where another edgebench has one at work: with our locks it cannot
         be told to wait.
         """
-        told = self.shell.must(
+        told = self.shell.check_output(
             f"for file in {quoted(self.home)}/runs/*/{PID}; do "
             f'read -r pid owner <"$file" && grep -q {RUNNER} /proc/$pid/cmdline && '
             'echo "$pid $owner"; done 2>/dev/null; true'
         )
         found = {int(pid): owner for pid, owner in map(str.split, told.splitlines())}
         for pid, owner in found.items():
-            if owner != here():
+            if owner != this_host():
                 raise DeviceError(
                     f"{self.shell.name} is in use by an edgebench on {owner.partition(':')[0]}",
                     "wait until that is done; if nobody runs it any more, end process "
@@ -123,15 +123,15 @@ class Store:
     def free_bytes(self) -> int | None:
         """The space that is left where the folder is; None where `df` tells nothing of it."""
         answer = self.shell.run(f'{self._nearest}; df -Pk "$at"')
-        fields = (answer.output.strip().splitlines() or [""])[-1].split()
+        fields = (answer.stdout.strip().splitlines() or [""])[-1].split()
         return int(fields[3]) * 1024 if len(fields) > 3 and fields[3].isdigit() else None
 
-    def try_to_write(self) -> None:
+    def check_writable(self) -> None:
         """Write a little where the folder is or is to be, and remove it again.
 
         Raises `DeviceError` where that fails, for a quota, say, shows nowhere else.
         """
-        self.shell.must(
+        self.shell.check_output(
             f"{self._nearest}; try=$at/.edgebench-$$; "
             'echo try >"$try" && rm "$try" || { rm -f "$try"; false; }'
         )
@@ -150,15 +150,17 @@ class Store:
                 "free space there, or measure fewer models at once",
             )
 
-    def remove(self) -> None:
+    def remove_runs(self) -> None:
         """Remove what runs need, and leave what was prepared for them.
 
         Raises `DeviceError`, also where another edgebench has a run there.
         """
-        self.runners()
+        self.leftover_runners()
         home = quoted(self.home)
-        self.shell.must(f"rm -rf {home}/files {home}/runs && {{ rmdir {home} 2>/dev/null; true; }}")
+        self.shell.check_output(
+            f"rm -rf {home}/files {home}/runs && {{ rmdir {home} 2>/dev/null; true; }}"
+        )
 
-    def clear(self) -> None:
+    def remove_all(self) -> None:
         """Remove the whole folder. Raises `DeviceError`."""
-        self.shell.must(f"rm -rf {quoted(self.home)}", timeout_s=300)
+        self.shell.check_output(f"rm -rf {quoted(self.home)}", timeout_s=300)

@@ -33,7 +33,7 @@ class Child:
             self.plan: Json = json.load(file)
         self.files = os.path.join(os.path.dirname(os.path.abspath(plan_path)), "files")
 
-    def go(self) -> None:
+    def run(self) -> None:
         job: Json = json.loads(sys.stdin.readline())
         jobs = {
             "context": self._context,

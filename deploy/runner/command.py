@@ -8,8 +8,8 @@ import threading
 from typing import Any, Sequence  # noqa: UP035
 
 from .child import Child
-from .messages import Audience, Remote, RunnerError, say
-from .scheduler import Run
+from .messages import RemoteReporter, Reporter, RunnerError, say
+from .scheduler import Scheduler
 from .worker import fresh_process
 
 USAGE = "usage: python runner.pyz plan.json result.json [--remote]"
@@ -37,20 +37,20 @@ def stop_with_stdin() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     if len(arguments) == 2 and arguments[0] == "--child":
-        Child(arguments[1]).go()
+        Child(arguments[1]).run()
         return 0
     if len(arguments) != 2 and list(arguments[2:]) != ["--remote"]:
         say(USAGE)
         return 2
     plan, result = arguments[:2]
-    audience = Audience()
+    reporter = Reporter()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     if len(arguments) > 2:
-        audience = Remote(os.path.dirname(os.path.abspath(result)))
+        reporter = RemoteReporter(os.path.dirname(os.path.abspath(result)))
         stop_with_stdin()
     try:
-        Run(plan, result, fresh_process(plan), audience).go()
+        Scheduler(plan, result, fresh_process(plan), reporter).run()
     except RunnerError as error:
         say(str(error))
         return 1

@@ -17,7 +17,7 @@ class RunnerError(Exception):
     """One sentence for the person who started the run."""
 
 
-class Audience:
+class Reporter:
     """Who hears how a run goes. This one talks: events on stdout, sentences on stderr."""
 
     def event(self, name: str, done: int, total: int, detail: str = "") -> None:
@@ -31,7 +31,7 @@ class Audience:
         """The result has changed, and is written: see `result.Result.change`."""
 
 
-class Remote(Audience):
+class RemoteReporter(Reporter):
     """A host that keeps a copy of the result: it hears every change, with the outputs in it.
 
     `folder` is the result's own. Outputs go as base64 of their .npy, by path, beside the change.

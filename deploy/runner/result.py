@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from .messages import Audience, Json, RunnerError, now
+from .messages import Json, Reporter, RunnerError, now
 
 SCHEMA = "edgebench.result/2"
 
@@ -18,9 +18,9 @@ class Result:
     the same changes to its own `Result.change`.
     """
 
-    def __init__(self, path: str, plan_sha256: str, audience: Audience) -> None:
+    def __init__(self, path: str, plan_sha256: str, reporter: Reporter) -> None:
         self.path = path
-        self.audience = audience
+        self.reporter = reporter
         self.body: Json = {
             "schema": SCHEMA,
             "plan_sha256": plan_sha256,
@@ -58,7 +58,7 @@ class Result:
             else:
                 self.body[name] = part
         self.write()
-        self.audience.change(parts)
+        self.reporter.change(parts)
 
     def _put(self, block: Any) -> None:
         kept = [old for old in self.body["blocks"] if old["index"] != block["index"]]

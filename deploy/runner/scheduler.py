@@ -9,7 +9,7 @@ import time
 from typing import Callable, Iterator  # noqa: UP035
 
 from .cooling import Temperatures, cool_down
-from .messages import Audience, Json, RunnerError
+from .messages import Json, Reporter, RunnerError
 from .result import Result
 
 PLAN_SCHEMA = "edgebench.plan/2"
@@ -21,7 +21,7 @@ The kinds of jobs are context, readings, evaluate, measure and profile.
 """
 
 
-class Run:
+class Scheduler:
     """One call of the runner: the plan, what is done already, the worker, and who hears of it.
 
     Raises `RunnerError` and whatever the worker raises.
@@ -32,7 +32,7 @@ class Run:
         plan_path: str,
         result_path: str,
         worker: Worker,
-        audience: Audience,
+        reporter: Reporter,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -42,13 +42,13 @@ class Run:
         if self.plan.get("schema") != PLAN_SCHEMA:
             raise RunnerError(f"{plan_path} is not a {PLAN_SCHEMA} file")
         self._worker = worker
-        self._audience = audience
+        self._reporter = reporter
         self._clock = clock
         self._sleep = sleep
-        self.result = Result(result_path, hashlib.sha256(content).hexdigest(), audience)
+        self.result = Result(result_path, hashlib.sha256(content).hexdigest(), reporter)
         self.outputs = os.path.join(os.path.dirname(os.path.abspath(result_path)), "outputs")
 
-    def go(self) -> None:
+    def run(self) -> None:
         context = self._only_answer({"kind": "context"})
         if context.get("error"):
             raise RunnerError(context["error"])
@@ -77,8 +77,8 @@ class Run:
                 )
                 self.result.change(evaluations={slot: found})
                 if found["error"]:
-                    self._audience.say(f"{slot}: {found['error']}")
-            self._audience.event("evaluate", done=number + 1, total=len(self.plan["artifacts"]))
+                    self._reporter.say(f"{slot}: {found['error']}")
+            self._reporter.event("evaluate", done=number + 1, total=len(self.plan["artifacts"]))
 
     def _measure(self) -> None:
         total = len(self.plan["blocks"])
@@ -96,9 +96,9 @@ class Run:
                 self._cool_down()
             for block in self._blocks_of(todo):
                 self.result.change(block=block)
-                self._audience.event("block", done=len(self.result.body["blocks"]), total=total)
+                self._reporter.event("block", done=len(self.result.body["blocks"]), total=total)
                 if block["error"]:
-                    self._audience.say(f"block {block['index']}: {block['error']}")
+                    self._reporter.say(f"block {block['index']}: {block['error']}")
 
     def _note_start(self) -> None:
         """Keep the temperatures that the device is to cool to: the plan's, or those of now.
@@ -115,7 +115,7 @@ class Run:
             return
 
         def tell(words: str, done: int, total: int) -> None:
-            self._audience.event("cooldown", done, total, words)
+            self._reporter.event("cooldown", done, total, words)
 
         waited = cool_down(rule, start, self._temperatures, tell, self._clock, self._sleep)
         self.result.change(cooled_s=self.result.body.get("cooled_s", 0.0) + waited)
@@ -131,10 +131,10 @@ class Run:
             if not done["error"] and "profile" not in done:
                 answer = self._only_answer({"kind": "profile", "slot": slot})
                 if answer["error"]:
-                    self._audience.say(f"{slot} has no profile: {answer['error']}")
+                    self._reporter.say(f"{slot} has no profile: {answer['error']}")
                 changed = {**done, "profile": answer.get("profile")}
                 self.result.change(evaluations={slot: changed})
-            self._audience.event("profile", done=number + 1, total=len(evaluations))
+            self._reporter.event("profile", done=number + 1, total=len(evaluations))
 
     def _measurable(self, block: Json) -> tuple[list[str], str | None]:
         """The block's order without the slots that failed, or why nothing is left to compare."""

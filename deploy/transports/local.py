@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.changes import step
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import PLAN, RESULT, stage_runner
-from edgebench.deploy.registry.registry import Entry
 from edgebench.deploy.remote.python_runner import INTERRUPTED
 from edgebench.deploy.runner import engines
 from edgebench.deploy.runner.messages import RunnerError
@@ -43,18 +43,18 @@ class LocalDevice:
         self._python = python
         self._environment = environment
 
-    def held(self) -> AbstractContextManager[None]:
-        """See `Device.held`."""
+    def reserved(self) -> AbstractContextManager[None]:
+        """See `Device.reserved`."""
         return locked(self.identity, self.name)
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
         for form in self.formats:
             try:
                 name, version = engines.engine(form).runtime()
-                yield Step(form, "ok", f"{name} {version}")
+                yield CheckStep(form, "ok", f"{name} {version}")
             except RunnerError as error:
-                yield Step(form, "note", str(error), f"pip install 'edgebench[{form}]'")
+                yield CheckStep(form, "note", str(error), f"pip install 'edgebench[{form}]'")
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`."""
@@ -112,6 +112,6 @@ def _forward(lines: IO[str], progress: Progress) -> None:
         progress(step(event), event["done"], event["total"])
 
 
-def device(entry: Entry) -> LocalDevice:
+def device(entry: DeviceEntry) -> LocalDevice:
     """The device of an entry of the registry."""
     return LocalDevice(entry.python or sys.executable)

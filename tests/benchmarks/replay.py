@@ -16,9 +16,7 @@ from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.planning.pilot import PILOT
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.converters.artifact import (
-    Evaluation as EvaluationFiles,
-)
-from edgebench.converters.artifact import (
+    Evaluation,
     Hop,
     Manifest,
     Preprocessing,
@@ -28,9 +26,9 @@ from edgebench.converters.artifact import (
 )
 from edgebench.deploy.documents.plan import Plan, PlannedBlock
 from edgebench.deploy.documents.result import (
-    Block,
     Context,
-    Evaluation,
+    EvaluationResult,
+    MeasuredBlock,
     Profile,
     Readings,
     RunResult,
@@ -81,7 +79,7 @@ def make_artifacts(
     for toy in toys:
         reference = folder / f"{toy.model}.reference.npz"
         np.savez(reference, logits=logits(labels, toy.accuracy))
-        evaluation = EvaluationFiles(
+        evaluation = Evaluation(
             inputs="evaluation.npz",
             inputs_sha256=sha256(folder / "evaluation.npz"),
             reference=reference.name,
@@ -97,7 +95,7 @@ def make_artifacts(
 
 
 def _write_artifact(
-    folder: Path, toy: Toy, precision: str, evaluation: EvaluationFiles, form: str
+    folder: Path, toy: Toy, precision: str, evaluation: Evaluation, form: str
 ) -> None:
     path = folder / file_name(toy.model, precision, form)
     path.write_bytes(f"{toy.model} {precision}".encode() * 100)
@@ -186,9 +184,9 @@ class ReplayedDevice:
         progress("measuring blocks", len(blocks), len(plan.blocks))
         return result
 
-    def _evaluation(self, slot: str, folder: Path) -> Evaluation:
+    def _evaluation(self, slot: str, folder: Path) -> EvaluationResult:
         if slot in self.errors:
-            return Evaluation(error=self.errors[slot])
+            return EvaluationResult(error=self.errors[slot])
         outputs = None
         if slot in self.outputs_accuracy:
             labels = np.arange(IMAGES) % CLASSES
@@ -199,11 +197,13 @@ class ReplayedDevice:
         leftover = ("SPLIT_V",) if parts > 1 else ()
         profile = self.profiles.get(slot)
         types = self.layer_types.get(slot)
-        return Evaluation(
+        return EvaluationResult(
             None, 0.004, 0.002, 9_500_000, outputs, None, parts, leftover, profile, types
         )
 
-    def _block(self, plan: Plan, planned: PlannedBlock, chance: np.random.Generator) -> Block:
+    def _block(
+        self, plan: Plan, planned: PlannedBlock, chance: np.random.Generator
+    ) -> MeasuredBlock:
         begin = START + 2.0 * planned.index
         progress = planned.index / max(len(plan.blocks) - 1, 1)
         visits = []
@@ -216,7 +216,7 @@ class ReplayedDevice:
             at = begin + 2.0 * number / len(planned.order)
             visits.append(Visit(slot, at, True, ns[:6], ns[6:]))
         before, after = self._readings(begin), self._readings(begin + 2.0)
-        return Block(
+        return MeasuredBlock(
             planned.index, planned.process, planned.group, None, before, after, tuple(visits)
         )
 

@@ -184,7 +184,7 @@ def test_the_size_follows_the_budget_the_pace_and_what_is_to_be_detected(
 def test_a_board_with_cores_of_no_known_names_is_not_asked_for_them(
     where: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core_check, "look", lambda shell: pytest.fail("it was asked"))
+    monkeypatch.setattr(core_check, "read_cores", lambda shell: pytest.fail("it was asked"))
     planned(where)
 
 

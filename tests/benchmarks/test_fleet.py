@@ -21,12 +21,12 @@ from edgebench import places
 from edgebench.benchmarks.planning.pilot import MEASURING, PILOT
 from edgebench.benchmarks.runs import fleet
 from edgebench.cli import main
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import RESULT
 from edgebench.deploy.registry import devices
-from edgebench.deploy.registry.registry import Entry
 from edgebench.deploy.remote.python_runner import PythonRunner
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import Shell
@@ -49,7 +49,7 @@ class Numbers(SimulatedDevice):
         self.identity = identity or name
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def reserved(self) -> Iterator[None]:
         with locked(self.identity, self.name):
             yield
 
@@ -65,8 +65,8 @@ class Attached:
             raise UnknownNameError("device", name, self.named)
         return self.named[name]
 
-    def entry(self, name: str) -> Entry:
-        return Entry(self(name).description, "local", name)
+    def entry(self, name: str) -> DeviceEntry:
+        return DeviceEntry(self(name).description, "local", name)
 
     def add(self, *attached: Device) -> None:
         self.named.update({one.name: one for one in attached})
@@ -114,8 +114,8 @@ def test_one_name_after_the_other_on_one_device_and_this_machine_last(
 
     class Noting(Numbers):
         @contextmanager
-        def held(self) -> Iterator[None]:
-            with super().held():
+        def reserved(self) -> Iterator[None]:
+            with super().reserved():
                 events.append(f"+{self.name}")
                 time.sleep(0.05)
                 yield
@@ -136,7 +136,7 @@ def test_one_that_fails_does_not_stop_the_others_and_is_measured_on_resuming(
 ) -> None:
     class Away(Numbers):
         @contextmanager
-        def held(self) -> Iterator[None]:
+        def reserved(self) -> Iterator[None]:
             raise DeviceError("away is not attached", "plug it in")
             yield
 

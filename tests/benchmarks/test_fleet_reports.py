@@ -49,7 +49,7 @@ def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
     folder = fleet.new(requests, runs, "edgebench --device 'a <b>'")
     for name, device in replayed.items():
         device.name = device.identity = name  # type: ignore[attr-defined]
-        device.held = holding(name)  # type: ignore[attr-defined]
+        device.reserved = holding(name)  # type: ignore[attr-defined]
     said: list[str] = []
     Expedition(folder, replayed, silent, said.append).go()  # type: ignore[arg-type]
     assert "unplugged: unplugged is offline\n  -> plug it in again" in said
@@ -58,12 +58,12 @@ def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
 
 def holding(name: str) -> Callable[[], object]:
     @contextmanager
-    def held() -> Iterator[None]:
+    def reserved() -> Iterator[None]:
         if name == "unplugged":
             raise DeviceError("unplugged is offline", "plug it in again")
         yield
 
-    return held
+    return reserved
 
 
 def on_terminal(found: fleet.FleetComparison, width: int = 80) -> str:

@@ -12,7 +12,7 @@ from edgebench.benchmarks.report import columns, tables
 from edgebench.benchmarks.report.headline import warnings
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs.run import run
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.transports.apple.mac import Mac
 from edgebench.errors import UsageError
 
@@ -69,7 +69,7 @@ def test_a_mac_measures_core_ml_and_takes_nothing_from_the_export(tmp_path: Path
         make_artifacts(tmp_path / "a", precisions=("fp32",), form=form)
     latency = LATENCY_S | {k.replace("tflite", "coreml"): v / 2 for k, v in LATENCY_S.items()}
     request = RunRequest(str(tmp_path / "a"), device="mac", out=str(tmp_path / "runs"))
-    entry = Entry("this Mac's Core ML", "mac", name="mac")
+    entry = DeviceEntry("this Mac's Core ML", "mac", name="mac")
     device = ReplayedDevice(
         latency,
         outputs_accuracy=dict.fromkeys(latency, 1.0),

@@ -15,7 +15,7 @@ from replay import QUIET
 from edgebench.benchmarks.gate.check import failed
 from edgebench.benchmarks.gate.machine_checks import EARLY, GATE, NOTES, before_the_run
 from edgebench.benchmarks.gate.machine_state import Conditions
-from edgebench.deploy.documents.result import Block, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, Visit
 
 BLOCKS = 20
 Fields = Callable[[int], dict[str, Any]]
@@ -47,7 +47,7 @@ def machine(
         )
         start = replace(start, **{**told(index), **before(index)})
         end = replace(end, **{**told(index), **after(index)})
-        blocks.append(Block(index, index // 2, "g", None, start, end, visits))
+        blocks.append(MeasuredBlock(index, index // 2, "g", None, start, end, visits))
     return Conditions(tuple(blocks), 4, cores)
 
 

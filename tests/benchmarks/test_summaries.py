@@ -13,23 +13,30 @@ from edgebench.benchmarks.planning.pilot import pace
 from edgebench.benchmarks.planning.sizing import SlotPace
 from edgebench.benchmarks.statistics.levels import timed_block
 from edgebench.deploy.documents.plan import Group, Plan, VisitLength, Warmup
-from edgebench.deploy.documents.result import Block, Context, Evaluation, RunResult, Summary, Visit
+from edgebench.deploy.documents.result import (
+    Context,
+    EvaluationResult,
+    MeasuredBlock,
+    RunResult,
+    SampleSummary,
+    Visit,
+)
 
 INFERENCES = 50
 TIME_NS = 2_000_000
 
 
 def visit(slot: str, steady: bool = True, time_ns: int = TIME_NS) -> Visit:
-    return Visit(slot, 0.0, steady, (9_000_000,), (time_ns,), Summary("median", INFERENCES))
+    return Visit(slot, 0.0, steady, (9_000_000,), (time_ns,), SampleSummary("median", INFERENCES))
 
 
-def block(index: int, start_s: float = 1.0, **changes: bool) -> Block:
+def block(index: int, start_s: float = 1.0, **changes: bool) -> MeasuredBlock:
     """A block of four visits, each of which takes `start_s` to start beside its inferences."""
     visits = tuple(visit(slot, **changes) for slot in "abba")
     took = sum(start_s + INFERENCES * TIME_NS / 1e9 for _ in visits)
     before = replace(QUIET, unix_s=index * 100.0)
     after = replace(QUIET, unix_s=index * 100.0 + took)
-    return Block(index, index, "g", None, before, after, visits)
+    return MeasuredBlock(index, index, "g", None, before, after, visits)
 
 
 def test_a_visit_is_steady_if_its_runner_says_so() -> None:
@@ -40,7 +47,7 @@ def test_a_visit_is_steady_if_its_runner_says_so() -> None:
 def test_its_level_is_the_figure_and_the_figure_is_marked() -> None:
     times = timed_block(block(0)).slots["a"]
     np.testing.assert_allclose(np.exp(times.log_levels), TIME_NS)
-    assert times.summaries == (Summary("median", INFERENCES),) * 2
+    assert times.summaries == (SampleSummary("median", INFERENCES),) * 2
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def piloted() -> Callable[[float], SlotPace]:
         result = RunResult(
             plan_sha256="", started="2026-01-01T00:00:00+00:00",
             updated="2026-01-01T00:01:00+00:00", complete=True, context=context,
-            evaluations={slot: Evaluation(None, load_s=0.1) for slot in "ab"},
+            evaluations={slot: EvaluationResult(None, load_s=0.1) for slot in "ab"},
             blocks=(block(0, start_s), block(1, start_s)),
         )  # fmt: skip
         return pace(plan, result).groups["g"]["a"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.remote.shell import END, DeviceLostError
 from edgebench.deploy.transports.adb import attached, client, device, phones
 from edgebench.deploy.transports.adb.shell import AdbShell
@@ -242,9 +242,9 @@ def test_a_push_that_breaks_off_is_a_lost_connection(lists: Lists, tmp_path: Pat
 def test_attached_phones_go_by_the_names_that_mean_them(lists: Lists) -> None:
     lists(PIXEL, "R5CX20BBBBB unauthorized usb:1-4", OTHER)
     entries = [
-        Entry("a model", "adb", "pixel7", ("panther",)),
-        Entry("this very one", "adb", "mine", ("panther",), "2A111FDH2000XY"),
-        Entry("not a phone", "local", "local"),
+        DeviceEntry("a model", "adb", "pixel7", ("panther",)),
+        DeviceEntry("this very one", "adb", "mine", ("panther",), "2A111FDH2000XY"),
+        DeviceEntry("not a phone", "local", "local"),
     ]
     found = [(one.name, one.identity, one.state) for one in attached(entries)]
     assert found == [
@@ -256,12 +256,12 @@ def test_attached_phones_go_by_the_names_that_mean_them(lists: Lists) -> None:
 
 
 def test_making_a_device_asks_no_phone(lists: Lists, tmp_path: Path) -> None:
-    made = device(Entry("a phone", "adb", "pixel7", ("panther",), home="/somewhere"))
+    made = device(DeviceEntry("a phone", "adb", "pixel7", ("panther",), home="/somewhere"))
     assert made.name == "pixel7" and made.store.home == "/somewhere"
     assert not (tmp_path / "asked").exists()
 
 
 def test_every_word_that_adb_has_for_a_phone_that_is_not_ready_has_a_remedy() -> None:
     for state in (*phones.STATES, "bootloader", "sideload"):
-        error = phones.not_ready(client.Phone("X1", state, {}))
+        error = phones.not_ready(client.AdbPhone("X1", state, {}))
         assert "X1" in error.message and error.remedy

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from accepted import accept
 
-from edgebench.deploy.app.contract import CONTRACT, Begin, Change, End, Hello, Line
+from edgebench.deploy.app.contract import CONTRACT, Begin, ChangeLine, End, Hello, ResultChange
 from edgebench.deploy.documents import schemas
 from edgebench.deploy.documents.plan import (
     EvaluationInputs,
@@ -24,9 +24,9 @@ from edgebench.deploy.documents.plan import (
     Warmup,
 )
 from edgebench.deploy.documents.result import (
-    Block,
     Context,
-    Evaluation,
+    EvaluationResult,
+    MeasuredBlock,
     Readings,
     RunResult,
     Runtime,
@@ -83,8 +83,8 @@ VISITS = tuple(
     Visit(slot, 1795262659.1, True, (9_911_000, 9_402_000), (9_398_000, 9_401_000, 9_395_000))
     for slot in PLAN.blocks[0].order
 )
-BLOCK = Block(0, 0, "base, tflite fp32", None, READINGS, READINGS, VISITS)
-EVALUATION = Evaluation(
+BLOCK = MeasuredBlock(0, 0, "base, tflite fp32", None, READINGS, READINGS, VISITS)
+EVALUATION = EvaluationResult(
     error=None,
     load_s=0.041,
     first_inference_s=0.013,
@@ -113,7 +113,7 @@ RESULT = RunResult(
     complete=False,
     context=CONTEXT,
     evaluations={"base.fp32": EVALUATION},
-    blocks=(Block(0, 0, "base, tflite fp32", None, None, None, VISITS[:1]),),
+    blocks=(MeasuredBlock(0, 0, "base, tflite fp32", None, None, None, VISITS[:1]),),
 )
 NPY = "k05VTVBZAQB2AA=="
 
@@ -122,14 +122,14 @@ def line(**parts: Any) -> str:
     """A line of changes.jsonl, and proof that it is read as what it says."""
     body = {
         name: {k: v for k, v in msgspec.to_builtins(part).items() if v not in (None, {})}
-        if isinstance(part, Begin | Change)
+        if isinstance(part, Begin | ResultChange)
         else msgspec.to_builtins(part)
         for name, part in parts.items()
     }
     for found in body.get("change", {}).get("evaluations", {}).values():
         del found["profile"]  # It was not profiled yet.
     text = json.dumps(body)
-    read = msgspec.json.decode(text, type=Line)
+    read = msgspec.json.decode(text, type=ChangeLine)
     assert all(getattr(read, name) == part for name, part in parts.items())
     return text
 
@@ -146,17 +146,17 @@ def examples() -> dict[str, str]:
     """Every example of the contract, by the name of its marker."""
     lines = [
         line(hello=Hello(CONTRACT, "0.1.0")),
-        line(change=Change(context=CONTEXT), files={}),
+        line(change=ResultChange(context=CONTEXT), files={}),
         line(begin=Begin("evaluate", slot="base.fp32")),
         line(
-            change=Change(evaluations={"base.fp32": EVALUATION}),
+            change=ResultChange(evaluations={"base.fp32": EVALUATION}),
             files={"outputs/base.fp32.npy": NPY},
         ),
         line(event="evaluate", done=1, total=2),
         line(end=End("again")),
         line(hello=Hello(CONTRACT, "0.1.0")),
         line(begin=Begin("block", index=0)),
-        line(change=Change(block=RESULT.blocks[0]), files={}),
+        line(change=ResultChange(block=RESULT.blocks[0]), files={}),
         line(event="block", done=1, total=1),
         line(end=End("stopped", "the app was put in the background")),
     ]

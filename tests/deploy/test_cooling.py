@@ -15,9 +15,9 @@ from edgebench.deploy.documents.changes import Changes
 from edgebench.deploy.documents.plan import Cooldown
 from edgebench.deploy.documents.staging import RESULT, read_plan, write_plan
 from edgebench.deploy.runner.cooling import cool_down, hottest
-from edgebench.deploy.runner.messages import Audience
+from edgebench.deploy.runner.messages import Reporter
 from edgebench.deploy.runner.result import Result
-from edgebench.deploy.runner.scheduler import Run, failed_block
+from edgebench.deploy.runner.scheduler import Scheduler, failed_block
 from edgebench.deploy.transports.local import LocalDevice
 from edgebench.progress import silent
 
@@ -56,7 +56,7 @@ class Phone:
             yield {"error": None}
 
 
-class Listener(Audience):
+class Listener(Reporter):
     def __init__(self) -> None:
         self.heard: list[str] = []
 
@@ -67,9 +67,9 @@ class Listener(Audience):
         self.heard.append(text)
 
 
-def carry_out(folder: Path, phone: Phone) -> tuple[Run, list[str]]:
+def carry_out(folder: Path, phone: Phone) -> tuple[Scheduler, list[str]]:
     listener = Listener()
-    run = Run(
+    run = Scheduler(
         str(folder / "plan.json"),
         str(folder / RESULT),
         phone.worker,
@@ -77,7 +77,7 @@ def carry_out(folder: Path, phone: Phone) -> tuple[Run, list[str]]:
         phone.clock,
         phone.sleep,
     )
-    run.go()
+    run.run()
     return run, listener.heard
 
 
@@ -175,7 +175,7 @@ def test_the_runner_here_reads_its_own_sensors(folder: Path) -> None:
 def test_a_host_hears_what_is_waited_for(folder: Path) -> None:
     heard: list[tuple[str, int, int]] = []
     kept = folder / "kept.json"
-    changes = Changes(folder, Result(str(kept), "", Audience()), lambda *step: heard.append(step))
+    changes = Changes(folder, Result(str(kept), "", Reporter()), lambda *step: heard.append(step))
     detail = ": 45 °C, waiting for 38 °C"
-    changes.heed(json.dumps({"event": "cooldown", "done": 2, "total": 60, "detail": detail}))
+    changes.apply(json.dumps({"event": "cooldown", "done": 2, "total": 60, "detail": detail}))
     assert heard == [("cooling down: 45 °C, waiting for 38 °C", 2, 60)]

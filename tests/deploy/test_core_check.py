@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.registry import devices, registry
-from edgebench.deploy.registry.registry import Entry
 from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.core_check import Cores, core_step, model_step, parse
 from edgebench.deploy.remote.python_runner import PythonRunner
@@ -22,7 +22,7 @@ from edgebench.deploy.remote.shell import DeviceLostError, Shell
 from edgebench.deploy.remote.store import Store
 from edgebench.errors import DeviceError
 
-SHIPPED = registry.shipped()
+SHIPPED = registry.shipped_entries()
 PIXEL7 = SHIPPED["pixel7"]
 REAL = {0: 1803000, 1: 1803000, 2: 1803000, 3: 1803000, 4: 2348000, 5: 2348000}
 REAL |= {6: 2850000, 7: 2850000}
@@ -31,7 +31,7 @@ REAL |= {6: 2850000, 7: 2850000}
 WHOLE = parse("\n".join(f"{core} {khz}" for core, khz in REAL.items()))
 
 
-def step(entry: Entry, max_khz: Mapping[int, int | None], online: str = "") -> Step:
+def step(entry: DeviceEntry, max_khz: Mapping[int, int | None], online: str = "") -> CheckStep:
     lines = [f"{core} {khz or ''}" for core, khz in max_khz.items()]
     return core_step(entry, parse("\n".join([*lines, f"online {online}"])))
 
@@ -96,7 +96,7 @@ def test_an_entry_without_clusters_is_told_what_they_seem_to_be() -> None:
     assert "0-3 at 1.80 GHz; 4-5 at 2.35 GHz; 6-7 at 2.85 GHz" in found.found
     assert "--like mine --cluster NAME=0-3 --cluster NAME=4-5" in found.remedy
     assert step(bare, {0: 1, 1: None}).state == "note"
-    assert step(bare, {0: 1_000_000, 1: 1_000_000}) == Step(
+    assert step(bare, {0: 1_000_000, 1: 1_000_000}) == CheckStep(
         "core masks", "ok", "2 cores: 0-1 at 1.00 GHz"
     )
 
@@ -143,7 +143,7 @@ def test_a_real_shell_is_asked_and_understood() -> None:
     import os
 
     shell = HereShell()
-    cores: Cores = parse(shell.must(core_check._ASK_CORES))
+    cores: Cores = parse(shell.check_output(core_check._ASK_CORES))
     assert len(cores.max_khz) == os.cpu_count()
     assert cores.usable <= set(cores.max_khz)
     states = {one.name: one.state for one in core_check.steps(SHIPPED["rpi5"], shell)}
@@ -185,7 +185,7 @@ class Phones:
     """A transport's module, whose phones are this machine."""
 
     @staticmethod
-    def device(entry: Entry) -> RemoteDevice:
+    def device(entry: DeviceEntry) -> RemoteDevice:
         store = Store(HereShell(), "/nowhere")
         return RemoteDevice(entry.name, entry.description, store, PythonRunner())
 
@@ -223,7 +223,7 @@ def test_a_run_that_names_no_cores_gets_the_fastest_that_are_really_there(
     monkeypatch.setenv("EDGEBENCH_CONFIG", str(tmp_path))
     monkeypatch.setitem(sys.modules, "stand_in_phones", Phones)
     monkeypatch.setitem(devices.TRANSPORTS, "adb", "stand_in_phones")
-    monkeypatch.setattr(core_check, "look", lambda shell: there)
-    cores, sentence = devices.usual_cores(name, threads)
+    monkeypatch.setattr(core_check, "read_cores", lambda shell: there)
+    cores, sentence = devices.default_cores(name, threads)
     assert cores == usual
     assert said in sentence and bool(said) is bool(sentence)

@@ -14,15 +14,15 @@ from coremltools.converters.mil import Builder as mb
 from coremltools.models import compute_plan
 
 from edgebench.converters.coreml.evaluator import program
-from edgebench.deploy.registry.registry import Entry
-from edgebench.deploy.runner.engines.coreml import Engine
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.runner.engines.coreml import CoreMLEngine
 from edgebench.deploy.runner.messages import RunnerError
 from edgebench.deploy.transports.apple.mac import Mac
 from edgebench.errors import DeviceError
 
 SIZE = 4
 MEAN, STD = [0.5, 0.25, 0.0], [0.25, 0.5, 1.0]
-ENTRY = Entry("this Mac's Core ML", "mac", name="mac")
+ENTRY = DeviceEntry("this Mac's Core ML", "mac", name="mac")
 
 
 def package(folder: Path, image: bool) -> Path:
@@ -63,7 +63,7 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("image", [False, True])
 def test_real_values_go_in_and_come_out(tmp_path: Path, image: bool) -> None:
     path = package(tmp_path, image)
-    engine = Engine(str(path), plan(path))
+    engine = CoreMLEngine(str(path), plan(path))
     pixels = np.random.default_rng(0).integers(0, 256, (1, 3, SIZE, SIZE)).astype("float32")
     mean, std = (np.reshape(values, (1, 3, 1, 1)) for values in (MEAN, STD))
     values = (pixels / 255 - mean) / std
@@ -83,7 +83,7 @@ def test_real_values_go_in_and_come_out(tmp_path: Path, image: bool) -> None:
 )
 def test_the_delegate_names_the_compute_units(tmp_path: Path, delegate: str, units: str) -> None:
     path = package(tmp_path, False)
-    assert Engine(str(path), plan(path, delegate)).model.compute_unit.name == units
+    assert CoreMLEngine(str(path), plan(path, delegate)).model.compute_unit.name == units
 
 
 def test_what_core_ml_leaves_elsewhere_is_told(
@@ -106,16 +106,16 @@ def test_what_core_ml_leaves_elsewhere_is_told(
     monkeypatch.setattr(compute_plan.MLComputePlan, "load_from_path", lambda *_: planned)
     monkeypatch.setattr(ct.models.MLModel, "get_compiled_model_path", lambda self: "compiled")
     path = package(tmp_path, False)
-    found = Engine(str(path), plan(path, "ane")).delegation()
+    found = CoreMLEngine(str(path), plan(path, "ane")).delegation()
     assert found == {"partitions": 2, "leftover_ops": ["gather"], "layer_types": None}
-    assert Engine(str(path), plan(path, "none")).delegation()["partitions"] is None
+    assert CoreMLEngine(str(path), plan(path, "none")).delegation()["partitions"] is None
 
 
 def test_other_systems_have_no_core_ml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(RunnerError, match="Apple's systems only"):
-        Engine.runtime()
-    with pytest.raises(DeviceError, match="not a Mac"), Mac(ENTRY).held():
+        CoreMLEngine.runtime()
+    with pytest.raises(DeviceError, match="not a Mac"), Mac(ENTRY).reserved():
         pass
     assert [step.state for step in Mac(ENTRY).check()] == ["missing"]
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.deploy.device.cores import mask, numbers, ranges
+from edgebench.deploy.device.entry import Cluster, DeviceEntry
 from edgebench.deploy.registry import registry
-from edgebench.deploy.registry.registry import Cluster, Entry, cores_of
 from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 
-SHIPPED = registry.shipped()
+SHIPPED = registry.shipped_entries()
 WANTED = {
     *(f"pixel{number}" for number in range(6, 11)),
     *("galaxy-s23", "galaxy-s24", "galaxy-s25", "galaxy-a15", "galaxy-a54"),
@@ -36,7 +36,7 @@ def test_the_devices_that_are_promised_are_known() -> None:
 
 
 @pytest.mark.parametrize("entry", SHIPPED.values(), ids=SHIPPED)
-def test_each_fact_has_its_source(entry: Entry) -> None:
+def test_each_fact_has_its_source(entry: DeviceEntry) -> None:
     assert [name for name in FACTS if getattr(entry, name) and not entry.sources.get(name)] == []
     assert [name for name in entry.sources if not getattr(entry, name)] == []
 
@@ -44,7 +44,7 @@ def test_each_fact_has_its_source(entry: Entry) -> None:
 @pytest.mark.parametrize(
     "entry", [one for one in SHIPPED.values() if one.clusters], ids=lambda entry: entry.name
 )
-def test_clusters_are_all_cores_from_the_slowest_to_the_fastest(entry: Entry) -> None:
+def test_clusters_are_all_cores_from_the_slowest_to_the_fastest(entry: DeviceEntry) -> None:
     cores = sorted(core for cluster in entry.clusters for core in cluster.cores)
     assert cores == list(range(len(cores)))
     speeds = [one.max_khz for one in entry.clusters if one.max_khz is not None]
@@ -62,12 +62,12 @@ def test_no_two_entries_mean_the_same_phone() -> None:
 
 
 def test_cores_are_found_by_the_cluster_s_name() -> None:
-    assert cores_of(SHIPPED["pixel7"], "big") == (6, 7)
+    assert SHIPPED["pixel7"].cluster("big").cores == (6, 7)
     with pytest.raises(UnknownNameError, match="cluster 'bgi'") as caught:
-        cores_of(SHIPPED["pixel7"], "bgi")
+        SHIPPED["pixel7"].cluster("bgi")
     assert "did you mean 'big'?" in caught.value.remedy and "little" in caught.value.remedy
     with pytest.raises(UsageError, match="local") as unknown:
-        cores_of(SHIPPED["local"], "big")
+        SHIPPED["local"].cluster("big")
     assert "--cores 0,1" in unknown.value.remedy
 
 
@@ -172,9 +172,9 @@ def test_the_user_s_file_adds_and_replaces_and_begins_with_what_is_known(own_fol
 
 
 def test_an_entry_made_in_code_is_held_to_the_same() -> None:
-    assert Entry("d", "ssh").sources == {}
+    assert DeviceEntry("d", "ssh").sources == {}
     with pytest.raises(ValueError, match="only"):
-        Entry("d", "local", host="x")
+        DeviceEntry("d", "local", host="x")
     with pytest.raises(ValueError, match="cluster a"):
-        Entry("d", "ssh", clusters=(Cluster("a", "c", (0,)), Cluster("a", "c", (1,))))
-    assert {one.name for one in fields(Entry)} - {"name"} == registry.FIELDS
+        DeviceEntry("d", "ssh", clusters=(Cluster("a", "c", (0,)), Cluster("a", "c", (1,))))
+    assert {one.name for one in fields(DeviceEntry)} - {"name"} == registry.FIELDS

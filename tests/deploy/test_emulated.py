@@ -11,7 +11,7 @@ from typing import Literal
 
 import pytest
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.registry import devices
 from edgebench.deploy.transports.emulated import debian, fetching, system
 from edgebench.deploy.transports.emulated.counting import counted
@@ -177,10 +177,10 @@ def test_a_system_that_was_damaged_is_made_anew(
         assert not system.folder().exists()
         made.append(system.folder())
 
-    def check(self: EmulatedDevice) -> Iterator[Step]:
+    def check(self: EmulatedDevice) -> Iterator[CheckStep]:
         state: Literal["ok", "missing"] = "missing" if len(made) < 2 else "ok"
         system.folder().mkdir(parents=True, exist_ok=True)
-        yield Step("NumPy", state, "not installed")
+        yield CheckStep("NumPy", state, "not installed")
 
     monkeypatch.setattr(system, "prepare", make)
     monkeypatch.setattr(EmulatedDevice, "check", check)

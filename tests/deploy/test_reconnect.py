@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.deploy.remote import reconnect
-from edgebench.deploy.remote.reconnect import MOST_LOSSES, patiently, tidy_up
+from edgebench.deploy.remote.reconnect import MAX_LOSSES, clean_up, run_with_reconnect
 from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
@@ -25,13 +25,13 @@ def lost() -> DeviceLostError:
 def test_a_device_that_goes_away_before_anything_is_done_is_given_up(tmp_path: Path) -> None:
     tries: list[int] = []
 
-    def carry_out() -> None:
+    def execute() -> None:
         tries.append(1)
         raise lost()
 
     with pytest.raises(DeviceError, match="it is gone") as caught:
-        patiently(carry_out, lambda: None, tmp_path, silent)
-    assert len(tries) == MOST_LOSSES
+        run_with_reconnect(execute, lambda: None, tmp_path, silent)
+    assert len(tries) == MAX_LOSSES
     assert "--resume" in caught.value.remedy
 
 
@@ -40,14 +40,14 @@ def test_the_sentence_of_the_wait_is_that_of_the_moment(tmp_path: Path) -> None:
     seen: list[str] = []
     begun: list[int] = []
 
-    def carry_out() -> None:
+    def execute() -> None:
         begun.append(1)
         if len(begun) == 1:
             raise lost()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        patiently(carry_out, problems.pop, tmp_path, lambda step, *_: seen.append(step))
+        run_with_reconnect(execute, problems.pop, tmp_path, lambda step, *_: seen.append(step))
     assert seen[0].startswith("it is gone") and seen[1].startswith("it asks its user")
 
 
@@ -58,8 +58,8 @@ def test_a_device_that_is_gone_when_it_is_tidied_up_gets_a_moment_to_come_back()
         if (answer := answers.pop()) is not None:
             raise answer
 
-    tidy_up(remove, 60.0)
+    clean_up(remove, 60.0)
     assert answers == []
     answers = [None, lost()]
-    tidy_up(remove, 0.0)
+    clean_up(remove, 0.0)
     assert answers == [None]

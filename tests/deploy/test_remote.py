@@ -107,14 +107,14 @@ def test_a_device_that_comes_back_is_set_up_again_and_put_back_in_the_end(
     device: RemoteDevice, shell: HereShell, make_run: MakeRun
 ) -> None:
     done: list[str] = []
-    device.settle = lambda shell: done.append("set up")
+    device.set_up = lambda shell: done.append("set up")
     device.restore = lambda shell: done.append("put back")
 
     def unplug(step: str, blocks: int, total: int) -> None:
         if step == "measuring blocks" and blocks == 2 and len(done) == 1:
             raise DeviceLostError("here is gone", "plug it in")
 
-    with device.held():
+    with device.reserved():
         device.run(make_run("plain", "attention", min_s=0.05), unplug)
     assert done == ["set up", "set up", "put back"]
 
@@ -122,7 +122,7 @@ def test_a_device_that_comes_back_is_set_up_again_and_put_back_in_the_end(
 def test_a_device_that_stays_away_is_an_error_that_says_how_to_go_on(
     device: RemoteDevice, shell: HereShell, make_run: MakeRun
 ) -> None:
-    device.patience_s = 0.0
+    device.reconnect_s = 0.0
     folder = make_run("plain", "attention", blocks=6, min_s=0.05)
 
     def unplug(step: str, done: int, total: int) -> None:
@@ -132,7 +132,7 @@ def test_a_device_that_stays_away_is_an_error_that_says_how_to_go_on(
     with pytest.raises(DeviceError, match="here is gone") as caught:
         device.run(folder, unplug)
     assert "--resume" in caught.value.remedy
-    device.patience_s = 60.0
+    device.reconnect_s = 60.0
     assert device.run(folder, silent).complete
 
 
@@ -140,7 +140,7 @@ def test_files_are_sent_once_by_content_and_removed_in_the_end(
     device: RemoteDevice, shell: HereShell, make_run: MakeRun, tmp_path: Path
 ) -> None:
     folder = make_run("plain", "attention")
-    with device.held():
+    with device.reserved():
         device.run(folder, silent)
         first = list(shell.sent)
         shell.sent.clear()
@@ -149,7 +149,7 @@ def test_files_are_sent_once_by_content_and_removed_in_the_end(
     assert sum(name.endswith(".tflite") for name in first) == 2
     assert shell.sent == []
     device.keep = False
-    with device.held():
+    with device.reserved():
         device.run(folder, silent)
     assert not (tmp_path / "device").exists()
 
@@ -162,7 +162,7 @@ def test_cores_that_the_device_has_not_are_said(device: RemoteDevice, make_run: 
 
 
 def test_a_device_in_use_is_locked(device: RemoteDevice) -> None:
-    with device.held(), pytest.raises(DeviceError, match="in use"), device.held():
+    with device.reserved(), pytest.raises(DeviceError, match="in use"), device.reserved():
         pass
 
 
@@ -176,19 +176,19 @@ def test_a_device_that_another_host_measures_on_is_left_to_it(
         if step == "measuring blocks" and not refused:
             with monkeypatch.context() as other:
                 other.setenv("EDGEBENCH_DATA", str(tmp_path / "another host's"))
-                for use in (device.held().__enter__, device.clean, device.store.remove):
+                for use in (device.reserved().__enter__, device.clean, device.store.remove_runs):
                     with pytest.raises(DeviceError, match="in use by an edgebench on") as caught:
                         use()
                     refused.append(caught.value.remedy)
 
-    with device.held():
+    with device.reserved():
         assert device.run(make_run("plain", "attention", min_s=0.05), elsewhere).complete
     assert len(refused) == 3 and "end process" in refused[0]
     assert not (tmp_path / "device").exists()
 
 
 def test_a_check_leaves_a_device_in_use_alone(device: RemoteDevice) -> None:
-    with device.held():
+    with device.reserved():
         *before, last = device.check()
     assert [step.state for step in before] == ["ok"]
     assert last.state == "missing" and "in use by another run" in last.found and last.remedy
@@ -198,7 +198,7 @@ def test_a_device_that_cannot_be_used_is_said_before_anything_is_sent(
     device: RemoteDevice, shell: HereShell
 ) -> None:
     shell.gone = [DeviceError("here is not authorised", "accept the key")]
-    with pytest.raises(DeviceError, match="not authorised"), device.held():
+    with pytest.raises(DeviceError, match="not authorised"), device.reserved():
         pass
 
 
@@ -232,7 +232,7 @@ def test_a_runtime_that_breaks_its_python_is_no_missing_python(
         (modules / name).mkdir(parents=True)
         (modules / name / "__init__.py").write_text(body)
     word = f"env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={modules} HOME={home} {sys.executable}"
-    facts = python_check.look(shell, word)
+    facts = python_check.inspect_python(shell, word)
     assert isinstance(facts, python_check.PythonFacts)
     assert facts.runtimes["tflite"].error.startswith(found)
     assert facts.runtimes["onnx"].name and facts.runtimes["openvino"].name
@@ -251,7 +251,7 @@ def test_a_folder_that_takes_no_file_is_missing_from_a_check(
 def test_a_runner_that_is_killed_is_said_to_be(device: RemoteDevice, make_run: MakeRun) -> None:
     def kill(step: str, done: int, total: int) -> None:
         if step == "measuring blocks":
-            os.kill(device.store.runners()[0], signal.SIGKILL)
+            os.kill(device.store.leftover_runners()[0], signal.SIGKILL)
 
     with pytest.raises(DeviceError, match="when memory runs out") as caught:
         device.run(make_run("plain", "attention", min_s=0.05), kill)

@@ -19,7 +19,7 @@ from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import RESULT, plan_hash, write_plan
 from edgebench.deploy.registry import devices
 from edgebench.deploy.transports.simulated.device import OVERHEAD, SimulatedDevice
-from edgebench.deploy.transports.simulated.scenarios import SCENARIOS, stranger
+from edgebench.deploy.transports.simulated.scenarios import SCENARIOS, random_scenario
 from edgebench.documents import load
 from edgebench.errors import UnknownNameError
 from edgebench.progress import silent
@@ -139,8 +139,8 @@ def test_a_machine_that_tells_shows_heat_and_other_work(results: dict[str, RunRe
 
 
 def test_a_stranger_has_the_habits_of_its_seed() -> None:
-    strangers = [stranger(seed) for seed in range(40)]
-    assert strangers == [stranger(seed) for seed in range(40)]
+    strangers = [random_scenario(seed) for seed in range(40)]
+    assert strangers == [random_scenario(seed) for seed in range(40)]
     assert 5 < sum(one.throttling is not None for one in strangers) < 20
     assert SimulatedDevice(strangers[0]).simulate(plan()).complete
 

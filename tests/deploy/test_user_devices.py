@@ -74,7 +74,7 @@ def test_removing_leaves_the_comments_of_others(written: Path) -> None:
         == WRITTEN.partition("[rack-1]")[0] + "# The phone" + (WRITTEN.partition("# The phone")[2])
     )
     user_devices.remove("desk")
-    assert registry.own() == {}
+    assert registry.user_entries() == {}
     assert "# The end." in written.read_text()
 
 
@@ -141,6 +141,6 @@ def test_clusters_come_back(own: Path) -> None:
         {"name": "big", "core": "Cortex-A78", "cores": [2, 3]},
     ]
     user_devices.add("x", {"description": "x", "transport": "adb", "clusters": clusters})
-    assert registry.cores_of(registry.load()["x"], "big") == (2, 3)
+    assert registry.load()["x"].cluster("big").cores == (2, 3)
     user_devices.remove("x")
     assert own.read_text().strip() == user_devices.HEAD.strip()

@@ -275,10 +275,10 @@ class SshBoard:
             timeout=timeout_s,
         )
 
-    def begin(self, *words: str, patience_s: float = 600) -> subprocess.Popen[str]:
+    def begin(self, *words: str, reconnect_s: float = 600) -> subprocess.Popen[str]:
         """Start one, in a process group of its own, that waits so long for a board that is gone."""
         return subprocess.Popen(
-            [sys.executable, "-c", IMPATIENT.format(patience_s), *words],
+            [sys.executable, "-c", IMPATIENT.format(reconnect_s), *words],
             env=self.env,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,

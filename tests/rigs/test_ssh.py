@@ -78,7 +78,7 @@ def test_a_run_of_arm_code(board: SshBoard, device: RemoteDevice, make_run: Make
     except EdgeBenchError as error:
         pytest.skip(f"no Arm system: {error}")
     board.start()
-    with device.held():
+    with device.reserved():
         result = device.run(make_run("plain", "attention", processes=1, blocks=2), silent)
     assert result.complete and result.context.machine == "aarch64"
     assert board.left() == []
@@ -128,7 +128,7 @@ def test_a_board_that_stays_away_ends_the_run_which_can_be_taken_up_again(
     board: SshBoard, run: tuple[str, ...]
 ) -> None:
     board.start()
-    edgebench = board.begin(*run, patience_s=3)
+    edgebench = board.begin(*run, reconnect_s=3)
     wait_while(edgebench, lambda: measured(board) >= 2, "two blocks are measured")
     board.stop()
     said = edgebench.communicate(timeout=60)[0]
@@ -211,7 +211,7 @@ def test_any_login_shell_will_do_and_may_print(
     board.start(login=NOISE.format(shell=f"{board.tool(name)} {applet}"))
     awkward = 'it\'s "so" `odd`! $HOME \\ %s\n*'
     quoted = awkward.replace("'", "'\\''")
-    assert device.shell.must(f"echo first\nprintf %s '{quoted}'") == f"first\n{awkward}"
+    assert device.shell.check_output(f"echo first\nprintf %s '{quoted}'") == f"first\n{awkward}"
     assert device.run(make_run("plain", "attention"), silent).complete
 
 
@@ -226,8 +226,8 @@ def test_a_jump_host_works(board: SshBoard, device: RemoteDevice, tmp_path: Path
 
 def test_the_connection_is_shared(board: SshBoard, device: RemoteDevice) -> None:
     board.start()
-    assert {device.shell.must("echo $SSH_CONNECTION") for _ in range(3)} == {
-        device.shell.must("echo $SSH_CONNECTION")
+    assert {device.shell.check_output("echo $SSH_CONNECTION") for _ in range(3)} == {
+        device.shell.check_output("echo $SSH_CONNECTION")
     }
 
 
@@ -273,7 +273,7 @@ def test_a_small_server_without_sftp_will_do(
     (tmp_path / "file").write_bytes(bytes(range(256)) * 1000)
     device.shell.send(tmp_path / "file", "~/there")
     assert (board.home / "there").read_bytes() == (tmp_path / "file").read_bytes()
-    assert device.shell.must("echo $HOME").strip() == str(board.home)
+    assert device.shell.check_output("echo $HOME").strip() == str(board.home)
 
 
 GATEWAY = "sh -c 'echo the gateway says no >&2'"

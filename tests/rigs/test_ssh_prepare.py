@@ -32,7 +32,7 @@ def prepare(device: RemoteDevice) -> None:
 
 def prepared_home(board: SshBoard, device: RemoteDevice, make_run: MakeRun) -> None:
     """A run takes the prepared Python, and leaves it and nothing else."""
-    with device.held():
+    with device.reserved():
         result = device.run(make_run("plain", "attention"), silent)
     assert result.complete
     assert {name.split("/")[2] for name in board.left()} == {"python"}

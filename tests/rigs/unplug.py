@@ -145,9 +145,9 @@ def _wrongs(phone: Phone, name: str, code: int, before: dict[Path, RunResult]) -
     return wrongs
 
 
-def strays_of(phone: Phone, patience_s: float = 15.0) -> list[str]:
+def strays_of(phone: Phone, reconnect_s: float = 15.0) -> list[str]:
     """The processes on the phone that are not its daemon, once they have had time to end."""
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + reconnect_s
     while True:
         running = phone.bench.sandbox.processes().values()
         strays = [line for line in running if "/usr/sbin/adbd" not in line and "adb -L" not in line]

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from edgebench.deploy.app.contract import Line
+from edgebench.deploy.app.contract import ChangeLine
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
 from edgebench.documents import Document
@@ -28,7 +28,7 @@ def texts() -> dict[str, str]:
     schemas = {
         "plan.json": of_document(Plan),
         "result.json": of_document(RunResult),
-        "changes.json": msgspec.json.schema(Line),
+        "changes.json": msgspec.json.schema(ChangeLine),
     }
     return {
         name: json.dumps({"$schema": DIALECT, **_plain(schema)}, indent=1) + "\n"

@@ -1,6 +1,6 @@
-"""The engines: one module a format, each with a class `Engine`.
+"""The engines: one module a format, each with one class, imported when it is used.
 
-Engine(path, plan)  open the file, with the plan's threads and delegate
+the class(path, plan)  open the file, with the plan's threads and delegate
 runtime()           name and version of the runtime, a static method; raises `RunnerError`
 inputs              what `feed` takes, the image input first
 fill(image)         set every input: the image where there is one, else seeded noise
@@ -13,7 +13,6 @@ np                  NumPy
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from ..messages import RunnerError
@@ -27,6 +26,20 @@ COREML = "coreml"
 
 def engine(format_name: str) -> Any:
     """The engine of a format. Raises `RunnerError`."""
-    if format_name not in (*FORMATS, COREML):
-        raise RunnerError(f"this runner cannot run {format_name} files")
-    return importlib.import_module("." + format_name, __name__).Engine
+    if format_name == "tflite":
+        from .tflite import TFLiteEngine
+
+        return TFLiteEngine
+    if format_name == "onnx":
+        from .onnx import OnnxEngine
+
+        return OnnxEngine
+    if format_name == "openvino":
+        from .openvino import OpenVinoEngine
+
+        return OpenVinoEngine
+    if format_name == COREML:
+        from .coreml import CoreMLEngine
+
+        return CoreMLEngine
+    raise RunnerError(f"this runner cannot run {format_name} files")

@@ -19,7 +19,7 @@ UNITS = {"none": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ane": "CPU_AND_NE"}
 UNIT_OF = {"gpu": "MLGPUComputeDevice", "ane": "MLNeuralEngineComputeDevice"}
 
 
-class Engine(Feeding):
+class CoreMLEngine(Feeding):
     """A package, compiled and loaded for the compute units that the plan's delegate means."""
 
     def __init__(self, path: str, plan: Json) -> None:

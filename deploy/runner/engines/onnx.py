@@ -13,7 +13,7 @@ from .feeding import Buffers
 DTYPES = {"float": "float32", "double": "float64"}
 
 
-class Engine(Buffers):
+class OnnxEngine(Buffers):
     """A session with every optimisation; operators run one after another, on the plan's threads."""
 
     def __init__(self, path: str, plan: Json) -> None:

@@ -16,7 +16,7 @@ INFO = ("layerType", "originalLayersNames", "runtimePrecision")
 FORM = ("Input", "Output", "Const", "Reorder", "Reshape", "Convert", "FakeQuantize")
 
 
-class Engine(Buffers):
+class OpenVinoEngine(Buffers):
     """One stream for the lowest latency, on the plan's threads."""
 
     def __init__(self, path: str, plan: Json) -> None:

@@ -22,7 +22,7 @@ RESOLVERS = {"xnnpack": "AUTO", "none": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
 """The name of LiteRT's resolver for each delegate that it has in Python."""
 
 
-class Engine(Feeding):
+class TFLiteEngine(Feeding):
     """A .tflite file in whichever TFLite runtime is there."""
 
     def __init__(self, path: str, plan: Json) -> None:

@@ -10,14 +10,11 @@ the process is one of its own: where a profiler crashes, only the profile is los
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from typing import Any, Callable, Iterator, List, Sequence, Tuple  # noqa: UP035
 
 from ..messages import Json
-
-FORMATS = ("tflite", "onnx", "openvino")
 
 WARMUP = 10
 INFERENCES = 40
@@ -31,10 +28,15 @@ Inference = Tuple[float, Rows]  # noqa: UP006
 
 def profile(path: str, planned: Json, plan: Json) -> Json | None:
     """Times by operation, averaged over inferences; None where the runtime cannot tell them."""
-    if planned["format"] not in FORMATS:
+    if planned["format"] == "tflite":
+        from .tflite import profile as profiled
+    elif planned["format"] == "onnx":
+        from .onnx import profile as profiled
+    elif planned["format"] == "openvino":
+        from .openvino import profile as profiled
+    else:
         return None
-    module = importlib.import_module("." + planned["format"], __name__)
-    found = module.profile(path, plan, _noise)
+    found = profiled(path, plan, _noise)
     if found is None:
         return None
     source, inferences = found

@@ -52,11 +52,11 @@ def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list
         return None
     reader = ai_edge_litert.interpreter.Interpreter(model_path=path)
     inputs = [array(detail["shape"], detail["dtype"]) for detail in reader.get_input_details()]
-    model = Model(ctypes.CDLL(library), path, plan, [one.tobytes() for one in inputs])
+    model = CompiledModel(ctypes.CDLL(library), path, plan, [one.tobytes() for one in inputs])
     return "LiteRT profiler", list(repeat(model.inference))
 
 
-class Model:
+class CompiledModel:
     """A compiled model with its buffers. It lives as long as its process."""
 
     def __init__(self, library: Any, path: str, plan: Json, inputs: list[bytes]) -> None:

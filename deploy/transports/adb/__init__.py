@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.transports.adb.phones import attached
@@ -14,20 +14,20 @@ HOME = "/data/local/tmp/edgebench"
 """The one place of a phone that its shell may write to, and run programs from."""
 
 
-def device(entry: Entry) -> RemoteDevice:
+def device(entry: DeviceEntry) -> RemoteDevice:
     """The phone of an entry; it is looked for when it is used. Raises `DeviceError` then."""
-    from edgebench.deploy.transports.adb.runners import FirstThatWorks
-    from edgebench.deploy.transports.adb.settings import put_back, settle
+    from edgebench.deploy.transports.adb.runners import FirstWorkingRunner
+    from edgebench.deploy.transports.adb.settings import apply_settings, restore_settings
 
     shell = AdbShell(entry.name, entry.match, entry.serial)
     store = Store(shell, entry.home or HOME)
-    runner = FirstThatWorks(entry, store)
+    runner = FirstWorkingRunner(entry, store)
     return RemoteDevice(
         entry.name,
         entry.description,
         store,
         runner,
         keep=entry.keep,
-        settle=settle,
-        restore=put_back,
+        set_up=apply_settings,
+        restore=restore_settings,
     )

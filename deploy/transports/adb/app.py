@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgebench.deploy.app.contract import CHANGES, CONTRACT, News
+from edgebench.deploy.app.contract import CHANGES, CONTRACT, AppOutput
 from edgebench.deploy.app.session import SILENCE_S, Session, greeting
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, plan_hash
 from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
 from edgebench.deploy.remote.store import Store
@@ -63,25 +63,25 @@ class AndroidApp:
     def changes(self) -> str:
         return f"{self.own}/{PurePosixPath(self.run).name}/{CHANGES}"
 
-    def must_be_there(self) -> str:
+    def require_installed(self) -> str:
         """Where its package lies. Raises `DeviceError` where it is not installed."""
         answer = self.shell.run(f"pm path {quoted(self.package)}")
-        if not answer.output.startswith("package:"):
+        if not answer.stdout.startswith("package:"):
             raise DeviceError(f"{self.where} is not installed", self.install)
-        return answer.output.splitlines()[0].removeprefix("package:")
+        return answer.stdout.splitlines()[0].removeprefix("package:")
 
     def start(self, result: Path | None) -> None:
         """See `App.start`."""
         self.store.run_folder(PurePosixPath(self.run).name)
         if result is not None:
             self.store.send({RESULT: result}, self.run, silent)
-        self.shell.must(f"chmod -R a+rX {quoted(self.store.home)}")
+        self.shell.check_output(f"chmod -R a+rX {quoted(self.store.home)}")
         said = self.shell.run(
             f"am start -W -n {quoted(f'{self.package}/{ACTIVITY}')} "
             f"--es contract {CONTRACT} --es run {quoted(self.run)}"
         )
         # `am` says that it failed on either channel, and on many versions exits with 0 then.
-        lines = (said.output + said.complaint).splitlines()
+        lines = (said.stdout + said.stderr).splitlines()
         wrong = [line for line in lines if line.startswith(("Error", "java.lang.", "Exception"))]
         if wrong or said.status != 0:
             raise DeviceError(
@@ -91,28 +91,28 @@ class AndroidApp:
 
     def stop(self) -> None:
         """See `App.stop`."""
-        self.shell.must(f"am force-stop {quoted(self.package)}")
+        self.shell.check_output(f"am force-stop {quoted(self.package)}")
 
     def running(self) -> bool:
         return self.shell.run(f"pidof {quoted(self.package)}").status == 0
 
-    def news(self, offset: int) -> News:
-        """See `App.news`.
+    def read_output(self, offset: int) -> AppOutput:
+        """See `App.read_output`.
 
         Read anew each time: what notifies of a change does not reach through the layer that shows
         an app's folder to others. Whether it runs comes first, so that its last words are not
         missed.
         """
-        said = self.shell.must(
+        said = self.shell.check_output(
             f"pidof {quoted(self.package)} >/dev/null && echo running || echo gone; "
             f"tail -c +{offset + 1} {self.changes} 2>/dev/null; true"
         )
         state, _, text = said.partition("\n")
-        return News(text, state == "running")
+        return AppOutput(text, state == "running")
 
     def tidy(self) -> None:
         """Remove what it wrote, of any run. Raises `DeviceError`."""
-        self.shell.must(f"rm -rf {self.own}")
+        self.shell.check_output(f"rm -rf {self.own}")
 
 
 class AppRunner:
@@ -130,15 +130,15 @@ class AppRunner:
         self.poll_s = poll_s
         self.silence_s = silence_s
 
-    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
-        """See `Runner.carry_out`."""
+    def execute(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.execute`."""
         app = self._app(store, plan_hash(folder)[:16])
-        app.must_be_there()
+        app.require_installed()
         store.run_folder(PurePosixPath(app.run).name)
         store.send_files(folder / FILES, progress)
         store.send({PLAN: folder / PLAN}, app.run, progress)
         try:
-            Session(app, folder, progress, self.silence_s).carry_out()
+            Session(app, folder, progress, self.silence_s).execute()
         except DeviceLostError:
             raise  # What it wrote since is still to be read.
         except DeviceError:
@@ -147,23 +147,23 @@ class AppRunner:
             raise
         app.tidy()
 
-    def check(self, store: Store) -> Iterator[Step]:
+    def check(self, store: Store) -> Iterator[CheckStep]:
         """See `Runner.check`.
 
         A run folder without a plan makes the app say hello, and end.
         """
         app = self._app(store, "hello")
         try:
-            yield Step("app", "ok", f"{app.package} in {app.must_be_there()}")
+            yield CheckStep("app", "ok", f"{app.package} in {app.require_installed()}")
         except DeviceError as error:
-            yield Step("app", "missing", error.message, error.remedy)
+            yield CheckStep("app", "missing", error.message, error.remedy)
             return
         if app.running():
-            yield Step("contract", "note", "the app is at work, and was not asked")
+            yield CheckStep("contract", "note", "the app is at work, and was not asked")
             return
         yield greeting(app)
         app.tidy()
-        store.shell.must(f"rm -rf {quoted(app.run)}")
+        store.shell.check_output(f"rm -rf {quoted(app.run)}")
 
     def _app(self, store: Store, run: str) -> AndroidApp:
         return AndroidApp(store, f"{store.home}/runs/{run}", self.package, self.poll_s)

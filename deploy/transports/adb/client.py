@@ -40,7 +40,7 @@ _FACT = re.compile(r"\b(product|model|device|usb|transport_id):(\S+)")
 
 
 @dataclass(frozen=True)
-class Phone:
+class AdbPhone:
     """One line of `adb devices -l`.
 
     `state` is adb's word: "device" where it is ready. `facts` are what it tells of itself there.
@@ -137,7 +137,7 @@ def _spoken(address: str | tuple[str, int]) -> str:
     return address if isinstance(address, str) else f"{address[0]}:{address[1]}"
 
 
-def phones() -> list[Phone]:
+def phones() -> list[AdbPhone]:
     """The phones that adb sees, ready or not. Raises `DeviceError`."""
     check_server()
     done = _run([program(), "devices", "-l"], LIST_S)
@@ -151,13 +151,13 @@ def phones() -> list[Phone]:
     return [phone for line in listed.splitlines() if (phone := _phone(line))]
 
 
-def _phone(line: str) -> Phone | None:
+def _phone(line: str) -> AdbPhone | None:
     found = _PHONE.match(line.strip())
     if not found:
         return None
     rest = found["rest"]
     state = "no permissions" if rest.startswith("no permissions") else rest.split()[0]
-    return Phone(found["serial"], state, dict(_FACT.findall(rest)))
+    return AdbPhone(found["serial"], state, dict(_FACT.findall(rest)))
 
 
 def connect(serial: str, stale: bool) -> None:

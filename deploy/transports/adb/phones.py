@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edgebench.deploy.device.interface import Attached
-from edgebench.deploy.registry.registry import Entry, own_file
+from edgebench.deploy.device.entry import DeviceEntry, user_file
+from edgebench.deploy.device.interface import AttachedDevice
 from edgebench.deploy.remote.shell import END, DeviceLostError
 from edgebench.deploy.transports.adb import client
-from edgebench.deploy.transports.adb.client import Phone
+from edgebench.deploy.transports.adb.client import AdbPhone
 from edgebench.errors import DeviceError
 
 ASK_S = 10.0
@@ -83,7 +83,7 @@ PROPERTIES = (
 """Android's properties, in the order of the fields of `Identity`."""
 
 
-def identify(phone: Phone) -> Identity:
+def identify(phone: AdbPhone) -> Identity:
     """Ask a ready phone what it is. Raises `DeviceLostError`, also while it starts."""
     lost = DeviceLostError(
         f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
@@ -107,7 +107,7 @@ def identify(phone: Phone) -> Identity:
     return identity
 
 
-def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Identity]:
+def find(name: str, match: Sequence[str], serial: str | None) -> tuple[AdbPhone, Identity]:
     """The phone that is meant: that serial, or the one ready phone that matches.
 
     Raises `DeviceError`; a `DeviceLostError` where waiting or a cable may help.
@@ -145,14 +145,14 @@ def find(name: str, match: Sequence[str], serial: str | None) -> tuple[Phone, Id
 
 
 def _by_serial(
-    name: str, match: Sequence[str], serial: str, listed: Sequence[Phone]
-) -> tuple[Phone, Identity]:
+    name: str, match: Sequence[str], serial: str, listed: Sequence[AdbPhone]
+) -> tuple[AdbPhone, Identity]:
     phone = next((one for one in listed if one.serial == serial), None)
     if ":" in serial and (phone is None or phone.state == "offline"):
         client.connect(serial, stale=phone is not None)
         phone = next((one for one in client.phones() if one.serial == serial), None)
     if phone is None:
-        how = NETWORK.format(own_file()) if ":" in serial else "plug it in"
+        how = NETWORK.format(user_file()) if ":" in serial else "plug it in"
         raise DeviceLostError(f"{name} (serial {serial}) is not attached", how)
     if not phone.ready:
         raise not_ready(phone)
@@ -165,14 +165,14 @@ def _by_serial(
     return phone, identity
 
 
-def not_ready(phone: Phone) -> DeviceLostError:
+def not_ready(phone: AdbPhone) -> DeviceLostError:
     """Why a phone that is listed cannot be used."""
     mode = (f"is in the mode '{phone.state}'", "restart the phone")
     what, remedy = STATES.get(phone.state, mode)
     return DeviceLostError(f"the phone with serial {phone.serial} {what}", remedy)
 
 
-def attached(entries: Iterable[Entry]) -> list[Attached]:
+def attached(entries: Iterable[DeviceEntry]) -> list[AttachedDevice]:
     """The phones that adb sees, once for each entry that means it, its own serial's first.
 
     Raises `DeviceError` where adb is missing or cannot be used.
@@ -183,7 +183,7 @@ def attached(entries: Iterable[Entry]) -> list[Attached]:
     return [found for phone in client.phones() for found in _attached(phone, known)]
 
 
-def _attached(phone: Phone, entries: Sequence[Entry]) -> list[Attached]:
+def _attached(phone: AdbPhone, entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
     state, model = "ready", ""
     fitting: list[str | None] = [one.name for one in entries if one.serial == phone.serial]
     if phone.ready:
@@ -200,7 +200,7 @@ def _attached(phone: Phone, entries: Sequence[Entry]) -> list[Attached]:
             ]
     else:
         state = STATES.get(phone.state, (f"is in the mode '{phone.state}'", ""))[0]
-    return [Attached(name, phone.serial, state, model) for name in fitting or [None]]
+    return [AttachedDevice(name, phone.serial, state, model) for name in fitting or [None]]
 
 
 def _plain(name: str) -> str:

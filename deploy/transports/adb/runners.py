@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from edgebench.deploy.device.interface import Step
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.remote.python_runner import PythonRunner
-from edgebench.deploy.remote.reconnect import tidy_up
+from edgebench.deploy.remote.reconnect import clean_up
 from edgebench.deploy.remote.remote_device import Runner
 from edgebench.deploy.remote.shell import quoted
 from edgebench.deploy.remote.store import Store
@@ -18,41 +18,39 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
 
-def _python(entry: Entry) -> Runner:
+def _python(entry: DeviceEntry) -> Runner:
     return PythonRunner(entry.python or "python3")
 
 
-def _app(entry: Entry) -> Runner:
+def _app(entry: DeviceEntry) -> Runner:
     from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
 
     return AppRunner(entry.app or PACKAGE)
 
 
-def _benchmark_model(entry: Entry) -> Runner:
+def _benchmark_model(entry: DeviceEntry) -> Runner:
     from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner
 
     return BenchmarkModelRunner(entry.benchmark_model)
 
 
-RUNNERS: dict[str, Callable[[Entry], Runner]] = {
+RUNNERS: dict[str, Callable[[DeviceEntry], Runner]] = {
     "python": _python,
     "benchmark_model": _benchmark_model,
     "app": _app,
 }
 """How each runner is made, in the order in which they are tried."""
 
-ONLY_WHEN_NAMED = ("app",)
+ONLY_IF_NAMED = ("app",)
 """It takes the phone's screen, which nobody wants who did not ask for it."""
 
 
-class FirstThatWorks:
+class FirstWorkingRunner:
     """The entry's runner, or the first that lacks nothing on the phone, chosen when needed."""
 
-    def __init__(self, entry: Entry, store: Store) -> None:
+    def __init__(self, entry: DeviceEntry, store: Store) -> None:
         names = (
-            [entry.runner]
-            if entry.runner
-            else [one for one in RUNNERS if one not in ONLY_WHEN_NAMED]
+            [entry.runner] if entry.runner else [one for one in RUNNERS if one not in ONLY_IF_NAMED]
         )
         self.store = store
         self.candidates = [RUNNERS[name](entry) for name in names]
@@ -60,16 +58,16 @@ class FirstThatWorks:
 
     def _choose(self) -> Runner:
         """Raises `DeviceError` where none can work."""
-        lacking = []
+        unavailable = []
         for runner in self.candidates:
             missing = [step for step in runner.check(self.store) if step.state == "missing"]
             if not missing:
                 return runner
-            lacking.append(missing[0])
+            unavailable.append(missing[0])
         raise DeviceError(
             f"nothing on {self.store.shell.name} can carry out a plan: "
-            + "; ".join(f"{step.name}: {step.found}" for step in lacking),
-            lacking[-1].remedy,  # What a phone can be given; Python it has or has not.
+            + "; ".join(f"{step.name}: {step.found}" for step in unavailable),
+            unavailable[-1].remedy,  # What a phone can be given; Python it has or has not.
         )
 
     @property
@@ -82,11 +80,11 @@ class FirstThatWorks:
     def formats(self) -> tuple[str, ...]:
         return self.runner.formats
 
-    def carry_out(self, store: Store, folder: Path, progress: Progress) -> None:
-        """See `Runner.carry_out`."""
-        self.runner.carry_out(store, folder, progress)
+    def execute(self, store: Store, folder: Path, progress: Progress) -> None:
+        """See `Runner.execute`."""
+        self.runner.execute(store, folder, progress)
 
-    def check(self, store: Store) -> Iterator[Step]:
+    def check(self, store: Store) -> Iterator[CheckStep]:
         """The runner that would be taken, then heat and settings; neither keeps a run from working.
 
         What runners that come before it lack is only a note.
@@ -97,11 +95,11 @@ class FirstThatWorks:
             yield from self._runners(store)
         finally:  # A runner may have to put something there to see that it works.
             if not was_there:
-                tidy_up(store.remove, 0.0)
+                clean_up(store.remove_runs, 0.0)
         yield thermal_step(store.shell)
         yield settings_step(store.shell)
 
-    def _runners(self, store: Store) -> Iterator[Step]:
+    def _runners(self, store: Store) -> Iterator[CheckStep]:
         for runner in self.candidates[:-1]:
             steps = list(runner.check(store))
             missing = [step for step in steps if step.state == "missing"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.remote.shell import Shell
 from edgebench.deploy.runner.android import battery_readings, thermal_readings
 from edgebench.documents import load, save
@@ -35,7 +35,7 @@ LOW_PERCENT = 20
 
 
 @dataclass(frozen=True)
-class Before:
+class SavedSettings:
     """What was before the run: the setting as Android prints it, and whether the screen slept."""
 
     SCHEMA: ClassVar[str] = "edgebench.android-settings/1"
@@ -44,7 +44,7 @@ class Before:
     asleep: bool
 
 
-def settle(shell: Shell) -> None:
+def apply_settings(shell: Shell) -> None:
     """Set the phone up for measuring, again where that is done. What it refuses it does without.
 
     Raises `DeviceError` only where the connection broke, and `UnwritableError`.
@@ -52,17 +52,17 @@ def settle(shell: Shell) -> None:
     saved = _saved(shell)
     if not saved.exists():  # Otherwise a run was cut off, and what is there now is not the user's.
         answer = shell.run(f"settings get global {STAY_ON}; dumpsys power | grep mWakefulness=")
-        lines = answer.output.split()
+        lines = answer.stdout.split()
         if not lines or not (lines[0].isdigit() or lines[0] == UNSET):
             return  # This is no Android, or one that lets nobody change its settings.
         asleep = any(line in ("mWakefulness=Asleep", "mWakefulness=Dozing") for line in lines)
-        save(saved, Before(lines[0], asleep))
+        save(saved, SavedSettings(lines[0], asleep))
     shell.run(
         f"settings put global {STAY_ON} {ALWAYS}; input keyevent KEYCODE_WAKEUP; {FIXED_MODE} true"
     )
 
 
-def put_back(shell: Shell) -> bool:
+def restore_settings(shell: Shell) -> bool:
     """Put back what was before a run; False where there was nothing. Raises `EdgeBenchError`.
 
     What a phone that is gone had before is kept, until it is used or cleaned again.
@@ -70,7 +70,7 @@ def put_back(shell: Shell) -> bool:
     saved = _saved(shell)
     if not saved.exists():
         return False
-    before = load(saved, Before)
+    before = load(saved, SavedSettings)
     setting = (
         f"settings delete global {STAY_ON}"
         if before.stay_on == UNSET
@@ -86,12 +86,12 @@ def _saved(shell: Shell) -> Path:
     return data_folder() / "android" / f"{shell.identity.replace('/', '_')}.json"
 
 
-def settings_step(shell: Shell) -> Step:
+def settings_step(shell: Shell) -> CheckStep:
     """Whether the phone takes the settings; it has none of them afterwards."""
     answer = shell.run(f"{FIXED_MODE} true && {FIXED_MODE} false")
     if answer.status == 0:
-        return Step("settings", "ok", "keeps awake, and has the fixed performance mode")
-    return Step(
+        return CheckStep("settings", "ok", "keeps awake, and has the fixed performance mode")
+    return CheckStep(
         "settings",
         "note",
         f"this phone has no fixed performance mode ({answer.reason})",
@@ -99,15 +99,15 @@ def settings_step(shell: Shell) -> Step:
     )
 
 
-def thermal_step(shell: Shell) -> Step:
+def thermal_step(shell: Shell) -> CheckStep:
     """Whether the phone tells how hot it is, and whether it is too hot to begin with."""
-    heat = thermal_readings(shell.run("dumpsys thermalservice 2>/dev/null").output)
-    charge = battery_readings(shell.run("dumpsys battery 2>/dev/null").output)
+    heat = thermal_readings(shell.run("dumpsys thermalservice 2>/dev/null").stdout)
+    charge = battery_readings(shell.run("dumpsys battery 2>/dev/null").stdout)
     status, temperatures = heat["thermal_status"], heat["temperatures_c"]
     level = charge["battery_percent"]
     battery = "" if level is None else f", battery at {level:.0f} %"
     if status is None:
-        return Step(
+        return CheckStep(
             "thermal readings",
             "note",
             f"this phone does not tell its thermal status, which takes Android 10{battery}",
@@ -120,7 +120,9 @@ def thermal_step(shell: Shell) -> Step:
         found += f", {count} sensors, the hottest at {hottest}" if count > 1 else f", {hottest}"
     found += battery
     if status >= HOT:
-        return Step("thermal readings", "note", found, "let it cool down before a run")
+        return CheckStep("thermal readings", "note", found, "let it cool down before a run")
     if level is not None and level < LOW_PERCENT:
-        return Step("thermal readings", "note", found, "charge it: many phones save power so low")
-    return Step("thermal readings", "ok", found)
+        return CheckStep(
+            "thermal readings", "note", found, "charge it: many phones save power so low"
+        )
+    return CheckStep("thermal readings", "ok", found)

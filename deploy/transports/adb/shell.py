@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.remote.shell import Shell, quoted
 from edgebench.deploy.transports.adb import client, phones
 from edgebench.deploy.transports.adb.phones import Identity
@@ -80,28 +80,28 @@ class AdbShell(Shell):
             ) from error
         if done.returncode != 0:
             raise self._not_sent(done.stderr.strip() or done.stdout.strip(), part)
-        self.must(f"mv -f {quoted(part)} {quoted(target)}")
+        self.check_output(f"mv -f {quoted(part)} {quoted(target)}")
 
     def _not_sent(self, said: str, part: str) -> DeviceError:
         complaint = next((line for line in said.splitlines() if "error" in line), said)
         reason = complaint.rpartition(": ")[2] or "adb push failed"
-        refused = self.refusal(reason)
+        refused = self.file_error(reason)
         if refused is None:
             return self.lost(reason)
         self.run(f"rm -f {quoted(part)}")  # What is there of it takes space that is needed.
         return refused
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Shell.check`."""
         try:
-            yield Step("adb", "ok", f"{client.program()}, {client.check_server()}")
+            yield CheckStep("adb", "ok", f"{client.program()}, {client.check_server()}")
         except DeviceError as error:
-            yield Step("adb", "missing", error.message, error.remedy)
+            yield CheckStep("adb", "missing", error.message, error.remedy)
             return
         try:
             identity = self.find()
         except DeviceError as error:
-            yield Step("found", "missing", error.message, error.remedy)
+            yield CheckStep("found", "missing", error.message, error.remedy)
             return
-        yield Step("found", "ok", f"serial {self.serial}, authorised, and it answers")
-        yield Step("model", "ok", f"{identity}, Android {identity.android or 'of no version'}")
+        yield CheckStep("found", "ok", f"serial {self.serial}, authorised, and it answers")
+        yield CheckStep("model", "ok", f"{identity}, Android {identity.android or 'of no version'}")

@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edgebench.deploy.app.contract import CHANGES, CONTRACT, News
+from edgebench.deploy.app.contract import CHANGES, CONTRACT, AppOutput
 from edgebench.deploy.documents.staging import FILES, PLAN, RESULT
 from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.deploy.remote.store import SENDING
 from edgebench.deploy.transports.apple import devicectl
-from edgebench.deploy.transports.apple.devicectl import NOT_INSTALLED, RefusedError
+from edgebench.deploy.transports.apple.devicectl import NOT_INSTALLED, DevicectlError
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
@@ -45,7 +45,7 @@ class IPhoneApp:
     def where(self) -> str:
         return f"the app {self.bundle} on {self.name}"
 
-    def must_be_there(self) -> str:
+    def require_installed(self) -> str:
         """The app's version. Raises `DeviceError` where it is not installed."""
         listed = self._device("info", "apps", "--bundle-id", self.bundle).get("apps", [])
         if not listed:
@@ -80,20 +80,20 @@ class IPhoneApp:
         One that an earlier host started is ended by the next start.
         """
         if self.pid is not None:
-            with suppress(RefusedError):  # It is gone already.
+            with suppress(DevicectlError):  # It is gone already.
                 self._device("process", "terminate", "--pid", str(self.pid), "--kill")
             self.pid = None
 
-    def news(self, offset: int) -> News:
-        """See `App.news`.
+    def read_output(self, offset: int) -> AppOutput:
+        """See `App.read_output`.
 
         Each call of devicectl costs the phone some work: whether the app runs is asked only where
         it wrote nothing new.
         """
         text = self._written(offset)
         if "\n" in text or self._running():
-            return News(text, True)
-        return News(self._written(offset), False)
+            return AppOutput(text, True)
+        return AppOutput(self._written(offset), False)
 
     def clear(self) -> None:
         """Have the app remove all that was sent and measured. Raises `DeviceError`."""

@@ -22,63 +22,63 @@ from edgebench.errors import DeviceError
 TIMEOUT_S = 60.0
 
 
-class RefusedError(DeviceError):
+class DevicectlError(DeviceError):
     """devicectl failed for a reason that has no sentence of its own here."""
 
 
 @dataclass(frozen=True)
-class Refusal:
+class DevicectlFailure:
     """What devicectl says where it fails, what that means, what to do, whether it may pass."""
 
     said: tuple[str, ...]
     message: str
     remedy: str
-    passes: bool = False
+    transient: bool = False
 
     def of(self, name: str) -> DeviceError:
-        kind = DeviceLostError if self.passes else DeviceError
+        kind = DeviceLostError if self.transient else DeviceError
         return kind(f"{name} {self.message}", self.remedy)
 
 
-DEVELOPER_MODE = Refusal(
+DEVELOPER_MODE = DevicectlFailure(
     ("Developer Mode is disabled", "Developer mode is not enabled"),
     "has Developer Mode off",
     "switch it on there in Settings > Privacy & Security > Developer Mode; the phone restarts",
 )
-LOCKED = Refusal(
+LOCKED = DevicectlFailure(
     ("could not be, unlocked", "device is locked", "DeviceLocked"),
     "is locked",
     "unlock it, and keep it unlocked: Settings > Display & Brightness > Auto-Lock > Never",
 )
-NOT_PAIRED = Refusal(
+NOT_PAIRED = DevicectlFailure(
     ("must be paired", "is not paired", "not yet responded to the pairing"),
     "is not paired with this Mac",
     "connect it with a cable, unlock it and tap Trust when it asks whether to trust this computer",
 )
-NOT_MOUNTED = Refusal(
+NOT_MOUNTED = DevicectlFailure(
     ("developer disk image", "error 12040"),
     "cannot mount the developer disk image, without which nothing can be started there",
     "unlock the phone, and open Xcode > Window > Devices and Simulators once, which mounts it; an "
     "Xcode older than the phone's iOS has none for it",
 )
-NOT_INSTALLED = Refusal(
+NOT_INSTALLED = DevicectlFailure(
     ("is not installed", "unknown to FrontBoard"),
     "has no edgebench app",
     "build ios_app in Xcode with your own team, and run it on the phone once",
 )
-NOT_TRUSTED = Refusal(
+NOT_TRUSTED = DevicectlFailure(
     ("has not been explicitly trusted", "Certificate is not trusted"),
     "does not trust the developer of the edgebench app",
     "trust it there in Settings > General > VPN & Device Management",
 )
-NOT_CONNECTED = Refusal(
+NOT_CONNECTED = DevicectlFailure(
     ("device was not found", "not connected", "connection was interrupted", "timed out"),
     "is not connected",
     "connect it with a cable, or bring it into this Mac's network, and unlock it",
-    passes=True,
+    transient=True,
 )
 
-REFUSALS = (
+FAILURES = (
     DEVELOPER_MODE,
     LOCKED,
     NOT_PAIRED,
@@ -90,7 +90,7 @@ REFUSALS = (
 """In the order they are looked for: the cause comes before what it brings about."""
 
 
-def must_be_a_mac() -> None:
+def require_mac() -> None:
     """Raises `DeviceError` on any other system."""
     if sys.platform != "darwin":
         raise DeviceError(
@@ -102,9 +102,9 @@ def must_be_a_mac() -> None:
 def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """Call devicectl and return its result; `name` is the device's, for sentences.
 
-    Raises `DeviceLostError` and `DeviceError`; `RefusedError` for a failure of no known kind.
+    Raises `DeviceLostError` and `DeviceError`; `DevicectlError` for a failure of no known kind.
     """
-    must_be_a_mac()
+    require_mac()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "said.json")
         try:
@@ -130,19 +130,19 @@ def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]
     if done.returncode == 0 and outcome == "success":
         result: dict[str, Any] = said.get("result", {})
         return result
-    raise refused(name, said.get("error", {}), done.stderr)
+    raise devicectl_error(name, said.get("error", {}), done.stderr)
 
 
-def refused(name: str, error: dict[str, Any], complaint: str) -> DeviceError:
+def devicectl_error(name: str, error: dict[str, Any], stderr: str) -> DeviceError:
     """The error that a failed call is: devicectl's nested error, and what it printed, read."""
-    everything = (json.dumps(error, ensure_ascii=False) + complaint).lower()
-    for refusal in REFUSALS:
+    everything = (json.dumps(error, ensure_ascii=False) + stderr).lower()
+    for refusal in FAILURES:
         if any(words.lower() in everything for words in refusal.said):
             return refusal.of(name)
     described = error.get("userInfo", {}).get("NSLocalizedDescription", {})
     reason = described.get("string") if isinstance(described, dict) else described
-    last = (complaint.strip().splitlines() or ["it does not say why"])[-1]
-    return RefusedError(
+    last = (stderr.strip().splitlines() or ["it does not say why"])[-1]
+    return DevicectlError(
         f"devicectl failed with {name}: {reason or last}",
         "unlock the phone, connect it anew, and see whether Xcode can use it",
     )

@@ -10,16 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgebench.deploy.app.session import SILENCE_S, Session, greeting
-from edgebench.deploy.device.interface import Attached, Step
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import AttachedDevice, CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import plan_hash
-from edgebench.deploy.registry.registry import Entry
-from edgebench.deploy.remote.reconnect import PATIENCE_S, patiently
+from edgebench.deploy.remote.reconnect import RECONNECT_S, run_with_reconnect
 from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.deploy.transports.apple.app import IPhoneApp
 from edgebench.deploy.transports.apple.devicectl import NOT_PAIRED
-from edgebench.deploy.transports.apple.phones import Phone, phones
+from edgebench.deploy.transports.apple.phones import ListedIPhone, phones
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
@@ -34,11 +34,11 @@ class IPhone:
 
     def __init__(
         self,
-        entry: Entry,
+        entry: DeviceEntry,
         *,
         poll_s: float = POLL_S,
         silence_s: float = SILENCE_S,
-        patience_s: float = PATIENCE_S,
+        reconnect_s: float = RECONNECT_S,
     ) -> None:
         self.entry = entry
         self.name = entry.name
@@ -46,14 +46,14 @@ class IPhone:
         self.bundle = entry.app or BUNDLE
         self.poll_s = poll_s
         self.silence_s = silence_s
-        self.patience_s = patience_s
+        self.reconnect_s = reconnect_s
         self._sent: set[str] = set()
 
     @property
     def identity(self) -> str:
         return self.phone().udid
 
-    def phone(self) -> Phone:
+    def phone(self) -> ListedIPhone:
         """The phone that is meant. Raises `DeviceError` where it is not one."""
         known = phones()
         entry = self.entry
@@ -86,8 +86,8 @@ class IPhone:
             return error
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """See `Device.held`."""
+    def reserved(self) -> Iterator[None]:
+        """See `Device.reserved`."""
         with locked(self.identity, self.name):
             problem = self.problem()
             if problem is not None:
@@ -103,13 +103,13 @@ class IPhone:
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`. Waits for a phone that goes away."""
 
-        def carry_out() -> None:
+        def execute() -> None:
             app = self._app(plan_hash(folder)[:16])
-            app.must_be_there()
+            app.require_installed()
             app.send_plan(folder, self._sent, progress)
-            Session(app, folder, progress, self.silence_s).carry_out()
+            Session(app, folder, progress, self.silence_s).execute()
 
-        return patiently(carry_out, self.problem, folder, progress, self.patience_s)
+        return run_with_reconnect(execute, self.problem, folder, progress, self.reconnect_s)
 
     def clean(self) -> str:
         """See `Cleanable.clean`."""
@@ -117,7 +117,7 @@ class IPhone:
             self._app("").clear()
         return f"removed what edgebench left in its app on {self.name}"
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
         steps = {
             "found": self._found,
@@ -130,36 +130,36 @@ class IPhone:
             try:
                 step = one(name)
             except DeviceError as error:
-                step = Step(name, "missing", error.message, error.remedy)
+                step = CheckStep(name, "missing", error.message, error.remedy)
             yield step
             if step.state == "missing":
                 return
 
-    def _found(self, step: str) -> Step:
+    def _found(self, step: str) -> CheckStep:
         phone = self.phone()
-        return Step(step, "ok", f"{phone.name}, {phone.product_type}, {phone.system}")
+        return CheckStep(step, "ok", f"{phone.name}, {phone.product_type}, {phone.system}")
 
-    def _usable(self, step: str) -> Step:
+    def _usable(self, step: str) -> CheckStep:
         problem = self.phone().problem()
         if problem is not None:
             raise problem
-        return Step(step, "ok", "paired with this Mac, Developer Mode on")
+        return CheckStep(step, "ok", "paired with this Mac, Developer Mode on")
 
-    def _image(self, step: str) -> Step:
+    def _image(self, step: str) -> CheckStep:
         if self.phone().image_mounted:
-            return Step(step, "ok", "the developer disk image is mounted")
-        return Step(
+            return CheckStep(step, "ok", "the developer disk image is mounted")
+        return CheckStep(
             step,
             "note",
             "the developer disk image is not mounted yet; it is when it is needed",
             "unlock the phone if that fails",
         )
 
-    def _installed(self, step: str) -> Step:
+    def _installed(self, step: str) -> CheckStep:
         app = self._app("hello")
-        return Step(step, "ok", f"{app.bundle} {app.must_be_there()}")
+        return CheckStep(step, "ok", f"{app.bundle} {app.require_installed()}")
 
-    def _contract(self, step: str) -> Step:
+    def _contract(self, step: str) -> CheckStep:
         with locked(self.identity, self.name):  # Starting the app would end a run.
             app = self._app("hello")
             found = greeting(app)
@@ -172,16 +172,16 @@ class IPhone:
         return IPhoneApp(phone.identifier, self.name, self.bundle, run, self.poll_s)
 
 
-def device(entry: Entry) -> IPhone:
+def device(entry: DeviceEntry) -> IPhone:
     """The iPhone of an entry; it is looked for when it is used."""
     return IPhone(entry)
 
 
-def attached(entries: Iterable[Entry]) -> list[Attached]:
+def attached(entries: Iterable[DeviceEntry]) -> list[AttachedDevice]:
     """The iPhones that this Mac knows, by their entries. Raises `DeviceError`."""
     known = list(entries)
     return [
-        Attached(
+        AttachedDevice(
             next((one.name for one in known if _is_meant(one, phone)), None),
             phone.udid,
             problem.message if (problem := phone.problem()) else "ready",
@@ -191,7 +191,7 @@ def attached(entries: Iterable[Entry]) -> list[Attached]:
     ]
 
 
-def _is_meant(entry: Entry, phone: Phone) -> bool:
+def _is_meant(entry: DeviceEntry, phone: ListedIPhone) -> bool:
     if entry.serial:
         return entry.serial in (phone.udid, phone.identifier)
     return phone.product_type in entry.match

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.result import RunResult
-from edgebench.deploy.registry.registry import Entry
 from edgebench.deploy.runner import engines
 from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DeviceError
@@ -21,33 +21,33 @@ class Mac(LocalDevice):
 
     formats = (engines.COREML, *engines.FORMATS)
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: DeviceEntry) -> None:
         super().__init__(entry.python or sys.executable)
         self.name = entry.name
         self.description = entry.description
 
-    def held(self) -> AbstractContextManager[None]:
-        """See `Device.held`."""
-        must_be_a_mac()
-        return super().held()
+    def reserved(self) -> AbstractContextManager[None]:
+        """See `Device.reserved`."""
+        require_mac()
+        return super().reserved()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`."""
-        must_be_a_mac()
+        require_mac()
         return super().run(folder, progress)
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
         try:
-            must_be_a_mac()
+            require_mac()
         except DeviceError as error:
-            yield Step("Mac", "missing", error.message, error.remedy)
+            yield CheckStep("Mac", "missing", error.message, error.remedy)
             return
-        yield Step("Mac", "ok", "this is one")
+        yield CheckStep("Mac", "ok", "this is one")
         yield from super().check()
 
 
-def must_be_a_mac() -> None:
+def require_mac() -> None:
     """Raises `DeviceError` on any other system."""
     if sys.platform != "darwin":
         raise DeviceError(
@@ -57,15 +57,15 @@ def must_be_a_mac() -> None:
         )
 
 
-def device(entry: Entry) -> Mac:
+def device(entry: DeviceEntry) -> Mac:
     """The device of an entry of the registry."""
     return Mac(entry)
 
 
-def lacking(entry: Entry) -> DeviceError | None:
+def unavailable(entry: DeviceEntry) -> DeviceError | None:
     """What the device has to have first: see `edgebench.deploy.registry.discovery.look`."""
     try:
-        must_be_a_mac()
+        require_mac()
     except DeviceError as error:
         return error
     return None

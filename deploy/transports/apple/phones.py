@@ -11,7 +11,7 @@ from edgebench.errors import DeviceError
 
 
 @dataclass(frozen=True)
-class Phone:
+class ListedIPhone:
     """An iPhone as devicectl lists it; None where it tells nothing."""
 
     identifier: str
@@ -35,7 +35,7 @@ class Phone:
         return None
 
 
-def phones() -> list[Phone]:
+def phones() -> list[ListedIPhone]:
     """The iPhones that this Mac knows, connected or not. Raises `DeviceError`."""
     listed = devicectl.call("this Mac", "list", "devices", "--timeout", "5").get("devices", [])
     return [_phone(one) for one in listed if _is_phone(one.get("hardwareProperties", {}))]
@@ -47,12 +47,12 @@ def _is_phone(hardware: dict[str, Any]) -> bool:
     return real and str(hardware.get("productType", "")).startswith("iPhone")
 
 
-def _phone(listed: dict[str, Any]) -> Phone:
+def _phone(listed: dict[str, Any]) -> ListedIPhone:
     hardware, device, connection = (
         listed.get(f"{group}Properties", {}) for group in ("hardware", "device", "connection")
     )
     mode = device.get("developerModeStatus")
-    return Phone(
+    return ListedIPhone(
         identifier=listed["identifier"],
         udid=hardware.get("udid", listed["identifier"]),
         name=device.get("name", "the iPhone"),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.transports.emulated import system
 from edgebench.deploy.transports.emulated.device import EmulatedDevice
 from edgebench.errors import DeviceError
 
 
-def device(entry: Entry) -> EmulatedDevice:
+def device(entry: DeviceEntry) -> EmulatedDevice:
     """The device of an entry of the registry."""
     return EmulatedDevice(entry.name, entry.description)
 
 
-def lacking(entry: Entry) -> DeviceError | None:
+def unavailable(entry: DeviceEntry) -> DeviceError | None:
     """What the entry's system has to have before it runs: to be prepared."""
     try:
         system.python()

@@ -16,7 +16,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from edgebench.deploy.transports.emulated.fetching import CONTENTS, alone, answers, run
+from edgebench.deploy.transports.emulated.fetching import (
+    CONTENTS,
+    is_built_from,
+    locked_folder,
+    run,
+)
 from edgebench.documents import replacing
 from edgebench.errors import DeviceError
 from edgebench.places import cache_folder
@@ -71,8 +76,8 @@ def fetch_packages(
     such package, and `UnwritableError`.
     """
     request = " ".join((suite, architecture, *names, *only))
-    with alone(into):
-        if answers(into, request):
+    with locked_folder(into):
+        if is_built_from(into, request):
             return into
         for program in ("apt-get", "dpkg-deb"):
             _need(program)
@@ -101,7 +106,7 @@ def _downloaded(
 ) -> Iterator[list[Path]]:
     """The packages' archives, in order; they are removed once they were of use."""
     folder = cache_folder() / "debian" / f"{suite}-{architecture}"
-    with alone(folder):
+    with locked_folder(folder):
         for name in ("lists/partial", "archives/partial"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").write_text("")

@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.plan import Plan
-from edgebench.deploy.documents.result import Evaluation, RunResult
+from edgebench.deploy.documents.result import EvaluationResult, RunResult
 from edgebench.deploy.documents.staging import FILES, HOST, PLAN, RESULT, read_plan
 from edgebench.deploy.remote import python_check
 from edgebench.deploy.remote.shell import Shell
@@ -33,10 +33,10 @@ from edgebench.progress import Progress
 
 COUNTING = "counting instructions"
 TRYING = "trying the Arm system"
-BESIDE = "on this machine's own processor: "
+ON_HOST = "on this machine's own processor: "
 
 
-class _Here(Shell):
+class _HostShell(Shell):
     """This machine's own shell, from which the Arm system's Python starts as any program."""
 
     def __init__(self, name: str) -> None:
@@ -63,8 +63,8 @@ class EmulatedDevice:
         self.identity = name
         self.description = description
 
-    def held(self) -> AbstractContextManager[None]:
-        """See `Device.held`."""
+    def reserved(self) -> AbstractContextManager[None]:
+        """See `Device.reserved`."""
         return locked(self.identity, self.name)
 
     def prepare(self, progress: Progress) -> None:
@@ -77,14 +77,14 @@ class EmulatedDevice:
         if self._lacking() is not None:
             self.clean()
             system.prepare(progress)
-            lacking = self._lacking()
-            if lacking is not None:
+            unavailable = self._lacking()
+            if unavailable is not None:
                 raise DeviceError(
-                    f"the Arm system does not run here: {lacking.name}: {lacking.found}",
+                    f"the Arm system does not run here: {unavailable.name}: {unavailable.found}",
                     "make it on another machine with Debian, or in a container",
                 )
 
-    def _lacking(self) -> Step | None:
+    def _lacking(self) -> CheckStep | None:
         """The first step of a check that is missing."""
         return next((step for step in self.check() if step.state == "missing"), None)
 
@@ -99,15 +99,15 @@ class EmulatedDevice:
                 ) from error
         return f"removed {system.folder()}"
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
         try:
             python = system.python()
         except DeviceError as error:
-            yield Step("Arm system", "missing", error.message, error.remedy)
+            yield CheckStep("Arm system", "missing", error.message, error.remedy)
             return
-        yield Step("Arm system", "ok", str(system.folder()))
-        yield from python_check.steps(_Here(self.name), shlex.quote(str(python)), first="")
+        yield CheckStep("Arm system", "ok", str(system.folder()))
+        yield from python_check.steps(_HostShell(self.name), shlex.quote(str(python)), first="")
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`. No time is in the result."""
@@ -123,7 +123,7 @@ class EmulatedDevice:
         try:
             if not interrupted:
                 result = self._counted(plan, result, folder, progress)
-                run_here(plan, folder, progress)
+                run_on_host(plan, folder, progress)
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
@@ -149,14 +149,14 @@ class EmulatedDevice:
 def _without_time(result: RunResult) -> RunResult:
     """The result without what says nothing of a real Arm processor: times, and QEMU's memory."""
 
-    def stripped(one: Evaluation) -> Evaluation:
+    def stripped(one: EvaluationResult) -> EvaluationResult:
         return replace(one, load_s=None, first_inference_s=None, peak_memory_bytes=None)
 
     evaluations = {slot: stripped(one) for slot, one in result.evaluations.items()}
     return replace(result, evaluations=evaluations)
 
 
-def run_here(plan: Plan, folder: Path, progress: Progress) -> None:
+def run_on_host(plan: Plan, folder: Path, progress: Progress) -> None:
     """Evaluate a run folder's plan with this machine's own runtimes, into its folder `host`.
 
     It has what this machine can run; where it has none of the runtimes, that is nothing.
@@ -171,7 +171,7 @@ def run_here(plan: Plan, folder: Path, progress: Progress) -> None:
         temporary.write_bytes((folder / PLAN).read_bytes())
 
     def heard(step: str, done: int, total: int) -> None:
-        progress(BESIDE + step, done, total)
+        progress(ON_HOST + step, done, total)
 
     try:
         result = LocalDevice(sys.executable).run(beside, heard)

@@ -21,7 +21,7 @@ CONTENTS = ".packages"
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Wait until nobody else makes that folder. Raises `UnwritableError`."""
     path = folder.with_name(f".{folder.name}.lock")
     with lock_file(path, "free some space or set EDGEBENCH_CACHE") as file:
@@ -29,7 +29,7 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def answers(folder: Path, request: str) -> bool:
+def is_built_from(folder: Path, request: str) -> bool:
     """Whether a folder was made by that request."""
     try:
         return (folder / CONTENTS).read_text().splitlines()[:1] == [request]

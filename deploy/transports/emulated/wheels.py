@@ -6,7 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgebench.deploy.transports.emulated.fetching import CONTENTS, alone, answers, run
+from edgebench.deploy.transports.emulated.fetching import (
+    CONTENTS,
+    is_built_from,
+    locked_folder,
+    run,
+)
 from edgebench.documents import replacing
 from edgebench.progress import Progress, silent
 
@@ -34,8 +39,8 @@ def fetch_wheels(
     `DeviceError` where there is no pip, no network or no such wheel, and `UnwritableError`.
     """
     request = " ".join((python, architecture, *requirements))
-    with alone(into):
-        if answers(into, request):
+    with locked_folder(into):
+        if is_built_from(into, request):
             return into
         platforms = [word for one in WHEELS for word in ("--platform", one.format(architecture))]
         with replacing(into) as temporary:

@@ -14,9 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.plan import Plan, PlannedBlock
-from edgebench.deploy.documents.result import Block, Context, Evaluation, RunResult, Runtime, Visit
+from edgebench.deploy.documents.result import (
+    Context,
+    EvaluationResult,
+    MeasuredBlock,
+    RunResult,
+    Runtime,
+    Visit,
+)
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.deploy.runner import engines
 from edgebench.deploy.runner.timing import timed, warm_up
@@ -53,13 +60,13 @@ class SimulatedDevice:
         self._overheads = dict(overheads or {})
         self._latency_s = latency_s
 
-    def held(self) -> AbstractContextManager[None]:
-        """See `Device.held`. There is enough of it for everybody."""
+    def reserved(self) -> AbstractContextManager[None]:
+        """See `Device.reserved`. There is enough of it for everybody."""
         return nullcontext()
 
-    def check(self) -> Iterator[Step]:
+    def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
-        yield Step("found", "ok", "numbers are always there")
+        yield CheckStep("found", "ok", "numbers are always there")
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`. The same plan gives the same result."""
@@ -72,7 +79,7 @@ class SimulatedDevice:
         chance = np.random.default_rng(zlib.crc32(f"{plan.id} {plan.seed}".encode()))
         run = _Run(plan, self.scenario, self._latencies(plan), chance)
         evaluations = {slot: run.evaluation(slot) for slot in plan.artifacts}
-        blocks: list[Block] = []
+        blocks: list[MeasuredBlock] = []
         with suppress(KeyboardInterrupt):  # Then what there is, is the result.
             for planned in plan.blocks:
                 blocks.append(run.block(planned))
@@ -127,11 +134,11 @@ class _Run:
         """The virtual time."""
         return self._machine.unix_s
 
-    def evaluation(self, slot: str) -> Evaluation:
+    def evaluation(self, slot: str) -> EvaluationResult:
         """Load an artifact in a fresh process and run it once."""
         first_s = 2 * self.latencies_s[slot]
         self._machine.start_process(PROCESS_START_S + first_s)
-        return Evaluation(
+        return EvaluationResult(
             None,
             load_s=PROCESS_START_S / 10,
             first_inference_s=first_s,
@@ -139,7 +146,7 @@ class _Run:
             leftover_ops=(),
         )
 
-    def block(self, planned: PlannedBlock) -> Block:
+    def block(self, planned: PlannedBlock) -> MeasuredBlock:
         if planned.process != self._process:
             self._process = planned.process
             self._machine.start_process(PROCESS_START_S)
@@ -149,7 +156,9 @@ class _Run:
         before = self._machine.readings()
         visits = tuple(self._visit(slot) for slot in planned.order)
         after = self._machine.readings()
-        return Block(planned.index, planned.process, planned.group, None, before, after, visits)
+        return MeasuredBlock(
+            planned.index, planned.process, planned.group, None, before, after, visits
+        )
 
     def _visit(self, slot: str) -> Visit:
         machine, scenario, chance = self._machine, self._scenario, self._chance

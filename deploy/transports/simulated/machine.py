@@ -35,7 +35,7 @@ def stamp(unix_s: float) -> str:
 
 
 @dataclass(frozen=True)
-class Course:
+class Timeline:
     """What happens when, a value for each `GRID_S` of virtual time.
 
     `heat` and `others` are slow-downs (1 is full speed): by the frequency, which a machine can
@@ -50,7 +50,7 @@ class Course:
     slow_down: Floats
 
 
-def draw(scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> Course:
+def draw(scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> Timeline:
     """Draw the course of a run that is expected to end at `horizon_s`; it goes on for longer."""
     seconds: Floats = np.arange(0, 2 * horizon_s, GRID_S, dtype=np.float64)
     heat = np.exp(np.log1p(scenario.drift) * np.minimum(seconds / horizon_s, 1))
@@ -64,7 +64,7 @@ def draw(scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> C
     if scenario.slow_cores:
         slow_core = _moved(scenario.slow_cores, seconds, chance)
         cores = np.where(slow_core, scenario.slow_cores.slow_down, 1.0)
-    return Course(heat, others, load, slow_core, heat * others * cores)
+    return Timeline(heat, others, load, slow_core, heat * others * cores)
 
 
 def _throttled(

@@ -90,7 +90,7 @@ BURSTS = replace(
     description="another process takes the caches and the cores for seconds at a time",
     bursts=Bursts(a_minute=12, length_s=2.0, slow_down=(1.15, 1.6)),
 )
-STRANGER = "stranger"
+RANDOM = "stranger"
 TELLS_NOTHING = "the same on a machine that tells nothing"
 
 
@@ -126,7 +126,7 @@ SCENARIOS: dict[str, Scenario] = {
 """By name, as in `--device simulated:throttling`."""
 
 
-def stranger(seed: int) -> Scenario:
+def random_scenario(seed: int) -> Scenario:
     """A machine with habits of its own, more or less of everything, drawn from a seed."""
     chance = np.random.default_rng(seed)
 
@@ -139,7 +139,7 @@ def stranger(seed: int) -> Scenario:
 
     worst = 1 + between(0.03, 1.0)
     return Scenario(
-        name=STRANGER,
+        name=RANDOM,
         description="a machine with habits of its own, another in each run",
         inference_noise=between(0.003, 0.08),
         visit_noise=between(0.001, 0.03),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.transports.ssh.board import Board
 from edgebench.deploy.transports.ssh.shell import SshShell
 from edgebench.errors import DeviceError
@@ -10,7 +10,7 @@ from edgebench.errors import DeviceError
 HOME = "~/.cache/edgebench"
 
 
-def device(entry: Entry) -> Board:
+def device(entry: DeviceEntry) -> Board:
     """The board of an entry: its `host`, or else its name, is what `ssh` connects to."""
     return Board(
         entry.name,
@@ -22,7 +22,7 @@ def device(entry: Entry) -> Board:
     )
 
 
-def lacking(entry: Entry) -> DeviceError | None:
+def unavailable(entry: DeviceEntry) -> DeviceError | None:
     """What an entry has to have before it can be reached, as far as can be told without trying."""
     if entry.host is not None:
         return None

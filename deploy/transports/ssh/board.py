@@ -11,7 +11,7 @@ from edgebench.deploy.remote.python_runner import PythonRunner
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
 from edgebench.deploy.remote.store import Store
-from edgebench.deploy.transports.ssh.install import PACKAGES, WAYS, Install
+from edgebench.deploy.transports.ssh.install import METHODS, PACKAGES, Install
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
@@ -39,12 +39,12 @@ class Board(RemoteDevice):
         TFLite's runtime has to work in the end; the others are installed where they can be.
         """
         with locked(self.identity, self.name):
-            self.must_be_free()
+            self.check_free()
             running = self._running()
             if running >= set(self.wanted):
                 return
             facts = self._own_python()
-            ways = [kind(self.store, facts) for kind in WAYS]
+            ways = [kind(self.store, facts) for kind in METHODS]
             made = [way for way in ways if FIRST in running and way.made()]
             way = made[0] if made else self._first(ways, progress)
             free = self.store.free_bytes()
@@ -55,14 +55,14 @@ class Board(RemoteDevice):
 
     def _running(self) -> set[str]:
         """The formats that the prepared Python runs."""
-        facts = python_check.look(self.shell, quoted(self.store.python))
+        facts = python_check.inspect_python(self.shell, quoted(self.store.python))
         if isinstance(facts, str) or not facts.numpy.name:
             return set()
         return {form for form, found in facts.runtimes.items() if found.name}
 
     def _own_python(self) -> PythonFacts:
         """The board's own Python, that the prepared one is built on. Raises `DeviceError`."""
-        facts = python_check.look(self.shell, quoted(self.python))
+        facts = python_check.inspect_python(self.shell, quoted(self.python))
         if isinstance(facts, str):
             raise DeviceError(
                 f"no {self.python} runs on {self.name}: {facts}",
@@ -95,7 +95,7 @@ class Board(RemoteDevice):
                 raise
             except DeviceError as error:
                 failures.append(error)
-            self.shell.must(f"rm -rf {quoted(self.store.home)}/python", timeout_s=300)
+            self.shell.check_output(f"rm -rf {quoted(self.store.home)}/python", timeout_s=300)
         message = f"{self.name} could not be prepared: " + "; ".join(
             failure.message for failure in failures
         )

@@ -19,7 +19,7 @@ FOLLOWS = f"{BEHIND_ANOTHER}|^kex_exchange_identification"
 """What ssh says only because of what its program said before."""
 
 
-class BrokenOffError(DeviceLostError):
+class ConnectionBrokenError(DeviceLostError):
     """A connection that there was, and that broke for no reason that ssh knows of."""
 
 
@@ -43,55 +43,55 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class SshFailure:
     """What ssh prints (`sign`, a regular expression), what that means and what to do.
 
-    `passing` says that it may go away of its own accord, as when a board starts again.
+    `transient` says that it may go away of its own accord, as when a board starts again.
     """
 
     sign: str
     message: str
     remedy: str
-    passing: bool = False
+    transient: bool = False
 
 
 # The first whose sign is found anywhere in what ssh printed; the more telling come first.
-TROUBLES = (
-    Trouble(
+SSH_FAILURES = (
+    SshFailure(
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         "the host key of {name} at {address} is not the one it had before",
         "if the board was set up anew, forget the old key with: ssh-keygen -R '{known_as}', and "
         "then connect once by hand: ssh {host}; if it was not, somebody may be in between",
     ),
-    Trouble(
+    SshFailure(
         "No .* host key is known for|Host key verification failed",
         "the host key of {name} at {address} is not known yet",
         "connect once by hand and compare the fingerprint it shows with the board's: ssh {host}",
     ),
-    Trouble(
+    SshFailure(
         "booting up|going down",
         "{name} at {address} is starting or going down, and lets nobody in just now",
         "wait a minute",
-        passing=True,
+        transient=True,
     ),
-    Trouble(
+    SshFailure(
         "UNPROTECTED PRIVATE KEY FILE",
         "ssh does not use your key for {name}, for others can read it",
         "take their permission away: chmod 600 on the key's file",
     ),
-    Trouble(
+    SshFailure(
         "Too many authentication failures",
         "{name} at {address} gave up after too many keys were tried",
         "name the right one in ~/.ssh/config under Host {host}, with IdentityFile, and say "
         "IdentitiesOnly yes",
     ),
-    Trouble(
+    SshFailure(
         r"Permission denied \([^)]*(password|keyboard-interactive)",
         "ssh needs a password for {name} at {address}, and edgebench never asks for one",
         "let your key in instead: ssh-copy-id {host} (ssh-keygen makes a key; one with a "
         "passphrase has to be in the agent: ssh-add)",
     ),
-    Trouble(
+    SshFailure(
         "Permission denied",
         "{name} at {address} lets in none of your keys",
         "see that the user is right; if you have no key yet, make one with ssh-keygen; let it in "
@@ -99,37 +99,37 @@ TROUBLES = (
         "passphrase has to be in the agent: ssh-add; one in another place is named in "
         "~/.ssh/config with IdentityFile",
     ),
-    Trouble(
+    SshFailure(
         "Could not resolve hostname",
         "no host of the name {hostname} is found for {name}",
         "check the name and the network, or say where it is: edgebench devices add {name} "
         "--host pi@192.168.1.7 (or HostName in ~/.ssh/config)",
-        passing=True,
+        transient=True,
     ),
-    Trouble(
+    SshFailure(
         "Connection refused",
         "{name} at {address} refuses the connection",
         "start the ssh server there (on a Raspberry Pi: sudo raspi-config, Interface Options, "
         "SSH), and check the port",
-        passing=True,
+        transient=True,
     ),
-    Trouble(
+    SshFailure(
         "timed out|[Tt]imeout|No route to host|Network is unreachable|Host is down",
         "{name} does not answer at {address}",
         "see whether it is switched on and in the same network",
-        passing=True,
+        transient=True,
     ),
-    Trouble(
+    SshFailure(
         "Unable to negotiate|no matching",
         "{name} at {address} and this ssh have no method in common",
         "bring the board's ssh server up to date, or allow what it offers in ~/.ssh/config: {line}",
     ),
-    Trouble(
+    SshFailure(
         "Bad configuration option|Bad owner or permissions|bad configuration",
         "ssh cannot read its configuration: {line}",
         "correct that file",
     ),
-    Trouble(
+    SshFailure(
         "ControlPath too long|unix_listener: .*",
         "ssh cannot share the connection to {name} as its configuration says: {line}",
         "correct ControlPath in ~/.ssh/config: a short path in a folder that is there",
@@ -137,7 +137,7 @@ TROUBLES = (
 )
 
 
-def explained(name: str, address: Address, status: int, said: str) -> DeviceError:
+def ssh_error(name: str, address: Address, status: int, said: str) -> DeviceError:
     """The error of an ssh that ended with that exit status, and printed that, instead of working.
 
     A `DeviceLostError` where it may work later.
@@ -159,18 +159,18 @@ def explained(name: str, address: Address, status: int, said: str) -> DeviceErro
         )
     if BEHIND_ANOTHER in said:
         why = [line for line in lines if not re.search(FOLLOWS, line)]
-        return BrokenOffError(
+        return ConnectionBrokenError(
             f"the way to {name} leads through another host, and breaks there: {(why or lines)[-1]}",
             f"see whether this works: ssh {address.host} true (in ~/.ssh/config the way is "
             "ProxyJump or ProxyCommand)",
         )
-    for trouble in TROUBLES:
+    for trouble in SSH_FAILURES:
         found = re.search(f".*({trouble.sign}).*", said)
         if found:
-            kind = DeviceLostError if trouble.passing else DeviceError
+            kind = DeviceLostError if trouble.transient else DeviceError
             words["line"] = found.group().strip()
             return kind(trouble.message.format(**words), trouble.remedy.format(**words))
-    return BrokenOffError(
+    return ConnectionBrokenError(
         f"the connection to {name} at {address} broke: {last}",
         f"see whether this works: ssh {address.host} true",
     )

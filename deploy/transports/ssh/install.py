@@ -84,7 +84,7 @@ class Install(ABC):
         raise failures[0]
 
 
-class WithItsOwnPip(Install):
+class PipOnBoard(Install):
     """A virtual environment, filled through the board's own network."""
 
     mark = "pyvenv.cfg"
@@ -114,19 +114,19 @@ class WithItsOwnPip(Install):
             raise DeviceError(f"its pip does not get {packages[-1]}: {done.reason}")
 
 
-class WithWheelsFromHere(Install):
+class WheelsFromHost(Install):
     """A folder of unpacked wheels, and a launcher that has the board's Python import from it."""
 
     mark = "site"
 
     def make(self, progress: Progress) -> None:
         folder, python = quoted(self.folder), quoted(self.facts.executable)
-        self.store.shell.must(f"rm -rf {folder} && mkdir -p {folder}/bin {folder}/site")
+        self.store.shell.check_output(f"rm -rf {folder} && mkdir -p {folder}/bin {folder}/site")
         with tempfile.TemporaryDirectory() as temporary:
             launcher = Path(temporary, "python3")
             launcher.write_text(LAUNCHER.format(python=python))
             self.store.shell.send(launcher, self.store.python)
-        self.store.shell.must(f"chmod +x {quoted(self.store.python)}")
+        self.store.shell.check_output(f"chmod +x {quoted(self.store.python)}")
 
     def add(self, packages: tuple[str, ...], progress: Progress) -> None:
         wheels = f"{self.folder}/wheels"
@@ -136,7 +136,7 @@ class WithWheelsFromHere(Install):
             files = {path.name: path for path in sorted(Path(temporary).glob("*.whl"))}
             self.store.send(files, wheels, progress)
         progress(f"unpacking {packages[-1]} there", 0, 0)
-        self.store.shell.must(
+        self.store.shell.check_output(
             f"{quoted(self.facts.executable)} -c {shlex.quote(UNPACK)} "
             f"{quoted(wheels)} {quoted(self.folder)}/site && rm -rf {quoted(wheels)}",
             timeout_s=PIP_LIMIT_S,
@@ -160,7 +160,7 @@ class WithWheelsFromHere(Install):
             raise DeviceError(f"no wheels of {packages[-1]} came from here: {reason}")
 
 
-WAYS: tuple[type[Install], ...] = (WithItsOwnPip, WithWheelsFromHere)
+METHODS: tuple[type[Install], ...] = (PipOnBoard, WheelsFromHost)
 
 
 def platforms_of(facts: PythonFacts) -> list[str]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edgebench.deploy.remote.shell import END, DeviceLostError, Shell, quoted
-from edgebench.deploy.transports.ssh.errors import Address, BrokenOffError, explained
+from edgebench.deploy.transports.ssh.errors import Address, ConnectionBrokenError, ssh_error
 from edgebench.errors import DeviceError
 
 ALWAYS = {
@@ -86,7 +86,7 @@ class SshShell(Shell):
     def problem(self) -> DeviceError | None:
         found = self._attempt()
         # A connection that was just breaking tells nothing of the next.
-        return self._attempt(*UNSHARED) if isinstance(found, BrokenOffError) else found
+        return self._attempt(*UNSHARED) if isinstance(found, ConnectionBrokenError) else found
 
     def _attempt(self, *options: str) -> DeviceError | None:
         try:
@@ -110,7 +110,7 @@ class SshShell(Shell):
             return error
         if END in done.stdout:
             return None
-        return explained(self.name, self.address, done.returncode, done.stderr or done.stdout)
+        return ssh_error(self.name, self.address, done.returncode, done.stderr or done.stdout)
 
     @cached_property
     def _options(self) -> list[str]:

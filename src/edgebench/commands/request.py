@@ -56,8 +56,8 @@ def _cores(options: argparse.Namespace, device: str, reachable: bool) -> tuple[i
     from edgebench.deploy.registry import devices
 
     if options.cores is not None:
-        return devices.cores(device, options.cores)
-    usual, said = devices.usual_cores(device, options.threads, reachable=reachable)
+        return devices.cores_by_name(device, options.cores)
+    usual, said = devices.default_cores(device, options.threads, reachable=reachable)
     if said:
         console.say(said)
     return usual

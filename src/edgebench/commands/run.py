@@ -117,7 +117,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
     else:
         folder, name = _begun(options)
     device = devices.get(name)
-    with device.held(), console.shown_progress() as progress:
+    with device.reserved(), console.shown_progress() as progress:
         if folder is None:
             asked = request.of_device(options, name)  # What is wrong is said before exports begin.
             request.export_missing(options, progress)

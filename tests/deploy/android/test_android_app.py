@@ -16,7 +16,7 @@ import pytest
 import stand_in_app
 from toy_models import MakeRun
 
-from edgebench.deploy.documents.result import Block
+from edgebench.deploy.documents.result import MeasuredBlock
 from edgebench.deploy.documents.staging import RUNNER, read_plan, stage_runner, write_plan
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import DeviceLostError, Shell
@@ -74,7 +74,7 @@ def test_the_app_gives_the_result_that_the_python_runner_gives(
     folder = make_run("plain", "attention", evaluate=True)
     write_plan(replace(read_plan(folder), profile=True), folder)
     seen: set[str] = set()
-    with device.held():
+    with device.reserved():
         result = device.run(folder, lambda step, done, total: seen.add(step))
     assert result.complete
     assert result.context.python is None and result.context.runtimes["tflite"].version
@@ -149,7 +149,9 @@ def test_a_phone_that_goes_away_loses_nothing_that_the_app_measured_meanwhile(
     result = device.run(folder, unplug)
     assert result.complete
     meanwhile = [json.loads(line)["change"] for line in unheard if '"block": {' in line]
-    assert result.blocks == msgspec.convert([one["block"] for one in meanwhile], tuple[Block, ...])
+    assert result.blocks == msgspec.convert(
+        [one["block"] for one in meanwhile], tuple[MeasuredBlock, ...]
+    )
 
 
 def test_ctrl_c_stops_the_app_and_keeps_what_there_is(

@@ -10,7 +10,12 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 
 from edgebench.deploy.remote.shell import DeviceLostError
-from edgebench.deploy.transports.adb.settings import put_back, settings_step, settle, thermal_step
+from edgebench.deploy.transports.adb.settings import (
+    apply_settings,
+    restore_settings,
+    settings_step,
+    thermal_step,
+)
 
 STAY_ON = "setting.stay_on_while_plugged_in"
 
@@ -23,33 +28,33 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PhoneShel
 
 def test_a_phone_is_set_up_and_put_back(phone: PhoneShell) -> None:
     (phone.state / STAY_ON).write_text("2\n")
-    settle(phone)
+    apply_settings(phone)
     assert phone.has(STAY_ON) == "15"
     assert (phone.has("fixed"), phone.has("screen")) == ("true", "Awake")
-    assert put_back(phone)
+    assert restore_settings(phone)
     assert phone.has(STAY_ON) == "2"
     assert (phone.has("fixed"), phone.has("screen")) == ("false", "Asleep")
-    assert not put_back(phone)
+    assert not restore_settings(phone)
 
 
 def test_what_nobody_had_set_is_not_set_afterwards(phone: PhoneShell) -> None:
     (phone.state / "screen").write_text("Awake\n")
-    settle(phone)
+    apply_settings(phone)
     assert phone.has(STAY_ON) == "15"
-    assert put_back(phone)
+    assert restore_settings(phone)
     assert phone.has(STAY_ON) is None
     assert phone.has("screen") == "Awake"
 
 
 def test_a_phone_that_is_unplugged_gets_its_own_settings_back_later(phone: PhoneShell) -> None:
     (phone.state / STAY_ON).write_text("3\n")
-    settle(phone)
+    apply_settings(phone)
     phone.gone = DeviceLostError("phone is gone", "plug it in")
     with pytest.raises(DeviceLostError):
-        put_back(phone)
+        restore_settings(phone)
     phone.gone = None
     assert phone.has(STAY_ON) == "15"
-    assert put_back(phone)
+    assert restore_settings(phone)
     assert (phone.has(STAY_ON), phone.has("fixed")) == ("3", "false")
 
 
@@ -57,11 +62,11 @@ def test_a_phone_that_was_restarted_is_set_up_again_and_put_back_to_what_was_fir
     phone: PhoneShell,
 ) -> None:
     (phone.state / STAY_ON).write_text("3\n")
-    settle(phone)
+    apply_settings(phone)
     (phone.state / "fixed").unlink()
-    settle(phone)
+    apply_settings(phone)
     assert phone.has("fixed") == "true"
-    assert put_back(phone)
+    assert restore_settings(phone)
     assert phone.has(STAY_ON) == "3"
 
 
@@ -69,7 +74,7 @@ def test_a_phone_that_refuses_is_measured_all_the_same(phone: PhoneShell) -> Non
     assert settings_step(phone).state == "ok"
     assert phone.has("fixed") == "false"
     (phone.state / "no-fixed-mode").touch()
-    settle(phone)
+    apply_settings(phone)
     assert phone.has("screen") == "Awake"
     step = settings_step(phone)
     assert step.state == "note" and "FIXED_PERFORMANCE" in step.found and step.remedy
@@ -77,8 +82,8 @@ def test_a_phone_that_refuses_is_measured_all_the_same(phone: PhoneShell) -> Non
 
 def test_a_device_that_is_no_android_is_left_alone(tmp_path: Path) -> None:
     board = PhoneShell(tmp_path / "board", android=False)
-    settle(board)
-    assert not put_back(board)
+    apply_settings(board)
+    assert not restore_settings(board)
     assert sorted(path.name for path in board.state.iterdir()) == ["screen"]
     assert settings_step(board).state == "note"
     assert thermal_step(board).state == "note"

@@ -18,7 +18,7 @@ from toy_models import IMAGES, MakeRun
 from edgebench.deploy.benchmark_model import images
 from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner, end_leftovers
 from edgebench.deploy.benchmark_model.tool import Tool
-from edgebench.deploy.device.interface import Step
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import DeviceLostError
@@ -43,7 +43,7 @@ def device(phone: PhoneShell, tmp_path: Path, **mode: object) -> RemoteDevice:
     litert_tool.write(tmp_path / "data" / "android" / "benchmark_model", **mode)
     store = Store(phone, str(tmp_path / "phone" / "home"))
     return RemoteDevice(
-        "phone", "a stand-in", store, BenchmarkModelRunner(), keep=True, patience_s=5.0
+        "phone", "a stand-in", store, BenchmarkModelRunner(), keep=True, reconnect_s=5.0
     )
 
 
@@ -233,7 +233,7 @@ def test_a_profile_by_operation_comes_from_the_tool(
         assert types == [*["TfLiteGpuDelegateV2"] * 2, "MEAN", "SOFTMAX"]
 
 
-def check(phone: PhoneShell, runner: BenchmarkModelRunner, tmp_path: Path) -> list[Step]:
+def check(phone: PhoneShell, runner: BenchmarkModelRunner, tmp_path: Path) -> list[CheckStep]:
     return list(runner.check(Store(phone, str(tmp_path / "phone" / "home"))))
 
 

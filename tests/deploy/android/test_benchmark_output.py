@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.deploy.benchmark_model.output import Times, failure, flags, parse
+from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, flags, parse
 from edgebench.deploy.benchmark_model.profile import left_over
 
 OLD = """STARTING!
@@ -36,8 +36,8 @@ PARTIALLY = "partially executed by the delegate w/ 3 delegate kernels."
 
 def test_an_old_version_tells_the_mean() -> None:
     found = parse(OLD.format(how=COMPLETELY))
-    assert found.timed == Times(45, 11_010_000, 11_042_400, "mean")
-    assert found.warmup == Times(6, 21_000_000, 12_700_000, "mean")
+    assert found.timed == InferenceTimes(45, 11_010_000, 11_042_400, "mean")
+    assert found.warmup == InferenceTimes(6, 21_000_000, 12_700_000, "mean")
     assert found.init_s == pytest.approx(0.4125)
     assert found.first_inference_s == pytest.approx(0.021)
     assert found.memory_bytes == round(52.25 * 2**20)

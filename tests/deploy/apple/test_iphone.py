@@ -15,8 +15,8 @@ import pytest
 import stand_in_app
 from toy_models import MakeRun
 
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.documents.staging import RUNNER, stage_runner
-from edgebench.deploy.registry.registry import Entry
 from edgebench.deploy.transports.apple import devicectl, iphone
 from edgebench.deploy.transports.apple.iphone import IPhone
 from edgebench.errors import DeviceError
@@ -43,7 +43,7 @@ LISTED: dict[str, Any] = {
     },
     "visibilityClass": "default",
 }
-ENTRY = Entry("Apple iPhone 15", "devicectl", name="iphone15", match=("iPhone15,4",))
+ENTRY = DeviceEntry("Apple iPhone 15", "devicectl", name="iphone15", match=("iPhone15,4",))
 
 
 def refusal(sentence: str, code: int = 1, domain: str = "com.apple.dt.CoreDeviceError") -> Any:
@@ -96,13 +96,13 @@ def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mac]:
 
 @pytest.fixture
 def phone() -> IPhone:
-    return IPhone(ENTRY, poll_s=0.05, patience_s=0.0)
+    return IPhone(ENTRY, poll_s=0.05, reconnect_s=0.0)
 
 
 def test_a_run_on_an_iphone_is_the_same_run(mac: Mac, phone: IPhone, make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", evaluate=True)
     seen: set[str] = set()
-    with phone.held():
+    with phone.reserved():
         result = phone.run(folder, lambda step, done, total: seen.add(step))
         phone.run(make_run("plain", "attention", blocks=2, where="second"), silent)
     assert result.complete and result.context.python is None
@@ -237,7 +237,7 @@ def test_a_mac_without_xcode_says_how_to_get_it(
 
 
 def test_no_other_system_reaches_an_iphone(phone: IPhone) -> None:
-    with pytest.raises(DeviceError, match="not a Mac") as caught, phone.held():
+    with pytest.raises(DeviceError, match="not a Mac") as caught, phone.reserved():
         pass
     assert "Mac with Xcode 15 or newer" in caught.value.remedy
     assert [step.state for step in phone.check()] == ["missing"]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from edgebench.deploy.registry.registry import Entry
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.remote import python_check
-from edgebench.deploy.remote.python_check import Found, PythonFacts
+from edgebench.deploy.remote.python_check import FoundModule, PythonFacts
 from edgebench.deploy.remote.shell import BEGIN, END, DeviceLostError, Shell
 from edgebench.deploy.transports.ssh import device
-from edgebench.deploy.transports.ssh.errors import TROUBLES, Address, explained
-from edgebench.deploy.transports.ssh.install import WithItsOwnPip, WithWheelsFromHere, platforms_of
+from edgebench.deploy.transports.ssh.errors import SSH_FAILURES, Address, ssh_error
+from edgebench.deploy.transports.ssh.install import PipOnBoard, WheelsFromHost, platforms_of
 from edgebench.deploy.transports.ssh.shell import SshShell, for_any_shell, socket_folder
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress, silent
@@ -56,8 +56,8 @@ def test_a_users_own_settings_are_left_alone(ssh: Path) -> None:
 
 
 def test_two_names_of_one_host_are_one_device(ssh: Path) -> None:
-    one = device(Entry("a board", "ssh", name="a", host="rpi"))
-    other = device(Entry("a board", "ssh", name="b", host="pi@rpi.local"))
+    one = device(DeviceEntry("a board", "ssh", name="a", host="rpi"))
+    other = device(DeviceEntry("a board", "ssh", name="b", host="pi@rpi.local"))
     assert one.identity == other.identity
 
 
@@ -96,21 +96,21 @@ def test_sockets_go_to_a_private_folder_with_a_short_path(
     ],
 )
 def test_troubles_that_no_test_server_has(said: str, message: str, passing: bool) -> None:
-    error = explained("rpi5", ADDRESS, 255, said)
+    error = ssh_error("rpi5", ADDRESS, 255, said)
     assert message in error.message
     assert isinstance(error, DeviceLostError) is passing
 
 
 def test_each_trouble_says_what_to_do() -> None:
-    for trouble in TROUBLES:
+    for trouble in SSH_FAILURES:
         assert trouble.remedy
-    changed = explained("rpi5", ADDRESS, 255, "REMOTE HOST IDENTIFICATION HAS CHANGED!")
+    changed = ssh_error("rpi5", ADDRESS, 255, "REMOTE HOST IDENTIFICATION HAS CHANGED!")
     assert "ssh-keygen -R '[rpi.local]:2222'" in changed.remedy
     assert isinstance(changed, DeviceError)
 
 
 def facts(machine: str, bits: int) -> PythonFacts:
-    return PythonFacts((3, 11, 2), machine, bits, "2.19", "/usr/bin/python3", Found(), {})
+    return PythonFacts((3, 11, 2), machine, bits, "2.19", "/usr/bin/python3", FoundModule(), {})
 
 
 def test_wheels_are_those_of_the_boards_library_and_of_its_pythons_width() -> None:
@@ -179,14 +179,14 @@ def test_a_check_tells_what_a_python_lacks(told: dict[str, object], states: dict
 
 
 def test_a_board_that_is_full_is_told_to_be_emptied() -> None:
-    board = device(Entry("a board", "ssh", name="a", host="rpi"))
+    board = device(DeviceEntry("a board", "ssh", name="a", host="rpi"))
     board.store.shell = Told("")
 
-    class NoVenv(WithItsOwnPip):
+    class NoVenv(PipOnBoard):
         def make(self, progress: Progress) -> None:
             raise DeviceError("it makes no environments")
 
-    class Full(WithWheelsFromHere):
+    class Full(WheelsFromHost):
         def make(self, progress: Progress) -> None:
             raise DeviceError("4 MB are left", "free space there")
 

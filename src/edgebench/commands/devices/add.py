@@ -102,7 +102,7 @@ def _begin(options: argparse.Namespace, said: Mapping[str, Value]) -> dict[str, 
     reached = {"transport": options.transport} if options.transport else {}
     if options.like:
         return {"like": options.like} | reached
-    if options.name in registry.shipped() and not reached:
+    if options.name in registry.shipped_entries() and not reached:
         return {"like": options.name}  # It stays what it is when more is said of it.
     transport = options.transport or next(
         (means for key, means in INFERRED.items() if key in said), None

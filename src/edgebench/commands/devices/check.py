@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from edgebench.errors import EdgeBenchError
 
 if TYPE_CHECKING:
-    from edgebench.deploy.device.interface import Device, Step
-    from edgebench.deploy.registry.registry import Entry
+    from edgebench.deploy.device.entry import DeviceEntry
+    from edgebench.deploy.device.interface import CheckStep, Device
 
 HELP = "say step by step whether a device works, and how to mend what does not"
 
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     as_json = getattr(options, "json", False)
     if not as_json:
         print(textwrap.fill(f"{options.name}: {device.description}", WIDTH), flush=True)
-    found: list[Step] = []
+    found: list[CheckStep] = []
     for step in steps(device, entry):
         found.append(step)
         if not as_json:
@@ -55,9 +55,9 @@ def execute(options: argparse.Namespace) -> int:
     return 0 if works else 1
 
 
-def steps(device: Device, entry: Entry | None) -> Iterator[Step]:
+def steps(device: Device, entry: DeviceEntry | None) -> Iterator[CheckStep]:
     """The device's own steps; once it answers, its cores are compared with the registry's too."""
-    from edgebench.deploy.device.interface import Step
+    from edgebench.deploy.device.interface import CheckStep
     from edgebench.deploy.remote import core_check
     from edgebench.deploy.remote.remote_device import RemoteDevice
 
@@ -71,13 +71,13 @@ def steps(device: Device, entry: Entry | None) -> Iterator[Step]:
                 yield from core_check.steps(entry, shell)
                 shell = None
     except EdgeBenchError as error:
-        yield Step("check", "missing", error.message, error.remedy)
+        yield CheckStep("check", "missing", error.message, error.remedy)
         answers = False
     if entry and shell:
         yield from core_check.steps(entry, shell) if answers else [core_check.skipped()]
 
 
-def shown(step: Step) -> str:
+def shown(step: CheckStep) -> str:
     """A step as lines of the terminal: state, name, what was found, and how to mend it."""
     indent = " " * (2 + STATE + NAME)
     begin = f"  {step.state:{STATE}}{step.name:{NAME - 1}} "
@@ -87,7 +87,7 @@ def shown(step: Step) -> str:
     return "\n".join(lines)
 
 
-def verdict(name: str, steps: list[Step]) -> str:
+def verdict(name: str, steps: list[CheckStep]) -> str:
     """The last line: whether a run can work."""
     missing = sum(step.state == "missing" for step in steps)
     if missing:

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgebench.deploy.device.interface import Attached
-    from edgebench.deploy.registry.discovery import Sight
-    from edgebench.deploy.registry.registry import Entry
+    from edgebench.deploy.device.entry import DeviceEntry
+    from edgebench.deploy.device.interface import AttachedDevice
+    from edgebench.deploy.registry.discovery import Discovery
 
 HELP = "list what is known, what is attached now, and what each device lacks"
 
@@ -59,17 +59,17 @@ def execute(options: argparse.Namespace) -> int:
     from edgebench.deploy.registry import discovery, registry
 
     entries = registry.load()
-    sight = discovery.look(entries.values())
+    sight = discovery.discover(entries.values())
     if getattr(options, "json", False):
-        own = registry.own()
+        own = registry.user_entries()
         rows = [_row(entry, sight, entry.name in own) for entry in entries.values()]
-        print(json.dumps([*rows, *map(_stranger_row, sight.strangers)], indent=1))
+        print(json.dumps([*rows, *map(_stranger_row, sight.unknown)], indent=1))
     else:
         print("\n".join(shown(list(entries.values()), sight)))
     return 0
 
 
-def shown(entries: Sequence[Entry], sight: Sight) -> list[str]:
+def shown(entries: Sequence[DeviceEntry], sight: Discovery) -> list[str]:
     """The lines of the list."""
     cells = [("device", "what it is", "by", "on hardware", "now")]
     cells += [
@@ -97,16 +97,16 @@ NOT_VERIFIED = (
 )
 
 
-def _now(entry: Entry, sight: Sight) -> str:
+def _now(entry: DeviceEntry, sight: Discovery) -> str:
     attached = sight.of(entry.name)
     if attached:
         return "attached" if any(one.state == READY for one in attached) else "not ready"
-    if entry.name in sight.lacking:
+    if entry.name in sight.unavailable:
         return LACKS.get(entry.transport, "lacks something")
     return AWAY[entry.transport]
 
 
-def _attached_now(sight: Sight) -> Iterable[str]:
+def _attached_now(sight: Discovery) -> Iterable[str]:
     if sight.attached:
         yield ""
         yield "attached now"
@@ -114,7 +114,7 @@ def _attached_now(sight: Sight) -> Iterable[str]:
         yield from _entry(one.name or "(unknown)", f"{one.identity}: {one.state}", next_step(one))
 
 
-def next_step(one: Attached) -> str:
+def next_step(one: AttachedDevice) -> str:
     """What to do with something that is attached; nothing where it is ready and has a name."""
     if one.state != READY:
         return f"edgebench devices check {one.name or 'NAME'} says what to do"
@@ -124,11 +124,11 @@ def next_step(one: Attached) -> str:
     return f"it has no name yet: edgebench devices add NAME --serial {one.identity}{match}"
 
 
-def _what_is_lacking(entries: Iterable[Entry], sight: Sight) -> Iterable[str]:
+def _what_is_lacking(entries: Iterable[DeviceEntry], sight: Discovery) -> Iterable[str]:
     """Each thing that is lacking, once."""
     said: set[str] = set()
     for entry in entries:
-        error = sight.lacking.get(entry.name)
+        error = sight.unavailable.get(entry.name)
         if error is None or error.message in said:
             continue
         if not said:
@@ -156,13 +156,13 @@ def _wrapped(text: str, begin: str, indent: str) -> list[str]:
     )
 
 
-def _row(entry: Entry, sight: Sight, own: bool) -> dict[str, Any]:
+def _row(entry: DeviceEntry, sight: Discovery, own: bool) -> dict[str, Any]:
     from edgebench.deploy.device.cores import mask
 
     facts = asdict(entry)
     for cluster in facts["clusters"]:
         cluster["mask"] = mask(cluster["cores"])
-    error = sight.lacking.get(entry.name)
+    error = sight.unavailable.get(entry.name)
     return (
         {"name": facts.pop("name")}
         | facts
@@ -176,7 +176,7 @@ def _row(entry: Entry, sight: Sight, own: bool) -> dict[str, Any]:
     )
 
 
-def _stranger_row(one: Attached) -> dict[str, Any]:
+def _stranger_row(one: AttachedDevice) -> dict[str, Any]:
     """Something that is attached and has no entry."""
     return {
         "name": None,

@@ -1,0 +1,119 @@
+"""A device's entry: what the registry has of one device."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from edgebench.errors import UnknownNameError, UsageError
+from edgebench.places import config_folder
+
+Transport = Literal["local", "adb", "ssh", "emulated", "devicectl", "mac"]
+RunnerName = Literal["python", "benchmark_model", "app"]
+
+BY_TRANSPORT = {
+    "host": ("ssh",),
+    "serial": ("adb", "devicectl"),
+    "match": ("adb", "devicectl", "ssh"),
+    "benchmark_model": ("adb", "ssh", "emulated"),
+    "app": ("adb", "devicectl"),
+}
+"""Fields that mean something to these transports only."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Cores of one kind. `cores` are their numbers in Linux, `max_khz` their highest frequency."""
+
+    name: str
+    core: str
+    cores: tuple[int, ...]
+    max_khz: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.cores or any(core < 0 for core in self.cores):
+            raise ValueError(f"cluster '{self.name}' needs the numbers of its cores, from 0")
+
+
+@dataclass(frozen=True)
+class DeviceEntry:
+    """One device, as the registry has it.
+
+    transport: how it is reached.
+    match: how it is recognised: Android's `ro.product.device` or `ro.product.model`, an iPhone's
+        product type such as iPhone14,5, how a board's model begins; any of them will do.
+    serial: the one phone that is meant, where several of a model are attached.
+    host: what `ssh` is to connect to, as its own configuration names it.
+    soc, gpu, npu, os_minimum: for people. clusters: from the slowest to the fastest.
+    delegates: those that its runtimes have, of the plan's.
+    runner: what carries out plans there; None for the first of its transport's that works.
+    python, benchmark_model, home: where these are, or are to be; None for the usual places.
+    app: the sample app's package or bundle identifier; None for the one it comes with.
+    keep: leave what was sent on the device.
+    verified: whether edgebench itself was seen to work with this hardware.
+    sources: where each fact is from, by field: a document's address or name, and its date.
+
+    Raises `ValueError` where fields do not fit together.
+    """
+
+    description: str
+    transport: Transport
+    name: str = ""
+    match: tuple[str, ...] = ()
+    serial: str | None = None
+    host: str | None = None
+    soc: str | None = None
+    clusters: tuple[Cluster, ...] = ()
+    gpu: str | None = None
+    npu: str | None = None
+    delegates: tuple[str, ...] = ("xnnpack", "none")
+    os_minimum: str | None = None
+    runner: RunnerName | None = None
+    python: str | None = None
+    benchmark_model: str | None = None
+    app: str | None = None
+    home: str | None = None
+    keep: bool = False
+    verified: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, transports in BY_TRANSPORT.items():
+            if getattr(self, name) and self.transport not in transports:
+                raise ValueError(f"{name} is for {' and '.join(transports)} only")
+        _once("cluster", (cluster.name for cluster in self.clusters))
+        _once("core", (core for cluster in self.clusters for core in cluster.cores))
+        unknown = sorted(self.sources.keys() - FIELDS)
+        if unknown:
+            raise ValueError(f"sources names no field of a device: {', '.join(unknown)}")
+
+    def cluster(self, name: str) -> Cluster:
+        """A cluster by name. Raises `UnknownNameError`, and `UsageError` if none is known."""
+        if not self.clusters:
+            raise UsageError(
+                f"the clusters of {self.name}'s cores are not known",
+                "give the cores by number: --cores 0,1",
+            )
+        for cluster in self.clusters:
+            if cluster.name == name:
+                return cluster
+        raise UnknownNameError("cluster", name, (cluster.name for cluster in self.clusters))
+
+
+FIELDS = frozenset(field.name for field in fields(DeviceEntry)) - {"name"}
+CLUSTER_FIELDS = frozenset(field.name for field in fields(Cluster))
+
+
+def user_file() -> Path:
+    """The user's file of devices, whether or not it is there."""
+    return config_folder() / "devices.toml"
+
+
+def _once(kind: str, values: Iterable[object]) -> None:
+    """Raises `ValueError` where a value comes twice."""
+    twice = [str(value) for value, count in Counter(values).items() if count > 1]
+    if twice:
+        raise ValueError(f"{kind} {', '.join(twice)} is in more than one place")
