@@ -61,7 +61,7 @@ def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
         if record is not None:
             manifest.check(record, path)
             accuracy = record.accuracy
-        load_into(module, path)
+        load_into(module, path, module.weight_layouts)
     if spec.without is not None:
         ablation.remove(module, spec.without)
         return Model(spec, _frozen(module), False, _digest(module), None)

@@ -168,7 +168,7 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
     torch.manual_seed(config.seed)
     module = network(spec, config.dropout)
     if config.init is not None:
-        load_into(module, config.init)
+        load_into(module, config.init, module.weight_layouts)
     module.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(
         module.parameters(),

@@ -8,10 +8,10 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgebench.errors import InvalidFileError
-from edgebench.models.backbones.backbone import Backbone, WeightLayout
+from edgebench.models.backbones.backbone import WeightLayout
 
 State = dict[str, Tensor]
 
@@ -68,12 +68,12 @@ def translate(state: State, layouts: Sequence[WeightLayout]) -> State:
     return {layout.renamed(key): value for key, value in state.items()} if layout else dict(state)
 
 
-def load_into(module: Backbone, path: Path) -> None:
-    """Fill a network with the weights of a file.
+def load_into(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = ()) -> None:
+    """Fill a network with the weights of a file, in its own names or in a known layout's.
 
     Raises `InvalidFileError` that names the keys that are missing, unexpected or of a wrong shape.
     """
-    state, own = read(path, module.weight_layouts), module.state_dict()
+    state, own = read(path, layouts), module.state_dict()
     required = {key for key in own if not key.endswith(_OPTIONAL_SUFFIX)}
     problems = {
         "missing": sorted(required - set(state)),

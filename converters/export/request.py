@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import edgebench
 from edgebench import documents
@@ -27,6 +28,11 @@ from edgebench.models import registry
 from edgebench.models.data.datasets import DATA_SETS, open_data
 from edgebench.models.spec import ABLATED, ModelSpec
 
+if TYPE_CHECKING:
+    from torch import nn
+
+Kind = Literal["zoo", "file", "factory", "module"]
+
 IOS_VERSIONS = range(15, 19)
 PLAIN = "+plain"
 WITHOUT = "+without_"
@@ -35,8 +41,11 @@ _SOURCES = ("models", "converters")
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """One model, from the zoo by name or a user's ONNX file by path, to several targets.
+    """One model to several targets: of the zoo by name, or the user's own.
 
+    `source` is a name, the path of an ONNX file, or `package.module:factory`, a callable without
+    arguments that returns a torch module; with `module` the module itself, and `source` its name.
+    A module needs `input_shapes`.
     `input_shapes` is one shape, or shapes by input name; `calibration` a data set, a folder or
     `random`, or None for the model's own. `data` is a data set such as `imagefolder:PATH`, of which
     one part calibrates, where `calibration` names nothing else, and another measures the accuracy.
@@ -65,17 +74,26 @@ class ExportRequest:
     without_passes: tuple[str, ...] = ()
     command: str = ""
     force: bool = False
+    module: nn.Module | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What `source` names."""
+        if self.module is not None:
+            return "module"
+        if self.source.endswith(".onnx") or "/" in self.source:
+            return "file"
+        return "factory" if ":" in self.source else "zoo"
 
     @property
     def file(self) -> Path | None:
-        """The user's ONNX file, or None for a model of the zoo."""
-        is_path = self.source.endswith(".onnx") or "/" in self.source
-        return Path(self.source) if is_path else None
+        """The user's ONNX file, or None."""
+        return Path(self.source) if self.kind == "file" else None
 
     @property
     def spec(self) -> ModelSpec | None:
-        """The zoo's entry, or None for a user's file. Raises `UnknownNameError`."""
-        return None if self.file else registry.get(self.source)
+        """The zoo's entry, or None for a user's model. Raises `UnknownNameError`."""
+        return registry.get(self.source) if self.kind == "zoo" else None
 
     @property
     def ablation(self) -> Ablation | None:
@@ -88,7 +106,7 @@ class ExportRequest:
     @property
     def name(self) -> str:
         """What the artifact's model is called, such as `mobilenet_v2_ca+plain`."""
-        own = self.file.stem if self.file else self.source
+        own = self.file.stem if self.file else self.source.rpartition(":")[2]
         if self.plain:
             return own + PLAIN
         return own + "".join(f"{WITHOUT}{name}" for name in sorted(self.without_passes))
@@ -134,6 +152,11 @@ def check(request: ExportRequest) -> None:
     if request.file and request.weights is not None:
         raise UsageError(
             "an ONNX file brings its own weights", "leave --weights out, or name a zoo model"
+        )
+    if request.kind in ("factory", "module") and request.input_shapes is None:
+        raise UsageError(
+            f"the input shape of {request.source} is not known",
+            "give it with --input-shape, such as 1,3,224,224",
         )
     if request.spec and request.input_shapes is not None:
         raise UsageError(
@@ -222,7 +245,7 @@ def _source(request: ExportRequest) -> object:
 
         return [request.name, file_sha256(request.file)]
     spec = request.spec
-    return asdict(spec) if spec else None
+    return asdict(spec) if spec else request.source
 
 
 def _plain(shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None) -> object:
@@ -242,9 +265,14 @@ def _code() -> str:
 
 
 def up_to_date(request: ExportRequest, target: Target) -> Artifact | None:
-    """The artifact that stands there already, if it is whole and a new one would be the same."""
+    """The artifact that stands there already, if it is whole and a new one would be the same.
+
+    What a user's own code would build is not known before it has run.
+    """
     path = request.path(target)
-    if request.force or not path.exists() or not manifest_path(path).exists():
+    if request.force or request.kind in ("factory", "module"):
+        return None
+    if not path.exists() or not manifest_path(path).exists():
         return None
     try:
         artifact = open_artifact(path)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -37,7 +37,7 @@ Torch = Callable[[Sequence[Sample]], list[list[Array]]]
 class Source:
     """The graph that all targets start from, and what the manifest says of where it came from.
 
-    `torch` runs the model that the graph was made from; None for a user's file.
+    `torch` runs the model that the graph was made from; None for a user's ONNX file.
     """
 
     graph: OnnxGraph
@@ -62,7 +62,12 @@ def open_source(request: ExportRequest, progress: Progress) -> Source:
     Raises `InvalidFileError`, `UsageError`, `UnsupportedModelError`.
     """
     spec = request.spec
-    source = _from_file(request) if spec is None else _from_zoo(request, spec, progress)
+    if spec is not None:
+        source = _from_zoo(request, spec, progress)
+    elif request.file is not None:
+        source = _from_file(request, request.file)
+    else:
+        source = _from_module(request, progress)
     labels = source.labels
     if labels is not None and source.is_classifier:
         classes = source.graph.outputs[0].shape[1]
@@ -74,17 +79,9 @@ def open_source(request: ExportRequest, progress: Progress) -> Source:
     return source
 
 
-def _from_file(request: ExportRequest) -> Source:
-    path = request.file
-    if path is None:
-        raise UsageError(f"'{request.source}' is not an ONNX file", "give a path to one")
+def _from_file(request: ExportRequest, path: Path) -> Source:
     graph = read_graph(path, request.input_shapes)
-    preprocessing = None
-    if request.mean is not None and request.std is not None:
-        preprocessing = Preprocessing(request.mean, request.std)
-    pictures = request.data or request.calibration
-    if request.data and not preprocessing:
-        preprocessing = PLAIN_PIXELS
+    preprocessing, notes = _of_pictures(request)
     return Source(
         graph=graph,
         baseline=graph.name,
@@ -95,25 +92,59 @@ def _from_file(request: ExportRequest) -> Source:
         parameters=None,
         madds=None,
         torch=None,
-        notes=(_NO_PREPROCESSING,) if pictures and not request.mean else (),
+        notes=notes,
     )
+
+
+def _from_module(request: ExportRequest, progress: Progress) -> Source:
+    from edgebench.converters.export.user_module import one_thread, open_module, runs
+    from edgebench.converters.onnx.torch_export import module_to_onnx
+
+    progress("build the model", 0, 0)
+    with one_thread():
+        opened = open_module(request)
+        progress("torch to ONNX", 0, 0)
+        graph = module_to_onnx(opened.module, request.name, opened.inputs, opened.shapes)
+    preprocessing, notes = _of_pictures(request)
+    return Source(
+        graph=graph,
+        baseline=graph.name,
+        weights="unknown",
+        weights_sha256=graph.sha256,
+        preprocessing=preprocessing,
+        labels=read_labels(request.labels) if request.labels else None,
+        parameters=sum(weights.numel() for weights in opened.module.parameters()),
+        madds=None,
+        torch=runs(opened, [port.name for port in graph.inputs]),
+        notes=notes,
+    )
+
+
+def _of_pictures(request: ExportRequest) -> tuple[Preprocessing | None, tuple[str, ...]]:
+    """How pictures become the input of a user's model, and what to know of it."""
+    if request.mean is not None and request.std is not None:
+        return Preprocessing(request.mean, request.std), ()
+    if request.data is not None:
+        return PLAIN_PIXELS, (_NO_PREPROCESSING,)
+    return None, (_NO_PREPROCESSING,) if request.calibration else ()
 
 
 def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> Source:
     import torch
 
+    from edgebench.converters.export.user_module import one_thread
     from edgebench.converters.onnx.torch_export import INPUT, to_onnx
     from edgebench.models.build import build
 
     progress("build the model", 0, 0)
-    with _one_thread():
+    with one_thread():
         model = build(spec, request.weights)
         progress("torch to ONNX", 0, 0)
         graph = to_onnx(model)
 
     def run(samples: Sequence[Sample]) -> list[list[Array]]:
         outputs: list[list[Array]] = []
-        with torch.no_grad(), _one_thread():
+        with torch.no_grad(), one_thread():
             for start in range(0, len(samples), _BATCH):
                 images = [sample[INPUT] for sample in samples[start : start + _BATCH]]
                 logits = model.module(torch.from_numpy(np.concatenate(images))).numpy()
@@ -141,23 +172,6 @@ def _latency_only(spec: ModelSpec) -> str:
     """Why the weights of a model say nothing of its accuracy."""
     reason = _UNTRAINED if spec.without is None else _ABLATED
     return f"{spec.name} {reason}: {_LATENCY_ONLY}"
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: its sums then come out the same on every machine.
-
-    The networks are small, and on a busy machine torch's threads wait for each other far longer
-    than they compute.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _data(spec: ModelSpec) -> tuple[Preprocessing, tuple[str, ...] | None]:

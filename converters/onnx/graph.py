@@ -54,7 +54,7 @@ class OnnxGraph:
 
     model: onnx.ModelProto
     name: str
-    source: Literal["zoo", "file"]
+    source: Literal["zoo", "file", "module"]
     sha256: str
     notes: tuple[str, ...] = ()
     float_nodes: frozenset[str] = frozenset()

@@ -1,11 +1,14 @@
-"""From a model of the zoo to the ONNX graph that every target starts from."""
+"""From a torch module to the ONNX graph that every target starts from."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Literal
 
 import onnx
 import torch
+from torch import nn
 from torch.fx.experimental.optimization import fuse
 
 from edgebench.converters.onnx.graph import OnnxGraph
@@ -19,33 +22,77 @@ INPUT, OUTPUT = "image", "logits"
 
 
 def to_onnx(model: Model) -> OnnxGraph:
-    """Export with torch's own (dynamo) exporter at batch 1, then check and simplify.
+    """Export a model of the zoo at batch 1.
 
     Batch norms are folded into their convolutions first, in a copy: the exporter would do it too,
     but only after carrying each of them through all its steps, which takes a third longer. The
     input is `image` (1, 3, S, S), the output `logits` (1, classes).
     """
     size = model.spec.input_size
+    exported = _exported(
+        fuse(model.module),
+        model.spec.name,
+        [(1, 3, size, size)],
+        [INPUT],
+        [OUTPUT],
+        "this is a fault in the zoo; please report it with the model's name",
+    )
+    return _graph(exported, model.spec.name, "zoo")
+
+
+def module_to_onnx(
+    module: nn.Module, name: str, inputs: Sequence[str], shapes: Sequence[Sequence[int]]
+) -> OnnxGraph:
+    """Export a user's own module in evaluation mode, whose arguments are float32 tensors.
+
+    `inputs` and `shapes` name its arguments and their shapes, in order. Raises
+    `UnsupportedModelError` where torch's exporter cannot take it.
+    """
+    remedy = "export it to ONNX in the way that your model needs, and give the .onnx file"
+    exported = _exported(module.eval(), name, shapes, inputs, None, remedy)
+    return _graph(exported, name, "module")
+
+
+def _exported(
+    module: nn.Module,
+    name: str,
+    shapes: Sequence[Sequence[int]],
+    inputs: Sequence[str],
+    outputs: Sequence[str] | None,
+    remedy: str,
+) -> onnx.ModelProto:
+    """Torch's own (dynamo) exporter, checked. Raises `UnsupportedModelError`."""
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
-                fuse(model.module),
-                (torch.zeros(1, 3, size, size),),
+                module,
+                tuple(torch.zeros(*shape) for shape in shapes),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=[INPUT],
-                output_names=[OUTPUT],
+                input_names=list(inputs),
+                output_names=None if outputs is None else list(outputs),
                 verbose=False,
             )
-    except torch.onnx.errors.OnnxExporterError as error:
+    except Exception as error:  # Tracing runs the module's own code, which may raise anything.
         raise UnsupportedModelError(
-            f"torch cannot export {model.spec.name} to ONNX: {str(error).splitlines()[0]}",
-            "this is a fault in the zoo; please report it with the model's name",
+            f"torch cannot export {name} to ONNX: {_cause(error)}", remedy
         ) from error
     if program is None:
-        raise UnsupportedModelError(f"torch exported nothing for {model.spec.name}")
+        raise UnsupportedModelError(f"torch exported nothing for {name}", remedy)
     exported: onnx.ModelProto = program.model_proto
     onnx.checker.check_model(exported)
-    graph, notes = simplify(exported, foreign=False)
+    return exported
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of what went wrong at the bottom of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _graph(exported: onnx.ModelProto, name: str, source: Literal["zoo", "module"]) -> OnnxGraph:
+    graph, notes = simplify(exported, foreign=source != "zoo")
     digest = hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()
-    return OnnxGraph(graph, model.spec.name, "zoo", digest, notes)
+    return OnnxGraph(graph, name, source, digest, notes)

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.targets import Target
 
+MODEL_HELP = (
+    "a model of the zoo, an ONNX file, or package.module:factory, a callable that returns a "
+    "torch module"
+)
 HELP = "export models or ONNX files to device formats"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("source", nargs="+", metavar="MODEL|FILE.onnx", help="models of the zoo or ONNX files")
+    add("source", nargs="+", metavar="MODEL", help=MODEL_HELP)
     add(
         "--to",
         action="append",
