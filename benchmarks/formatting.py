@@ -1,9 +1,10 @@
-"""Figures as people read them. Every report and every verdict words them the same way."""
+"""Figures as people read them, the same in every report."""
 
 from __future__ import annotations
 
 import math
 
+from edgebench.benchmarks.diagnostic import Difference, Value
 from edgebench.intervals import Estimate, Interval
 
 MISSING = "-"
@@ -13,6 +14,16 @@ def signed(share: float) -> str:
     """A share with its sign, in per cent: +54 %, +2.0 %, -0.3 %."""
     value = share * 100
     return f"{_fixed(value, 1 if abs(value) < 9.95 else 0, '+')} %"
+
+
+def unsigned(share: float) -> str:
+    """The size of a share, in per cent: 54 %, 2.0 %, 0.3 %."""
+    return signed(abs(share)).removeprefix("+")
+
+
+def threshold(share: float) -> str:
+    """A share as somebody asked for it, without needless digits: 5 %, 2.5 %."""
+    return f"{share * 100:.3g} %"
 
 
 def signed_in(share: float, interval: Interval | Estimate) -> str:
@@ -81,6 +92,26 @@ def milliseconds_in(value: Estimate, sign: str = "") -> str:
     digits = min(max(math.ceil(-math.log10(width)), 1), 5)
     low, high = (_fixed(end * 1e3, digits) for end in (value.low, value.high))
     return f"{_fixed(value.value * 1e3, digits, sign)} [{low}, {high}]"
+
+
+def listed(value: Value) -> str:
+    """One value or several: 0, 1; none."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "unknown" if value is None else str(value)
+
+
+def count(number: int, noun: str) -> str:
+    """1 block, 2 blocks, 3 processes."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def difference(one: Difference) -> str:
+    """What two runs do not have in common: threads 1 and 4; tflite runtime x 1.0 and x 1.1."""
+    name = f"{one.of} {one.name}".lstrip()
+    before, after = ("not set" if end is None else listed(end) for end in (one.before, one.after))
+    return f"{name} {before} and {after}"
 
 
 def megabytes(size_bytes: int | None) -> str:

@@ -26,7 +26,7 @@ def test_explain_exports_measures_and_explains(tmp_path: Path) -> None:
     assert "scenes_v2_ca_late~stage" not in done.stdout
     (folder,) = (tmp_path / "runs").iterdir()
     explanation = json.loads((folder / "explanation.json").read_text())
-    assert explanation["schema"] == "edgebench.explanation/1"
+    assert explanation["schema"] == "edgebench.explanation/2"
     (model,) = explanation["models"]
     assert [one["stage"] for one in model["stages"]] == [4, 5]
     for one in model["stages"]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.explanation import breakdown, profiles
 from edgebench.benchmarks.explanation.profiles import Placed
 from edgebench.benchmarks.results.compare import judged
@@ -87,10 +88,10 @@ class _Case:
             return None
         return paired.centre(differences, processes)
 
-    def distrust(self, slot: str) -> tuple[str, ...]:
+    def distrust(self, slot: str) -> tuple[Diagnostic, ...]:
         """Why a difference to a slot cannot be trusted, by the checks that verdicts pass."""
         pair = Group(self.group.name, slot, (slot, self.slot))
-        _, verdict = judged(self.run, pair, self.slot, self.blocks, None)
+        _, verdict = judged(self.run, pair, self.slot, self.blocks)
         return verdict.reasons
 
 

@@ -1,4 +1,4 @@
-"""What a check is: a question with a name and a threshold, and a remedy where it fails."""
+"""What a check is: a function of the evidence, and the threshold that it is called with."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from edgebench.benchmarks.diagnostic import Diagnostic, Values
+
 E = TypeVar("E")
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A check that failed: why, and what to do about it."""
-
-    check: str
-    reason: str
-    remedy: str
-
-
-@dataclass(frozen=True)
 class Check(Generic[E]):
-    """`find` gets the evidence and the threshold, and says what is wrong, or None."""
+    """`find` gets the evidence and the threshold, and returns what it found wrong, or None."""
 
-    name: str
-    threshold: float
-    find: Callable[[E, float], str | None]
-    remedy: str
+    find: Callable[[E, float], Values | None]
+    threshold: float = 0
+
+    @property
+    def id(self) -> str:
+        return self.find.__name__
 
 
-def failed(checks: Iterable[Check[E]], evidence: E) -> tuple[Finding, ...]:
-    """The findings of all checks that fail, in their order."""
-    said = ((check, check.find(evidence, check.threshold)) for check in checks)
-    return tuple(Finding(one.name, reason, one.remedy) for one, reason in said if reason)
+def failed(checks: Iterable[Check[E]], evidence: E) -> tuple[Diagnostic, ...]:
+    """What the checks that fail have found, in their order."""
+    found = ((check.id, check.find(evidence, check.threshold)) for check in checks)
+    return tuple(Diagnostic(id, values) for id, values in found if values is not None)

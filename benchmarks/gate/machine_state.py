@@ -1,4 +1,4 @@
-"""The conditions of a run: what the machine said of itself while it measured, and how fast it was.
+"""The machine's state during a run: what it reported of itself, and how fast it was.
 
 Nothing here judges. `edgebench.benchmarks.gate.machine_checks` does, on these figures.
 """
@@ -26,7 +26,7 @@ DEVIATION = 1.4826
 
 
 @dataclass(frozen=True)
-class Conditions:
+class MachineState:
     """Blocks with their readings, the machine's number of cores, and those it was to stay on."""
 
     blocks: tuple[MeasuredBlock, ...]

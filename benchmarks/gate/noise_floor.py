@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.setting import Setting
 from edgebench.intervals import Interval
 
@@ -52,29 +53,29 @@ class NoiseFloors:
         return next(reversed(of_setting or of_kind), None)
 
 
-def caution(
+def warning(
     floor: NoiseFloor | None, device: str, day: str, setting: Setting | None = None
-) -> str | None:
-    """What a reader has to know of a device's noise floor on an ISO day: missing or stale."""
-    remedy = f"measure it with: edgebench noise --device {device}"
+) -> Diagnostic | None:
+    """What to know of a device's noise floor on an ISO day: missing, old or of another setting."""
     if floor is None:
-        return f"the noise floor of {device} is not known; {remedy}"
-    age = (date.fromisoformat(day) - date.fromisoformat(floor.measured)).days
-    if age > STALE_DAYS:
-        return f"the noise floor of {device} is {age} days old; {remedy}"
+        return Diagnostic("noise_floor_unknown", {"device": device})
+    age = date.fromisoformat(day) - date.fromisoformat(floor.measured)
+    if age.days > STALE_DAYS:
+        return Diagnostic("noise_floor_old", {"device": device, "age_days": age.days})
     if setting is not None and floor.setting is not None:
-        others = setting.differences(floor.setting)
-        if others:
-            return f"the noise floor of {device} was measured with {others[0]}; {remedy}"
+        for one in setting.differences(floor.setting)[:1]:
+            values = {"device": device, "name": one.name, "floor": one.after, "run": one.before}
+            return Diagnostic("noise_floor_of_another_setting", values)
     return None
 
 
-def cautions(
+def warnings(
     floors: NoiseFloors, kinds: Sequence[tuple[str, str, Setting]], day: str
-) -> tuple[str, ...]:
-    """What a reader has to know of the floors of some formats and precisions, each once."""
-    said = (
-        caution(floors.find(form, precision, setting), floors.device, day, setting)
-        for form, precision, setting in kinds
-    )
-    return tuple(dict.fromkeys(filter(None, said)))
+) -> tuple[Diagnostic, ...]:
+    """What to know of the floors of some formats and precisions, each once."""
+    found: list[Diagnostic] = []
+    for form, precision, setting in kinds:
+        one = warning(floors.find(form, precision, setting), floors.device, day, setting)
+        if one is not None and one not in found:
+            found.append(one)
+    return tuple(found)

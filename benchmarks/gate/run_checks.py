@@ -1,7 +1,7 @@
-"""The checks of a run: each small, with a name, a threshold, a reason in words and a remedy.
+"""The checks of a run: can it be trusted with a verdict on one model?
 
-A check gets the evidence on one model and returns why the run cannot be trusted with a verdict on
-it, or None. Readings that a device cannot give (None) never fail a check.
+A check gets the evidence on the model and returns what it found wrong, or None. Readings that a
+device cannot give (None) never fail a check.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from edgebench.benchmarks.formatting import signed, signed_in, whole
+from edgebench.benchmarks.diagnostic import Diagnostic, Values
 from edgebench.benchmarks.gate import machine_checks
-from edgebench.benchmarks.gate.check import Check, Finding, failed
-from edgebench.benchmarks.gate.machine_state import Conditions
+from edgebench.benchmarks.gate.check import Check, failed
+from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.statistics.paired import Overhead, fewest_processes
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock
-from edgebench.intervals import Interval
 
 INT8 = ("i8", "u8")
-
 
 ODD = 0.1
 """The part of the processes, on either side, that may disagree with the others."""
@@ -31,8 +29,9 @@ class Evidence:
     """What the checks look at: one model's blocks beside its baseline's.
 
     `blocks` are those in which both were measured, `overhead.blocks` their single overheads in
-    the same order. `comparisons` models share the baseline, and `steady_share` of the model's
-    visits got steady.
+    the same order. `overhead` is None if there are fewer processes than an interval needs. The
+    evaluations are None for an artifact that an interrupted run did not reach. `comparisons` models
+    share the baseline, and `steady_share` of the model's visits reached a steady time.
     """
 
     model: str
@@ -40,51 +39,55 @@ class Evidence:
     threshold: float
     overhead: Overhead | None
     blocks: tuple[MeasuredBlock, ...]
-    evaluation: EvaluationResult
-    baseline_evaluation: EvaluationResult
+    evaluation: EvaluationResult | None
+    baseline_evaluation: EvaluationResult | None
     delegate: str
     core_count: int
     cores: tuple[int, ...] | None
-    madds_overhead: float | None
     against_itself: bool
     comparisons: int
     steady_share: float
 
     @property
-    def conditions(self) -> Conditions:
+    def machine(self) -> MachineState:
         """The machine's part of the evidence."""
-        return Conditions(self.blocks, self.core_count, self.cores)
+        return MachineState(self.blocks, self.core_count, self.cores)
 
 
-def does_not_run(evidence: Evidence, limit: float) -> str | None:
-    """The artifact or its baseline fails, or gives NaN."""
-    for name, one in (
-        (evidence.model, evidence.evaluation),
-        ("the baseline", evidence.baseline_evaluation),
-    ):
-        if one.error:
-            return f"{name} does not run: {one.error.rstrip('.')}"
+def not_reached(evidence: Evidence, limit: float) -> Values | None:
+    """The run was interrupted before the artifact or its baseline ran at all."""
+    if evidence.evaluation is None or evidence.baseline_evaluation is None:
+        return {"model": evidence.model}
     return None
 
 
-def too_few_blocks(evidence: Evidence, limit: float) -> str | None:
+def does_not_run(evidence: Evidence, limit: float) -> Values | None:
+    """The artifact fails, or gives NaN."""
+    one = evidence.evaluation
+    return {"model": evidence.model, "error": one.error} if one and one.error else None
+
+
+def baseline_does_not_run(evidence: Evidence, limit: float) -> Values | None:
+    """The baseline fails, or gives NaN."""
+    one = evidence.baseline_evaluation
+    return {"error": one.error} if one and one.error else None
+
+
+def too_few_blocks(evidence: Evidence, limit: float) -> Values | None:
     """Too few blocks to know their spread."""
     needed = fewest_processes(evidence.comparisons)
     there = len({block.process for block in evidence.blocks})
-    if there < needed:
-        return (
-            f"only {len(evidence.blocks)} blocks were measured, in {there} fresh processes; "
-            f"it takes {needed}"
-        )
-    return None
+    if there >= needed:
+        return None
+    return {"blocks": len(evidence.blocks), "processes": there, "needed_processes": needed}
 
 
-def processes_disagree(evidence: Evidence, limit: float) -> str | None:
+def processes_disagree(evidence: Evidence, limit: float) -> Values | None:
     """The fresh processes differ by more than the threshold, and not by chance.
 
-    Then no one overhead is the model's. A quarter of a large one is allowed: its size is unsure in
-    that case but not the verdict. The outermost tenth of the processes on either side is left
-    out, for a single odd one of many moves neither the estimate nor its interval.
+    Then no one overhead is the model's. A quarter of a large one is allowed: its size is uncertain
+    in that case but not the verdict. The outermost tenth of the processes on either side is left
+    out, because a single odd one of many moves neither the estimate nor its interval.
     """
     processes = _by_process(evidence)
     if evidence.overhead is None or min(map(len, processes), default=0) < 2:
@@ -94,7 +97,7 @@ def processes_disagree(evidence: Evidence, limit: float) -> str | None:
     low, high = (float(np.quantile(medians, share)) for share in (ODD, 1 - ODD))
     if high - low <= allowed or not _differ(processes, limit):
         return None
-    return f"the processes disagree, from {signed(low)} to {signed(high)}"
+    return {"low_overhead": low, "high_overhead": high}
 
 
 def _differ(processes: list[list[float]], limit: float) -> bool:
@@ -111,92 +114,85 @@ def _by_process(evidence: Evidence) -> list[list[float]]:
     return list(processes.values())
 
 
-def delegate_lost(evidence: Evidence, limit: float) -> str | None:
-    """The plan asked for a delegate that the runtime did not use."""
-    for name, one in (
-        (evidence.model, evidence.evaluation),
-        ("the baseline", evidence.baseline_evaluation),
-    ):
-        if evidence.delegate != "none" and one.partitions is not None and one.partitions <= limit:
-            return f"{name} ran without the {evidence.delegate} delegate that was asked for"
-    return None
+def delegate_lost(evidence: Evidence, limit: float) -> Values | None:
+    """The runtime did not use the delegate that the plan asked for."""
+    lost = _without_delegate(evidence.evaluation, evidence.delegate)
+    return {"model": evidence.model, "delegate": evidence.delegate} if lost else None
 
 
-def left_over(evidence: Evidence, limit: float) -> str | None:
+def baseline_delegate_lost(evidence: Evidence, limit: float) -> Values | None:
+    """The runtime did not use the delegate for the baseline."""
+    lost = _without_delegate(evidence.baseline_evaluation, evidence.delegate)
+    return {"delegate": evidence.delegate} if lost else None
+
+
+def _without_delegate(one: EvaluationResult | None, delegate: str) -> bool:
+    return delegate != "none" and one is not None and one.partitions == 0
+
+
+def partitioned(evidence: Evidence, limit: float) -> Values | None:
     """The delegate took the model in pieces, which costs time."""
     one = evidence.evaluation
-    if one.partitions is not None and (one.partitions > limit or one.leftover_ops):
-        names = ", ".join(sorted(set(one.leftover_ops or ()))) or "none"
-        pieces = f"{one.partitions} partition{'' if one.partitions == 1 else 's'}"
-        return (
-            f"the {evidence.delegate} delegate runs {evidence.model} in {pieces} "
-            f"(left over: {names})"
-        )
-    return None
+    if one is None or one.partitions is None or not (one.partitions > limit or one.leftover_ops):
+        return None
+    return {
+        "model": evidence.model,
+        "delegate": evidence.delegate,
+        "partitions": one.partitions,
+        "leftover_ops": tuple(sorted(set(one.leftover_ops or ()))),
+    }
 
 
-def partly_quantised(evidence: Evidence, limit: float) -> str | None:
+def partly_quantised(evidence: Evidence, limit: float) -> Values | None:
     """The runtime runs some layers of a quantised model in float, at the cost of conversions."""
-    types = evidence.evaluation.layer_types or {}
+    types = (evidence.evaluation.layer_types if evidence.evaluation else None) or {}
     in_float = sum(count for name, count in types.items() if name not in INT8)
-    if in_float > limit and any(name in types for name in INT8):
-        return f"{in_float} of {sum(types.values())} layers of {evidence.model} run in float"
-    return None
+    if in_float <= limit or not any(name in types for name in INT8):
+        return None
+    return {"model": evidence.model, "float_layers": in_float, "layers": sum(types.values())}
 
 
-def unsteady(evidence: Evidence, limit: float) -> str | None:
+def unsteady(evidence: Evidence, limit: float) -> Values | None:
     """Most visits did not warm up to a steady time."""
-    if evidence.steady_share < limit:
-        unsteady = whole(1 - evidence.steady_share)
-        return f"{evidence.model} never reached a steady time in {unsteady} of its visits"
-    return None
+    if evidence.steady_share >= limit:
+        return None
+    return {"model": evidence.model, "share": 1 - evidence.steady_share}
 
 
-def contradicted(evidence: Evidence, limit: float) -> str | None:
-    """The median says that one is faster, and another summary is sure of the other."""
+def summaries_disagree(evidence: Evidence, limit: float) -> Values | None:
+    """The median says that one is faster, and another summary is sure of the opposite."""
     if evidence.overhead is None or len(evidence.overhead.contradicted) <= limit:
         return None
-    said = ", ".join(
-        f"{name} {signed_in(one.value, Interval(one.low, one.high))}"
-        for name in evidence.overhead.contradicted
-        for one in (evidence.overhead.beside[name],)
-    )
-    return f"summaries disagree on who is faster: median {signed(evidence.overhead.value)}, {said}"
+    return {"median_overhead": evidence.overhead.value, "against": evidence.overhead.contradicted}
 
 
-RUNS = Check("runs", 0, does_not_run, "export it again, or leave it out")
+RUNS = (Check(not_reached), Check(does_not_run), Check(baseline_does_not_run))
+"""If one of these fails there is no verdict, and nothing else to check."""
 
-GATE = (
-    Check(
-        "processes", 0, too_few_blocks, "go on with --resume, or measure for longer with --budget"
-    ),
-    Check("delegate", 0, delegate_lost, "see which operations it takes, or ask for none of it"),
-)
-"""A failed one takes the verdict away, and so does one of the machine's."""
+GATE = (Check(too_few_blocks), Check(delegate_lost), Check(baseline_delegate_lost))
+"""If one of these, or one of the machine's, fails there is no verdict."""
 
-AGREEMENT = Check(
-    "agreement of processes", 0.01, processes_disagree, "measure for longer with --budget"
-)
+AGREEMENT = Check(processes_disagree, 0.01)
 """It comes last, for what disturbs a machine makes processes disagree too."""
 
 NOTES = (
-    Check("partitions", 1, left_over, "see which operations the delegate takes"),
-    Check("types", 0, partly_quantised, "a pass may have chosen it: see passes in the manifest"),
-    Check("steady", 0.5, unsteady, "measure for longer with --budget"),
-    Check("summaries", 0, contradicted, "look at every block in the HTML report: --html"),
+    Check(partitioned, 1),
+    Check(partly_quantised),
+    Check(unsteady, 0.5),
+    Check(summaries_disagree),
 )
-"""A failed one is said beside the verdict."""
+"""If one of these fails it is reported beside the verdict."""
 
 
-def reasons_against(evidence: Evidence) -> tuple[Finding, ...]:
+def reasons_against(evidence: Evidence) -> tuple[Diagnostic, ...]:
     """Why there can be no verdict; a model that does not run needs no further reason."""
-    return failed((RUNS,), evidence) or (
+    return failed(RUNS, evidence)[:1] or (
         *failed(GATE, evidence),
-        *failed(machine_checks.GATE, evidence.conditions),
+        *failed(machine_checks.GATE, evidence.machine),
         *failed((AGREEMENT,), evidence),
     )
 
 
-def remarks(evidence: Evidence) -> tuple[Finding, ...]:
+def notes_beside(evidence: Evidence) -> tuple[Diagnostic, ...]:
     """What to know beside the verdict."""
-    return failed(NOTES, evidence) + failed(machine_checks.NOTES, evidence.conditions)
+    return failed(NOTES, evidence) + failed(machine_checks.NOTES, evidence.machine)

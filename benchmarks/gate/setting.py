@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from edgebench.benchmarks.diagnostic import Difference
 from edgebench.deploy.documents.result import RunResult
 
 
@@ -18,19 +19,13 @@ class Setting:
     cores: tuple[int, ...] | None
     governors: tuple[str, ...] | None
 
-    def differences(self, other: Setting) -> list[str]:
-        """What another setting has in place of this one's, in words: other threads (4, not 1)."""
+    def differences(self, other: Setting) -> list[Difference]:
+        """What is not the same in another setting, which is the `after` of each difference."""
         return [
-            f"another {one.name} ({_said(theirs)}, not {_said(ours)})"
+            Difference(one.name, ours, theirs)
             for one in fields(self)
             if (ours := getattr(self, one.name)) != (theirs := getattr(other, one.name))
         ]
-
-
-def _said(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "unknown" if value is None else str(value)
 
 
 def setting_of(result: RunResult, form: str) -> Setting:

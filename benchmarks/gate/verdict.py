@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edgebench.benchmarks.formatting import signed, signed_in
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.noise_floor import NoiseFloor
-from edgebench.benchmarks.gate.run_checks import Evidence, reasons_against, remarks
+from edgebench.benchmarks.gate.run_checks import Evidence, notes_beside, reasons_against
 from edgebench.benchmarks.statistics.paired import Overhead
 
 Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verdict"]
@@ -21,82 +21,42 @@ Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verd
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, one sentence for a person, and why there is no verdict where there is none.
+    """The outcome, and why there is no verdict where there is none.
 
-    `remedies` are what to do about each of the reasons. `notes` are remarks that do not take the
-    verdict away. `forced` is what would be said if the run could be trusted.
+    `reasons` are the checks that failed; there is one at least where there is no verdict, and none
+    otherwise. `notes` do not withhold the verdict. `forced` is the outcome if no check counted,
+    None where nothing was measured. `noise` is the largest overhead, either way, that the device's
+    noise floor explains; 0 where the floor is not known.
     """
 
     outcome: Outcome
-    sentence: str
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    remedies: tuple[str, ...] = ()
-    forced: str | None = None
+    reasons: tuple[Diagnostic, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
+    forced: Outcome | None = None
+    noise: float = 0.0
 
 
 def judge(evidence: Evidence, floor: NoiseFloor | None = None) -> Verdict:
     """Judge one model against its baseline, if the run can be trusted with that.
 
     With the device's noise floor an overhead that does not rise above it is never called real: it
-    cannot refute the claim, and the sentence says so.
+    cannot refute the claim.
     """
-    findings = reasons_against(evidence)
-    notes = tuple(one.reason for one in remarks(evidence))
-    trusting = _trusting(evidence, evidence.overhead, floor, notes) if evidence.overhead else None
-    if trusting and not findings:
-        return trusting
-    reasons = tuple(one.reason for one in findings) or ("nothing was measured",)
-    judged = evidence.model + (" against itself" if evidence.against_itself else "")
-    return Verdict(
-        "no verdict",
-        f"no verdict on {judged}: {reasons[0]}.",
-        reasons,
-        notes,
-        remedies=tuple(one.remedy for one in findings),
-        forced=trusting.sentence if trusting else None,
-    )
-
-
-def _trusting(
-    evidence: Evidence, overhead: Overhead, floor: NoiseFloor | None, notes: tuple[str, ...]
-) -> Verdict:
-    """The verdict of a run that stood up to its checks."""
-    allowed = f"{evidence.threshold * 100:.3g} %"
-    measured = signed_in(overhead.value, overhead.interval)
-    if evidence.against_itself:
-        return Verdict(*_noise_floor(evidence, overhead, measured), (), notes)
-    outcome: Outcome
     noise = floor.reach if floor is not None else 0.0
-    if overhead.equivalence.high < evidence.threshold:
-        outcome, tail = "supported", f"within the {allowed} allowed"
-    elif overhead.equivalence.low > max(evidence.threshold, noise):
-        outcome, tail = "refuted", f"more than the {allowed} allowed{_though(evidence)}"
-    else:
-        outcome, tail = "undecided", f"too uncertain to tell from the {allowed} allowed"
-    claim = f"costs {measured} here" if overhead.interval.high > 0 else f"is faster, {measured}"
-    if abs(overhead.value) <= noise:
-        claim = f"shows {measured} here, no more than noise does ({signed(noise).lstrip('+')})"
-    return Verdict(outcome, f"{outcome}: {evidence.model} {claim}, {tail}.", (), notes)
+    reasons, notes = reasons_against(evidence), notes_beside(evidence)
+    forced = _outcome(evidence, evidence.overhead, noise) if evidence.overhead else None
+    if forced is None or reasons:
+        assert reasons, "too few processes for an overhead are a reason"
+        return Verdict("no verdict", reasons, notes, forced, noise)
+    return Verdict(forced, (), notes, forced, noise)
 
 
-def _though(evidence: Evidence) -> str:
-    madds = evidence.madds_overhead
-    if madds is None or madds >= evidence.threshold:
-        return ""
-    return f", though it adds only {signed(madds)} multiply-adds"
-
-
-def _noise_floor(evidence: Evidence, overhead: Overhead, measured: str) -> tuple[Outcome, str]:
-    against = f"{evidence.model} against itself shows {measured}"
-    within = -evidence.threshold < overhead.equivalence.low and (
-        overhead.equivalence.high < evidence.threshold
-    )
-    if not within:
-        return "undecided", f"undecided: {against}; this machine is too noisy for the threshold."
-    if overhead.interval.low <= 0 <= overhead.interval.high:
-        return "no difference", f"no difference: {against}."
-    return (
-        "no difference",
-        f"no difference that matters: {against}; overheads as small as that are not real here.",
-    )
+def _outcome(evidence: Evidence, overhead: Overhead, noise: float) -> Outcome:
+    """What the overhead says, whether or not the run can be trusted with it."""
+    low, high = overhead.equivalence.low, overhead.equivalence.high
+    if evidence.against_itself:
+        within = -evidence.threshold < low and high < evidence.threshold
+        return "no difference" if within else "undecided"
+    if high < evidence.threshold:
+        return "supported"
+    return "refuted" if low > max(evidence.threshold, noise) else "undecided"

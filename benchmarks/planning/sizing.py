@@ -23,7 +23,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import stats
 
-from edgebench.benchmarks.formatting import signed
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.statistics.paired import POWER, fewest_processes
 from edgebench.errors import UsageError
 from edgebench.intervals import CONFIDENCE
@@ -104,15 +104,16 @@ SIZES = tuple(
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a plan will take and what it can detect, said before it is carried out.
+    """What a plan will take and what it can detect, reported before it is carried out.
 
     `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes.
+    `blocks` is 0 where nothing can be compared, for the models or their baselines do not run.
     `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
-    `warnings` are what may take the verdict away, as the pilot showed it. `cooling_s` is how long,
-    in all, it may wait besides for the device to cool. Without a pilot it is all a `guess`.
+    `warnings` are what may withhold the verdict, as the pilot found it. `cooling_s` is how long,
+    in all, it may wait besides for the device to cool. `guess` says that no pilot ran.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.forecast/1"
+    SCHEMA: ClassVar[str] = "edgebench.forecast/2"
 
     size: Size
     warmup_s: float
@@ -121,7 +122,7 @@ class Forecast:
     starting_s: float
     detectable: float
     asked: float | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     cooling_s: float = 0.0
     guess: bool = False
 
@@ -129,22 +130,6 @@ class Forecast:
     def seconds(self) -> float:
         """How long it takes in all."""
         return self.measuring_s + self.starting_s
-
-    @property
-    def sentence(self) -> str:
-        """72 blocks in 6 processes, about 58 s: overheads from 1.8 % will show."""
-        if not self.blocks:
-            return "nothing can be compared: all of the models, or their baselines, do not run"
-        found = signed(self.detectable).lstrip("+")
-        said = (
-            f"{self.blocks} blocks in {self.size.processes} processes, about {self.seconds:.0f} s: "
-            f"overheads from {found} {'may' if self.guess else 'will'} show"
-        )
-        if self.cooling_s:
-            said += f" (beside {self.cooling_s:.0f} s at most to cool down)"
-        if self.asked is not None and self.detectable > self.asked:
-            said += f", not from {signed(self.asked).lstrip('+')} as asked: that takes longer"
-        return said
 
 
 def measuring_s(pace: Pace, size: Size) -> float:

@@ -41,7 +41,7 @@ FORCED = "edgebench, gate ignored"
 class Said:
     """What one method said of one precision: the intervals of both overheads.
 
-    `withheld` is why the numbers come without a verdict, where they do.
+    `withheld` is the id of the reason why the numbers come without a verdict, where they do.
     """
 
     method: str
@@ -55,7 +55,7 @@ class Said:
 class RealTrial:
     """All that was said in one run."""
 
-    SCHEMA: ClassVar[str] = "edgebench.proof/1"
+    SCHEMA: ClassVar[str] = "edgebench.proof/2"
 
     said: tuple[Said, ...]
 
@@ -119,7 +119,7 @@ def _ours(comparison: Comparison) -> list[Said]:
         itself, heavier = _row(group, BASELINE, AGAIN), _row(group, HEAVIER, "")
         reasons = heavier.verdict.reasons if heavier.verdict else ()
         forced = Said(FORCED, group.precision, _interval(itself), _interval(heavier))
-        reason = reasons[0] if reasons else None
+        reason = reasons[0].id if reasons else None
         said += [replace(forced, method=OURS, withheld=reason), forced]
     return said
 

@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.formatting import MISSING, signed, signed_in
+from edgebench.benchmarks.formatting import MISSING, difference, signed, signed_in
+from edgebench.benchmarks.report.wording import unjudged
 from edgebench.benchmarks.results.regression import Change, Shift
 from edgebench.intervals import Estimate
 
@@ -37,8 +38,9 @@ def render(change: Change, console: Console) -> None:
     console.print(Text(f"-> {change.after} ({change.after_started})\n"))
     console.print(_table(change))
     console.print(Padding(Text(LEGEND, style="dim"), (0, 1, 1, 2)))
-    for difference in change.differences:
-        console.print(Text(f"note: compared though not measured alike: {difference}", style="dim"))
+    for one in change.differences:
+        text = f"note: compared although not measured alike: {difference(one)}"
+        console.print(Text(text, style="dim"))
     for note in _not_judged(change):
         console.print(Text(f"note: {note}", style="dim"))
     console.print(Text(summary(change), style="bold"))
@@ -48,9 +50,9 @@ def _not_judged(change: Change) -> Iterator[str]:
     """Each reason once, with the artifacts that it holds for."""
     by_reason: dict[str, list[str]] = {}
     for shift in change.having("not judged"):
-        by_reason.setdefault(shift.reasons[0], []).append(shift.name)
+        by_reason.setdefault(unjudged(shift.reasons[0]), []).append(shift.name)
     for reason, names in by_reason.items():
-        yield f"not judged, for {reason}: {', '.join(names)}"
+        yield f"not judged, because {reason}: {', '.join(names)}"
 
 
 def summary(change: Change) -> str:

@@ -15,7 +15,7 @@ from edgebench.benchmarks.formatting import (
     signed,
     signed_in,
 )
-from edgebench.benchmarks.results.comparison import UNTRUSTED, Row
+from edgebench.benchmarks.results.comparison import Row
 from edgebench.benchmarks.statistics.paired import Latency
 
 Cell = Callable[[Row], str]
@@ -26,6 +26,9 @@ COUNTED = "*"
 
 COMPUTED = "\N{DEGREE SIGN}"
 """Marks an accuracy that was computed at the export, for a format that does not run here."""
+
+UNTRUSTED = "?"
+"""Marks a figure or a sentence of a run that failed a check."""
 
 NO_ACCURACY = {"untrained": "untrained", "unknown": "not known", "trained": MISSING}
 """What stands in place of an accuracy that was not, or cannot be, measured."""
@@ -101,7 +104,12 @@ def _partitions(row: Row) -> str:
     return MISSING if row.partitions is None else str(row.partitions)
 
 
-MODEL: Columns = (("model", lambda row: row.model),)
+def model(row: Row) -> str:
+    """The row's model; a second slot of the same artifact is marked."""
+    return row.model + " (again)" * row.against_itself
+
+
+MODEL: Columns = (("model", model),)
 
 OVERHEAD: Columns = (
     ("overhead [95 %]", _overhead),

@@ -19,6 +19,7 @@ from edgebench.benchmarks.formatting import (
     whole,
 )
 from edgebench.benchmarks.report.columns import COUNTED
+from edgebench.benchmarks.report.wording import sentence
 from edgebench.benchmarks.results.explanation import Counted, Explained, KindCost, StageCost
 from edgebench.intervals import Estimate
 
@@ -72,7 +73,9 @@ def sentences(model: Explained) -> list[str]:
     """What costs the most, whether the parts add up, why, and what not to rely on."""
     found = []
     if model.reasons:
-        found.append(f"No verdict: {model.reasons[0]}. The figures are kept; do not rely on them.")
+        found.append(
+            f"No verdict: {sentence(model.reasons[0])}. The figures are kept; do not rely on them."
+        )
     if model.whole_s is not None and model.baseline_s is not None:
         found.append(
             f"Attention costs {milliseconds_in(model.whole_s)} ms on top of "

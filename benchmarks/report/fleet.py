@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from edgebench.benchmarks.report import matrix, plots, terminal
-from edgebench.benchmarks.report.columns import COUNTED
+from edgebench.benchmarks.report.columns import COUNTED, UNTRUSTED
 from edgebench.benchmarks.report.matrix import Cell, Matrix
-from edgebench.benchmarks.results.comparison import UNTRUSTED, Comparison
+from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs.fleet import FleetComparison
 
 LEGEND = (

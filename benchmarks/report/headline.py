@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-from edgebench.benchmarks.formatting import signed
-from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.formatting import signed, threshold
+from edgebench.benchmarks.gate.verdict import Outcome
+from edgebench.benchmarks.report.verdicts import verdict
+from edgebench.benchmarks.report.wording import alike, remedy, sentence, with_remedy
 from edgebench.benchmarks.results.comparison import Comparison, Row
 
-_FIGURE = re.compile(r"[-+]?\b\d[\d.]*")
-
 COUNTED_AS = {
-    "refuted": "{} cost too much",
-    "supported": "{} nearly nothing",
-    "undecided": "{} undecided",
-    "no verdict": "{} without a verdict",
+    "refuted": "above {}",
+    "supported": "below {}",
+    "undecided": "undecided",
+    "no verdict": "without a verdict",
 }
+"""What a number of overheads is called beside others, by the verdict on them."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def compared(comparison: Comparison) -> list[Row]:
         row
         for group in comparison.groups
         for row in group.rows
-        if row.verdict is not None and not row.slot.endswith(AGAIN)
+        if row.verdict is not None and not row.against_itself
     ]
 
 
@@ -45,36 +46,48 @@ def headline(comparison: Comparison) -> Headline:
         return counted(comparison)
     rows = compared(comparison)
     if not rows:
-        itself = comparison.verdicts
-        answer = (
-            itself[0].sentence
-            if len(itself) == 1
-            else f"{len(itself)} baselines against themselves."
-        )
-        alike = len({one.outcome for one in itself}) == 1
-        outcome: str = itself[0].outcome if alike else "undecided"
-        return Headline(outcome, answer[0].upper() + answer[1:], "")
-    counts = Counter(row.verdict.outcome for row in rows if row.verdict)
-    allowed = f"{comparison.threshold * 100:.3g} %"
+        return _against_itself(comparison)
+    outcomes = Counter(row.verdict.outcome for row in rows if row.verdict)
+    allowed = threshold(comparison.threshold)
+    if len(outcomes) > 1:
+        return Headline("mixed", _mixed(outcomes, allowed), _detail(rows))
+    (outcome,) = outcomes
+    return Headline(outcome, _one_answer(comparison, rows, outcome, allowed), _detail(rows))
+
+
+def _one_answer(comparison: Comparison, rows: list[Row], outcome: Outcome, allowed: str) -> str:
+    """The answer where all rows have the same verdict."""
     who, over = _compared(comparison, rows)
-    if len(counts) == 1:
-        outcome = next(iter(counts))
-        answer = {
-            "supported": f"Yes: {who} less than {allowed}{over} here.",
-            "refuted": f"No: {who} more than {allowed}{over} here.",
-            "undecided": f"Undecided: this run cannot tell the overhead from {allowed}.",
-            "no verdict": "No verdict: this run cannot be trusted with an answer.",
-        }[outcome]
-        if len(rows) > 1 and outcome in ("supported", "refuted"):
-            answer = answer[:-1] + f", in all {len(rows)} comparisons."
-    else:
-        outcome = "mixed"
-        first = {"refuted": "Mostly no", "supported": "Mostly yes"}
-        name, number = counts.most_common(1)[0]
-        lead = first.get(name, "It depends") if number > len(rows) / 2 else "It depends"
-        parts = [COUNTED_AS[name].format(number) for name, number in counts.most_common()]
-        answer = f"{lead}: of {len(rows)} comparisons, {_listed(parts)} ({allowed} is allowed)."
-    return Headline(outcome, answer, _detail(rows))
+    everywhere = f", in all {len(rows)} comparisons" if len(rows) > 1 else ""
+    if outcome == "supported":
+        return f"Yes: {who} less than {allowed}{over} here{everywhere}."
+    if outcome == "refuted":
+        return f"No: {who} more than {allowed}{over} here{everywhere}."
+    if outcome == "undecided":
+        return f"Undecided: this run cannot tell whether the overhead is above {allowed}."
+    return "No verdict: this run failed a check and cannot be trusted."
+
+
+def _mixed(outcomes: Counter[Outcome], allowed: str) -> str:
+    """Mostly no: of 12 overheads, 10 are above 5 % and 2 undecided."""
+    first = {"refuted": "Mostly no", "supported": "Mostly yes"}
+    (name, number), *_ = outcomes.most_common()
+    mostly = number > outcomes.total() / 2
+    lead = first.get(name, "It depends") if mostly else "It depends"
+    parts = [f"{n} {COUNTED_AS[name].format(allowed)}" for name, n in outcomes.most_common()]
+    parts[0] = parts[0].replace(" ", " is " if number == 1 else " are ", 1)
+    return f"{lead}: of {outcomes.total()} overheads, {_listed(parts)}."
+
+
+def _against_itself(comparison: Comparison) -> Headline:
+    """The answer of a run that compares baselines with themselves alone."""
+    itself = [row for group in comparison.groups for row in group.rows if row.verdict]
+    outcomes = {row.verdict.outcome for row in itself if row.verdict}
+    outcome: str = outcomes.pop() if len(outcomes) == 1 else "undecided"
+    answer = f"{len(itself)} baselines against themselves."
+    if len(itself) == 1:
+        answer = verdict(itself[0], comparison.threshold)
+    return Headline(outcome, answer[0].upper() + answer[1:], "")
 
 
 def counted(comparison: Comparison) -> Headline:
@@ -118,10 +131,9 @@ def _detail(rows: list[Row]) -> str:
     if overheads:
         parts.append(f"Measured overhead in time: {_range(overheads)}.")
     else:
-        reasons = dict.fromkeys(row.verdict.reasons[0] for row in rows if row.verdict)
-        parts.append(f"Because {next(iter(reasons))}. The figures are kept; do not rely on them.")
-        remedies = [row.verdict.remedies[0] for row in rows if row.verdict and row.verdict.remedies]
-        parts += [f"For a verdict: {remedy}." for remedy in remedies[:1]]
+        first = next(row.verdict.reasons[0] for row in rows if row.verdict)
+        parts.append(f"Reason: {sentence(first)}. The figures are kept; do not rely on them.")
+        parts.append(f"For a verdict: {remedy(first)}.")
     if madds:
         parts.append(f"Counted overhead in multiply-adds: {_range(madds)}.")
     if any(row.weights == "untrained" for row in rows):
@@ -140,40 +152,38 @@ def _listed(parts: list[str]) -> str:
 
 def warnings(comparison: Comparison) -> list[str]:
     """What a reader has to know beside the verdicts, each once."""
-    found = []
-    if comparison.interrupted and comparison.measures == "instructions":
-        found.append("the run was interrupted before all was counted; go on with --resume")
-    elif comparison.interrupted:
-        found.append(
-            f"the run was interrupted after {comparison.blocks_done} of "
-            f"{comparison.blocks_planned} blocks; go on with --resume"
-        )
-    for verdict in comparison.verdicts:
-        # The first reason stands in the sentence already.
-        said = zip(verdict.reasons[1:], verdict.remedies[1:], strict=False)
-        found += [*(f"{reason}: {remedy}" for reason, remedy in said), *verdict.notes]
-    found += [
-        f"{row.slot} does not run: {row.error}"
-        for group in comparison.groups
-        for row in group.rows
-        if row.error and row.verdict is None and row.runs_here
-    ]
+    found: dict[Hashable, list[str]] = {}
+
+    def add(key: Hashable, text: str) -> None:
+        found.setdefault(key, []).append(text)
+
+    if comparison.interrupted:
+        add("interrupted", _interrupted(comparison))
+    for judged in comparison.verdicts:
+        for reason in judged.reasons[1:]:  # The first stands in the verdict's sentence.
+            add(alike(reason), with_remedy(reason))
+        for note in judged.notes:
+            add(alike(note), sentence(note))
+    for group in comparison.groups:
+        for row in group.rows:
+            if row.error and row.verdict is None:
+                add(row.slot, f"{row.slot} does not run: {row.error}")
     elsewhere = {g.format for g in comparison.groups for row in g.rows if not row.runs_here}
-    found += [f"{name} files do not run on {comparison.device}" for name in sorted(elsewhere)]
-    return _merged([*found, *comparison.cautions])
+    for name in sorted(elsewhere):
+        add((name, "elsewhere"), f"{name} files do not run on {comparison.device}")
+    for one in comparison.warnings:
+        add(alike(one), with_remedy(one))
+    return [_first_of(list(dict.fromkeys(texts))) for texts in found.values()]
 
 
-def _merged(texts: list[str]) -> list[str]:
-    """Each text once; of those that differ in their figures alone the first speaks for all."""
-    alike: dict[str, list[str]] = {}
-    for text in dict.fromkeys(texts):
-        alike.setdefault(without_figures(text), []).append(text)
-    return [
-        first + (f" (and {len(others)} more like it)" if others else "")
-        for first, *others in alike.values()
-    ]
+def _interrupted(comparison: Comparison) -> str:
+    done = f"{comparison.blocks_done} of {comparison.blocks_planned} blocks"
+    if comparison.measures == "instructions":
+        done = "some of the counts"
+    return f"the run was interrupted after {done}; continue with --resume"
 
 
-def without_figures(text: str) -> str:
-    """What texts that differ in their figures alone have in common."""
-    return _FIGURE.sub("#", text)
+def _first_of(texts: list[str]) -> str:
+    """Of texts that differ in their figures alone the first speaks for all."""
+    first, *others = texts
+    return first + (f" (and {len(others)} more like it)" if others else "")

@@ -11,6 +11,7 @@ from edgebench.benchmarks.formatting import points, signed, whole
 from edgebench.benchmarks.report import explained, explained_plots, plots, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
+from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results.comparison import Comparison, Row
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 from edgebench.deploy.documents.result import RunResult
@@ -99,9 +100,12 @@ class ExplainedModel:
 
 
 def render(
-    comparison: Comparison, result: RunResult, explanation: Explanation | None = None
+    comparison: Comparison,
+    result: RunResult,
+    explanation: Explanation | None = None,
+    force: bool = False,
 ) -> str:
-    """The whole page. `result` gives the raw samples."""
+    """The whole page. `result` gives the raw samples; see `verdict` for `force`."""
     environment = Environment(
         loader=PackageLoader("edgebench.benchmarks.report", "."),
         autoescape=True,
@@ -112,6 +116,7 @@ def render(
     return environment.get_template("report.html.j2").render(
         comparison=comparison,
         headline=headline(comparison),
+        verdict=lambda row: verdict(row, comparison.threshold, force),
         tiles=_tiles(comparison),
         outcome_class=plots.outcome_class,
         overhead=plots.overhead(comparison),
@@ -192,7 +197,7 @@ def _chains(comparison: Comparison) -> list[Chain]:
         Chain(f"{row.model}, {group.format} {group.precision}", _links(row))
         for group in comparison.groups
         for row in group.rows
-        if row.drift is not None and "(again)" not in row.model
+        if row.drift is not None and not row.against_itself
     ]
 
 

@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 
 from edgebench.benchmarks.formatting import signed, signed_in
 from edgebench.benchmarks.gate.verdict import Outcome, Verdict
+from edgebench.benchmarks.report.verdicts import verdict
+from edgebench.benchmarks.report.wording import sentence, unjudged
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.results.regression import Change, Shift
 from edgebench.benchmarks.runs.fleet import FleetComparison
@@ -95,14 +97,14 @@ def _of_shift(shift: Shift) -> Case:
     status: Status = "passed"
     message = ""
     if shift.outcome == "regressed":
-        status, message = "failed", sentence(shift)
+        status, message = "failed", _moved(shift)
     elif shift.outcome == "not judged":
-        status, message = "skipped", "; ".join(shift.reasons)
+        status, message = "skipped", "; ".join(map(unjudged, shift.reasons))
     group = f"edgebench.{shift.format}.{shift.precision}"
-    return Case(group, shift.model, status, message, sentence(shift))
+    return Case(group, shift.model, status, message, _moved(shift))
 
 
-def sentence(shift: Shift) -> str:
+def _moved(shift: Shift) -> str:
     """What moved, in one line."""
     parts = [
         f"{name} moved by {signed_in(found.value, found)}"
@@ -112,16 +114,19 @@ def sentence(shift: Shift) -> str:
     return f"{shift.name} {shift.outcome}: {', '.join(parts) or 'nothing to compare'}"
 
 
-def of_run(comparison: Comparison, limit: float | None = None) -> Suite:
+def of_run(comparison: Comparison, limit: float | None = None, force: bool = False) -> Suite:
     """A case for every verdict of one run.
 
     What is supported passes, what is refuted fails, what is undecided is skipped, and what has no
     verdict is an error: the test could not be carried out, which nobody should take for a pass.
     With a `limit` the verdict's own threshold is not asked: what is above the limit with
     confidence fails, and the rest passes. Instructions that were counted decide nothing: skipped.
+    See `verdict` for `force`.
     """
     cases = tuple(
-        _of_row(group, row, row.verdict, limit) if row.verdict else _counted(group, row)
+        _of_row(group, row, row.verdict, verdict(row, comparison.threshold, force), limit)
+        if row.verdict
+        else _counted(group, row)
         for group in comparison.groups
         for row in group.rows
         if row.verdict is not None or row.instruction_overhead is not None
@@ -138,16 +143,18 @@ OUTCOMES: dict[Outcome, Status] = {
 }
 
 
-def _of_row(group: GroupComparison, row: Row, verdict: Verdict, limit: float | None) -> Case:
-    status, message = OUTCOMES[verdict.outcome], verdict.sentence
-    if verdict.outcome == "no verdict":
-        message = "; ".join(verdict.reasons)
+def _of_row(
+    group: GroupComparison, row: Row, found: Verdict, said: str, limit: float | None
+) -> Case:
+    status, message = OUTCOMES[found.outcome], said
+    if found.outcome == "no verdict":
+        message = "; ".join(map(sentence, found.reasons))
     elif limit is not None and row.overhead is not None:
         status = "failed" if row.overhead.interval.low > limit else "passed"
-        found = signed_in(row.overhead.value, row.overhead.interval)
-        message = f"overhead {found} is above {signed(limit)}"
+        overhead = signed_in(row.overhead.value, row.overhead.interval)
+        message = f"overhead {overhead} is above {signed(limit)}"
     where = f"edgebench.{group.format}.{group.precision}"
-    return Case(where, row.model, status, "" if status == "passed" else message, verdict.sentence)
+    return Case(where, row.model, status, "" if status == "passed" else message, said)
 
 
 def _counted(group: GroupComparison, row: Row) -> Case:
@@ -156,13 +163,15 @@ def _counted(group: GroupComparison, row: Row) -> Case:
     return Case(f"edgebench.{group.format}.{group.precision}", row.model, "skipped", said, said)
 
 
-def of_fleet(found: FleetComparison, limit: float | None = None) -> list[Suite]:
+def of_fleet(
+    found: FleetComparison, limit: float | None = None, force: bool = False
+) -> list[Suite]:
     """A suite for every device of a fleet; one that failed, or was not reached, is an error."""
     suites = []
     for member in found.members:
         suite = Suite(f"edgebench run {member.run}", found.started, ())
         if member.comparison is not None:
-            suite = of_run(member.comparison, limit)
+            suite = of_run(member.comparison, limit, force)
         cases = suite.cases
         if member.failure is not None or not cases:
             message = member.failure or "nothing was measured"

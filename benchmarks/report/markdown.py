@@ -6,17 +6,20 @@ from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
+from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 
 
-def render(comparison: Comparison, explanation: Explanation | None = None) -> str:
-    """The whole report as GitHub-flavoured Markdown."""
+def render(
+    comparison: Comparison, explanation: Explanation | None = None, force: bool = False
+) -> str:
+    """The whole report as GitHub-flavoured Markdown; see `verdict` for `force`."""
     answer = headline(comparison)
     parts = [
         f"# {answer.answer}",
         answer.detail,
-        *(_verdicts(comparison)),
+        *(_verdicts(comparison, force)),
         *(_table(sheet) for sheet in tables.sheets(comparison, in_full=True)),
         *(_explained(one) for one in (explanation.models if explanation else ())),
         _list("Notes", warnings(comparison)),
@@ -26,10 +29,12 @@ def render(comparison: Comparison, explanation: Explanation | None = None) -> st
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _verdicts(comparison: Comparison) -> list[str]:
+def _verdicts(comparison: Comparison, force: bool) -> list[str]:
     return [
         f"**{group.name}**\n\n"
-        + "\n".join(f"- {row.verdict.sentence}" for row in group.rows if row.verdict)
+        + "\n".join(
+            f"- {verdict(row, comparison.threshold, force)}" for row in group.rows if row.verdict
+        )
         for group in comparison.groups
         if any(row.verdict for row in group.rows)
     ]

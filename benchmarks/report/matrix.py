@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from edgebench.benchmarks.formatting import MISSING, signed, signed_in
-from edgebench.benchmarks.report.columns import COUNTED
+from edgebench.benchmarks.report import columns
+from edgebench.benchmarks.report.columns import COUNTED, UNTRUSTED
 from edgebench.benchmarks.report.context import facts
-from edgebench.benchmarks.report.headline import headline, warnings, without_figures
-from edgebench.benchmarks.results.comparison import UNTRUSTED, GroupComparison, Row
+from edgebench.benchmarks.report.headline import headline, warnings
+from edgebench.benchmarks.report.wording import alike, sentence
+from edgebench.benchmarks.results.comparison import GroupComparison, Row
 from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
 
 ANSWERS = {
@@ -71,7 +73,7 @@ class Note:
     reason: str
 
 
-Notes = dict[tuple[str, str], Note]
+Notes = dict[tuple[str, Hashable], Note]
 """By device and reason without its figures."""
 
 
@@ -94,11 +96,11 @@ def matrix(found: FleetComparison) -> Matrix:
     for member in found.members:
         for group, row in _judged(member):
             key = group.name, f"{group.format} {group.precision}"
-            models.setdefault(key, {})[row.model] = None
+            models.setdefault(key, {})[columns.model(row)] = None
             if row.verdict is not None and row.verdict.outcome == "no verdict":
                 reason = row.verdict.reasons[0]
-                about = member.device, without_figures(reason)
-                notes.setdefault(about, Note(len(notes) + 1, member.device, reason))
+                note = Note(len(notes) + 1, member.device, sentence(reason))
+                notes.setdefault((member.device, alike(reason)), note)
     sections = tuple(
         Section(*key, tuple(sorted(_lines(found, key[0], own, notes), key=lambda one: -one.worst)))
         for key, own in models.items()
@@ -124,8 +126,8 @@ def _lines(
 
 
 def _cell(member: MemberComparison, group: str, model: str, notes: Notes) -> Cell:
-    rows = (row for own, row in _judged(member) if own.name == group and row.model == model)
-    row = next(rows, None)
+    rows = (row for own, row in _judged(member) if own.name == group)
+    row = next((one for one in rows if columns.model(one) == model), None)
     if row is None:
         return Cell(member.device, MISSING, "failed" if member.failure else "")
     if row.instruction_overhead is not None:
@@ -139,7 +141,7 @@ def _cell(member: MemberComparison, group: str, model: str, notes: Notes) -> Cel
     if row.verdict.outcome != "no verdict":
         return Cell(member.device, figure, row.verdict.outcome, row)
     figure += f" {UNTRUSTED}" if row.overhead is not None else ""
-    note = notes[member.device, without_figures(row.verdict.reasons[0])]
+    note = notes[member.device, alike(row.verdict.reasons[0])]
     return Cell(member.device, figure, "no verdict", row, note.number)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from edgebench.benchmarks.formatting import milliseconds, share_in, signed, signed_in
-from edgebench.benchmarks.report import svg
+from edgebench.benchmarks.report import columns, svg
 from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
@@ -33,7 +33,9 @@ def slot_class(group: GroupComparison, slot: str) -> str:
 
 def overhead(comparison: Comparison) -> Markup | None:
     """Every overhead with its 95 % interval, against the band that the threshold allows."""
-    rows = [(group.name, row.model, row) for group in comparison.groups for row in group.rows]
+    rows = [
+        (group.name, columns.model(row), row) for group in comparison.groups for row in group.rows
+    ]
     label = "Overhead in time of each model against its baseline, with 95 % intervals"
     return _overheads(rows, comparison.threshold, label)
 
@@ -166,7 +168,7 @@ def accuracy(comparison: Comparison) -> Markup | None:
 
 
 def _placed(row: Row) -> bool:
-    return row.accuracy is not None and row.latency is not None and "(again)" not in row.model
+    return row.accuracy is not None and row.latency is not None and not row.against_itself
 
 
 def _apart(labels: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str]]:
@@ -237,7 +239,7 @@ def _trace(group: GroupComparison, result: RunResult) -> Trace | None:
     return Trace(
         name=group.name,
         drawing=svg.figure(WIDTH, height, f"Raw samples of {group.name}, block by block", parts),
-        legend=tuple((row.model, slot_class(group, row.slot)) for row in group.rows),
+        legend=tuple((columns.model(row), slot_class(group, row.slot)) for row in group.rows),
         shown=sum(len(dots) for dots in points.values()),
         total=every.size,
         above=int((every > y.high).sum()),

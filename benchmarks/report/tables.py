@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.report.columns import (
     ACCURACY,
     ACCURACY_IN_FULL,
@@ -17,10 +16,11 @@ from edgebench.benchmarks.report.columns import (
     SIZE,
     SUMMARY,
     TIMED,
+    UNTRUSTED,
     Columns,
     untrusted,
 )
-from edgebench.benchmarks.results.comparison import UNTRUSTED, Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, Row
 
 INSTRUCTIONS_LEGEND = (
     "*: counted. Instructions are those that the runtime executes in one inference, on one thread, "
@@ -140,7 +140,7 @@ def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
         row.model
         for group in comparison.groups
         for row in group.rows
-        if row.weights == "untrained" and not row.slot.endswith(AGAIN)
+        if row.weights == "untrained" and not row.against_itself
     )
     groups = tuple(
         group
@@ -180,7 +180,7 @@ def _sheet(
                 tuple(
                     (row, tuple(cell(row) for _, cell in columns))
                     for row in group.rows
-                    if again or not row.slot.endswith(AGAIN)
+                    if again or not row.against_itself
                 ),
             )
             for group in comparison.groups

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from rich import box
@@ -14,7 +13,8 @@ from rich.text import Text
 from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.report.verdicts import verdict
+from edgebench.benchmarks.results.comparison import Comparison, Row
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 
 STYLES = {
@@ -33,11 +33,11 @@ def render(
     comparison: Comparison,
     console: Console,
     explanation: Explanation | None = None,
-    forced: bool = False,
+    force: bool = False,
 ) -> None:
     """Print tables, verdicts and warnings. Colour only where the console has it.
 
-    Where the whole run has no verdict its sentences are left out, unless they are `forced`.
+    Where the whole run has no verdict its sentences are left out; see `verdict` for `force`.
     """
     for sheet in tables.sheets(comparison):
         console.print(_table(sheet) if sheet.sections else Text(sheet.title, style="bold"))
@@ -46,14 +46,15 @@ def render(
     console.print(Text(answer.answer, style=f"bold {STYLES[answer.outcome]}"))
     if answer.detail:
         console.print(Text(answer.detail))
-    if forced or answer.outcome not in ("no verdict", "counted"):
-        _print_verdicts(comparison.groups, console)
+    if force or answer.outcome not in ("no verdict", "counted"):
+        shown = comparison
     else:  # The answer has said why already, but not why a file of its own did not run.
         failed = (
             replace(group, rows=tuple(row for row in group.rows if row.error and row.verdict))
             for group in comparison.groups
         )
-        _print_verdicts([group for group in failed if group.rows], console)
+        shown = replace(comparison, groups=tuple(group for group in failed if group.rows))
+    _print_verdicts(shown, console, force)
     console.print()
     for model in explanation.models if explanation else ():
         _print_explained(model, console)
@@ -61,12 +62,14 @@ def render(
         console.print(Text(f"note: {warning}", style="dim"))
 
 
-def _print_verdicts(groups: Iterable[GroupComparison], console: Console) -> None:
-    for group in groups:
+def _print_verdicts(comparison: Comparison, console: Console, force: bool) -> None:
+    for group in comparison.groups:
         console.print(Text(f"\n{group.name}"))
         for row in group.rows:
             if row.verdict is not None:
-                line = Text(row.verdict.sentence, style=STYLES[row.verdict.outcome])
+                line = Text(
+                    verdict(row, comparison.threshold, force), style=STYLES[row.verdict.outcome]
+                )
                 console.print(Padding(line, (0, 0, 0, 2)))
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
-from edgebench.benchmarks.formatting import signed, signed_in
+from edgebench.benchmarks.formatting import difference, signed, signed_in
 from edgebench.benchmarks.report import svg
 from edgebench.benchmarks.report.plots import outcome_class
 from edgebench.benchmarks.report.svg import Scale
@@ -30,7 +30,7 @@ def render(trend: Trend, console: Console) -> None:
         console.print(Text(f"\n{series.name}", style="bold"))
         for point in series.points:
             for change in point.changed:
-                console.print(Text(f"  ~ changed here: {change}", style="yellow"))
+                console.print(Text(f"  ~ changed here: {difference(change)}", style="yellow"))
             line = Text(
                 f"  {_minute(point)}  {_figures(point):>21}  {_bar(series, point, scale)}  "
             )
@@ -88,7 +88,11 @@ def page(trend: Trend) -> str:
         Plate(
             name=series.name,
             drawing=draw(series),
-            changes=tuple((_minute(p), clause) for p in series.points for clause in p.changed),
+            changes=tuple(
+                (_minute(point), difference(one))
+                for point in series.points
+                for one in point.changed
+            ),
         )
         for series in trend.series
     ]

@@ -15,14 +15,13 @@ from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import accuracy, beside, drift
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
-from edgebench.benchmarks.results.measured import ELSEWHERE, NOT_RUN, Run, measured
-from edgebench.benchmarks.results.warnings import cautions
+from edgebench.benchmarks.results.measured import NOTHING, Run, measured
+from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import SlotTimes, TimedBlock, timed_block
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.plan import Group
-from edgebench.deploy.documents.result import EvaluationResult
 
 
 def compare(run: Run) -> Comparison:
@@ -30,7 +29,7 @@ def compare(run: Run) -> Comparison:
     plan, result = run.plan, run.result
     interrupted = not result.complete and len(result.blocks) < len(plan.blocks)
     if not run.timed:
-        done = (result.evaluations.get(slot, EvaluationResult(None)) for slot in plan.artifacts)
+        done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
         interrupted = instructions.interrupted(done)
     return Comparison(
         run=run.name,
@@ -48,7 +47,7 @@ def compare(run: Run) -> Comparison:
         context=result.context,
         groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
         command=run.command,
-        cautions=cautions(run),
+        warnings=warnings(run),
         cooled_s=result.cooled_s if plan.cooldown and result.start_temperatures_c else None,
         measures="time" if run.timed else "instructions",
     )
@@ -89,20 +88,21 @@ def _group(run: Run, group: Group) -> GroupComparison:
 def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row:
     manifest, baseline = run.manifests[slot], run.manifests[group.baseline]
     runs_here = slot in run.plan.artifacts
-    evaluation = run.result.evaluations.get(slot, NOT_RUN) if runs_here else ELSEWHERE
+    evaluation = run.result.evaluations.get(slot, NOTHING)
     of_slot = [block.slots[slot] for block in blocks if slot in block.slots]
     madds_overhead = None
     if slot != group.baseline and manifest.madds and baseline.madds:
         madds_overhead = manifest.madds / baseline.madds - 1
     overhead, verdict, more_instructions = None, None, None
     if slot != group.baseline and runs_here and run.timed:
-        overhead, verdict = judged(run, group, slot, blocks, madds_overhead)
+        overhead, verdict = judged(run, group, slot, blocks)
     elif slot != group.baseline:
-        reference = run.result.evaluations.get(group.baseline, NOT_RUN)
+        reference = run.result.evaluations.get(group.baseline, NOTHING)
         more_instructions = instructions.overhead(evaluation, reference)
     return Row(
         slot=slot,
-        model=manifest.model + (" (again)" if slot.endswith(AGAIN) else ""),
+        model=manifest.model,
+        against_itself=slot.endswith(AGAIN),
         weights=manifest.weights,
         runs_here=runs_here,
         error=evaluation.error,
@@ -150,11 +150,7 @@ def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, .
 
 
 def judged(
-    run: Run,
-    group: Group,
-    slot: str,
-    blocks: Sequence[TimedBlock],
-    madds_overhead: float | None,
+    run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]
 ) -> tuple[Overhead | None, Verdict]:
     """The overhead of a slot over its group's baseline, and what to make of it."""
     both = [one for one in blocks if {slot, group.baseline} <= one.slots.keys()]
@@ -178,12 +174,11 @@ def judged(
             threshold=run.request.threshold,
             overhead=overhead,
             blocks=tuple(one.block for one in both),
-            evaluation=run.result.evaluations.get(slot, NOT_RUN),
-            baseline_evaluation=run.result.evaluations.get(group.baseline, NOT_RUN),
+            evaluation=run.result.evaluations.get(slot),
+            baseline_evaluation=run.result.evaluations.get(group.baseline),
             delegate=run.plan.delegate,
             core_count=run.result.context.core_count,
             cores=run.plan.cores,
-            madds_overhead=madds_overhead,
             against_itself=slot.endswith(AGAIN),
             comparisons=comparisons,
             steady_share=float(np.mean(steady)) if steady else 1.0,
@@ -209,4 +204,5 @@ def _comparisons(run: Run, group: Group, slot: str) -> int:
         for one in group.slots
         if one != group.baseline and not one.endswith(AGAIN) and run.manifests[one].ablation is None
     ]
-    return sum(not run.result.evaluations.get(one, NOT_RUN).error for one in models) or 1
+    reached = (run.result.evaluations.get(one) for one in models)
+    return sum(one is not None and not one.error for one in reached) or 1

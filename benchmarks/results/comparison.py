@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.verdict import Verdict
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import Context, Runtime
 from edgebench.intervals import Estimate
-
-UNTRUSTED = "?"
-"""Marks a figure or a sentence of a run that cannot be trusted with it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,9 @@ class Beside:
 class Row:
     """One slot. Measured values are None where there was nothing to measure.
 
+    `against_itself` marks the second slot of a baseline that is measured against itself (A/A).
+    `error` is what the runtime said of an artifact that does not run here.
+
     Where the device does not run the format (`runs_here` is false) accuracy and drift are those of
     the export, by the program's meaning. `parity` is the export's last hop, from ONNX to the file.
 
@@ -77,6 +78,7 @@ class Row:
 
     slot: str
     model: str
+    against_itself: bool
     weights: Literal["trained", "untrained", "unknown"]
     runs_here: bool
     error: str | None
@@ -125,12 +127,12 @@ class GroupComparison:
 class Comparison:
     """A run in one document. `interrupted` says that the plan was not carried out to its end.
 
-    `cooled_s` is how long the device was waited for to cool, None where it was not to be.
-    `cautions` say what is missing or stale in what the verdicts were read against. `measures` is
-    what overheads are of; where it is instructions nothing was timed, and there are no verdicts.
+    `cooled_s` is how long the run waited for the device to cool, None where it was not asked to.
+    `warnings` are what to know of the run as a whole before its figures. `measures` is what
+    overheads are of; where it is instructions nothing was timed, and there are no verdicts.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.comparison/2"
+    SCHEMA: ClassVar[str] = "edgebench.comparison/3"
 
     run: str
     device: str
@@ -147,7 +149,7 @@ class Comparison:
     context: Context
     groups: tuple[GroupComparison, ...]
     command: str
-    cautions: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
     cooled_s: float | None = None
     measures: Literal["time", "instructions"] = "time"
 
@@ -157,24 +159,9 @@ class Comparison:
         rows = (row for group in self.groups for row in group.rows)
         return tuple(row.verdict for row in rows if row.verdict is not None)
 
-    def forced(self) -> Comparison:
-        """The same with what would have been said in place of "no verdict", each of it marked."""
-        groups = (
-            replace(group, rows=tuple(_forced(row) for row in group.rows)) for group in self.groups
-        )
-        return replace(self, groups=tuple(groups))
-
     @property
     def answered(self) -> bool:
         """Whether any verdict was reached at all, or none was to be."""
         return self.measures == "instructions" or any(
             verdict.outcome != "no verdict" for verdict in self.verdicts
         )
-
-
-def _forced(row: Row) -> Row:
-    verdict = row.verdict
-    if verdict is None or verdict.forced is None:
-        return row
-    said = f"{UNTRUSTED} {verdict.forced} But the run cannot be trusted: {verdict.reasons[0]}."
-    return replace(row, verdict=replace(verdict, sentence=said))

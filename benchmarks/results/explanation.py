@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.converters.artifact import OperationKind
 from edgebench.intervals import Estimate
 
@@ -40,7 +41,7 @@ class StageCost:
     share: Estimate | None
     profiled_s: float | None
     counted: Counted
-    reasons: tuple[str, ...]
+    reasons: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,14 @@ class Explained:
     kinds: tuple[KindCost, ...]
     profile: Profiled | None
     roofline: tuple[RooflinePoint, ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True)
 class Explanation:
     """All that can be explained of a run."""
 
-    SCHEMA: ClassVar[str] = "edgebench.explanation/1"
+    SCHEMA: ClassVar[str] = "edgebench.explanation/2"
 
     run: str
     device: str

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from edgebench.benchmarks.gate.noise_floor import NoiseFloor, NoiseFloors
 from edgebench.benchmarks.gate.setting import setting_of
-from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.deploy.documents.result import RunResult
 from edgebench.documents import load, save
@@ -28,12 +27,12 @@ def floors_of(comparison: Comparison, result: RunResult) -> tuple[NoiseFloor, ..
             interval=row.overhead.interval,
             format=group.format,
             precision=group.precision,
-            model=row.model.removesuffix(" (again)"),
+            model=row.model,
             setting=setting_of(result, group.format),
         )
         for group in comparison.groups
         for row in group.rows
-        if row.slot.endswith(AGAIN) and row.overhead and row.verdict
+        if row.against_itself and row.overhead and row.verdict
         if row.verdict.outcome != "no verdict"
     )
 

@@ -12,8 +12,8 @@ from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult
 
-ELSEWHERE = EvaluationResult(error="this device does not run files of this format")
-NOT_RUN = EvaluationResult(error="it was not reached before the run was interrupted")
+NOTHING = EvaluationResult(error=None)
+"""What is known of an artifact that did not run: the plan leaves it out, or was interrupted."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.diagnostic import Diagnostic, Difference
+from edgebench.benchmarks.formatting import difference
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.paired import Overhead
@@ -24,6 +25,21 @@ from edgebench.intervals import Estimate
 Outcome = Literal[
     "regressed", "undecided", "held", "slower", "faster", "no change seen", "baseline", "not judged"
 ]
+
+
+Which = Literal["first", "second"]
+
+
+@dataclass(frozen=True)
+class Unjudged:
+    """Why an artifact is not judged: what is wrong with it, and in which of the two runs.
+
+    Without an id of its own (missing, does_not_run, not_measured) it is the reason why that run
+    has no verdict.
+    """
+
+    run: Which
+    reason: Diagnostic
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Shift:
     overhead: Estimate | None
     latency: Estimate | None
     outcome: Outcome
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Unjudged, ...] = ()
 
     @property
     def name(self) -> str:
@@ -62,7 +78,7 @@ class Change:
     count too.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.change/1"
+    SCHEMA: ClassVar[str] = "edgebench.change/2"
 
     before: str
     after: str
@@ -70,7 +86,7 @@ class Change:
     after_started: str
     limit: float | None
     latency_judged: bool
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
     shifts: tuple[Shift, ...]
 
     def having(self, outcome: Outcome) -> tuple[Shift, ...]:
@@ -93,8 +109,9 @@ def change(
     differences = tuple(differing(before, after))
     if differences and not anyway:
         raise UsageError(
-            f"{before.run} and {after.run} were not measured alike: {'; '.join(differences)}",
-            "compare runs of one set-up, or add --anyway to see what such a comparison says",
+            f"{before.run} and {after.run} were not measured alike: "
+            + "; ".join(map(difference, differences)),
+            "compare runs of one set-up, or add --anyway to compare them nevertheless",
         )
     old, new = dict(_rows(before)), dict(_rows(after))
     if not old.keys() & new.keys():
@@ -117,8 +134,8 @@ def change(
     )
 
 
-def differing(before: Comparison, after: Comparison) -> Iterator[str]:
-    """What was not the same in two runs, each as a clause; artifacts may differ, and do."""
+def differing(before: Comparison, after: Comparison) -> Iterator[Difference]:
+    """What was not the same in two runs; artifacts may differ, and do."""
     for name, old, new in (
         ("device", before.device, after.device),
         ("processor", before.context.cpu_model, after.context.cpu_model),
@@ -126,30 +143,18 @@ def differing(before: Comparison, after: Comparison) -> Iterator[str]:
         ("threads", before.threads, after.threads),
         ("cores", before.cores, after.cores),
         ("delegate", before.delegate, after.delegate),
-        *(
-            (f"{form} runtime", before.context.runtimes[form], after.context.runtimes[form])
-            for form in before.context.runtimes.keys() & after.context.runtimes.keys()
-        ),
     ):
         if old != new:
-            yield f"{name} {_worded(old)} and {_worded(new)}"
-    yield from _other_baselines(before, after)
-
-
-def _worded(value: object) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    name, version = getattr(value, "name", None), getattr(value, "version", None)
-    return f"{name} {version}" if name else str(value)
-
-
-def _other_baselines(before: Comparison, after: Comparison) -> Iterator[str]:
-    old, new = dict(_baselines(before)), dict(_baselines(after))
-    for key in old.keys() & new.keys():
-        if old[key] != new[key]:
-            yield f"the baseline of {' '.join(key)} {old[key]} and {new[key]}"
+            yield Difference(name, old, new)
+    for form in before.context.runtimes.keys() & after.context.runtimes.keys():
+        runtimes = (one.context.runtimes[form] for one in (before, after))
+        one, other = (f"{runtime.name} {runtime.version}" for runtime in runtimes)
+        if one != other:
+            yield Difference("runtime", one, other, of=form)
+    baselines, later = dict(_baselines(before)), dict(_baselines(after))
+    for key in baselines.keys() & later.keys():
+        if baselines[key] != later[key]:
+            yield Difference("baseline", baselines[key], later[key], of=" ".join(key))
 
 
 def _baselines(comparison: Comparison) -> Iterator[tuple[tuple[str, str, str], str]]:
@@ -169,7 +174,7 @@ def _rows(comparison: Comparison) -> Iterator[tuple[Key, Row]]:
     """Every artifact that ran, once; a second slot against itself is no artifact of its own."""
     for group in comparison.groups:
         for row in group.rows:
-            if row.runs_here and not row.slot.endswith(AGAIN):
+            if row.runs_here and not row.against_itself:
                 yield _key(group, row), row
 
 
@@ -197,16 +202,18 @@ def _judge(changes: list[Estimate], limit: float | None) -> Outcome:
     return "slower" if low > 0 else "faster" if high < 0 else "no change seen"
 
 
-def _reasons(before: Row | None, after: Row | None) -> Iterator[str]:
-    for row, which in ((before, "first"), (after, "second")):
+def _reasons(before: Row | None, after: Row | None) -> Iterator[Unjudged]:
+    runs: tuple[tuple[Which, Row | None], ...] = (("first", before), ("second", after))
+    for which, row in runs:
         if row is None:
-            yield f"it is not in the {which} run"
+            yield Unjudged(which, Diagnostic("missing", {}))
         elif row.error is not None:
-            yield f"it does not run in the {which} run: {row.error}"
+            values = {"model": row.model, "error": row.error}
+            yield Unjudged(which, Diagnostic("does_not_run", values))
         elif row.verdict is not None and row.verdict.outcome == "no verdict":
-            yield f"the {which} run has no verdict on it: {row.verdict.reasons[0]}"
+            yield Unjudged(which, row.verdict.reasons[0])
         elif not row.levels_s:
-            yield f"it was not measured in the {which} run"
+            yield Unjudged(which, Diagnostic("not_measured", {}))
 
 
 def overhead_change(before: Overhead, after: Overhead) -> Estimate:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.diagnostic import Difference
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
 from edgebench.benchmarks.results.regression import differing
 from edgebench.errors import DataError, UnknownNameError
@@ -17,14 +17,14 @@ from edgebench.intervals import Estimate
 class Point:
     """One run's overhead of an artifact, with its 95 % interval.
 
-    `changed` says what was not as in the run before it: a step there may come of that.
+    `changed` is what differs from the run before it: a step there may come from that.
     """
 
     run: str
     started: str
     overhead: Estimate
     outcome: str
-    changed: tuple[str, ...]
+    changed: tuple[Difference, ...]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Series:
 class Trend:
     """All artifacts that a device has measured."""
 
-    SCHEMA: ClassVar[str] = "edgebench.trend/1"
+    SCHEMA: ClassVar[str] = "edgebench.trend/2"
 
     device: str
     series: tuple[Series, ...]
@@ -62,7 +62,7 @@ def trend(comparisons: Iterable[Comparison], device: str, models: Sequence[str] 
     for comparison in comparisons:
         for group in comparison.groups if comparison.device == device else ():
             for row in group.rows:
-                if row.overhead is not None and not row.slot.endswith(AGAIN):
+                if row.overhead is not None and not row.against_itself:
                     key = (row.model, group.format, group.precision)
                     histories.setdefault(key, []).append((comparison, group, row))
     if not histories:

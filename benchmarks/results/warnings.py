@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from edgebench.benchmarks.diagnostic import Diagnostic, Values
 from edgebench.benchmarks.gate import noise_floor
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.planning.design import AGAIN
@@ -12,36 +13,40 @@ from edgebench.benchmarks.results.measured import Run
 from edgebench.deploy.documents.result import RunResult
 
 
-def cautions(run: Run) -> tuple[str, ...]:
-    """Every caution of a run, a sentence each."""
+def warnings(run: Run) -> tuple[Diagnostic, ...]:
+    """All warnings of a run."""
     return (
         *_other_cores(run),
         *_failed_blocks(run.result),
-        *_floors(run),
+        *_noise_floors(run),
         *_summaries(run.result),
-        *_without_outputs(run),
+        *_missing_outputs(run),
     )
 
 
-def _other_cores(run: Run) -> Iterable[str]:
-    """That the cores are not those of the device, as where a farm gave the plan to another."""
-    found = run.result.context
-    if run.cores_known not in (None, found.core_count):
-        device, what = run.request.device, found.cpu_model or "an unknown processor"
-        yield (
-            f"{device} has {run.cores_known} cores, and this ran on {found.core_count} ({what}): "
-            f"if that was another device, these figures are not of {device}"
+def _other_cores(run: Run) -> Iterable[Diagnostic]:
+    """The cores are not those of the device, as where a farm gave the plan to another one."""
+    context = run.result.context
+    if run.cores_known not in (None, context.core_count):
+        yield Diagnostic(
+            "other_cores",
+            {
+                "device": run.request.device,
+                "known_cores": run.cores_known,
+                "cores": context.core_count,
+                "processor": context.cpu_model,
+            },
         )
 
 
-def _failed_blocks(result: RunResult) -> Iterable[str]:
-    """Which blocks have no figures, by what went wrong."""
+def _failed_blocks(result: RunResult) -> Iterable[Diagnostic]:
+    """Blocks that have no figures, by what went wrong."""
     for error, count in Counter(block.error for block in result.blocks if block.error).items():
-        which = "a block" if count == 1 else f"{count} blocks"
-        yield f"{which} of {len(result.blocks)} failed: {error}; try again with --resume"
+        values: Values = {"failed": count, "blocks": len(result.blocks), "error": error}
+        yield Diagnostic("failed_blocks", values)
 
 
-def _floors(run: Run) -> tuple[str, ...]:
+def _noise_floors(run: Run) -> tuple[Diagnostic, ...]:
     """What to know of the noise floors that the verdicts are read against."""
     if run.floors is None or not run.timed:
         return ()
@@ -51,26 +56,23 @@ def _floors(run: Run) -> tuple[str, ...]:
         if any(slot != group.baseline and not slot.endswith(AGAIN) for slot in group.slots)
     ]
     kinds = dict.fromkeys((one.format, one.precision) for one in compared)
-    return noise_floor.cautions(
+    return noise_floor.warnings(
         run.floors,
         [(*kind, setting_of(run.result, kind[0])) for kind in kinds],
         run.result.started[:10],
     )
 
 
-def _summaries(result: RunResult) -> Iterable[str]:
-    """What to know of times that a tool tells as one figure a visit."""
+def _summaries(result: RunResult) -> Iterable[Diagnostic]:
+    """A tool reports one figure a visit, and no single times."""
     visits = [visit for block in result.blocks for visit in block.visits]
     for kind in dict.fromkeys(visit.summary.kind for visit in visits if visit.summary):
-        names = ", ".join(dict.fromkeys(one.name for one in result.context.runtimes.values()))
-        yield (
-            f"{names} keeps single times to itself: every sample is the {kind} of a visit's "
-            "inferences, in a process of its own"
-        )
+        names = dict.fromkeys(one.name for one in result.context.runtimes.values())
+        yield Diagnostic("summaries_only", {"runtimes": tuple(names), "kind": kind})
 
 
-def _without_outputs(run: Run) -> Iterable[str]:
-    """What to know of artifacts that had inputs to evaluate, and gave nothing back."""
+def _missing_outputs(run: Run) -> Iterable[Diagnostic]:
+    """Artifacts that had inputs to evaluate, and whose outputs did not come back."""
     missing = [
         slot
         for slot, evaluation in run.result.evaluations.items()
@@ -78,7 +80,4 @@ def _without_outputs(run: Run) -> Iterable[str]:
         and not (evaluation.error or evaluation.outputs or slot.endswith(AGAIN))
     ]
     if missing:
-        yield (
-            f"no outputs of {', '.join(missing)} came back: accuracy and drift on the device are "
-            "not known"
-        )
+        yield Diagnostic("missing_outputs", {"slots": tuple(missing)})

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,7 +70,7 @@ class MemberComparison:
 class FleetComparison:
     """What the devices of a fleet say, in one document."""
 
-    SCHEMA: ClassVar[str] = "edgebench.fleet-comparison/1"
+    SCHEMA: ClassVar[str] = "edgebench.fleet-comparison/2"
 
     fleet: str
     started: str
@@ -82,14 +82,6 @@ class FleetComparison:
     def measured(self) -> tuple[Comparison, ...]:
         """The comparisons that there are."""
         return tuple(one.comparison for one in self.members if one.comparison is not None)
-
-    def forced(self) -> FleetComparison:
-        """See `Comparison.forced`."""
-        members = (
-            replace(one, comparison=one.comparison.forced() if one.comparison else None)
-            for one in self.members
-        )
-        return replace(self, members=tuple(members))
 
 
 def new(requests: Sequence[RunRequest], out: Path, command: str = "") -> Path:

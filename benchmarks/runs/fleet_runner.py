@@ -1,4 +1,4 @@
-"""A fleet on its way: its devices carry out what is left of their runs, side by side.
+"""Runs a fleet: its devices carry out what is left of their runs, side by side.
 
 Devices run at the same time, a thread each. Two names that lead to one physical device take turns.
 So does this machine, after all others: while they run, its processor serves their connections and
@@ -8,10 +8,12 @@ computes their statistics, and would be measured doing so.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
+from edgebench.benchmarks.planning.sizing import Forecast
 from edgebench.benchmarks.runs import run as runs
 from edgebench.benchmarks.runs.fleet import FLEET, Fleet, Member
 from edgebench.deploy.device.interface import Device
@@ -20,30 +22,44 @@ from edgebench.documents import load, save
 from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import Progress
 
-Say = Callable[[str], None]
+
+class Listener(Protocol):
+    """Is told what happens, as it happens."""
+
+    def postponed(self, devices: Sequence[str]) -> None:
+        """These are measured after all others, and not beside them."""
+
+    def planned(self, device: str, forecast: Forecast) -> None:
+        """A device's pilot is done."""
+
+    def failed(self, device: str, error: EdgeBenchError) -> None:
+        """A device could not carry out its plan."""
+
+    def stopping(self) -> None:
+        """Ctrl-C was pressed, and all devices are stopping."""
 
 
-class Expedition:
-    """A fleet on its way: carries out what is left of its members' runs.
+class FleetRunner:
+    """Carries out what is left of a fleet's runs.
 
-    `devices` are by name. Everything is called from several threads at once: `progress`, whose
-    steps name the device, and `say`, which gets what there is to know at once.
+    `devices` are by name. `progress`, whose steps name the device, and `listener` are called from
+    several threads at once.
     """
 
     def __init__(
-        self, folder: Path, devices: Mapping[str, Device], progress: Progress, say: Say
+        self, folder: Path, devices: Mapping[str, Device], progress: Progress, listener: Listener
     ) -> None:
         self.folder = folder
         self.interrupted = False
         self._fleet = load(folder / FLEET, Fleet)
         self._devices = devices
         self._progress = progress
-        self._say = say
+        self._listener = listener
         self._stop = threading.Event()
         self._writing = threading.Lock()
         self._bugs: list[BaseException] = []
 
-    def go(self) -> None:
+    def run(self) -> None:
         """Carry out all that is left; one device that fails does not stop the others.
 
         On Ctrl-C every device stops in good order, and `interrupted` is set; a second one leaves
@@ -54,7 +70,7 @@ class Expedition:
             lanes.setdefault(self._identity(member.device), []).append(member.device)
         here = lanes.pop(THIS_MACHINE, [])
         if here and lanes:
-            self._say(f"{' and '.join(here)} will be measured after the others, not beside them")
+            self._listener.postponed(here)
         self._side_by_side(lanes.values())
         self._side_by_side([here])
         if self._bugs:
@@ -80,7 +96,7 @@ class Expedition:
         except KeyboardInterrupt:
             self.interrupted = True
             self._stop.set()
-            self._say("stopping; what is measured is kept")
+            self._listener.stopping()
             for ended in begun:
                 ended.wait()
 
@@ -104,7 +120,7 @@ class Expedition:
             self.interrupted = True
         except EdgeBenchError as error:
             self._change(name, failure=error.message, remedy=error.remedy)
-            self._say(f"{name}: {error.message}" + (f"\n  -> {error.remedy}" * bool(error.remedy)))
+            self._listener.failed(name, error)
         except BaseException as bug:
             self._bugs.append(bug)
 
@@ -123,8 +139,7 @@ class Expedition:
         self._change(name, run=folder.name, failure=None, remedy="")
         forecast = runs.plan_ahead(folder, device, progress)
         if forecast is not None:
-            for sentence in (forecast.sentence, *forecast.warnings):
-                self._say(f"{name}: {sentence}")
+            self._listener.planned(name, forecast)
         runs.carry_out(folder, device, progress, self._fleet.command)
 
     def _member(self, name: str) -> Member:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.planning.design import WARMUP_WINDOW, cooling, lay_out
 from edgebench.benchmarks.planning.pilot import PILOT, USUAL_SCATTER, comparisons
 from edgebench.benchmarks.planning.request import RunRequest
@@ -78,8 +79,7 @@ def plan(
     except UsageError:
         remove(folder)  # There is nothing to carry out in it.
         raise
-    caution = _caution(request.device, inference_s)
-    forecast = replace(forecast, warnings=(caution,), guess=True)
+    forecast = replace(forecast, warnings=(guess(request.device, inference_s),), guess=True)
     save(folder / run_folder.FORECAST, forecast)
     save(folder / run_folder.NOISE, floor_store.read(request.device))
     stage_runner(folder)
@@ -117,9 +117,9 @@ def _typical_s(manifest: Manifest) -> float:
     return manifest.madds * TYPICAL_S_A_MADD if manifest.madds else TYPICAL_S
 
 
-def _caution(device: str, given_s: float | None) -> str:
-    pace = "at the pace given" if given_s else "at a typical pace of 10 M multiply-adds a ms"
-    return (
-        f"this is a guess {pace}, for no pilot ran on {device}; "
-        "what could be detected in the end is in the report"
-    )
+def guess(device: str, given_s: float | None) -> Diagnostic:
+    """What the forecast rests on, where no pilot ran."""
+    if given_s:
+        return Diagnostic("guessed_from_given_pace", {"device": device})
+    pace = round(1e-3 / TYPICAL_S_A_MADD)
+    return Diagnostic("guessed_from_typical_pace", {"device": device, "madds_a_ms": pace})

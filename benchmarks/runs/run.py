@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edgebench.benchmarks.explanation import explain
 from edgebench.benchmarks.gate.machine_checks import before_the_run
-from edgebench.benchmarks.gate.machine_state import Conditions
+from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.planning.design import AGAIN, Family, choose, cooling, draft_plan, lay_out
 from edgebench.benchmarks.planning.pilot import (
     PILOT,
@@ -122,7 +122,7 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     found = pace(read_plan(folder / PILOT), result)
     spent_s = measured_s(result.blocks)
     forecast = choose_size(found, request.limit_s, request.detect, spent_s)
-    seen = Conditions(measured(result.blocks), result.context.core_count, draft.cores)
+    seen = MachineState(measured(result.blocks), result.context.core_count, draft.cores)
     warm = bool(draft.cooldown and result.start_temperatures_c)
     forecast = replace(
         forecast,

@@ -57,9 +57,9 @@ def say(text: str) -> None:
     _write(f"edgebench: {text}")
 
 
-def explain(error: EdgeBenchError) -> None:
+def explain(error: EdgeBenchError, where: str = "") -> None:
     """Say what happened, and on a second line what to do next."""
-    say(error.message)
+    say(where + error.message)
     if error.remedy:
         _write(f"  -> {error.remedy}")
 

@@ -10,6 +10,7 @@ import pytest
 from replay import Replay, ReplayedDevice, Toy, make_artifacts
 
 from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.report import wording
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
 from edgebench.benchmarks.results.comparison import Comparison, Row
@@ -113,7 +114,9 @@ def test_blocks_that_failed_are_no_interruption_and_are_said(
     failed = replace(result, complete=False, blocks=blocks)
     comparison = compare(run_folder.read_run(folder, failed, "replayed"))
     assert not comparison.interrupted and comparison.blocks_done == len(blocks) - 2
-    assert f"2 blocks of {len(blocks)} failed: crash" in comparison.cautions[0]
+    warning, *_ = comparison.warnings
+    assert warning.id == "failed_blocks"
+    assert warning.values == {"failed": 2, "blocks": len(blocks), "error": "crash"}
 
 
 def test_a_run_stopped_before_any_block_has_no_answer(replay: Replay) -> None:
@@ -126,11 +129,13 @@ def test_a_plan_that_another_device_carried_out_is_told_by_its_cores(
     replay: Replay, tmp_path: Path
 ) -> None:
     comparison = replay(ReplayedDevice(LATENCY))
-    assert not any("cores" in caution for caution in comparison.cautions)
+    assert "other_cores" not in {one.id for one in comparison.warnings}
     folder = run_folder.latest(tmp_path / "runs", "replayed")
     run = run_folder.read_run(folder, run_folder.read_result(folder), "")
-    told = compare(replace(run, cores_known=8)).cautions
-    assert "local has 8 cores, and this ran on 4 (Cortex-A76)" in told[0]
+    warning, *_ = compare(replace(run, cores_known=8)).warnings
+    assert wording.sentence(warning).startswith(
+        "local has 8 cores, but this ran on 4 (Cortex-A76): "
+    )
 
 
 def test_there_is_nothing_to_resume_before_the_first_run(tmp_path: Path) -> None:
@@ -179,6 +184,7 @@ def test_a_vanished_evaluation_file_is_said(artifacts: Path, tmp_path: Path) -> 
 
 def test_models_that_gave_no_outputs_are_named(replay: Replay) -> None:
     some = replay(ReplayedDevice(LATENCY, outputs_accuracy=ACCURACY))
-    (caution,) = [one for one in some.cautions if "outputs" in one]
-    assert "scenes_v2.int8.tflite" in caution and "not known" in caution
-    assert not any(slot in caution for slot in ACCURACY)
+    (warning,) = [one for one in some.warnings if one.id == "missing_outputs"]
+    slots = warning.values["slots"]
+    assert isinstance(slots, tuple) and "scenes_v2.int8.tflite" in slots
+    assert not set(slots) & ACCURACY.keys()

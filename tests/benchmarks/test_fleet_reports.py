@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +18,32 @@ from rich.console import Console
 from test_reports import Page
 
 from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.planning.sizing import Forecast
 from edgebench.benchmarks.report import fleet as pages
 from edgebench.benchmarks.report import junit
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import fleet
-from edgebench.benchmarks.runs.fleet_runner import Expedition
-from edgebench.errors import DeviceError
+from edgebench.benchmarks.runs.fleet_runner import FleetRunner
+from edgebench.errors import DeviceError, EdgeBenchError
 from edgebench.progress import silent
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
+
+
+class Heard:
+    """Keeps what a fleet's listener is told."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+
+    def postponed(self, devices: Sequence[str]) -> None: ...
+    def planned(self, device: str, forecast: Forecast) -> None: ...
+    def stopping(self) -> None: ...
+    def failed(self, device: str, error: EdgeBenchError) -> None:
+        self.failures[device] = error.message
 
 
 @pytest.fixture
@@ -50,9 +64,9 @@ def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
     for name, device in replayed.items():
         device.name = device.identity = name  # type: ignore[attr-defined]
         device.reserved = holding(name)  # type: ignore[attr-defined]
-    said: list[str] = []
-    Expedition(folder, replayed, silent, said.append).go()  # type: ignore[arg-type]
-    assert "unplugged: unplugged is offline\n  -> plug it in again" in said
+    heard = Heard()
+    FleetRunner(folder, replayed, silent, heard).run()  # type: ignore[arg-type]
+    assert heard.failures == {"unplugged": "unplugged is offline"}
     return fleet.read(folder)
 
 

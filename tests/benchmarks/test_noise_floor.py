@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from edgebench.benchmarks.gate.noise_floor import STALE_DAYS, NoiseFloor, caution
-from edgebench.benchmarks.gate.run_checks import Evidence, remarks
-from edgebench.benchmarks.gate.verdict import judge
+from edgebench.benchmarks.gate.noise_floor import STALE_DAYS, NoiseFloor, warning
+from edgebench.benchmarks.gate.run_checks import Evidence, notes_beside
+from edgebench.benchmarks.gate.verdict import Verdict, judge
 from edgebench.benchmarks.planning.design import Family, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Size
 from edgebench.benchmarks.proof.trial import artifact
+from edgebench.benchmarks.report import verdicts, wording
+from edgebench.benchmarks.results.comparison import Row
 from edgebench.benchmarks.statistics.paired import Overhead, overhead
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
@@ -41,11 +45,17 @@ def evidence(blocks: tuple[MeasuredBlock, ...], found: Overhead) -> Evidence:
         delegate="none",
         core_count=4,
         cores=None,
-        madds_overhead=None,
         against_itself=False,
         comparisons=1,
         steady_share=1.0,
     )
+
+
+def sentence(asked: Evidence, found: Verdict) -> str:
+    """The verdict as a report shows it."""
+    nothing = dict.fromkeys((field.name for field in fields(Row)), None)
+    given = {"verdict": found, "overhead": asked.overhead, "model": asked.model}
+    return verdicts.verdict(Row(**{**nothing, **given}), asked.threshold)  # type: ignore[arg-type]
 
 
 def around(value: float, scatter: float = 0.001) -> Overhead:
@@ -53,10 +63,11 @@ def around(value: float, scatter: float = 0.001) -> Overhead:
 
 
 def test_an_overhead_below_the_floor_is_said_to_be_noise(blocks: tuple[MeasuredBlock, ...]) -> None:
-    found = judge(evidence(blocks, around(0.01)), FLOOR)
-    assert found.outcome == "supported"
-    assert "no more than noise does (1.2 %)" in found.sentence
-    assert "costs" not in found.sentence
+    asked = evidence(blocks, around(0.01))
+    found = judge(asked, FLOOR)
+    assert found.outcome == "supported" and found.noise == FLOOR.reach
+    assert "no more than the noise floor (1.2 %)" in sentence(asked, found)
+    assert "costs" not in sentence(asked, found)
 
 
 def test_an_overhead_above_the_floor_is_judged_as_without_it(
@@ -64,22 +75,24 @@ def test_an_overhead_above_the_floor_is_judged_as_without_it(
 ) -> None:
     for value in (0.03, 0.2):
         asked = evidence(blocks, around(value))
-        assert judge(asked, FLOOR) == judge(asked)
+        assert judge(asked, FLOOR).outcome == judge(asked).outcome
+        assert sentence(asked, judge(asked, FLOOR)) == sentence(asked, judge(asked))
 
 
 def test_an_overhead_below_the_floor_refutes_nothing(blocks: tuple[MeasuredBlock, ...]) -> None:
     asked = evidence(blocks, around(0.08))
     assert judge(asked).outcome == "refuted"
     assert judge(asked, NOISY).outcome == "undecided"
-    assert "no more than noise does" in judge(asked, NOISY).sentence
+    assert "no more than the noise floor" in sentence(asked, judge(asked, NOISY))
 
 
 def test_a_missing_or_stale_floor_is_said_with_what_to_do() -> None:
-    assert caution(FLOOR, "board", "2026-11-21") is None
-    for said in (caution(None, "board", "2026-11-21"), caution(FLOOR, "board", "2027-01-01")):
-        assert said is not None and said.endswith("edgebench noise --device board")
-    assert "61 days old" in (caution(FLOOR, "board", "2027-01-01") or "")
-    assert STALE_DAYS < 61
+    assert warning(FLOOR, "board", "2026-11-21") is None
+    missing, stale = (warning(one, "board", "2027-01-01") for one in (None, FLOOR))
+    assert missing is not None and stale is not None
+    assert stale.values["age_days"] == 61 > STALE_DAYS
+    for one in (missing, stale):
+        assert wording.remedy(one).endswith("edgebench noise --device board")
 
 
 def test_summaries_that_disagree_on_who_is_faster_are_noted(
@@ -87,7 +100,8 @@ def test_summaries_that_disagree_on_who_is_faster_are_noted(
 ) -> None:
     faster = np.log1p(-0.05) + 0.001 * np.linspace(-1, 1, 12)
     found = overhead(faster, beside={"p90": -faster, "mean": faster, "min": faster})
-    (note,) = (one.reason for one in remarks(evidence(blocks, found)) if one.check == "summaries")
-    assert note.startswith("summaries disagree on who is faster: median -5.0 %, p90 +5.3 % [")
+    notes = {one.id: one for one in notes_beside(evidence(blocks, found))}
+    assert notes["summaries_disagree"].values["against"] == ("p90",)
     agreeing = overhead(faster, beside={"p90": faster, "mean": faster, "min": faster})
-    assert not any(one.check == "summaries" for one in remarks(evidence(blocks, agreeing)))
+    notes = {one.id: one for one in notes_beside(evidence(blocks, agreeing))}
+    assert "summaries_disagree" not in notes

@@ -104,7 +104,7 @@ def test_a_slower_session_fails_the_gate_only_where_latencies_are_judged(
     [
         ({"threads": 4}, "threads 1 and 4"),
         ({"device": "pixel7"}, "device local and pixel7"),
-        ({"cores": (0, 1)}, "cores not set and 0,1"),
+        ({"cores": (0, 1)}, "cores not set and 0, 1"),
         ({"delegate": "none"}, "delegate xnnpack and none"),
         ({"runtime": "2.4.0"}, "tflite runtime ai-edge-litert 2.3.0 and ai-edge-litert 2.4.0"),
     ],
@@ -122,7 +122,7 @@ def test_runs_that_were_not_measured_alike_are_compared_only_if_told_to(
     out, err = capsys.readouterr()
     assert out == "" and says in err and "--anyway" in err
     assert compare("a b --anyway") == 0
-    assert f"note: compared though not measured alike: {says}" in unfolded(capsys)
+    assert f"note: compared although not measured alike: {says}" in unfolded(capsys)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_the_comparison_is_given_as_json(
     measure("b", 0.3)
     assert compare("a b --json --fail-above 5%") == 4
     found = json.loads(capsys.readouterr().out)
-    assert found["schema"] == "edgebench.change/1"
+    assert found["schema"] == "edgebench.change/2"
     shift = next(one for one in found["shifts"] if one["model"] == "scenes_v2_ca")
     assert shift["outcome"] == "regressed"
     assert shift["overhead"]["low"] < 1.3 / 1.1 - 1 < shift["overhead"]["high"]

@@ -13,12 +13,14 @@ from accepted import golden
 from replay import TOYS, Replay, ReplayedDevice, Toy, make_artifacts
 from rich.console import Console
 
+from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.report import html, markdown, terminal
 from edgebench.benchmarks.report.headline import headline
+from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Beside, Comparison
+from edgebench.benchmarks.results.comparison import Beside, Comparison, Row
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.result import Runtime
 from edgebench.intervals import Estimate
@@ -102,6 +104,12 @@ def test_every_report_says_untrained_where_weights_are(
         assert "ntrained, here for their latency alone: " in " ".join(text.split())
 
 
+def reasons(row: Row) -> tuple[Diagnostic, ...]:
+    """Those of the row, or that the machine was busy."""
+    assert row.verdict is not None
+    return row.verdict.reasons or (Diagnostic("stolen_time", {"share": 0.5}),)
+
+
 def test_why_a_file_did_not_run_is_said_where_the_whole_run_has_no_verdict(
     comparison: Comparison,
 ) -> None:
@@ -109,7 +117,9 @@ def test_why_a_file_did_not_run_is_said_where_the_whole_run_has_no_verdict(
         replace(
             group,
             rows=tuple(
-                replace(row, verdict=replace(row.verdict, outcome="no verdict", reasons=("busy",)))
+                replace(
+                    row, verdict=replace(row.verdict, outcome="no verdict", reasons=reasons(row))
+                )
                 if row.verdict
                 else row
                 for row in group.rows
@@ -185,8 +195,8 @@ def test_the_html_report_is_one_whole_page_of_its_own(comparison: Comparison, fo
     assert len(page.labels) >= 2 + len(comparison.groups)
     assert all(page.labels)
     assert headline(comparison).answer in page.text
-    for verdict in comparison.verdicts:
-        assert verdict.sentence in page.text
+    for row in (row for group in comparison.groups for row in group.rows):
+        assert verdict(row, comparison.threshold) in page.text
 
 
 def test_the_html_report_escapes_what_users_name(comparison: Comparison, folder: Path) -> None:

@@ -63,10 +63,13 @@ def test_a_floor_that_is_old_or_of_another_setting_is_said(
     run = ("run", "scenes_v2_ca", *SIMULATED, *where, "--budget", "20s")
     for changed, says in (
         (replace(floor, measured="2020-01-01"), "days old"),
-        (replace(floor, setting=replace(floor.setting, threads=4)), "another threads (4, not 1)"),
+        (
+            replace(floor, setting=replace(floor.setting, threads=4)),
+            "measured with threads 4, not 1",
+        ),
         (
             replace(floor, setting=replace(floor.setting, governors=("powersave",))),
-            "another governors (powersave, not ",
+            "measured with governors powersave, not ",
         ),
     ):
         save(floor_store.store_of("simulated"), NoiseFloors("simulated", (changed,)))
@@ -82,7 +85,7 @@ def test_a_run_that_cannot_be_trusted_leaves_no_floor(
     assert main(("noise", "scenes_v2", *THROTTLED, *where, "--budget", "30s")) == 3
     said = capsys.readouterr()
     assert "no verdict on scenes_v2 against itself: the processor was throttled" in said.err
-    assert "let it cool down" in said.err
+    assert "let the device cool down" in said.err
     assert not data.exists()
 
 
@@ -94,7 +97,7 @@ def test_what_is_asked_to_be_detected_is_promised_beforehand(
         words = ("run", "scenes_v2_ca", *SIMULATED, *where, "--detect", f"{share:.0%}")
         assert main(words) == 0
         said = re.search(
-            r"(\d+) blocks in \d+ processes, about (\d+) s: overheads from ([\d.]+) %",
+            r"(\d+) blocks in \d+ processes, about (\d+) s: overheads of ([\d.]+) %",
             capsys.readouterr().err,
         )
         assert said is not None

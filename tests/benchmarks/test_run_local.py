@@ -31,7 +31,7 @@ def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
     assert not comparison.interrupted
     assert comparison.blocks_done == comparison.blocks_planned
     (group,) = comparison.groups
-    assert [row.model for row in group.rows] == ["plain", "attention", "plain (again)"]
+    assert [row.model for row in group.rows] == ["plain", "attention", "plain"]
     for row in group.rows:
         assert row.error is None
         assert row.latency is not None and row.latency.min_s <= row.latency.median_s

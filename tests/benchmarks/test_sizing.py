@@ -16,6 +16,7 @@ from edgebench.benchmarks.planning.sizing import (
     detectable,
     measuring_s,
 )
+from edgebench.benchmarks.report import wording
 from edgebench.benchmarks.statistics.paired import fewest_processes
 from edgebench.errors import UsageError
 
@@ -78,10 +79,10 @@ def test_what_is_asked_for_is_detected_at_the_least_cost(pace: Pace, detect: flo
     if best.detectable <= detect:
         assert enough.detectable <= detect
         assert enough.seconds <= best.seconds
-        assert "as asked" not in enough.sentence
+        assert "asked for" not in wording.forecast(enough)[0]
     else:
         assert enough == Forecast(**{**vars(best), "asked": detect})
-        assert "as asked: that takes longer" in enough.sentence
+        assert "asked for: that takes longer" in wording.forecast(enough)[0]
     assert enough.measuring_s <= DETECT_LIMIT_S
 
 
@@ -100,13 +101,13 @@ def pace_of(inference_s: float = 0.01, scatter: float = 0.02, **options: float) 
     return Pace({"fp32": {"a": slot, "b": slot}}, 1, **given)
 
 
-def test_the_forecast_says_blocks_processes_time_and_what_will_show() -> None:
+def test_the_forecast_says_blocks_processes_time_and_what_will_be_detected() -> None:
     forecast = choose_size(pace_of(), 60.0, None)
-    assert forecast.sentence == (
+    assert wording.forecast(forecast) == [
         f"{forecast.size.blocks} blocks in {forecast.size.processes} processes, "
         f"about {forecast.seconds:.0f} s: "
-        f"overheads from {forecast.detectable * 100:.1f} % will show"
-    )
+        f"overheads of {forecast.detectable * 100:.1f} % or more will be detected"
+    ]
     assert 50 < forecast.seconds <= 60
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
 from edgebench.commands import exits, gate, report, request
-from edgebench.errors import UsageError
+from edgebench.errors import EdgeBenchError, UsageError
 
 if TYPE_CHECKING:
+    from edgebench.benchmarks.planning.sizing import Forecast
     from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
     from edgebench.deploy.device.interface import Device
 
@@ -56,7 +57,7 @@ def code_of(member: MemberComparison) -> int:
 def measure(options: argparse.Namespace) -> tuple[Path, bool]:
     """Measure what is left to measure: the fleet's folder, and whether it was interrupted."""
     from edgebench.benchmarks.runs import fleet
-    from edgebench.benchmarks.runs.fleet_runner import Expedition
+    from edgebench.benchmarks.runs.fleet_runner import FleetRunner
 
     folder = _begun(options) if options.resume is not None else None
     names = arguments.devices(options.device) if folder is None else fleet.names(folder)
@@ -66,9 +67,28 @@ def measure(options: argparse.Namespace) -> tuple[Path, bool]:
             requests = [request.of_device(options, name) for name in names]
             request.export_missing(options, progress)
             folder = fleet.new(requests, options.runs, options.command_line)
-        expedition = Expedition(folder, devices, progress, console.say)
-        expedition.go()
-    return folder, expedition.interrupted
+        runner = FleetRunner(folder, devices, progress, Spoken())
+        runner.run()
+    return folder, runner.interrupted
+
+
+class Spoken:
+    """Says what happens to a fleet (`edgebench.benchmarks.runs.fleet_runner.Listener`)."""
+
+    def postponed(self, devices: Sequence[str]) -> None:
+        console.say(f"{' and '.join(devices)} will be measured after the others, not beside them")
+
+    def planned(self, device: str, forecast: Forecast) -> None:
+        from edgebench.benchmarks.report import wording
+
+        for sentence in wording.forecast(forecast):
+            console.say(f"{device}: {sentence}")
+
+    def failed(self, device: str, error: EdgeBenchError) -> None:
+        console.explain(error, f"{device}: ")
+
+    def stopping(self) -> None:
+        console.say("stopping; what is measured is kept")
 
 
 def _device(name: str) -> Device:
@@ -100,7 +120,6 @@ def show(found: FleetComparison, folder: Path, options: argparse.Namespace) -> i
     from edgebench.benchmarks.report import junit
     from edgebench.documents import dump
 
-    found = found.forced() if options.force else found
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: dump(found),
         "md": lambda: pages.markdown(found),
@@ -110,7 +129,7 @@ def show(found: FleetComparison, folder: Path, options: argparse.Namespace) -> i
     if report.STDOUT not in asked.values():
         pages.render(found, console.results(100))
     report.write(asked, writers, folder)
-    suites = junit.of_fleet(found, options.fail_above)
+    suites = junit.of_fleet(found, options.fail_above, options.force)
     if options.junit:
         gate.write(options.junit, junit.render(suites))
     failed = options.fail_above and any(suite.failed for suite in suites)

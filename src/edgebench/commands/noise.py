@@ -42,15 +42,17 @@ def execute(options: argparse.Namespace) -> int:
 
 def _keep(comparison: Comparison, folder: Path) -> int:
     """Show and keep the floors of one run, and return the exit code."""
+    from edgebench.benchmarks.report import wording
+    from edgebench.benchmarks.report.verdicts import verdict
     from edgebench.benchmarks.results import floor_store, run_folder
 
     if comparison.interrupted:
         return run.interrupted(folder)
     found = floor_store.floors_of(comparison, run_folder.read_result(folder))
-    for verdict in comparison.verdicts:
-        if verdict.outcome == "no verdict":
-            console.say(verdict.sentence)
-            for remedy in dict.fromkeys(verdict.remedies):
+    for row in (row for group in comparison.groups for row in group.rows if row.verdict):
+        if row.verdict and row.verdict.outcome == "no verdict":
+            console.say(verdict(row, comparison.threshold))
+            for remedy in dict.fromkeys(map(wording.remedy, row.verdict.reasons)):
                 console.say(f"  -> {remedy}")
     if not found:
         return exits.NO_VERDICT

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write the folder, say what is guessed, and print the command for the device."""
+    from edgebench.benchmarks.report import wording
     from edgebench.benchmarks.runs import offline_plan
 
     options.models = run.named_models(options) or run.MODELS
@@ -32,7 +33,7 @@ def execute(options: argparse.Namespace) -> int:
         asked = request.of_device(options, names[0], reachable=False)
         request.export_missing(options, progress)
         folder, forecast = offline_plan.plan(asked, options.pace, progress)
-    for sentence in (forecast.sentence, *forecast.warnings):
+    for sentence in wording.forecast(forecast):
         console.say(sentence)
     print(offline_plan.by_hand(folder))
     console.say(f"afterwards, with result.json and outputs/ back: edgebench report {folder}")

@@ -90,17 +90,16 @@ def show(comparison: Comparison, folder: Path, options: argparse.Namespace) -> i
     from edgebench.documents import dump
 
     explanation = read_explanation(folder)
-    comparison = comparison.forced() if options.force else comparison
     writers: dict[str, Callable[[], str]] = {
         "json": lambda: dump(comparison),
-        "md": lambda: markdown.render(comparison, explanation),
-        "html": lambda: html.render(comparison, read_result(folder), explanation),
+        "md": lambda: markdown.render(comparison, explanation, options.force),
+        "html": lambda: html.render(comparison, read_result(folder), explanation, options.force),
     }
     asked = {kind: getattr(options, kind) for kind in writers if getattr(options, kind)}
     if STDOUT not in asked.values():
         terminal.render(comparison, console.results(100), explanation, options.force)
     write(asked, writers, folder)
-    suite = junit.of_run(comparison, options.fail_above)
+    suite = junit.of_run(comparison, options.fail_above, options.force)
     if options.junit:
         gate.write(options.junit, junit.render([suite]))
     return exits.ABOVE if options.fail_above and suite.failed else exits.DONE

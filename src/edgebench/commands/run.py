@@ -108,6 +108,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
 
     Nothing comes out where the run was interrupted before it had measured anything.
     """
+    from edgebench.benchmarks.report import wording
     from edgebench.benchmarks.runs import run as runs
     from edgebench.deploy.registry import devices
 
@@ -124,7 +125,7 @@ def measure(options: argparse.Namespace) -> tuple[Path, Comparison | None]:
             folder = runs.prepare(asked, device, progress)
         try:
             forecast = runs.plan_ahead(folder, device, progress)
-            for sentence in (forecast.sentence, *forecast.warnings) if forecast else ():
+            for sentence in wording.forecast(forecast) if forecast else ():
                 console.say(sentence)
             return folder, runs.carry_out(folder, device, progress, options.command_line)
         except KeyboardInterrupt:

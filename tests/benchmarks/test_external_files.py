@@ -103,7 +103,8 @@ def test_a_single_file_is_measured_against_itself(
     theirs: Path, tmp_path: Path, capsys: Said
 ) -> None:
     (group,) = compared(theirs / "small.tflite", tmp_path)["groups"]
-    assert [row["model"] for row in group["rows"]] == ["small", "small (again)"]
+    assert [row["model"] for row in group["rows"]] == ["small", "small"]
+    assert [row["against_itself"] for row in group["rows"]] == [False, True]
     assert group["rows"][0]["latency"]["median_s"] > 0
     assert group["rows"][1]["verdict"]["outcome"] == "no difference"
 
@@ -146,5 +147,5 @@ def test_what_does_not_run_fails_alone(theirs: Path, toys: Path, tmp_path: Path)
     failed = {name for name, row in rows.items() if row["error"]}
     assert failed == {"corrupt", "empty"}
     for name in failed:
-        assert "does not run" in rows[name]["verdict"]["sentence"]
+        assert rows[name]["verdict"]["reasons"][0]["id"] == "does_not_run"
     assert rows["same again"]["overhead"] is not None

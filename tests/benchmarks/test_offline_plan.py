@@ -173,8 +173,11 @@ def test_the_size_follows_the_budget_the_pace_and_what_is_to_be_detected(
     longer = forecast("--budget", "5m", "--pace", "20ms")
     assert longer.detectable < slow.detectable
     assert forecast("--detect", "2%").detectable <= 0.02
-    assert "may show" in slow.sentence and "at the pace given" in slow.warnings[0]
-    assert "at a typical pace" in forecast("--budget", "60s").warnings[0]
+    assert slow.guess and slow.warnings[0].id == "guessed_from_given_pace"
+    assert "or more may be detected" in capsys.readouterr().err
+    typical = forecast("--budget", "60s")
+    assert typical.warnings[0].id == "guessed_from_typical_pace"
+    assert "a typical pace of 10 M multiply-adds a ms" in capsys.readouterr().err
     capsys.readouterr()
     assert main((*PLAN, "--budget", "5s", "--pace", "500ms", *where)) == 2
     assert "a budget of 5 s is too short" in capsys.readouterr().err
