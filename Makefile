@@ -46,6 +46,7 @@ test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: $(READY)
 	$(BIN)/mypy

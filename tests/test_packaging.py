@@ -6,7 +6,10 @@ import re
 import tomllib
 from pathlib import Path
 
-PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+from edgebench import __version__
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 FOR_DEVELOPERS = {"dev", "docs"}
 
@@ -37,7 +40,12 @@ def test_developers_have_every_extra() -> None:
 
 
 def test_every_package_of_an_extra_has_a_pinned_version() -> None:
-    lines = (Path(__file__).parents[1] / "constraints.txt").read_text().lower().splitlines()
+    lines = (ROOT / "constraints.txt").read_text().lower().splitlines()
     pinned = {line.split("==")[0].replace("_", "-") for line in lines if "==" in line}
     named = {re.split(r"[<>=]", one)[0].lower() for one in _requirements("dev")}
     assert named - pinned == set()
+
+
+def test_every_place_names_the_same_version() -> None:
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited and cited[1] == PROJECT["version"] == __version__

@@ -10,9 +10,10 @@ preset is PERFORMANCE; MIXED was as fast and as accurate.
 
 from __future__ import annotations
 
-import io
 import re
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import onnx
 
@@ -31,8 +32,12 @@ _OP = re.compile(r"([\w.]+)-\d+")
 def to_model(graph: OnnxGraph) -> openvino.Model:
     """The graph in OpenVINO's ops. Raises `UnsupportedModelError`, which names node and op."""
     try:
-        with quiet():
-            model = openvino.convert_model(io.BytesIO(graph.model.SerializeToString()))
+        with quiet(), tempfile.TemporaryDirectory(prefix="edgebench-openvino-") as folder:
+            # A file instead of bytes: OpenVINO asks whether bytes are a TensorFlow model, and that
+            # question fails on Python 3.13 once TensorFlow is imported.
+            path = Path(folder) / "model.onnx"
+            path.write_bytes(graph.model.SerializeToString())
+            model = openvino.convert_model(path)
     except Exception as error:  # OpenVINO's errors share no narrower base.
         raise UnsupportedModelError(
             f"OpenVINO cannot convert the model: {_what_failed(graph.model, str(error))}",

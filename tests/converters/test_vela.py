@@ -75,7 +75,6 @@ def test_without_vela_its_extra_is_named(
     assert "pip install 'edgebench[vela]'" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(shutil.which("vela") is None, reason="Vela is not installed")
 def test_vela_itself_takes_the_whole_int8_toy(toys: Path) -> None:
     found = vela.estimate(toys / "int8.tflite", "ethos-u55-128")
     assert found.operators_cpu == 0 and found.operators_npu > 0
