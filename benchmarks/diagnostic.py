@@ -25,7 +25,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingDifference:
     """One thing that two runs, or a run and a noise floor, do not have in common.
 
     `name` says what it is and `of` what it belongs to, such as a format; '' for the whole run.

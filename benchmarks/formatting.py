@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgebench.benchmarks.diagnostic import Difference, Value
+from edgebench.benchmarks.diagnostic import SettingDifference, Value
 from edgebench.intervals import Estimate, Interval
 
 MISSING = "-"
@@ -107,7 +107,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
-def difference(one: Difference) -> str:
+def difference(one: SettingDifference) -> str:
     """What two runs do not have in common: threads 1 and 4; tflite runtime x 1.0 and x 1.1."""
     name = f"{one.of} {one.name}".lstrip()
     before, after = ("not set" if end is None else listed(end) for end in (one.before, one.after))

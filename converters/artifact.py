@@ -191,7 +191,7 @@ class Manifest:
     passes: tuple[str, ...] = ()
 
     @property
-    def foreign(self) -> bool:
+    def external(self) -> bool:
         """Whether the file is somebody else's, so that nobody knows what it was made from."""
         return not self.maker
 
@@ -209,7 +209,7 @@ class Artifact:
 
         A foreign file goes by its path within its folder, for sub-folders may hold namesakes.
         """
-        return self.manifest.file if self.manifest.foreign else self.path.name
+        return self.manifest.file if self.manifest.external else self.path.name
 
 
 def file_name(model: str, precision: str, extension: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from edgebench.converters.artifact import Artifact, Manifest, Quantization, TensorSpec, has_manifest
 from edgebench.converters.artifact import find_artifacts as find_own
-from edgebench.converters.lint.graph import Graph, Tensor
+from edgebench.converters.lint.graph import LintGraph, LintTensor
 from edgebench.converters.lint.summary import madds, precision
 from edgebench.documents import sha256
 from edgebench.errors import EdgeBenchError, InvalidFileError
@@ -146,21 +146,21 @@ def _size_bytes(path: Path) -> int:
     return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
 
 
-def _read(form: str, path: Path) -> Graph | None:
+def _read(form: str, path: Path) -> LintGraph | None:
     """The file's graph; None where it is damaged, or where what reads it is not installed."""
     try:
         reader: Any = importlib.import_module(READERS[form])
-        graph: Graph = reader.read(path, path.name, UNKNOWN)
+        graph: LintGraph = reader.read(path, path.name, UNKNOWN)
     except (EdgeBenchError, ModuleNotFoundError):
         return None
     return graph
 
 
-def _specs(graph: Graph, names: Collection[str]) -> tuple[TensorSpec, ...]:
+def _specs(graph: LintGraph, names: Collection[str]) -> tuple[TensorSpec, ...]:
     return tuple(_spec(graph.tensors[name]) for name in names)
 
 
-def _spec(tensor: Tensor) -> TensorSpec:
+def _spec(tensor: LintTensor) -> TensorSpec:
     """As the file has it; a dimension that is not fixed is -1."""
     shape = tuple(-1 if side is None else side for side in tensor.shape or ())
     scale = tensor.quantised

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from edgebench.benchmarks.diagnostic import Difference
+from edgebench.benchmarks.diagnostic import SettingDifference
 from edgebench.deploy.documents.result import RunResult
 
 
@@ -19,10 +19,10 @@ class Setting:
     cores: tuple[int, ...] | None
     governors: tuple[str, ...] | None
 
-    def differences(self, other: Setting) -> list[Difference]:
+    def differences(self, other: Setting) -> list[SettingDifference]:
         """What is not the same in another setting, which is the `after` of each difference."""
         return [
-            Difference(one.name, ours, theirs)
+            SettingDifference(one.name, ours, theirs)
             for one in fields(self)
             if (ours := getattr(self, one.name)) != (theirs := getattr(other, one.name))
         ]

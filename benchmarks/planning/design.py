@@ -72,8 +72,8 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
         if _asked(one.manifest.format, request.formats)
         and _asked(one.manifest.precision, request.precisions)
     ]
-    own = [one for one in wanted if not one.manifest.foreign]
-    families = (*_families(own, request), *_foreign_families(wanted, request))
+    own = [one for one in wanted if not one.manifest.external]
+    families = (*_families(own, request), *_external_families(wanted, request))
     if not families:
         raise UsageError(
             f"no artifact in {request.artifacts} has a baseline of its own format and precision "
@@ -120,7 +120,7 @@ def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Famil
             yield Family(name, by_name[key], tuple(members[key]))
 
 
-def _foreign_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
+def _external_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
     """Other people's files, each with the baseline named: one family a format.
 
     Nobody says which of them belong together, and their precisions are read off their weights; so
@@ -135,11 +135,11 @@ def _foreign_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterab
             for one in wanted
             if one is not baseline
             and one.manifest.format == manifest.format
-            and (one.manifest.foreign or manifest.foreign)
+            and (one.manifest.external or manifest.external)
             and _asked(one.manifest.model, request.models)
         )
-        if others or (manifest.foreign and request.against_itself):
-            kind = "" if manifest.foreign else f" {manifest.precision}"
+        if others or (manifest.external and request.against_itself):
+            kind = "" if manifest.external else f" {manifest.precision}"
             yield Family(f"{manifest.model}, {manifest.format}{kind}", baseline, others)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebench.benchmarks.formatting import milliseconds
-from edgebench.benchmarks.proof.runtime_tools import Times, peer_of
+from edgebench.benchmarks.proof.runtime_tools import ToolTimes, tool_of
 from edgebench.benchmarks.statistics.paired import MIN_BLOCKS, overhead
 from edgebench.deploy.documents.plan import (
     Group,
@@ -40,12 +40,12 @@ VISIT_S = 1.0
 SLOTS = ("one", "two")
 
 
-def agreement(model: Path, rounds: int, threads: int) -> list[tuple[Times, Times]]:
+def agreement(model: Path, rounds: int, threads: int) -> list[tuple[ToolTimes, ToolTimes]]:
     """Our times and the peer's, round by round.
 
     Raises `EdgeBenchError` where either cannot run the file.
     """
-    peer = peer_of(model)
+    peer = tool_of(model)
     pairs = []
     wanted = int(2 * VISIT_S / our_times(model, threads).median_s)
     inferences = min(max(wanted, 20), 5000)
@@ -67,7 +67,7 @@ def ratio(pairs: Sequence[tuple[float, float]]) -> str:
     return f"{1 + found.value:.4f} [{low:.4f}, {high:.4f}]"
 
 
-def our_times(model: Path, threads: int) -> Times:
+def our_times(model: Path, threads: int) -> ToolTimes:
     """One block of our runner in fresh processes, as in any run."""
     digest = sha256(model)
     with tempfile.TemporaryDirectory() as name:
@@ -90,7 +90,7 @@ def our_times(model: Path, threads: int) -> Times:
         write_plan(plan, folder)
         result = LocalDevice().run(folder, silent)
     times_s = np.concatenate([visit.samples_ns for visit in result.blocks[0].visits]) / 1e9
-    return Times(float(np.median(times_s)), float(np.quantile(times_s, 0.05)))
+    return ToolTimes(float(np.median(times_s)), float(np.quantile(times_s, 0.05)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

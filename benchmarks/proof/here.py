@@ -18,7 +18,7 @@ from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.proof.load import second_core_loaded
 from edgebench.benchmarks.proof.peer_methods import of_means, of_medians
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.runs import run as running
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.device.interface import Device
@@ -38,7 +38,7 @@ FORCED = "edgebench, gate ignored"
 
 
 @dataclass(frozen=True)
-class Said:
+class MethodResult:
     """What one method said of one precision: the intervals of both overheads.
 
     `withheld` is the id of the reason why the numbers come without a verdict, where they do.
@@ -57,11 +57,11 @@ class RealTrial:
 
     SCHEMA: ClassVar[str] = "edgebench.proof/2"
 
-    said: tuple[Said, ...]
+    said: tuple[MethodResult, ...]
 
 
 @dataclass(frozen=True)
-class Peer:
+class RealPeer:
     """What others make of times: in one process or in one each, after how many warm-ups."""
 
     name: str
@@ -71,9 +71,9 @@ class Peer:
 
 
 PEERS = (
-    Peer(f"mean of {INFERENCES}, back to back", False, slice(None), of_means),
-    Peer("50 runs, 1 warm-up", True, slice(0, 50), of_means),
-    Peer(f"unpaired medians of {INFERENCES}", True, slice(None), of_medians),
+    RealPeer(f"mean of {INFERENCES}, back to back", False, slice(None), of_means),
+    RealPeer("50 runs, 1 warm-up", True, slice(0, 50), of_means),
+    RealPeer(f"unpaired medians of {INFERENCES}", True, slice(None), of_medians),
 )
 
 
@@ -113,18 +113,18 @@ def request_of(
     )
 
 
-def _ours(comparison: Comparison) -> list[Said]:
+def _ours(comparison: Comparison) -> list[MethodResult]:
     said = []
     for group in comparison.groups:
         itself, heavier = _row(group, BASELINE, AGAIN), _row(group, HEAVIER, "")
         reasons = heavier.verdict.reasons if heavier.verdict else ()
-        forced = Said(FORCED, group.precision, _interval(itself), _interval(heavier))
+        forced = MethodResult(FORCED, group.precision, _interval(itself), _interval(heavier))
         reason = reasons[0].id if reasons else None
         said += [replace(forced, method=OURS, withheld=reason), forced]
     return said
 
 
-def _row(group: GroupComparison, model: str, ending: str) -> Row:
+def _row(group: GroupComparison, model: str, ending: str) -> ModelRow:
     return next(
         row
         for row in group.rows
@@ -133,11 +133,11 @@ def _row(group: GroupComparison, model: str, ending: str) -> Row:
     )
 
 
-def _interval(row: Row) -> Interval | None:
+def _interval(row: ModelRow) -> Interval | None:
     return row.overhead.interval if row.overhead else None
 
 
-def _peers(whole: Path, folder: Path, device: Device, progress: Progress) -> list[Said]:
+def _peers(whole: Path, folder: Path, device: Device, progress: Progress) -> list[MethodResult]:
     """What others say, from a plan of their own on the same artifacts."""
     plan = _peers_plan(read_plan(whole))
     folder.mkdir(parents=True)
@@ -155,7 +155,7 @@ def _peers(whole: Path, folder: Path, device: Device, progress: Progress) -> lis
             if any(one.size == 0 for one in times.values()):
                 raise KeyboardInterrupt
             said.append(
-                Said(
+                MethodResult(
                     peer.name,
                     precision,
                     peer.interval(times["baseline"], times["itself"]),

@@ -19,7 +19,7 @@ from edgebench.benchmarks.proof.trial import (
     LATENCY_S,
     OVERHEAD,
     Answer,
-    Trial,
+    SimulatedTrial,
     artifact,
     machine,
 )
@@ -33,7 +33,7 @@ MODEL = "model"
 
 
 @dataclass(frozen=True)
-class Peer:
+class PeerMethod:
     """A way to compare two models: how they are run, and what is made of their times.
 
     `warmup` and `inferences` are numbers of inferences; None for as many as the budget has.
@@ -74,13 +74,13 @@ def _log_median(times: Floats) -> tuple[float, float, float]:
 
 
 PEERS = (
-    Peer("mean of N", 1, None, False, of_means),
-    Peer("50 runs", 1, 50, True, of_means),
-    Peer("unpaired medians", 5, None, True, of_medians),
+    PeerMethod("mean of N", 1, None, False, of_means),
+    PeerMethod("50 runs", 1, 50, True, of_means),
+    PeerMethod("unpaired medians", 5, None, True, of_medians),
 )
 
 
-def run(peer: Peer, scenario: str, seed: int, budget_s: float) -> Trial:
+def run(peer: PeerMethod, scenario: str, seed: int, budget_s: float) -> SimulatedTrial:
     """Simulate what a peer would measure and say, of A/A and of a model with `OVERHEAD`."""
     baseline, model = artifact(BASELINE), artifact(MODEL)
     request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
@@ -90,13 +90,13 @@ def run(peer: Peer, scenario: str, seed: int, budget_s: float) -> Trial:
     of_baseline, of_model, again = (
         _times(result, slot) for slot in (baseline.key, model.key, baseline.key + AGAIN)
     )
-    return Trial(
+    return SimulatedTrial(
         itself=Answer(0.0, peer.interval(of_baseline, again)),
         models=(Answer(OVERHEAD, peer.interval(of_baseline, of_model)),),
     )
 
 
-def _plan(peer: Peer, draft: Plan, budget_s: float) -> Plan:
+def _plan(peer: PeerMethod, draft: Plan, budget_s: float) -> Plan:
     (group,) = draft.groups
     orders: Sequence[tuple[str, ...]] = (
         [(slot,) for slot in group.slots] if peer.a_process_each else [group.slots]

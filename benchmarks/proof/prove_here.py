@@ -27,8 +27,8 @@ from edgebench.benchmarks.proof.here import (
     HEAVIER,
     OURS,
     PEERS,
+    MethodResult,
     RealTrial,
-    Said,
     request_of,
     trial,
 )
@@ -39,7 +39,7 @@ from edgebench.intervals import Interval, proportion
 BUDGET_S = 15.0
 METHODS = (OURS, FORCED, *(peer.name for peer in PEERS))
 
-Question = Callable[[Said], bool]
+Question = Callable[[MethodResult], bool]
 QUESTIONS: dict[str, Question] = {
     "A/A wrong": lambda one: not one.withheld and _differs(one.itself),
     "4 % found": lambda one: not one.withheld and one.heavier is not None and one.heavier.low > 0,
@@ -123,7 +123,7 @@ def _share(hits: Sequence[bool]) -> str:
     return f"{found.value * 100:.0f} [{found.low * 100:.0f}, {found.high * 100:.0f}]"
 
 
-def _off_by(said: Sequence[Said]) -> str:
+def _off_by(said: Sequence[MethodResult]) -> str:
     middles = [abs(one.itself.low + one.itself.high) / 2 for one in said if one.itself]
     return f"{np.quantile(middles, 0.9) * 100:.1f} %" if middles else "-"
 

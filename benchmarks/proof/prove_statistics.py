@@ -39,7 +39,7 @@ from edgebench.benchmarks.proof.tally import (
     figures,
     share,
 )
-from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, Trial
+from edgebench.benchmarks.proof.trial import OVERHEAD, Answer, SimulatedTrial
 from edgebench.deploy.transports.simulated.scenarios import RANDOM
 from edgebench.intervals import Interval
 from edgebench.progress import Progress
@@ -99,7 +99,7 @@ def main(options: Sequence[str] | None = None) -> int:
 
 def prove(scenarios: Sequence[str], runs: int, budget_s: float, progress: Progress) -> Rows:
     """The figures by scenario and method, "edgebench" first."""
-    jobs: dict[tuple[str, str], Callable[[int], Trial]] = {}
+    jobs: dict[tuple[str, str], Callable[[int], SimulatedTrial]] = {}
     for scenario in scenarios:
         jobs[scenario, "edgebench"] = partial(
             _ours, scenario=scenario, budget_s=budget_s, overheads=(OVERHEAD,)
@@ -126,11 +126,13 @@ def prove(scenarios: Sequence[str], runs: int, budget_s: float, progress: Progre
     return rows
 
 
-def _ours(seed: int, *, scenario: str, budget_s: float, overheads: tuple[float, ...]) -> Trial:
+def _ours(
+    seed: int, *, scenario: str, budget_s: float, overheads: tuple[float, ...]
+) -> SimulatedTrial:
     return trial.run(scenario, seed, budget_s, overheads)
 
 
-def _peers(seed: int, *, name: str, scenario: str, budget_s: float) -> Trial:
+def _peers(seed: int, *, name: str, scenario: str, budget_s: float) -> SimulatedTrial:
     peer = next(one for one in peer_methods.PEERS if one.name == name)
     return peer_methods.run(peer, scenario, seed, budget_s)
 

@@ -30,7 +30,7 @@ _OPENVINO = (
 
 
 @dataclass(frozen=True)
-class Times:
+class ToolTimes:
     """One tool's times in one round, in seconds an inference."""
 
     median_s: float
@@ -38,25 +38,25 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Peer:
+class RuntimeTool:
     """A benchmark program: `times(model, inferences, threads)` runs it."""
 
     name: str
-    times: Callable[[Path, int, int], Times]
+    times: Callable[[Path, int, int], ToolTimes]
 
 
-def peer_of(model: Path) -> Peer:
-    """The peer that runs such files. Raises `UsageError`."""
+def tool_of(model: Path) -> RuntimeTool:
+    """The tool that runs such files. Raises `UsageError`."""
     form = model.suffix.removeprefix(".")
-    if form not in PEERS:
+    if form not in TOOLS:
         raise UsageError(
             f"there is no benchmark of the runtime's makers to compare {model.name} with",
-            f"compare a file of one of these formats: {', '.join(PEERS)}",
+            f"compare a file of one of these formats: {', '.join(TOOLS)}",
         )
-    return PEERS[form]
+    return TOOLS[form]
 
 
-def _litert(model: Path, inferences: int, threads: int) -> Times:
+def _litert(model: Path, inferences: int, threads: int) -> ToolTimes:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         options = {
@@ -70,7 +70,7 @@ def _litert(model: Path, inferences: int, threads: int) -> Times:
     return _judged(LITERT.name, found["median_ms"], found["p5_ms"])
 
 
-def _openvino(model: Path, inferences: int, threads: int) -> Times:
+def _openvino(model: Path, inferences: int, threads: int) -> ToolTimes:
     """It tells one percentile a run, so each gets half of the inferences."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "benchmark_report.json"
@@ -96,13 +96,13 @@ def _openvino(model: Path, inferences: int, threads: int) -> Times:
     return _judged(OPENVINO.name, *found)
 
 
-def _judged(name: str, median_ms: float, p5_ms: float) -> Times:
+def _judged(name: str, median_ms: float, p5_ms: float) -> ToolTimes:
     if p5_ms < FLOOR_MS:
         raise DeviceError(
             f"{name} rounds to 0.01 ms, too coarse for {p5_ms} ms an inference",
             "compare on a larger model",
         )
-    return Times(median_ms / 1e3, p5_ms / 1e3)
+    return ToolTimes(median_ms / 1e3, p5_ms / 1e3)
 
 
 def _report(
@@ -119,6 +119,6 @@ def _report(
     return found
 
 
-LITERT = Peer("LiteRT's benchmark_litert_model", _litert)
-OPENVINO = Peer("OpenVINO's benchmark_app", _openvino)
-PEERS = {"tflite": LITERT, "openvino": OPENVINO}
+LITERT = RuntimeTool("LiteRT's benchmark_litert_model", _litert)
+OPENVINO = RuntimeTool("OpenVINO's benchmark_app", _openvino)
+TOOLS = {"tflite": LITERT, "openvino": OPENVINO}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from edgebench.benchmarks.proof.trial import Trial
+from edgebench.benchmarks.proof.trial import SimulatedTrial
 from edgebench.intervals import Estimate, Interval, proportion
 
 AT_MOST_5 = Interval(0.0, 0.05)
@@ -42,7 +42,7 @@ class Figure:
         return "broken" if beyond else "open"
 
 
-Question = Callable[[Trial], bool]
+Question = Callable[[SimulatedTrial], bool]
 
 QUESTIONS: dict[str, Question] = {
     "false alarms": lambda trial: trial.itself.finds_any,
@@ -59,7 +59,9 @@ def share(hits: Iterable[bool]) -> Estimate:
     return proportion(np.fromiter(hits, dtype=np.bool_))
 
 
-def figures(trials: Sequence[Trial], bounds: Sequence[Interval | None]) -> tuple[Figure, ...]:
+def figures(
+    trials: Sequence[SimulatedTrial], bounds: Sequence[Interval | None]
+) -> tuple[Figure, ...]:
     """The answers to `QUESTIONS`, in their order."""
     return tuple(
         Figure(share(question(trial) for trial in trials), bound)

@@ -10,7 +10,7 @@ from edgebench.benchmarks.planning.pilot import limit_s, measured_s, pace, pilot
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import choose_size
 from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 from edgebench.benchmarks.results.measured import Run
 from edgebench.converters.artifact import Artifact, Manifest, file_name
 from edgebench.deploy.documents.plan import Plan
@@ -61,18 +61,18 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Trial:
+class SimulatedTrial:
     """One run: the baseline against itself, and models against it."""
 
     itself: Answer
     models: tuple[Answer, ...]
 
 
-def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> Trial:
+def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> SimulatedTrial:
     """What a simulated run of models with these overheads answers."""
     baseline, *others = simulate(scenario, seed, budget_s, overheads).groups[0].rows
     rows = {row.slot: row for row in others}
-    return Trial(
+    return SimulatedTrial(
         itself=answer(rows[baseline.slot + AGAIN], 0.0),
         models=tuple(
             answer(rows[artifact(_model(number)).key], truth)
@@ -124,7 +124,7 @@ def _stopped(result: RunResult, limit_s: float) -> RunResult:
     return replace(result, blocks=tuple(kept))
 
 
-def answer(row: Row, truth: float) -> Answer:
+def answer(row: ModelRow, truth: float) -> Answer:
     """What the product says of a row."""
     assert row.verdict is not None
     return Answer(

@@ -15,10 +15,10 @@ from edgebench.benchmarks.formatting import (
     signed,
     signed_in,
 )
-from edgebench.benchmarks.results.comparison import Row
+from edgebench.benchmarks.results.comparison import ModelRow
 from edgebench.benchmarks.statistics.paired import Latency
 
-Cell = Callable[[Row], str]
+Cell = Callable[[ModelRow], str]
 Columns = Sequence[tuple[str, Cell]]
 
 COUNTED = "*"
@@ -41,7 +41,7 @@ def _latency(part: Callable[[Latency], float | None]) -> Cell:
 def _summary(name: str, part: Callable[[Latency], float | None]) -> Cell:
     """A time, and its own overhead beside it: 12.3 (+4.1 %)."""
 
-    def cell(row: Row) -> str:
+    def cell(row: ModelRow) -> str:
         time = _latency(part)(row)
         beside = row.overhead.beside.get(name) if row.overhead else None
         return f"{time} ({signed(beside.value)})" if beside else time
@@ -49,11 +49,11 @@ def _summary(name: str, part: Callable[[Latency], float | None]) -> Cell:
     return cell
 
 
-def _verdict(row: Row) -> str:
+def _verdict(row: ModelRow) -> str:
     return row.verdict.outcome if row.verdict else "baseline"
 
 
-def _overhead(row: Row) -> str:
+def _overhead(row: ModelRow) -> str:
     if not row.runs_here:
         return "not run here"
     if row.overhead is None:
@@ -62,25 +62,25 @@ def _overhead(row: Row) -> str:
     return f"{said} {UNTRUSTED}" if untrusted(row) else said
 
 
-def untrusted(row: Row) -> bool:
+def untrusted(row: ModelRow) -> bool:
     """Whether there is an overhead that the run cannot be trusted with."""
     withheld = row.verdict is not None and row.verdict.outcome == "no verdict"
     return withheld and row.overhead is not None
 
 
-def _accuracy(row: Row) -> str:
+def _accuracy(row: ModelRow) -> str:
     if row.accuracy is None:
         return NO_ACCURACY[row.weights]
     return share_in(row.accuracy.on_device) + ("" if row.runs_here else COMPUTED)
 
 
-def _accuracy_alone(row: Row) -> str:
+def _accuracy_alone(row: ModelRow) -> str:
     """Without its interval, where there is no room for it."""
     text = _accuracy(row)
     return text.partition(" [")[0] + (COMPUTED if text.endswith(COMPUTED) else "")
 
 
-def _decibels(row: Row) -> str:
+def _decibels(row: ModelRow) -> str:
     if row.drift is None:
         return MISSING
     return _snr(row.drift.snr_db)
@@ -90,7 +90,7 @@ def _snr(snr_db: float | None) -> str:
     return "exact" if snr_db is None else f"{snr_db:.0f}"
 
 
-def _parity(row: Row) -> str:
+def _parity(row: ModelRow) -> str:
     if row.parity is None:
         return MISSING
     return _snr(row.parity.snr_db)
@@ -100,11 +100,11 @@ def _signed(share: float | None) -> str:
     return MISSING if share is None else signed(share)
 
 
-def _partitions(row: Row) -> str:
+def _partitions(row: ModelRow) -> str:
     return MISSING if row.partitions is None else str(row.partitions)
 
 
-def model(row: Row) -> str:
+def model(row: ModelRow) -> str:
     """The row's model; a second slot of the same artifact is marked."""
     return row.model + " (again)" * row.against_itself
 

@@ -56,7 +56,7 @@ COUNTED_LEGEND = (
 
 
 @dataclass(frozen=True)
-class Table:
+class ExplainedTable:
     """Columns by name, rows of cells, and what to know of them."""
 
     title: str
@@ -133,10 +133,10 @@ def stage(one: StageCost) -> str:
     return f"{one.stage} ({one.side}x{one.side})"
 
 
-def tables(model: Explained) -> tuple[Table, ...]:
+def tables(model: Explained) -> tuple[ExplainedTable, ...]:
     """By stage and by kind of operation."""
     return (
-        Table(
+        ExplainedTable(
             title=f"Attention by stage: {name(model)}",
             columns=("stage", "cost ms [95 %]", "share % [95 %]", "profiler ms", *COUNTS),
             rows=(
@@ -155,7 +155,7 @@ def tables(model: Explained) -> tuple[Table, ...]:
             ),
             legend=STAGES_LEGEND + COUNTED_LEGEND,
         ),
-        Table(
+        ExplainedTable(
             title=f"By operation: {name(model)}",
             columns=("operations", "number", "profiler ms", *COUNTS),
             rows=tuple(

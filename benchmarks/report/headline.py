@@ -10,7 +10,7 @@ from edgebench.benchmarks.formatting import signed, threshold
 from edgebench.benchmarks.gate.verdict import Outcome
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.report.wording import alike, remedy, sentence, with_remedy
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 
 COUNTED_AS = {
     "refuted": "above {}",
@@ -30,7 +30,7 @@ class Headline:
     detail: str
 
 
-def compared(comparison: Comparison) -> list[Row]:
+def compared(comparison: Comparison) -> list[ModelRow]:
     """All rows that have a verdict on a model, so neither baselines nor A/A."""
     return [
         row
@@ -55,7 +55,9 @@ def headline(comparison: Comparison) -> Headline:
     return Headline(outcome, _one_answer(comparison, rows, outcome, allowed), _detail(rows))
 
 
-def _one_answer(comparison: Comparison, rows: list[Row], outcome: Outcome, allowed: str) -> str:
+def _one_answer(
+    comparison: Comparison, rows: list[ModelRow], outcome: Outcome, allowed: str
+) -> str:
     """The answer where all rows have the same verdict."""
     who, over = _compared(comparison, rows)
     everywhere = f", in all {len(rows)} comparisons" if len(rows) > 1 else ""
@@ -97,7 +99,7 @@ def counted(comparison: Comparison) -> Headline:
     if not overheads:
         return Headline("counted", "Nothing was counted.", "")
     madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
-    who = "the others" if all(group.foreign for group in comparison.groups) else "attention"
+    who = "the others" if all(group.external for group in comparison.groups) else "attention"
     takes = f"{who} adds" if who == "attention" else f"{who} add"
     beside = f" for {_range(madds)} multiply-adds" if madds else ""
     answer = f"Counted, not timed: {takes} {_range(overheads)} instructions{beside}."
@@ -110,21 +112,21 @@ def counted(comparison: Comparison) -> Headline:
     return Headline("counted", answer, detail)
 
 
-def _compared(comparison: Comparison, rows: list[Row]) -> tuple[str, str]:
+def _compared(comparison: Comparison, rows: list[ModelRow]) -> tuple[str, str]:
     """What costs, and over what, in words: attention, unless these are somebody else's files."""
-    if not all(group.foreign for group in comparison.groups):
+    if not all(group.external for group in comparison.groups):
         return "attention costs", ""
     baselines = dict.fromkeys(group.rows[0].model for group in comparison.groups)
     who = f"{rows[0].model} costs" if len(rows) == 1 else "the others cost"
     return who, f" over {' or '.join(baselines)}"
 
 
-def trusted(rows: list[Row]) -> list[Row]:
+def trusted(rows: list[ModelRow]) -> list[ModelRow]:
     """The rows whose run stood up to its checks."""
     return [row for row in rows if row.verdict and row.verdict.outcome != "no verdict"]
 
 
-def _detail(rows: list[Row]) -> str:
+def _detail(rows: list[ModelRow]) -> str:
     overheads = [row.overhead.value for row in trusted(rows) if row.overhead is not None]
     madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
     parts = []

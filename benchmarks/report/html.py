@@ -12,7 +12,7 @@ from edgebench.benchmarks.report import explained, explained_plots, plots, table
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.report.verdicts import verdict
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 from edgebench.deploy.documents.result import RunResult
 from edgebench.intervals import Estimate
@@ -93,7 +93,7 @@ class ExplainedModel:
 
     name: str
     sentences: list[str]
-    tables: tuple[explained.Table, ...]
+    tables: tuple[explained.ExplainedTable, ...]
     roofline: Markup | None
     legend: list[tuple[str, str]]
     source: str
@@ -182,12 +182,12 @@ def _value(estimate: Estimate | None) -> float:
     return estimate.value if estimate else 0.0
 
 
-def _points_tile(name: str, found: Estimate, comparison: Comparison, row: Row) -> Tile:
+def _points_tile(name: str, found: Estimate, comparison: Comparison, row: ModelRow) -> Tile:
     value, _, interval = points(found).partition(" ")
     return Tile(name, value, f"points {interval}, {_where(comparison, row)}")
 
 
-def _where(comparison: Comparison, row: Row) -> str:
+def _where(comparison: Comparison, row: ModelRow) -> str:
     group = next(group for group in comparison.groups if row in group.rows)
     return f"{row.model}, {group.precision}"
 
@@ -201,7 +201,7 @@ def _chains(comparison: Comparison) -> list[Chain]:
     ]
 
 
-def _links(row: Row) -> tuple[Link, ...]:
+def _links(row: ModelRow) -> tuple[Link, ...]:
     assert row.drift is not None
     links = [_link(hop.step, hop.top1_agreement, hop.snr_db) for hop in row.drift.hops]
     last = _link("in all, on the device", row.drift.agreement.value, row.drift.snr_db)

@@ -17,7 +17,7 @@ from edgebench.benchmarks.formatting import signed, signed_in
 from edgebench.benchmarks.gate.verdict import Outcome, Verdict
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.report.wording import sentence, unjudged
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.regression import Change, Shift
 from edgebench.benchmarks.runs.fleet import FleetComparison
 
@@ -144,7 +144,7 @@ OUTCOMES: dict[Outcome, Status] = {
 
 
 def _of_row(
-    group: GroupComparison, row: Row, found: Verdict, said: str, limit: float | None
+    group: GroupComparison, row: ModelRow, found: Verdict, said: str, limit: float | None
 ) -> Case:
     status, message = OUTCOMES[found.outcome], said
     if found.outcome == "no verdict":
@@ -157,7 +157,7 @@ def _of_row(
     return Case(where, row.model, status, "" if status == "passed" else message, said)
 
 
-def _counted(group: GroupComparison, row: Row) -> Case:
+def _counted(group: GroupComparison, row: ModelRow) -> Case:
     assert row.instruction_overhead is not None
     said = f"counted, not timed: {signed(row.instruction_overhead)} instructions"
     return Case(f"edgebench.{group.format}.{group.precision}", row.model, "skipped", said, said)

@@ -11,7 +11,7 @@ from edgebench.benchmarks.report.columns import COUNTED, UNTRUSTED
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.wording import alike, sentence
-from edgebench.benchmarks.results.comparison import GroupComparison, Row
+from edgebench.benchmarks.results.comparison import GroupComparison, ModelRow
 from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
 
 ANSWERS = {
@@ -37,7 +37,7 @@ class Cell:
     device: str
     figure: str
     outcome: str
-    row: Row | None = None
+    row: ModelRow | None = None
     note: int | None = None
 
 
@@ -108,7 +108,7 @@ def matrix(found: FleetComparison) -> Matrix:
     return Matrix(sections, tuple(notes.values()))
 
 
-def _judged(member: MemberComparison) -> Iterator[tuple[GroupComparison, Row]]:
+def _judged(member: MemberComparison) -> Iterator[tuple[GroupComparison, ModelRow]]:
     if member.comparison is not None:
         for group in member.comparison.groups:
             # A row without a verdict is a baseline, or of a format that the device does not run.

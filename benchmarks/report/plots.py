@@ -12,7 +12,7 @@ from edgebench.benchmarks.formatting import milliseconds, share_in, signed, sign
 from edgebench.benchmarks.report import columns, svg
 from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.deploy.documents.result import RunResult, Visit
 
 WIDTH = 920
@@ -54,7 +54,7 @@ def by_device(sections: Sequence[Section], threshold: float) -> Markup | None:
 
 
 def _overheads(
-    every: Sequence[tuple[str, str, Row]], threshold: float, label: str
+    every: Sequence[tuple[str, str, ModelRow]], threshold: float, label: str
 ) -> Markup | None:
     """Rows under their headings, each with its name, its overhead and the counted one."""
     rows = [(heading, name, row) for heading, name, row in every if row.overhead is not None]
@@ -91,7 +91,7 @@ def _overheads(
     return svg.figure(WIDTH, height, label, parts)
 
 
-def _overhead_row(name: str, row: Row, x: Scale, y: float) -> list[Markup]:
+def _overhead_row(name: str, row: ModelRow, x: Scale, y: float) -> list[Markup]:
     assert row.overhead is not None and row.verdict is not None
     found = row.overhead
     kind = outcome_class(row.verdict.outcome)
@@ -167,7 +167,7 @@ def accuracy(comparison: Comparison) -> Markup | None:
     return svg.figure(WIDTH, height, label, parts)
 
 
-def _placed(row: Row) -> bool:
+def _placed(row: ModelRow) -> bool:
     return row.accuracy is not None and row.latency is not None and not row.against_itself
 
 
@@ -185,7 +185,7 @@ def _apart(labels: Sequence[tuple[float, float, str, str]]) -> list[tuple[float,
 
 
 @dataclass(frozen=True)
-class Trace:
+class SamplePlot:
     """The raw samples of one group: the drawing, and how many samples it shows of how many."""
 
     name: str
@@ -196,13 +196,13 @@ class Trace:
     above: int
 
 
-def samples(comparison: Comparison, result: RunResult) -> list[Trace]:
+def samples(comparison: Comparison, result: RunResult) -> list[SamplePlot]:
     """The raw samples over time, one drawing a group."""
     traces = (_trace(group, result) for group in comparison.groups)
     return [trace for trace in traces if trace is not None]
 
 
-def _trace(group: GroupComparison, result: RunResult) -> Trace | None:
+def _trace(group: GroupComparison, result: RunResult) -> SamplePlot | None:
     blocks = [block for block in result.blocks if block.group == group.name and block.visits]
     if not blocks:
         return None
@@ -236,7 +236,7 @@ def _trace(group: GroupComparison, result: RunResult) -> Trace | None:
     middle = (left + right) / 2
     parts.append(svg.text(middle, height - 8, "blocks in the order they ran", "tick", "middle"))
     parts.append(svg.text(left, height - 8, "ms", "tick", "end"))
-    return Trace(
+    return SamplePlot(
         name=group.name,
         drawing=svg.figure(WIDTH, height, f"Raw samples of {group.name}, block by block", parts),
         legend=tuple((columns.model(row), slot_class(group, row.slot)) for row in group.rows),

@@ -20,7 +20,7 @@ from edgebench.benchmarks.report.columns import (
     Columns,
     untrusted,
 )
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 
 INSTRUCTIONS_LEGEND = (
     "*: counted. Instructions are those that the runtime executes in one inference, on one thread, "
@@ -65,7 +65,7 @@ class Sheet:
     title: str
     legend: str
     columns: tuple[str, ...]
-    sections: tuple[tuple[str, tuple[tuple[Row, tuple[str, ...]], ...]], ...]
+    sections: tuple[tuple[str, tuple[tuple[ModelRow, tuple[str, ...]], ...]], ...]
 
 
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
@@ -145,7 +145,7 @@ def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
     groups = tuple(
         group
         for group in comparison.groups
-        if not group.foreign and any(row.weights != "untrained" for row in group.rows)
+        if not group.external and any(row.weights != "untrained" for row in group.rows)
     )
     legend = ACCURACY_LEGEND if groups else ""
     if not all(row.runs_here for group in groups for row in group.rows):

@@ -14,7 +14,7 @@ from edgebench.benchmarks.report import explained, tables
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
 from edgebench.benchmarks.report.verdicts import verdict
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 
 STYLES = {
@@ -114,6 +114,6 @@ def _table(sheet: Sheet) -> Table:
     return table
 
 
-def _styled(row: Row, cells: tuple[str, ...]) -> list[str | Text]:
+def _styled(row: ModelRow, cells: tuple[str, ...]) -> list[str | Text]:
     outcome = row.verdict.outcome if row.verdict else "baseline"
     return [Text(cell, style=STYLES[outcome]) if cell == outcome else cell for cell in cells]

@@ -6,11 +6,11 @@ from edgebench.benchmarks.formatting import signed, signed_in, threshold, unsign
 from edgebench.benchmarks.gate.verdict import Outcome
 from edgebench.benchmarks.report.columns import UNTRUSTED
 from edgebench.benchmarks.report.wording import sentence
-from edgebench.benchmarks.results.comparison import Row
+from edgebench.benchmarks.results.comparison import ModelRow
 from edgebench.benchmarks.statistics.paired import Overhead
 
 
-def verdict(row: Row, allowed: float, force: bool = False) -> str:
+def verdict(row: ModelRow, allowed: float, force: bool = False) -> str:
     """The verdict on a row whose overhead may be `allowed`, a fraction, at most.
 
     With `force` a verdict that is withheld is given nevertheless, marked, with the reason. A row
@@ -28,7 +28,7 @@ def verdict(row: Row, allowed: float, force: bool = False) -> str:
     return f"no verdict on {row.model}{' against itself' * row.against_itself}: {reason}."
 
 
-def _judged(row: Row, outcome: Outcome, allowed: float) -> str:
+def _judged(row: ModelRow, outcome: Outcome, allowed: float) -> str:
     assert row.overhead is not None and row.verdict is not None
     measured = signed_in(row.overhead.value, row.overhead.interval)
     if row.against_itself:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgebench.benchmarks.results.comparison import Accuracy, Beside, Drift
+from edgebench.benchmarks.results.comparison import Beside, DeviceAccuracy, Drift
 from edgebench.benchmarks.results.measured import Run
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.plan import Group
@@ -13,7 +13,7 @@ from edgebench.intervals import paired_difference, proportion
 from edgebench.snr import snr_db
 
 
-def accuracy(run: Run, group: Group, slot: str) -> Accuracy | None:
+def accuracy(run: Run, group: Group, slot: str) -> DeviceAccuracy | None:
     """A slot's right answers, and how many more or fewer than the trained model and the baseline.
 
     None where answers mean nothing. Raises `InvalidFileError`.
@@ -28,7 +28,7 @@ def accuracy(run: Run, group: Group, slot: str) -> Accuracy | None:
     beside = _answers(run, group.baseline) if slot != group.baseline else None
     if beside is not None and np.array_equal(beside[0], labels):
         gain = paired_difference(hits, beside[2].argmax(-1) == labels)
-    return Accuracy(
+    return DeviceAccuracy(
         on_device=proportion(hits),
         trained=proportion(trained),
         drop=paired_difference(hits, trained),

@@ -14,7 +14,7 @@ from edgebench.benchmarks.gate.verdict import Verdict, judge
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import accuracy, beside, drift
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.measured import NOTHING, Run, measured
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
@@ -76,7 +76,7 @@ def _group(run: Run, group: Group) -> GroupComparison:
         name=group.name,
         format=manifest.format,
         precision=", ".join(dict.fromkeys(one.precision for one in members)),
-        maker="" if any(one.foreign for one in members) else manifest.maker,
+        maker="" if any(one.external for one in members) else manifest.maker,
         rows=tuple(
             _row(run, group, slot, blocks)
             for slot in group.slots
@@ -85,7 +85,7 @@ def _group(run: Run, group: Group) -> GroupComparison:
     )
 
 
-def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row:
+def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> ModelRow:
     manifest, baseline = run.manifests[slot], run.manifests[group.baseline]
     runs_here = slot in run.plan.artifacts
     evaluation = run.result.evaluations.get(slot, NOTHING)
@@ -99,7 +99,7 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Row
     elif slot != group.baseline:
         reference = run.result.evaluations.get(group.baseline, NOTHING)
         more_instructions = instructions.overhead(evaluation, reference)
-    return Row(
+    return ModelRow(
         slot=slot,
         model=manifest.model,
         against_itself=slot.endswith(AGAIN),

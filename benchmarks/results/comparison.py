@@ -14,7 +14,7 @@ from edgebench.intervals import Estimate
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class DeviceAccuracy:
     """Top-1 accuracy of the outputs that came back from the device.
 
     `drop` is the change against the trained model in torch, and `gain` that against the baseline
@@ -59,7 +59,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """One slot. Measured values are None where there was nothing to measure.
 
     `against_itself` marks the second slot of a baseline that is measured against itself (A/A).
@@ -91,7 +91,7 @@ class Row:
     madds_overhead: float | None
     parameters: int | None
     size_bytes: int
-    accuracy: Accuracy | None
+    accuracy: DeviceAccuracy | None
     drift: Drift | None
     peak_memory_bytes: int | None
     load_s: float | None
@@ -115,10 +115,10 @@ class GroupComparison:
     format: str
     precision: str
     maker: str
-    rows: tuple[Row, ...]
+    rows: tuple[ModelRow, ...]
 
     @property
-    def foreign(self) -> bool:
+    def external(self) -> bool:
         """Whether these are somebody else's files, so that nothing is known of what they are."""
         return not self.maker
 

@@ -14,9 +14,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from edgebench.benchmarks.diagnostic import Diagnostic, Difference
+from edgebench.benchmarks.diagnostic import Diagnostic, SettingDifference
 from edgebench.benchmarks.formatting import difference
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.errors import UsageError
@@ -58,8 +58,8 @@ class Shift:
     model: str
     format: str
     precision: str
-    before: Row | None
-    after: Row | None
+    before: ModelRow | None
+    after: ModelRow | None
     overhead: Estimate | None
     latency: Estimate | None
     outcome: Outcome
@@ -86,7 +86,7 @@ class Change:
     after_started: str
     limit: float | None
     latency_judged: bool
-    differences: tuple[Difference, ...]
+    differences: tuple[SettingDifference, ...]
     shifts: tuple[Shift, ...]
 
     def having(self, outcome: Outcome) -> tuple[Shift, ...]:
@@ -134,7 +134,7 @@ def change(
     )
 
 
-def differing(before: Comparison, after: Comparison) -> Iterator[Difference]:
+def differing(before: Comparison, after: Comparison) -> Iterator[SettingDifference]:
     """What was not the same in two runs; artifacts may differ, and do."""
     for name, old, new in (
         ("device", before.device, after.device),
@@ -145,16 +145,16 @@ def differing(before: Comparison, after: Comparison) -> Iterator[Difference]:
         ("delegate", before.delegate, after.delegate),
     ):
         if old != new:
-            yield Difference(name, old, new)
+            yield SettingDifference(name, old, new)
     for form in before.context.runtimes.keys() & after.context.runtimes.keys():
         runtimes = (one.context.runtimes[form] for one in (before, after))
         one, other = (f"{runtime.name} {runtime.version}" for runtime in runtimes)
         if one != other:
-            yield Difference("runtime", one, other, of=form)
+            yield SettingDifference("runtime", one, other, of=form)
     baselines, later = dict(_baselines(before)), dict(_baselines(after))
     for key in baselines.keys() & later.keys():
         if baselines[key] != later[key]:
-            yield Difference("baseline", baselines[key], later[key], of=" ".join(key))
+            yield SettingDifference("baseline", baselines[key], later[key], of=" ".join(key))
 
 
 def _baselines(comparison: Comparison) -> Iterator[tuple[tuple[str, str, str], str]]:
@@ -166,11 +166,11 @@ def _baselines(comparison: Comparison) -> Iterator[tuple[tuple[str, str, str], s
 Key = tuple[str, str, str]
 
 
-def _key(group: GroupComparison, row: Row) -> Key:
+def _key(group: GroupComparison, row: ModelRow) -> Key:
     return row.model, group.format, group.precision
 
 
-def _rows(comparison: Comparison) -> Iterator[tuple[Key, Row]]:
+def _rows(comparison: Comparison) -> Iterator[tuple[Key, ModelRow]]:
     """Every artifact that ran, once; a second slot against itself is no artifact of its own."""
     for group in comparison.groups:
         for row in group.rows:
@@ -179,7 +179,7 @@ def _rows(comparison: Comparison) -> Iterator[tuple[Key, Row]]:
 
 
 def _shift(
-    key: Key, before: Row | None, after: Row | None, limit: float | None, latency: bool
+    key: Key, before: ModelRow | None, after: ModelRow | None, limit: float | None, latency: bool
 ) -> Shift:
     reasons = tuple(_reasons(before, after))
     overhead = moved = None
@@ -202,8 +202,8 @@ def _judge(changes: list[Estimate], limit: float | None) -> Outcome:
     return "slower" if low > 0 else "faster" if high < 0 else "no change seen"
 
 
-def _reasons(before: Row | None, after: Row | None) -> Iterator[Unjudged]:
-    runs: tuple[tuple[Which, Row | None], ...] = (("first", before), ("second", after))
+def _reasons(before: ModelRow | None, after: ModelRow | None) -> Iterator[Unjudged]:
+    runs: tuple[tuple[Which, ModelRow | None], ...] = (("first", before), ("second", after))
     for which, row in runs:
         if row is None:
             yield Unjudged(which, Diagnostic("missing", {}))

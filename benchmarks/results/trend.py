@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from edgebench.benchmarks.diagnostic import Difference
-from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, Row
+from edgebench.benchmarks.diagnostic import SettingDifference
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.regression import differing
 from edgebench.errors import DataError, UnknownNameError
 from edgebench.intervals import Estimate
@@ -24,7 +24,7 @@ class Point:
     started: str
     overhead: Estimate
     outcome: str
-    changed: tuple[Difference, ...]
+    changed: tuple[SettingDifference, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def trend(comparisons: Iterable[Comparison], device: str, models: Sequence[str] 
     Raises `DataError` where the device has no run with an overhead in it, and `UnknownNameError`
     for a model that none of them measured.
     """
-    histories: dict[tuple[str, str, str], list[tuple[Comparison, GroupComparison, Row]]] = {}
+    histories: dict[tuple[str, str, str], list[tuple[Comparison, GroupComparison, ModelRow]]] = {}
     for comparison in comparisons:
         for group in comparison.groups if comparison.device == device else ():
             for row in group.rows:
@@ -84,7 +84,7 @@ def trend(comparisons: Iterable[Comparison], device: str, models: Sequence[str] 
     )
 
 
-def _points(history: Sequence[tuple[Comparison, GroupComparison, Row]]) -> tuple[Point, ...]:
+def _points(history: Sequence[tuple[Comparison, GroupComparison, ModelRow]]) -> tuple[Point, ...]:
     points, last = [], None
     for comparison, group, row in history:
         assert row.overhead is not None and row.verdict is not None
@@ -102,7 +102,7 @@ def _points(history: Sequence[tuple[Comparison, GroupComparison, Row]]) -> tuple
     return tuple(points)
 
 
-def _alone(comparison: Comparison, group: GroupComparison, row: Row) -> Comparison:
+def _alone(comparison: Comparison, group: GroupComparison, row: ModelRow) -> Comparison:
     """The run as if it had measured this artifact only, so that no other's runtime is compared."""
     runtimes = {
         form: runtime

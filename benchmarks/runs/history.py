@@ -31,7 +31,7 @@ State = Literal["complete", "interrupted", "not measured", "not judged", "unread
 
 
 @dataclass(frozen=True)
-class Entry:
+class RunEntry:
     """One folder among the runs. What is not known of it is empty, and `problem` says why."""
 
     name: str
@@ -44,7 +44,7 @@ class Entry:
     problem: str = ""
 
 
-def entries(runs: Path, device: str | None = None) -> list[Entry]:
+def entries(runs: Path, device: str | None = None) -> list[RunEntry]:
     """All runs in a folder, the oldest first; of one device if that is asked for.
 
     Never raises for what lies there: a run that cannot be read is listed with the reason, and a
@@ -130,18 +130,18 @@ def _folders(runs: Path) -> Iterator[Path]:
                 yield path.parent
 
 
-def _entry(folder: Path) -> Entry:
+def _entry(folder: Path) -> RunEntry:
     # A folder is named <stamp>-<device>, which is all that is known of an unreadable one.
     device = folder.name.partition("-")[2].partition("-")[2]
     if not (folder / COMPARISON).exists():
         state: State = "not judged" if (folder / RESULT).exists() else "not measured"
-        return Entry(folder.name, state, device=device, problem=_how_to_go_on(folder))
+        return RunEntry(folder.name, state, device=device, problem=_how_to_go_on(folder))
     try:
         found = of_folder(folder)
     except InvalidFileError as error:
-        return Entry(folder.name, "unreadable", device=device, problem=error.message)
+        return RunEntry(folder.name, "unreadable", device=device, problem=error.message)
     judged = [row for group in found.groups for row in group.rows if row.verdict is not None]
-    return Entry(
+    return RunEntry(
         name=folder.name,
         state="interrupted" if found.interrupted else "complete",
         started=found.started,

@@ -32,7 +32,7 @@ _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
-class Place:
+class NetworkPlace:
     """A block, None outside the blocks, and whether the operation is part of its attention."""
 
     block: int | None = None
@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Step:
+class OperationStep:
     """What placing needs to know of an operation: its name and the tensors it connects."""
 
     name: str
@@ -61,24 +61,24 @@ def anchors(graph: onnx.GraphProto) -> dict[str, str]:
     return found
 
 
-def place(steps: Sequence[Step], weights: Mapping[str, str]) -> list[Place]:
+def place(steps: Sequence[OperationStep], weights: Mapping[str, str]) -> list[NetworkPlace]:
     """The place of every step; `weights` is what `anchors` found."""
     paths = [_path(step.name, weights) for step in steps]
     have_attention = {_block(path) for path in paths if path and _ATTENTION in path}
     entries: dict[int | None, set[str]] = {}
-    producers: dict[str, Place] = {}
+    producers: dict[str, NetworkPlace] = {}
     places = []
-    here = Place()
+    here = NetworkPlace()
     for step, path in zip(steps, paths, strict=True):
         if path is not None:
-            here = Place(_block(path), _ATTENTION in path)
+            here = NetworkPlace(_block(path), _ATTENTION in path)
             entries.setdefault(here.block, set(step.inputs))
         else:
             in_backbone = (
                 step.kind == "activation" and _after_backbone(step, producers)
             ) or _is_residual(step, entries.get(here.block, set()))
             attends = here.block in have_attention and not in_backbone
-            here = Place(here.block, attends)
+            here = NetworkPlace(here.block, attends)
         places.append(here)
         producers.update(dict.fromkeys(step.outputs, here))
     return places
@@ -95,10 +95,10 @@ def _block(path: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def _after_backbone(step: Step, producers: Mapping[str, Place]) -> bool:
+def _after_backbone(step: OperationStep, producers: Mapping[str, NetworkPlace]) -> bool:
     sources = [producers[name] for name in step.inputs if name in producers]
     return bool(sources) and not any(source.attention for source in sources)
 
 
-def _is_residual(step: Step, entry: Iterable[str]) -> bool:
+def _is_residual(step: OperationStep, entry: Iterable[str]) -> bool:
     return step.kind == "add" and bool(set(step.inputs) & set(entry))

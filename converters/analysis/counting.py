@@ -12,14 +12,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgebench.converters.analysis.attribution import Place, Step, place
+from edgebench.converters.analysis.attribution import NetworkPlace, OperationStep, place
 from edgebench.converters.artifact import Operation
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Tensor:
+class CountedTensor:
     shape: Shape
     item_bytes: float
     constant: bool
@@ -34,22 +34,22 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Node:
+class UncountedOperation:
     """An operation before it is counted. `madds` is what its own format's rules make of it.
 
     `moves` is False for one that touches no memory of its own: a change of shape alone, or an
     activation that every runtime computes within the convolution before it.
     """
 
-    step: Step
+    step: OperationStep
     type: str
     madds: int
     moves: bool
 
 
 def counted(
-    nodes: Sequence[Node],
-    tensors: Mapping[str, Tensor],
+    nodes: Sequence[UncountedOperation],
+    tensors: Mapping[str, CountedTensor],
     weights: Mapping[str, str],
     image_side: int,
     height_axis: int,
@@ -64,9 +64,9 @@ def counted(
 
 
 def _stages(
-    nodes: Sequence[Node],
-    places: Sequence[Place],
-    tensors: Mapping[str, Tensor],
+    nodes: Sequence[UncountedOperation],
+    places: Sequence[NetworkPlace],
+    tensors: Mapping[str, CountedTensor],
     image_side: int,
     height_axis: int,
 ) -> dict[int | None, int]:
@@ -81,7 +81,10 @@ def _stages(
 
 
 def _operation(
-    node: Node, where: Place, stage: int | None, tensors: Mapping[str, Tensor]
+    node: UncountedOperation,
+    where: NetworkPlace,
+    stage: int | None,
+    tensors: Mapping[str, CountedTensor],
 ) -> Operation:
     step = node.step
     inputs = [tensors[name] for name in step.inputs]

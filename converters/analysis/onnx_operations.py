@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from edgebench.converters.analysis.attribution import Step, anchors
-from edgebench.converters.analysis.counting import Node, Shape, Tensor, counted
+from edgebench.converters.analysis.attribution import OperationStep, anchors
+from edgebench.converters.analysis.counting import CountedTensor, Shape, UncountedOperation, counted
 from edgebench.converters.artifact import Operation, OperationKind
 from edgebench.converters.onnx.graph import OnnxGraph
 
@@ -46,7 +46,7 @@ def count(graph: OnnxGraph, item_bytes: ItemBytes) -> tuple[Operation, ...]:
         if node.name in graph.float_nodes:  # Quantisation leaves these alone.
             for name in set(node.output) & set(tensors):
                 tensors[name] = replace(tensors[name], item_bytes=FLOAT_BYTES)
-    nodes: list[Node] = []
+    nodes: list[UncountedOperation] = []
     weighted: set[str] = set()
     for node in inferred.node:
         if node.op_type == "Constant" or not all(name in tensors for name in node.output):
@@ -61,37 +61,39 @@ def count(graph: OnnxGraph, item_bytes: ItemBytes) -> tuple[Operation, ...]:
         moves = not (clamps or node.op_type in RENAMES or _only_renames(node, shapes))
         madds = _madds(node, kind, shapes, tensors[node.output[0]].elements)
         outputs = tuple(name for name in node.output if name)
-        step = Step(";".join(filter(None, (node.output[0], node.name))), kind, inputs, outputs)
-        nodes.append(Node(step, node.op_type, madds, moves))
+        step = OperationStep(
+            ";".join(filter(None, (node.output[0], node.name))), kind, inputs, outputs
+        )
+        nodes.append(UncountedOperation(step, node.op_type, madds, moves))
         if madds:
             weighted.update(outputs)
     side = max((image.shape[-1] for image in _images(inferred)), default=0)
     return counted(nodes, tensors, anchors(graph.model.graph), side, height_axis=2)
 
 
-def _images(graph: onnx.GraphProto) -> list[Tensor]:
+def _images(graph: onnx.GraphProto) -> list[CountedTensor]:
     weights = {tensor.name for tensor in graph.initializer}
     shapes = [
         tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
         for info in graph.input
         if info.name not in weights
     ]
-    return [Tensor(shape, FLOAT_BYTES, False) for shape in shapes if len(shape) == 4]
+    return [CountedTensor(shape, FLOAT_BYTES, False) for shape in shapes if len(shape) == 4]
 
 
-def _tensors(graph: onnx.GraphProto, item_bytes: ItemBytes) -> dict[str, Tensor]:
+def _tensors(graph: onnx.GraphProto, item_bytes: ItemBytes) -> dict[str, CountedTensor]:
     """Every value whose shape is known. Floats take the target's size, if it has another."""
     found = {}
     for info in (*graph.input, *graph.value_info, *graph.output):
         if not info.type.tensor_type.elem_type:  # A sequence, an optional, or unknown.
             continue
         shape = tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
-        found[info.name] = Tensor(
+        found[info.name] = CountedTensor(
             shape, _size(info.type.tensor_type.elem_type, item_bytes, 1), False
         )
     for tensor in graph.initializer:
         size = _size(tensor.data_type, item_bytes, 0)
-        found[tensor.name] = Tensor(tuple(tensor.dims), size, True)
+        found[tensor.name] = CountedTensor(tuple(tensor.dims), size, True)
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from edgebench.converters.analysis.attribution import Step, anchors
-from edgebench.converters.analysis.counting import Node, Shape, Tensor, counted
+from edgebench.converters.analysis.attribution import OperationStep, anchors
+from edgebench.converters.analysis.counting import CountedTensor, Shape, UncountedOperation, counted
 from edgebench.converters.artifact import Operation, OperationKind
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.tflite import inspect
@@ -35,7 +35,7 @@ def count(graph: OnnxGraph, content: bytes) -> tuple[Operation, ...]:
     computed = {int(out) for node in nodes for out in node["outputs"]}
     given = {int(detail["index"]) for detail in made.get_input_details()}
     tensors = {
-        str(index): Tensor(
+        str(index): CountedTensor(
             tuple(int(n) for n in detail["shape"]),
             np.dtype(detail["dtype"]).itemsize,
             index not in computed | given,
@@ -49,7 +49,9 @@ def count(graph: OnnxGraph, content: bytes) -> tuple[Operation, ...]:
     return counted(found, tensors, anchors(graph.model.graph), side, height_axis=1)
 
 
-def _node(node: Any, tensors: dict[str, Tensor], details: dict[int, Any]) -> Node:
+def _node(
+    node: Any, tensors: dict[str, CountedTensor], details: dict[int, Any]
+) -> UncountedOperation:
     op = node["op_name"]
     kind = KINDS.get(op, "other")
     # A missing optional input is -1; an index beyond the tensors cannot be.
@@ -58,7 +60,9 @@ def _node(node: Any, tensors: dict[str, Tensor], details: dict[int, Any]) -> Nod
     elements = tensors[outputs[0]].elements
     madds = elements * _summed(kind, tensors[inputs[1]].shape) if len(inputs) > 1 else 0
     name = details[int(outputs[0])]["name"]
-    return Node(Step(name, kind, inputs, outputs), op, madds, op not in _RENAMES)
+    return UncountedOperation(
+        OperationStep(name, kind, inputs, outputs), op, madds, op not in _RENAMES
+    )
 
 
 def _summed(kind: OperationKind, weights: Shape) -> int:

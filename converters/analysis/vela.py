@@ -30,7 +30,7 @@ TIMEOUT_S = 600
 
 
 @dataclass(frozen=True)
-class Estimate:
+class VelaEstimate:
     """What Vela says of one file. `clock_hz` is that of the system it assumes, `system`."""
 
     artifact: str
@@ -48,7 +48,7 @@ class Estimate:
         return self.estimated_cycles / self.clock_hz
 
 
-def estimate(path: Path, accelerator: str) -> Estimate:
+def estimate(path: Path, accelerator: str) -> VelaEstimate:
     """Compile a file for an NPU and read what Vela estimates. Writes nothing beside the file.
 
     Raises `MissingExtraError` without Vela, `InvalidFileError` for what is no .tflite file and
@@ -72,7 +72,7 @@ def estimate(path: Path, accelerator: str) -> Estimate:
             row = next(csv.DictReader(file))
     placed = {unit: int(count) for unit, count in PLACED.findall(done.stdout)}
     try:
-        return Estimate(
+        return VelaEstimate(
             artifact=path.name,
             accelerator=accelerator,
             system=row["system_config"],

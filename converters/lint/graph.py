@@ -1,7 +1,7 @@
 """One way to see a graph of any format: its operations, and the tensors between them.
 
-A reader (`edgebench.converters.lint.readers`) makes a `Graph` of a file, and a rule looks at it.
-An operation keeps the type that its own format gives it (`CONV_2D`, `Conv`, `Convolution`,
+A reader (`edgebench.converters.lint.readers`) makes a `LintGraph` of a file, and a rule looks at
+it. An operation keeps the type that its own format gives it (`CONV_2D`, `Conv`, `Convolution`,
 `conv`) and has beside it a *kind* that is the same in all of them (`conv`), so that one rule can
 be written for every format where the question is the same.
 """
@@ -29,7 +29,7 @@ class Quantised:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class LintTensor:
     """A value of the graph. `shape` has None where a dimension is not fixed.
 
     `dtype` is NumPy's name for the stored type (`float32`, `int8`, ...). `constant` says that the
@@ -77,7 +77,7 @@ class Op:
 
 
 @dataclass(frozen=True)
-class Graph:
+class LintGraph:
     """A file as rules see it. Ops stand in the order in which they are executed.
 
     `format` and `precision` are those of the artifact (`tflite`, `int8`); `inputs` and `outputs`
@@ -90,7 +90,7 @@ class Graph:
     format: str
     precision: str
     ops: tuple[Op, ...]
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, LintTensor]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     partitions: int | None = None
@@ -112,17 +112,17 @@ class Graph:
                     users.setdefault(name, []).append(op)
         return {name: tuple(ops) for name, ops in users.items()}
 
-    def read(self, op: Op) -> tuple[Tensor, ...]:
+    def read(self, op: Op) -> tuple[LintTensor, ...]:
         """The tensors that an op computes with: its inputs without those that lie in the file."""
         found = (self.tensors[name] for name in op.inputs if name)
         return tuple(tensor for tensor in found if not tensor.constant)
 
-    def constants(self, op: Op) -> tuple[Tensor, ...]:
+    def constants(self, op: Op) -> tuple[LintTensor, ...]:
         """The inputs of an op that lie in the file."""
         found = (self.tensors[name] for name in op.inputs if name)
         return tuple(tensor for tensor in found if tensor.constant)
 
-    def written(self, op: Op) -> tuple[Tensor, ...]:
+    def written(self, op: Op) -> tuple[LintTensor, ...]:
         """The tensors that an op makes."""
         return tuple(self.tensors[name] for name in op.outputs if name)
 

@@ -11,8 +11,8 @@ from typing import Any
 from edgebench.converters.artifact import Manifest, manifest_path
 from edgebench.converters.lint.all_rules import RULES
 from edgebench.converters.lint.delegates import DELEGATES
-from edgebench.converters.lint.graph import Graph
-from edgebench.converters.lint.rule import SEVERITIES, Finding, Severity, Subject, check
+from edgebench.converters.lint.graph import LintGraph
+from edgebench.converters.lint.rule import SEVERITIES, LintFinding, Severity, Subject, check
 from edgebench.converters.targets import FORMATS
 from edgebench.documents import load
 from edgebench.errors import InvalidFileError, MissingExtraError
@@ -32,7 +32,7 @@ class Report:
     format: str
     precision: str
     baseline: str | None
-    findings: tuple[Finding, ...]
+    findings: tuple[LintFinding, ...]
     clear: tuple[str, ...]
 
     def reaches(self, severity: Severity) -> bool:
@@ -86,7 +86,7 @@ def _baseline(path: Path, manifest: Manifest | None) -> Path | None:
     return found if found.exists() else None
 
 
-def _read(path: Path, manifest: Manifest | None) -> Graph:
+def _read(path: Path, manifest: Manifest | None) -> LintGraph:
     if not path.exists():
         raise InvalidFileError(f"there is nothing at {path}", "make it with: edgebench export")
     name = manifest.format if manifest is not None else _format(path)
@@ -95,7 +95,7 @@ def _read(path: Path, manifest: Manifest | None) -> Graph:
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or name, FORMATS[name].extra) from error
     precision = manifest.precision if manifest is not None else "unknown"
-    graph: Graph = reader.read(path, path.name, precision)
+    graph: LintGraph = reader.read(path, path.name, precision)
     return graph
 
 

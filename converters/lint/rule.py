@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from edgebench.converters.lint.graph import Graph, Op
+from edgebench.converters.lint.graph import LintGraph, Op
 
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
@@ -22,7 +22,7 @@ that the rule is about. error: the file breaks its own format's rules, and will 
 
 
 @dataclass(frozen=True)
-class Source:
+class Reference:
     """Where a rule's knowledge comes from.
 
     `date` is that of what was read, as YYYY-MM-DD or YYYY-MM. What a source says may have changed
@@ -38,8 +38,8 @@ class Source:
 class Subject:
     """What a rule looks at: a file's graph and, where it was found, that of its baseline."""
 
-    graph: Graph
-    baseline: Graph | None = None
+    graph: LintGraph
+    baseline: LintGraph | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class Rule:
     delegate: str | None
     says: str
     remedy: str
-    source: Source
+    source: Reference
     find: Callable[[Subject], Iterable[Spot]]
 
 
 @dataclass(frozen=True)
-class Finding:
+class LintFinding:
     """A rule that applies to a file, with all the places where it does."""
 
     rule: Rule
@@ -82,14 +82,14 @@ def at(op: Op, detail: str = "") -> Spot:
     return Spot(f"{op.type} {op.name}", detail)
 
 
-def check(subject: Subject, rules: Iterable[Rule], delegates: Iterable[str]) -> list[Finding]:
+def check(subject: Subject, rules: Iterable[Rule], delegates: Iterable[str]) -> list[LintFinding]:
     """All findings of the rules that apply to the file's format, gravest first.
 
     `delegates` names those that the user cares for; rules without a delegate always apply.
     """
     asked = {None, *delegates}
     findings = [
-        Finding(rule, spots)
+        LintFinding(rule, spots)
         for rule in rules
         if rule.delegate in asked
         and subject.graph.format in rule.formats

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from edgebench.converters.lint.graph import Graph, Op, Tensor
+from edgebench.converters.lint.graph import LintGraph, LintTensor, Op
 
 WEIGHTED = ("conv", "depthwise_conv", "linear", "transpose_conv")
 
 BYTES = frozenset({"int8", "uint8", "i8", "u8"})
 
-Count = Callable[[Tensor, tuple[int, ...], Tensor], int]
+Count = Callable[[LintTensor, tuple[int, ...], LintTensor], int]
 
 # By type: from the input, the weights' shape and the output. Weights are OHWI, 1HWC and OI.
 MADDS: dict[str, Count] = {
@@ -32,7 +32,7 @@ UNCOUNTED = frozenset(
 """Operations of TFLite that may multiply, and whose multiply-adds are not counted here."""
 
 
-def precision(graph: Graph) -> str:
+def precision(graph: LintGraph) -> str:
     """The number types that the layers with weights compute in, by edgebench's own words."""
     layers = graph.of_kind(*WEIGHTED) or graph.ops
     moving = {tensor.dtype for op in layers for tensor in (*graph.read(op), *graph.written(op))}
@@ -50,7 +50,7 @@ def precision(graph: Graph) -> str:
     return "fp32" if "float32" in constants | moving else "unknown"
 
 
-def madds(graph: Graph) -> int | None:
+def madds(graph: LintGraph) -> int | None:
     """The multiply-adds of a TFLite file's layers.
 
     None for another format, and where a shape is not fixed or an operation may multiply that is
@@ -70,7 +70,7 @@ def madds(graph: Graph) -> int | None:
     return total
 
 
-def _madds(graph: Graph, op: Op) -> int | None:
+def _madds(graph: LintGraph, op: Op) -> int | None:
     # A transposed convolution's first input is the shape of its output.
     source = op.inputs[2 if op.type == "TRANSPOSE_CONV" else 0]
     tensors = [graph.tensors[name] for name in (source, op.inputs[1], op.outputs[0])]
@@ -79,9 +79,9 @@ def _madds(graph: Graph, op: Op) -> int | None:
     return MADDS[op.type](tensors[0], _shape(tensors[1]), tensors[2])
 
 
-def _shape(tensor: Tensor) -> tuple[int, ...]:
+def _shape(tensor: LintTensor) -> tuple[int, ...]:
     return tuple(side or 0 for side in tensor.shape or ())
 
 
-def _elements(tensor: Tensor) -> int:
+def _elements(tensor: LintTensor) -> int:
     return math.prod(_shape(tensor))

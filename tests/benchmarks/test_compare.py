@@ -13,7 +13,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.report import wording
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 from edgebench.benchmarks.runs import run as running
 from edgebench.documents import load
 from edgebench.errors import DataError, InvalidFileError, UnwritableError
@@ -28,7 +28,7 @@ ACCURACY = {
 }
 
 
-def row(comparison: Comparison, slot: str) -> Row:
+def row(comparison: Comparison, slot: str) -> ModelRow:
     return next(r for group in comparison.groups for r in group.rows if r.slot == slot)
 
 

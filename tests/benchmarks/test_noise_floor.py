@@ -15,7 +15,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Size
 from edgebench.benchmarks.proof.trial import artifact
 from edgebench.benchmarks.report import verdicts, wording
-from edgebench.benchmarks.results.comparison import Row
+from edgebench.benchmarks.results.comparison import ModelRow
 from edgebench.benchmarks.statistics.paired import Overhead, overhead
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
@@ -53,9 +53,9 @@ def evidence(blocks: tuple[MeasuredBlock, ...], found: Overhead) -> Evidence:
 
 def sentence(asked: Evidence, found: Verdict) -> str:
     """The verdict as a report shows it."""
-    nothing = dict.fromkeys((field.name for field in fields(Row)), None)
+    nothing = dict.fromkeys((field.name for field in fields(ModelRow)), None)
     given = {"verdict": found, "overhead": asked.overhead, "model": asked.model}
-    return verdicts.verdict(Row(**{**nothing, **given}), asked.threshold)  # type: ignore[arg-type]
+    return verdicts.verdict(ModelRow(**{**nothing, **given}), asked.threshold)  # type: ignore[arg-type]
 
 
 def around(value: float, scatter: float = 0.001) -> Overhead:

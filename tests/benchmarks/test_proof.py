@@ -11,7 +11,7 @@ from replay import TOYS, make_artifacts
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.proof import methods, peer_methods, prove_statistics, tables, trial
 from edgebench.benchmarks.proof.tally import AT_LEAST_95, AT_MOST_5, Figure, share
-from edgebench.benchmarks.proof.trial import Answer, Trial
+from edgebench.benchmarks.proof.trial import Answer, SimulatedTrial
 from edgebench.benchmarks.runs import run
 from edgebench.deploy.registry import devices
 from edgebench.intervals import Interval
@@ -20,11 +20,11 @@ RUNS = 60
 
 
 @pytest.fixture(scope="module")
-def biased() -> list[Trial]:
+def biased() -> list[SimulatedTrial]:
     return [trial.run("process-bias", seed, 60, (0.03,)) for seed in range(RUNS)]
 
 
-def test_a_machine_in_order_is_judged_right(biased: list[Trial]) -> None:
+def test_a_machine_in_order_is_judged_right(biased: list[SimulatedTrial]) -> None:
     """Bounds three standard errors of 60 runs wide: a smoke test, the proof is the command."""
     assert sum(one.itself.finds_any for one in biased) <= 8
     assert sum(one.models[0].covers for one in biased) >= 0.86 * RUNS

@@ -12,7 +12,15 @@ import pytest
 from replay import ReplayedDevice, Toy, make_artifacts
 
 from edgebench.benchmarks.proof import here
-from edgebench.benchmarks.proof.here import BASELINE, FORCED, HEAVIER, OURS, PEERS, RealTrial, Said
+from edgebench.benchmarks.proof.here import (
+    BASELINE,
+    FORCED,
+    HEAVIER,
+    OURS,
+    PEERS,
+    MethodResult,
+    RealTrial,
+)
 from edgebench.benchmarks.proof.prove_here import table
 from edgebench.intervals import Interval
 from edgebench.progress import silent
@@ -62,8 +70,15 @@ def test_what_the_gate_withholds_is_still_told_without_it(artifacts: Path) -> No
 def test_the_table_counts_claims_that_are_wrong_and_those_that_are_withheld() -> None:
     none, some = Interval(-0.01, 0.01), Interval(0.02, 0.06)
     trials = [
-        RealTrial((Said(OURS, "fp32", none, some), Said(FORCED, "fp32", none, some))),
-        RealTrial((Said(OURS, "fp32", some, some, "busy"), Said(FORCED, "fp32", some, some))),
+        RealTrial(
+            (MethodResult(OURS, "fp32", none, some), MethodResult(FORCED, "fp32", none, some))
+        ),
+        RealTrial(
+            (
+                MethodResult(OURS, "fp32", some, some, "busy"),
+                MethodResult(FORCED, "fp32", some, some),
+            )
+        ),
     ]
     rows = {line[:28].strip(): line[28:].split() for line in table(trials, ("fp32",))}
     # Shares and their intervals: A/A wrong, 4 % found, withheld.

@@ -20,7 +20,7 @@ from edgebench.benchmarks.report.headline import headline
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Beside, Comparison, Row
+from edgebench.benchmarks.results.comparison import Beside, Comparison, ModelRow
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.result import Runtime
 from edgebench.intervals import Estimate
@@ -104,7 +104,7 @@ def test_every_report_says_untrained_where_weights_are(
         assert "ntrained, here for their latency alone: " in " ".join(text.split())
 
 
-def reasons(row: Row) -> tuple[Diagnostic, ...]:
+def reasons(row: ModelRow) -> tuple[Diagnostic, ...]:
     """Those of the row, or that the machine was busy."""
     assert row.verdict is not None
     return row.verdict.reasons or (Diagnostic("stolen_time", {"share": 0.5}),)

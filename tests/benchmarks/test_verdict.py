@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edgebench.benchmarks.report import terminal, wording
 from edgebench.benchmarks.report.verdicts import verdict
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 
 BASE, CA = "scenes_v2.fp32.tflite", "scenes_v2_ca.fp32.tflite"
 
@@ -25,7 +25,7 @@ def device(overhead: float, **options: object) -> ReplayedDevice:
     return ReplayedDevice({**dict.fromkeys(slots, 0.002), CA: 0.002 * (1 + overhead)}, **options)
 
 
-def row(comparison: Comparison, slot: str = CA) -> Row:
+def row(comparison: Comparison, slot: str = CA) -> ModelRow:
     return next(r for group in comparison.groups for r in group.rows if r.slot == slot)
 
 

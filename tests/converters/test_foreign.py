@@ -12,7 +12,7 @@ import pytest
 from edgebench.converters import external
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.artifact import find_artifacts as find_own
-from edgebench.converters.lint.graph import Graph, Op, Tensor
+from edgebench.converters.lint.graph import LintGraph, LintTensor, Op
 from edgebench.converters.lint.summary import madds, precision
 
 
@@ -92,7 +92,7 @@ def test_a_manifest_says_what_the_file_says_and_nothing_else(folder: Path) -> No
     # Eight filters of 3x3x3 at 8x8 places, and a layer of 8 by 5.
     assert plain.madds == 8 * 8 * 8 * 27 + 40
     assert found["attention"].manifest.madds == plain.madds + 64
-    assert plain.foreign and plain.evaluation is None and plain.weights == "unknown"
+    assert plain.external and plain.evaluation is None and plain.weights == "unknown"
     assert found["empty"].manifest.size_bytes == 0 and found["empty"].manifest.inputs == ()
 
 
@@ -103,19 +103,19 @@ def test_somebody_elses_json_is_no_manifest(folder: Path) -> None:
     assert "net.v1" in external.files(folder)
 
 
-def graph(*ops: tuple[str, str, str], weights: str, moving: str, form: str = "tflite") -> Graph:
+def graph(*ops: tuple[str, str, str], weights: str, moving: str, form: str = "tflite") -> LintGraph:
     """Ops of type and kind, each from `x` to `y` with weights `w`."""
     shape = (4, 3, 3, 2)
     tensors = {
-        "x": Tensor("x", (1, 8, 8, 2), moving),
-        "w": Tensor("w", shape, weights, constant=True),
-        "y": Tensor("y", (1, 8, 8, 4), moving),
+        "x": LintTensor("x", (1, 8, 8, 2), moving),
+        "w": LintTensor("w", shape, weights, constant=True),
+        "y": LintTensor("y", (1, 8, 8, 4), moving),
     }
     made = tuple(
         Op(str(n), type_, kind, ("x", "w"), ("y",), {"custom": custom == "custom"})
         for n, (type_, kind, custom) in enumerate(ops)
     )
-    return Graph("net", form, "unknown", made, tensors, ("x",), ("y",))
+    return LintGraph("net", form, "unknown", made, tensors, ("x",), ("y",))
 
 
 CONV = ("CONV_2D", "conv", "")

@@ -26,7 +26,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 
 @pytest.fixture(scope="module")
 def graph() -> OnnxGraph:
-    return OnnxGraph(simplify(tiny_cnn(), foreign=False)[0], "tiny", "file", "")
+    return OnnxGraph(simplify(tiny_cnn(), external=False)[0], "tiny", "file", "")
 
 
 @pytest.fixture(scope="module")

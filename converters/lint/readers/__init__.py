@@ -1,1 +1,1 @@
-"""The readers, one module a format: a file in, a `Graph` out."""
+"""The readers, one module a format: a file in, a `LintGraph` out."""

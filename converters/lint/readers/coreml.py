@@ -10,12 +10,12 @@ import numpy as np
 
 from edgebench.converters.coreml.evaluator import package
 from edgebench.converters.coreml.evaluator.operation import Declared, Operation
-from edgebench.converters.lint.graph import SHORT, Graph, Op, Tensor
+from edgebench.converters.lint.graph import SHORT, LintGraph, LintTensor, Op
 from edgebench.converters.lint.kinds import MIL, kind
 from edgebench.converters.lint.readers.folding import without_constant_ops
 
 
-def read(path: Path, name: str, precision: str) -> Graph:
+def read(path: Path, name: str, precision: str) -> LintGraph:
     """Read the package's ML program.
 
     Raises `InvalidFileError`, `UnsupportedModelError` for an older neural network, and
@@ -30,7 +30,7 @@ def read(path: Path, name: str, precision: str) -> Graph:
         tensors.update({made.name: _tensor(made) for made in operation.outputs})
         ops.append(_op(operation, tensors))
     ops, tensors = without_constant_ops(ops, tensors)
-    return Graph(
+    return LintGraph(
         name=name,
         format="coreml",
         precision=precision,
@@ -41,18 +41,18 @@ def read(path: Path, name: str, precision: str) -> Graph:
     )
 
 
-def _tensor(port: Declared) -> Tensor:
-    return Tensor(port.name, port.shape, port.dtype or "unknown")
+def _tensor(port: Declared) -> LintTensor:
+    return LintTensor(port.name, port.shape, port.dtype or "unknown")
 
 
-def _constant(name: str, value: Any) -> Tensor:
+def _constant(name: str, value: Any) -> LintTensor:
     array = np.asarray(value)
     short = array.dtype.kind in "iu" and array.size <= SHORT
     values = tuple(int(n) for n in array.ravel()) if short else None
-    return Tensor(name, array.shape, array.dtype.name, True, values=values)
+    return LintTensor(name, array.shape, array.dtype.name, True, values=values)
 
 
-def _op(operation: Operation, tensors: Mapping[str, Tensor]) -> Op:
+def _op(operation: Operation, tensors: Mapping[str, LintTensor]) -> Op:
     # The file has them by name in no order; the rules expect what is computed on to come first.
     named = sorted(operation.inputs.items(), key=lambda item: item[0] not in ("x", "values"))
     inputs = tuple(name for _, names in named for name in names)

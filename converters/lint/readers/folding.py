@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from edgebench.converters.lint.graph import Op, Tensor
+from edgebench.converters.lint.graph import LintTensor, Op
 
 
 def without_constant_ops(
-    ops: Iterable[Op], tensors: Mapping[str, Tensor]
-) -> tuple[list[Op], dict[str, Tensor]]:
+    ops: Iterable[Op], tensors: Mapping[str, LintTensor]
+) -> tuple[list[Op], dict[str, LintTensor]]:
     """Leave out the ops that compute from constants only, and mark what they make as constant.
 
     Such as weights that lie in the file in int8 or fp16: every runtime expands them once while it

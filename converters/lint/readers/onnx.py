@@ -10,13 +10,13 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
-from edgebench.converters.lint.graph import SHORT, Graph, Op, Quantised, Tensor
+from edgebench.converters.lint.graph import SHORT, LintGraph, LintTensor, Op, Quantised
 from edgebench.converters.lint.kinds import ONNX, kind
 from edgebench.converters.lint.readers.folding import without_constant_ops
 from edgebench.errors import InvalidFileError
 
 
-def read(path: Path, name: str, precision: str) -> Graph:
+def read(path: Path, name: str, precision: str) -> LintGraph:
     """Read the file's main graph, with the shapes that ONNX infers. Raises `InvalidFileError`."""
     try:
         model = onnx.load(path)
@@ -29,17 +29,21 @@ def read(path: Path, name: str, precision: str) -> Graph:
     ops = []
     for node in graph.node:
         for output in node.output:  # What inference does not reach is not known.
-            tensors.setdefault(output, Tensor(output, None, "unknown"))
+            tensors.setdefault(output, LintTensor(output, None, "unknown"))
         if node.op_type == "Constant":
             tensors[node.output[0]] = _constant(node.output[0], _attributes(node))
             continue
         tensors.update(
-            {one: Tensor(one, None, "unknown") for one in node.input if one and one not in tensors}
+            {
+                one: LintTensor(one, None, "unknown")
+                for one in node.input
+                if one and one not in tensors
+            }
         )
         ops.append(_op(node, tensors))
     ops, tensors = without_constant_ops(ops, tensors)
     weights = {one.name for one in graph.initializer}
-    return Graph(
+    return LintGraph(
         name=name,
         format="onnx",
         precision=precision,
@@ -50,7 +54,7 @@ def read(path: Path, name: str, precision: str) -> Graph:
     )
 
 
-def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
+def _tensors(graph: onnx.GraphProto) -> dict[str, LintTensor]:
     found = {}
     for info in (*graph.input, *graph.value_info, *graph.output):
         kind_ = info.type.tensor_type
@@ -58,16 +62,16 @@ def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
         if kind_.HasField("shape"):
             dims = kind_.shape.dim
             shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in dims)
-        found[info.name] = Tensor(info.name, shape, _dtype(kind_.elem_type))
+        found[info.name] = LintTensor(info.name, shape, _dtype(kind_.elem_type))
     for one in graph.initializer:
-        found[one.name] = Tensor(
+        found[one.name] = LintTensor(
             one.name, tuple(one.dims), _dtype(one.data_type), True, values=_short(one)
         )
     _quantise(graph, found)
     return found
 
 
-def _quantise(graph: onnx.GraphProto, found: dict[str, Tensor]) -> None:
+def _quantise(graph: onnx.GraphProto, found: dict[str, LintTensor]) -> None:
     """Give what QuantizeLinear makes its scale and zero point, where they lie in the file."""
     weights = {one.name: one for one in graph.initializer}
     for node in graph.node:
@@ -77,9 +81,9 @@ def _quantise(graph: onnx.GraphProto, found: dict[str, Tensor]) -> None:
         points = np.zeros(scales.size, int)
         if len(node.input) > 2 and node.input[2] in weights:
             points = numpy_helper.to_array(weights[node.input[2]]).ravel()
-        made = found.get(node.output[0], Tensor(node.output[0], None, "int8"))
+        made = found.get(node.output[0], LintTensor(node.output[0], None, "int8"))
         quantised = Quantised(tuple(map(float, scales)), tuple(map(int, points)))
-        found[made.name] = Tensor(made.name, made.shape, made.dtype, quantised=quantised)
+        found[made.name] = LintTensor(made.name, made.shape, made.dtype, quantised=quantised)
 
 
 def _dtype(elem_type: int) -> str:
@@ -95,14 +99,14 @@ def _short(one: onnx.TensorProto) -> tuple[int, ...] | None:
     return tuple(int(n) for n in numpy_helper.to_array(one).ravel())
 
 
-def _constant(name: str, attributes: dict[str, object]) -> Tensor:
+def _constant(name: str, attributes: dict[str, object]) -> LintTensor:
     value = np.asarray(next(iter(attributes.values())))
     short = value.dtype.kind == "i" and value.size <= SHORT
     values = tuple(int(n) for n in value.ravel()) if short else None
-    return Tensor(name, value.shape, value.dtype.name, True, values=values)
+    return LintTensor(name, value.shape, value.dtype.name, True, values=values)
 
 
-def _op(node: onnx.NodeProto, tensors: dict[str, Tensor]) -> Op:
+def _op(node: onnx.NodeProto, tensors: dict[str, LintTensor]) -> Op:
     attributes = _attributes(node)
     first = tensors[node.input[0]] if node.input and node.input[0] else None
     word = kind(ONNX, node.op_type)

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from edgebench.converters.lint.graph import SHORT, Graph, Op, Tensor
+from edgebench.converters.lint.graph import SHORT, LintGraph, LintTensor, Op
 from edgebench.converters.lint.kinds import OPENVINO, kind
 from edgebench.converters.lint.readers.folding import without_constant_ops
 from edgebench.errors import InvalidFileError
@@ -22,7 +22,7 @@ DTYPES = {"FP32": "float32", "FP16": "float16", "BF16": "bfloat16", "FP64": "flo
 WHOLE = {"i32": "int32", "i64": "int64"}
 
 
-def read(path: Path, name: str, precision: str) -> Graph:
+def read(path: Path, name: str, precision: str) -> LintGraph:
     """Read the network's .xml, given itself or its folder. Raises `InvalidFileError`."""
     network = _network(path)
     try:
@@ -36,7 +36,7 @@ def read(path: Path, name: str, precision: str) -> Graph:
         }
         weights = network.with_suffix(".bin")
         content = weights.read_bytes() if weights.exists() else b""
-        tensors: dict[str, Tensor] = {}
+        tensors: dict[str, LintTensor] = {}
         ops: list[Op] = []
         inputs: list[str] = []
         outputs: list[str] = []
@@ -58,7 +58,7 @@ def read(path: Path, name: str, precision: str) -> Graph:
             f"{network} is not an OpenVINO network: {error}", "export it again"
         ) from error
     ops, tensors = without_constant_ops(ops, tensors)
-    return Graph(
+    return LintGraph(
         name=name,
         format="openvino",
         precision=precision,
@@ -85,10 +85,10 @@ def _tensor_name(layer: Element, port: str) -> str:
     return f"{layer.attrib['name']}:{port}"
 
 
-def _outputs(layer: Element, content: bytes) -> tuple[Tensor, ...]:
+def _outputs(layer: Element, content: bytes) -> tuple[LintTensor, ...]:
     constant = layer.attrib["type"] == "Const"
     return tuple(
-        Tensor(
+        LintTensor(
             name=_tensor_name(layer, port.attrib["id"]),
             shape=_shape(port),
             dtype=_dtype(port.attrib["precision"]),
@@ -122,7 +122,10 @@ def _values(layer: Element, content: bytes) -> tuple[int, ...] | None:
 
 
 def _op(
-    layer: Element, inputs: tuple[str, ...], made: tuple[Tensor, ...], tensors: dict[str, Tensor]
+    layer: Element,
+    inputs: tuple[str, ...],
+    made: tuple[LintTensor, ...],
+    tensors: dict[str, LintTensor],
 ) -> Op:
     type_ = layer.attrib["type"]
     data = layer.find("data")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgebench.converters.lint.graph import SHORT, Graph, Op, Quantised, Tensor
+from edgebench.converters.lint.graph import SHORT, LintGraph, LintTensor, Op, Quantised
 from edgebench.converters.lint.kinds import TFLITE, kind
 from edgebench.converters.lint.readers.folding import without_constant_ops
 from edgebench.converters.tflite import content
@@ -23,12 +23,12 @@ from edgebench.errors import InvalidFileError
 ABSENT = -1
 
 
-def read(path: Path, name: str, precision: str) -> Graph:
+def read(path: Path, name: str, precision: str) -> LintGraph:
     """Read the file's main subgraph. Raises `InvalidFileError` for what is no TFLite file."""
     return parse(content.read(path), name, precision)
 
 
-def parse(found: bytes, name: str, precision: str) -> Graph:
+def parse(found: bytes, name: str, precision: str) -> LintGraph:
     """Read the main subgraph. Raises `InvalidFileError` for content that is damaged."""
     try:
         return _parse(found, name, precision)
@@ -37,7 +37,7 @@ def parse(found: bytes, name: str, precision: str) -> Graph:
         raise InvalidFileError(f"{name} is damaged: {error}", "export it again") from error
 
 
-def _parse(found: bytes, name: str, precision: str) -> Graph:
+def _parse(found: bytes, name: str, precision: str) -> LintGraph:
     model = schema.ModelT.InitFromPackedBuf(found, 0)
     subgraph = model.subgraphs[0]
     names = [f"{number} {_text(one.name)}" for number, one in enumerate(subgraph.tensors)]
@@ -50,7 +50,7 @@ def _parse(found: bytes, name: str, precision: str) -> Graph:
         for number, operator in enumerate(subgraph.operators)
     ]
     ops, tensors = without_constant_ops(ops, tensors)
-    return Graph(
+    return LintGraph(
         name=name,
         format="tflite",
         precision=precision,
@@ -66,14 +66,14 @@ def _text(name: Any) -> str:
     return bytes(name or b"").decode(errors="replace").partition(";")[0]
 
 
-def _tensor(one: Any, name: str, buffers: Any) -> Tensor:
+def _tensor(one: Any, name: str, buffers: Any) -> LintTensor:
     dtype = _dtypes()[one.type]
     data = buffers[one.buffer].data
     constant = data is not None and len(data) > 0
     values = None
     if constant and dtype in ("int32", "int64") and len(data) <= SHORT * 8:
         values = tuple(int(n) for n in np.frombuffer(bytes(data), dtype))
-    return Tensor(name, _shape(one), dtype, constant, _quantised(one.quantization), values)
+    return LintTensor(name, _shape(one), dtype, constant, _quantised(one.quantization), values)
 
 
 def _shape(one: Any) -> tuple[int | None, ...]:
@@ -105,7 +105,7 @@ def _constants(enumeration: type) -> list[tuple[str, int]]:
 
 
 def _op(
-    number: int, operator: Any, code: Any, names: list[str], tensors: Mapping[str, Tensor]
+    number: int, operator: Any, code: Any, names: list[str], tensors: Mapping[str, LintTensor]
 ) -> Op:
     # Codes above 127 are in the newer of the two fields; the other one holds the larger number.
     number_of_type = max(code.builtinCode, code.deprecatedBuiltinCode)

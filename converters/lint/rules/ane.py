@@ -8,39 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from edgebench.converters.lint.graph import Graph, Op
-from edgebench.converters.lint.rule import Rule, Severity, Source, Spot, Subject, at
+from edgebench.converters.lint.graph import LintGraph, Op
+from edgebench.converters.lint.rule import Reference, Rule, Severity, Spot, Subject, at
 
 _DELEGATE = "ane"
 _FORMATS = frozenset({"coreml"})
 _READ = "2026-11-21"
 
-_TYPES = Source(
+_TYPES = Reference(
     "Core ML Tools guide, Typed Execution",
     "https://apple.github.io/coremltools/docs-guides/source/typed-execution.html",
     _READ,
 )
-_TRANSFORMERS = Source(
+_TRANSFORMERS = Reference(
     "Apple Machine Learning Research, Deploying Transformers on the Apple Neural Engine (2022)",
     "https://machinelearning.apple.com/research/neural-engine-transformers",
     _READ,
 )
-_UNSUPPORTED = Source(
+_UNSUPPORTED = Reference(
     "M. Hollemans, The Neural Engine: unsupported layers (observations, partly guesses)",
     "https://github.com/hollance/neural-engine/blob/master/docs/unsupported-layers.md",
     _READ,
 )
-_CONVERTER = Source(
+_CONVERTER = Reference(
     "Core ML Tools 9.0, notes in its torch front end (ops.py: col2im, index_put)",
     "https://github.com/apple/coremltools/blob/9.0/coremltools/converters/mil/frontend/torch/ops.py",
     _READ,
 )
-_SHAPES = Source(
+_SHAPES = Reference(
     "Apple Developer Forums, thread 724930 (an Apple engineer's answer)",
     "https://developer.apple.com/forums/thread/724930",
     _READ,
 )
-_QUANTISED = Source(
+_QUANTISED = Reference(
     "Core ML Tools guide, Quantization: Performance",
     "https://apple.github.io/coremltools/docs-guides/source/opt-quantization-perf.html",
     _READ,
@@ -100,7 +100,7 @@ def _linear_of_sequence(subject: Subject) -> Iterator[Spot]:
             yield at(op)
 
 
-def _made(graph: Graph) -> Iterator[tuple[Op, tuple[int | None, ...]]]:
+def _made(graph: LintGraph) -> Iterator[tuple[Op, tuple[int | None, ...]]]:
     for op in graph.ops:
         for tensor in graph.written(op):
             if tensor.shape is not None:
@@ -116,7 +116,7 @@ def _rule(
     severity: Severity,
     says: str,
     remedy: str,
-    source: Source,
+    source: Reference,
     find: Callable[[Subject], Iterable[Spot]],
 ) -> Rule:
     return Rule(f"ane-{id}", severity, _FORMATS, _DELEGATE, says, remedy, source, find)

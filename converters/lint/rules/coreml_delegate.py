@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op, Tensor
+from edgebench.converters.lint.graph import LintGraph, LintTensor, Op
 from edgebench.converters.lint.rule import Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.quantised import computes_in_int8
 from edgebench.converters.lint.rules.refusal import (
@@ -36,7 +36,7 @@ VERSIONS = {"DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 6}
 """The newest version that is taken; of all others it is the first."""
 
 
-def _broadcasts(graph: Graph, op: Op) -> str | None:
+def _broadcasts(graph: LintGraph, op: Op) -> str | None:
     first, second = (_four(graph.tensors[name]) for name in op.inputs[:2])
     if first is None or second is None:
         return "operands of more than four dimensions, or not fixed"
@@ -48,7 +48,7 @@ def _broadcasts(graph: Graph, op: Op) -> str | None:
     return " with ".join("x".join(map(str, shape)) for shape in (first, second))
 
 
-def _four(tensor: Tensor) -> tuple[int, ...] | None:
+def _four(tensor: LintTensor) -> tuple[int, ...] | None:
     """The shape with ones in front of it until it has four dimensions."""
     sizes = [n for n in tensor.shape or () if n is not None]
     if len(sizes) > 4 or not tensor.fixed:
@@ -56,14 +56,14 @@ def _four(tensor: Tensor) -> tuple[int, ...] | None:
     return (1,) * (4 - len(sizes)) + tuple(sizes)
 
 
-def _along_channels(graph: Graph, op: Op) -> str | None:
+def _along_channels(graph: LintGraph, op: Op) -> str | None:
     rank, axis = graph.tensors[op.inputs[0]].rank, op.attributes.get("axis")
     if isinstance(axis, int) and rank in (3, 4) and axis in (-1, rank - 1):
         return None
     return f"along axis {axis} of {rank}, where only channels are taken"
 
 
-def _over_the_map(graph: Graph, op: Op) -> str | None:
+def _over_the_map(graph: LintGraph, op: Op) -> str | None:
     """The delegate makes a pooling over height and width of it."""
     found = axes(graph, op)
     if not op.attributes.get("keepDims"):
@@ -73,7 +73,7 @@ def _over_the_map(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _never(graph: Graph, op: Op) -> str | None:
+def _never(graph: LintGraph, op: Op) -> str | None:
     return "taken for Core ML 2 only, and 3 is the default"
 
 

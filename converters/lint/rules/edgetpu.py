@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op
+from edgebench.converters.lint.graph import LintGraph, Op
 from edgebench.converters.lint.rule import Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.quantised import computes_in_int8
 from edgebench.converters.lint.rules.refusal import (
@@ -33,12 +33,12 @@ TAKEN = frozenset(
 )
 
 
-def _even_dilation(graph: Graph, op: Op) -> str | None:
+def _even_dilation(graph: LintGraph, op: Op) -> str | None:
     height, width = dilations(op)
     return None if height == width else f"dilated by {height} and {width}"
 
 
-def _channels_by_four(graph: Graph, op: Op) -> str | None:
+def _channels_by_four(graph: LintGraph, op: Op) -> str | None:
     found, shape = axes(graph, op), graph.tensors[op.inputs[0]].shape
     if found is None or shape is None:
         return "its axes are computed"
@@ -50,7 +50,7 @@ def _channels_by_four(graph: Graph, op: Op) -> str | None:
     return None
 
 
-def _small_softmax(graph: Graph, op: Op) -> str | None:
+def _small_softmax(graph: LintGraph, op: Op) -> str | None:
     shape = graph.tensors[op.inputs[0]].shape
     size = max((n for n in shape or () if n is not None), default=0)
     return f"over {size} elements, where 16,000 are taken" if size > 16_000 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op
+from edgebench.converters.lint.graph import LintGraph, Op
 from edgebench.converters.lint.rule import Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.quantised import computes_in_int8
 from edgebench.converters.lint.rules.refusal import (
@@ -40,17 +40,17 @@ VERSIONS = {
 """What is taken, each up to this version."""
 
 
-def _one_scale(graph: Graph, op: Op) -> str | None:
+def _one_scale(graph: LintGraph, op: Op) -> str | None:
     quantised = graph.tensors[op.inputs[1]].quantised
     per_channel = quantised is not None and not quantised.per_tensor
     return "its weights have a scale a channel" if per_channel else None
 
 
-def _undilated(graph: Graph, op: Op) -> str | None:
+def _undilated(graph: LintGraph, op: Op) -> str | None:
     return None if dilations(op) == (1, 1) else "it is dilated"
 
 
-def _depthwise(graph: Graph, op: Op) -> str | None:
+def _depthwise(graph: LintGraph, op: Op) -> str | None:
     shape = graph.tensors[op.inputs[1]].shape
     if shape and len(shape) > 1 and shape[1] is not None and shape[1] < 2:
         return "a kernel of height 1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op
+from edgebench.converters.lint.graph import LintGraph, Op
 from edgebench.converters.lint.rule import Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.quantised import computes_in_int8
 from edgebench.converters.lint.rules.refusal import (
@@ -45,27 +45,27 @@ TAKEN = frozenset(
 )
 
 
-def _three_or_four(graph: Graph, op: Op) -> str | None:
+def _three_or_four(graph: LintGraph, op: Op) -> str | None:
     rank = graph.tensors[op.inputs[0]].rank
     return None if rank in (3, 4) else f"a tensor of {rank} dimensions, where 3 or 4 are taken"
 
 
-def _plain_masks(graph: Graph, op: Op) -> str | None:
+def _plain_masks(graph: LintGraph, op: Op) -> str | None:
     masks = ("ellipsisMask", "newAxisMask", "shrinkAxisMask")
     used = [name for name in masks if op.attributes.get(name)]
     return f"it uses {', '.join(used)}" if used else None
 
 
-def _paddings(graph: Graph, op: Op) -> str | None:
+def _paddings(graph: LintGraph, op: Op) -> str | None:
     shape = graph.tensors[op.inputs[1]].shape
     return None if shape in ((3, 2), (4, 2)) else "paddings other than 3x2 or 4x2"
 
 
-def _not_int16(graph: Graph, op: Op) -> str | None:
+def _not_int16(graph: LintGraph, op: Op) -> str | None:
     return "from int16" if graph.tensors[op.inputs[0]].dtype == "int16" else None
 
 
-def _two_inputs(graph: Graph, op: Op) -> str | None:
+def _two_inputs(graph: LintGraph, op: Op) -> str | None:
     return None if len(op.inputs) == 2 else f"it has {len(op.inputs)} inputs"
 
 
@@ -90,7 +90,7 @@ def reshapes(subject: Subject) -> Iterator[Spot]:
         yield from (at(op, beside) for op in found)
 
 
-def _of_map(graph: Graph, op: Op) -> bool:
+def _of_map(graph: LintGraph, op: Op) -> bool:
     return graph.tensors[op.inputs[0]].rank == 4
 
 

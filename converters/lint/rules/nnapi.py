@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op
-from edgebench.converters.lint.rule import Rule, Source, Spot, Subject
+from edgebench.converters.lint.graph import LintGraph, Op
+from edgebench.converters.lint.rule import Reference, Rule, Spot, Subject
 from edgebench.converters.lint.rules.refusal import (
     Condition,
     all_of,
@@ -22,7 +22,7 @@ FORMATS = frozenset({"tflite"})
 VALIDATE = litert(
     "NNAPI delegate, NNAPIDelegateKernel::Validate", "tflite/delegates/nnapi/nnapi_delegate.cc"
 )
-MIGRATION = Source(
+MIGRATION = Reference(
     "NNAPI migration guide",
     "developer.android.com/ndk/guides/neuralnetworks/migration-guide",
     "2026-11-21",
@@ -52,7 +52,7 @@ VERSIONS = {
 """What is taken, each up to this version."""
 
 
-def _biased(graph: Graph, op: Op) -> str | None:
+def _biased(graph: LintGraph, op: Op) -> str | None:
     return None if len([name for name in op.inputs if name]) == 3 else "it has no bias"
 
 

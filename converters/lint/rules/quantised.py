@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op, Tensor
-from edgebench.converters.lint.rule import Rule, Source, Spot, Subject, at
+from edgebench.converters.lint.graph import LintGraph, LintTensor, Op
+from edgebench.converters.lint.rule import Reference, Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.sources import FLOAT_BRANCHES, QUANTISATION
 
 SAME_SCALE = frozenset(
@@ -35,17 +35,17 @@ PASSING = frozenset(
 )
 
 
-def computes_in_int8(graph: Graph) -> bool:
+def computes_in_int8(graph: LintGraph) -> bool:
     """Whether any convolution or linear layer of the file reads quantised data."""
     return any(_reads_integers(graph, op) for op in graph.of_kind(*HEAVY))
 
 
-def _reads_integers(graph: Graph, op: Op) -> bool:
+def _reads_integers(graph: LintGraph, op: Op) -> bool:
     read = graph.read(op)
     return bool(read) and (not read[0].floating or _dequantised(graph, read[0]))
 
 
-def _dequantised(graph: Graph, tensor: Tensor) -> bool:
+def _dequantised(graph: LintGraph, tensor: LintTensor) -> bool:
     """Whether a float tensor stands for int8 data: in QDQ graphs, and where FakeQuantize is."""
     maker = graph.maker.get(tensor.name)
     if maker is None:
@@ -123,7 +123,7 @@ def rescaling_concats(subject: Subject) -> Iterator[Spot]:
             yield at(op, "scales " + ", ".join(sorted(f"{one:.4g}" for one in scales)))
 
 
-def _scale_of(graph: Graph, tensor: Tensor) -> float | None:
+def _scale_of(graph: LintGraph, tensor: LintTensor) -> float | None:
     maker = graph.maker.get(tensor.name)
     if maker is None or maker.kind != "dequantise":
         return None
@@ -191,7 +191,7 @@ RULES = (
         delegate=None,
         says="a concatenation joins tensors of different scales, which rescales all but one",
         remedy="give its inputs one range at calibration",
-        source=Source(
+        source=Reference(
             "ONNX Runtime, QLinearConcat: a scale and a zero point for each input",
             "github.com/microsoft/onnxruntime, test/contrib_ops/qlinear_concat_test.cc",
             "2026-11-21",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.graph import Graph, Op, Tensor
+from edgebench.converters.lint.graph import LintGraph, LintTensor, Op
 from edgebench.converters.lint.kinds import ELEMENTWISE
 from edgebench.converters.lint.rule import Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.sources import LAYOUTS, litert
@@ -12,7 +12,7 @@ from edgebench.converters.lint.rules.sources import LAYOUTS, litert
 ALL = frozenset({"tflite", "onnx", "openvino", "coreml"})
 
 
-def only_renames(graph: Graph, op: Op) -> bool:
+def only_renames(graph: LintGraph, op: Op) -> bool:
     """Whether a transpose only moves axes of length one past the others, so that no data moves."""
     perm, shape = op.attributes.get("perm"), graph.tensors[op.inputs[0]].shape
     if not isinstance(perm, tuple) or shape is None:
@@ -21,7 +21,7 @@ def only_renames(graph: Graph, op: Op) -> bool:
     return long == sorted(long)
 
 
-def _moving(graph: Graph) -> list[Op]:
+def _moving(graph: LintGraph) -> list[Op]:
     shuffles = graph.of_kind("transpose", "depth_to_space", "space_to_depth")
     return [op for op in shuffles if op.kind != "transpose" or not only_renames(graph, op)]
 
@@ -66,7 +66,7 @@ def odd_broadcasts(subject: Subject) -> Iterator[Spot]:
             yield at(op, " and ".join(_size(tensor) for tensor in operands))
 
 
-def _size(tensor: Tensor) -> str:
+def _size(tensor: LintTensor) -> str:
     return "x".join("?" if n is None else str(n) for n in tensor.shape or ()) or "a scalar"
 
 

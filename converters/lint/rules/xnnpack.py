@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebench.converters.lint.rule import Rule, Source, Spot, Subject, at
+from edgebench.converters.lint.rule import Reference, Rule, Spot, Subject, at
 from edgebench.converters.lint.rules.quantised import computes_in_int8
 from edgebench.converters.lint.rules.sources import litert
 
 FORMATS = frozenset({"tflite"})
 README = litert("XNNPACK delegate, quantized operators", "tflite/delegates/xnnpack/README.md")
-ASKED = Source(
+ASKED = Reference(
     "LiteRT itself, asked on this machine how it divides the file",
     "ai-edge-litert, as installed; XNNPACK on another processor divides alike",
     "2026-11-21",

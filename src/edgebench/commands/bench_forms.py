@@ -24,7 +24,7 @@ import numpy as np
 from edgebench import arguments, console
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import run_folder
-from edgebench.benchmarks.results.comparison import Comparison, Row
+from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 from edgebench.benchmarks.runs import run as runs
 from edgebench.benchmarks.statistics.paired import Overhead, fewest_processes, overhead
 from edgebench.converters.artifact import Artifact
@@ -144,7 +144,7 @@ def rows(
         )
 
 
-def _ratio(row: Row, other: Row, processes: Sequence[int]) -> Overhead | None:
+def _ratio(row: ModelRow, other: ModelRow, processes: Sequence[int]) -> Overhead | None:
     """None where a form did not run, or too few processes visited both."""
     levels = min(len(row.levels_s), len(other.levels_s), len(processes))
     if not levels or len(set(processes[:levels])) < fewest_processes():

@@ -12,7 +12,7 @@ from edgebench import console
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from edgebench.converters.analysis.vela import Estimate
+    from edgebench.converters.analysis.vela import VelaEstimate
 
 HELP = "estimate int8 .tflite files on an Arm Ethos-U NPU, by Arm's Vela compiler"
 
@@ -37,7 +37,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(estimates: list[Estimate]) -> None:
+def _show(estimates: list[VelaEstimate]) -> None:
     from edgebench.benchmarks.formatting import megabytes, milliseconds, signed
 
     first = estimates[0]

@@ -16,7 +16,7 @@ from edgebench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.lint.lint import Report
-    from edgebench.converters.lint.rule import Finding, Rule
+    from edgebench.converters.lint.rule import LintFinding, Rule
 
 HELP = "say what in an artifact is known to be slow, or refused by an accelerator"
 
@@ -127,12 +127,12 @@ def _show(report: Report) -> None:
     out.print()
 
 
-def _places(finding: Finding) -> str:
+def _places(finding: LintFinding) -> str:
     count = len(finding.spots)
     return f"{count} place{'' if count == 1 else 's'}"
 
 
-def _kinds(finding: Finding) -> Iterator[str]:
+def _kinds(finding: LintFinding) -> Iterator[str]:
     """A line for each type of operation: how many, and the first of them."""
     by_type: dict[str, list[str]] = {}
     for spot in finding.spots:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edgebench import console
 
 if TYPE_CHECKING:
-    from edgebench.benchmarks.runs.history import Entry
+    from edgebench.benchmarks.runs.history import RunEntry
 
 HELP = "list the runs that were kept"
 
@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: RunEntry) -> tuple[str, ...]:
     measured = "\n".join(filter(None, (", ".join(entry.models), ", ".join(entry.kinds))))
     verdicts = "\n".join(f"{count} {outcome}" for outcome, count in entry.verdicts)
     return entry.name, measured, verdicts, entry.state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lint_graphs import graph, op, tensor
 
-from edgebench.converters.lint.graph import Graph
+from edgebench.converters.lint.graph import LintGraph
 from edgebench.converters.lint.rule import Subject, check
 from edgebench.converters.lint.rules.ane import RULES
 
@@ -13,7 +13,7 @@ MAP = tensor((1, 16, 8, 8), "float16")
 SEQUENCE = tensor((1, 10, 32), "float16")
 
 
-def found(one: Graph) -> dict[str, int]:
+def found(one: LintGraph) -> dict[str, int]:
     findings = check(Subject(one), RULES, ["ane"])
     return {finding.rule.id: len(finding.spots) for finding in findings}
 

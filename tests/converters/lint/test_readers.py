@@ -15,14 +15,14 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgebench.cli import main
 from edgebench.converters.lint.delegates import DELEGATES
-from edgebench.converters.lint.graph import Graph
+from edgebench.converters.lint.graph import LintGraph
 from edgebench.converters.lint.readers import onnx as onnx_reader
 from edgebench.converters.lint.readers import openvino, tflite
 
 Change = Callable[[Any], None]
 
 
-def kinds(graph: Graph) -> Counter[str]:
+def kinds(graph: LintGraph) -> Counter[str]:
     return Counter(op.kind for op in graph.ops)
 
 

@@ -14,7 +14,7 @@ from lint_graphs import constant, graph, op, tensor, weights
 
 from edgebench.converters.lint.all_rules import RULES
 from edgebench.converters.lint.delegates import DELEGATES
-from edgebench.converters.lint.graph import Graph, Quantised
+from edgebench.converters.lint.graph import LintGraph, Quantised
 from edgebench.converters.lint.kinds import TFLITE
 from edgebench.converters.lint.rule import SEVERITIES, Subject, check
 from edgebench.converters.lint.rules import (
@@ -29,7 +29,7 @@ from edgebench.converters.lint.rules import (
 from edgebench.converters.targets import FORMATS
 
 
-def found(one: Graph, baseline: Graph | None = None) -> dict[str, int]:
+def found(one: LintGraph, baseline: LintGraph | None = None) -> dict[str, int]:
     """The rules that apply, with the number of places."""
     return {
         finding.rule.id: len(finding.spots)
