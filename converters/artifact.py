@@ -158,8 +158,10 @@ class Manifest:
     alone, and `unknown` stands for a user's own ONNX file. `fingerprint` hashes all that the file
     was made from, so that an export with nothing new to say is not repeated. `operations` are in
     the file's order; formats whose files are not read have those of the graph they came from.
-    `passes` names those that brought the graph into the target's form, in sequence. `maker` is ''
-    for somebody else's file, which came without a manifest (`edgebench.converters.external`).
+    `passes` names those that brought the graph into the target's form, in sequence. `hops` are in
+    exact arithmetic; `native` compares the ONNX graph with what the runtime's kernels made of the
+    file on the processor that exported it, None where the runtime is exact on every one. `maker`
+    is '' for somebody else's file, which came without a manifest (`edgebench.converters.external`).
     """
 
     SCHEMA: ClassVar[str] = "edgebench.artifact/1"
@@ -189,6 +191,7 @@ class Manifest:
     ablation: Ablation | None = None
     operations: tuple[Operation, ...] = ()
     passes: tuple[str, ...] = ()
+    native: Hop | None = None
 
     @property
     def external(self) -> bool:

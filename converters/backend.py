@@ -71,8 +71,12 @@ class Backend(Protocol):
         """The content with mean, std and labels in it, where the format can hold them."""
         ...
 
-    def open_converted(self, graph: OnnxGraph, content: Content) -> Converted:
-        """Open what `convert` made of the graph."""
+    def open_converted(self, graph: OnnxGraph, content: Content, exact: bool = True) -> Converted:
+        """Open what `convert` made of the graph.
+
+        With `exact` it computes what the file defines, on every processor alike; without, what the
+        runtime makes of it on this one. Formats without `kernels_vary` make no difference.
+        """
         ...
 
     def first_difference(

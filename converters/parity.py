@@ -95,9 +95,11 @@ TOLERANCES: dict[str, Tolerance] = {
     "onnx:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "onnx:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
     "onnx:int8": Tolerance(math.inf, 10.0, 3.0, 0.80),
+    "onnx:int8r": Tolerance(math.inf, 10.0, 3.0, 0.80),
     "openvino:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "openvino:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
     "openvino:int8": Tolerance(math.inf, 10.0, 3.0, 0.80),
+    "openvino:int8r": Tolerance(math.inf, 10.0, 3.0, 0.80),
     "tflite:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
     "tflite:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
     "tflite:dynamic": Tolerance(math.inf, 20.0, 5.0, 0.90),
@@ -119,6 +121,26 @@ class Trial:
     outputs: Sequence[str]
     meaningful: bool
     classifies: bool
+
+
+def measure(
+    step: str, reference: Outputs, outputs: Outputs, trial: Trial, tolerance: str = ""
+) -> Hop | None:
+    """How far some outputs are from a reference; None where they are not finite or misshapen."""
+    figures = [_measure(reference, outputs, i) for i in range(len(trial.outputs))]
+    absolute = max(figure.absolute for figure in figures)
+    snr_db = min(figure.snr_db for figure in figures)
+    if not math.isfinite(absolute) or snr_db == -math.inf:
+        return None
+    agreement = _agreement(reference, outputs) if trial.meaningful and trial.classifies else None
+    return Hop(
+        step=step,
+        samples=len(reference),
+        max_abs_error=absolute,
+        snr_db=snr_db if math.isfinite(snr_db) else None,
+        top1_agreement=agreement,
+        tolerance=tolerance,
+    )
 
 
 def check(

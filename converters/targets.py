@@ -25,7 +25,8 @@ class Format:
     `calibrated` names the precisions whose ranges are set by data. `packages` are the modules to
     import, `extra` is edgebench's own name for the set of them, and `maker` the one that writes the
     file. Where no runtime runs the format off its own devices it is not `measured_here`: then the
-    export takes the artifact's outputs, so that its accuracy is known.
+    export takes the artifact's outputs, so that its accuracy is known. `kernels_vary` says that
+    what the runtime computes on some processors is not what the file defines.
     """
 
     precisions: tuple[str, ...]
@@ -36,6 +37,7 @@ class Format:
     module: str
     maker: str
     measured_here: bool = True
+    kernels_vary: bool = False
 
 
 ALL = "all"
@@ -54,22 +56,24 @@ FORMATS: dict[str, Format] = {
         measured_here=False,
     ),
     "onnx": Format(
-        precisions=("fp32", "fp16", "int8"),
-        calibrated=frozenset({"int8"}),
+        precisions=("fp32", "fp16", "int8", "int8r"),
+        calibrated=frozenset({"int8", "int8r"}),
         extension="onnx",
         extra="onnx",
         packages=_BASE_PACKAGES,
         module="edgebench.converters.onnxruntime.target",
         maker="onnx",
+        kernels_vary=True,
     ),
     "openvino": Format(
-        precisions=("fp32", "fp16", "int8"),
-        calibrated=frozenset({"int8"}),
+        precisions=("fp32", "fp16", "int8", "int8r"),
+        calibrated=frozenset({"int8", "int8r"}),
         extension="openvino",
         extra="openvino",
         packages=(*_BASE_PACKAGES, "openvino", "nncf"),
         module="edgebench.converters.openvino.target",
         maker="openvino",
+        kernels_vary=True,
     ),
     "tflite": Format(
         precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),

@@ -70,7 +70,7 @@ def describe(
     return content
 
 
-def open_converted(graph: OnnxGraph, content: Content) -> Converted:
+def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Converted:
     with package.on_disk(content) as path:
         opened = program.load(path)
         image = image_of(read(path).description, graph)

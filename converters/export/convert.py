@@ -17,7 +17,7 @@ from edgebench.converters import parity, targets
 from edgebench.converters.analysis import operations
 from edgebench.converters.artifact import Artifact, Calibration, Evaluation, Hop, Manifest
 from edgebench.converters.backend import Backend, Converted, Instructions
-from edgebench.converters.export import examples
+from edgebench.converters.export import examples, native
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source, open_source
@@ -83,7 +83,7 @@ def make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> 
         fingerprint = fingerprints[target]
         try:
             items[target] = _item(
-                request, target, forms[target], content, proven, fingerprint, progress
+                request, target, forms[target], content, proven, fingerprint, instructions, progress
             )
         except EdgeBenchError as error:
             failed[target] = error
@@ -185,6 +185,7 @@ def _item(
     content: Content,
     proven: _Proven,
     fingerprint: str,
+    instructions: Instructions,
     progress: Progress,
 ) -> Item:
     """Prove one target's content and write its manifest. Raises `ParityError`."""
@@ -197,6 +198,16 @@ def _item(
         [converted.run(sample) for sample in data.held_out],
         proven.trial,
         partial(_difference, _pipeline(request, target), source.graph, form, backend, content),
+    )
+    here = native.measure(
+        target,
+        backend,
+        form.graph,
+        content,
+        proven.expected,
+        proven.trial,
+        hop,
+        instructions.note,
     )
     calibration = None
     if target.needs_calibration:
@@ -220,6 +231,7 @@ def _item(
         parameters=source.parameters,
         madds=source.madds,
         hops=(*proven.hops, hop),
+        native=here,
         calibration=calibration,
         evaluation=evaluation,
         maker=requests.maker(target),

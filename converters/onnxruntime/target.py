@@ -12,7 +12,7 @@ from edgebench.converters import layers
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
-from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.onnx.reference import Array, Sample, session
 from edgebench.converters.onnxruntime.precisions import to_fp16, to_int8
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
@@ -20,14 +20,14 @@ from edgebench.progress import Progress
 
 @dataclass(frozen=True)
 class Converted:
-    """An ONNX file in ONNX Runtime, with all the optimisations that a device runs it with."""
+    """An ONNX file in ONNX Runtime."""
 
-    session: onnxruntime.InferenceSession
+    opened: onnxruntime.InferenceSession
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
     def run(self, sample: Sample) -> list[Array]:
-        return list(self.session.run(None, dict(sample)))
+        return list(self.opened.run(None, dict(sample)))
 
 
 def convert(
@@ -41,6 +41,7 @@ def convert(
         "fp32": lambda: graph.model,
         "fp16": lambda: to_fp16(graph),
         "int8": lambda: to_int8(graph, calibration),
+        "int8r": lambda: to_int8(graph, calibration, reduce_range=True),
     }
     made = {}
     for number, precision in enumerate(precisions):
@@ -68,19 +69,19 @@ def describe(
     return written
 
 
-def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    providers = ["CPUExecutionProvider"]
+def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Converted:
+    """Exact arithmetic is that of float32 layers between the file's own rounding steps.
+
+    ONNX Runtime fuses both into integer kernels only at its higher levels of optimisation.
+    """
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=providers)
+        opened = session(onnx.ModelProto.FromString(content), optimised=not exact)
     except Exception as error:  # ONNX Runtime's errors share no narrower base.
         raise UnsupportedModelError(
             f"ONNX Runtime cannot run what was made of the model: {str(error).splitlines()[0]}",
             "export it to onnx:fp32, or to another format",
         ) from error
-    return Converted(session, _specs(graph.inputs), _specs(graph.outputs))
+    return Converted(opened, _specs(graph.inputs), _specs(graph.outputs))
 
 
 def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:

@@ -15,6 +15,7 @@ from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.openvino import execution, metadata
 from edgebench.converters.openvino.convert import quantise, to_model
 from edgebench.converters.openvino.session import (
+    exactly,
     from_folder,
     input_names,
     on_cpu,
@@ -47,10 +48,10 @@ def convert(
     made = {}
     for number, precision in enumerate(precisions):
         progress(f"OpenVINO in {precision}", number, len(precisions))
-        if precision == "int8":
-            model = quantise(graph, calibration)
+        if precision in ("int8", "int8r"):
+            model = quantise(graph, calibration, reduce_range=precision == "int8r")
             said = execution.in_words(on_cpu(model), graph.float_nodes)
-            instructions.note(f"{graph.name} in OpenVINO: {said}")
+            instructions.note(f"{graph.name} in OpenVINO {precision}: {said}")
             made[precision] = to_folder(model)
         else:
             made[precision] = to_folder(to_model(graph), halved=precision == "fp16")
@@ -68,8 +69,8 @@ def describe(
     return to_folder(model)
 
 
-def open_converted(graph: OnnxGraph, content: Mapping[str, bytes]) -> Converted:
-    compiled = on_cpu(from_folder(content))
+def open_converted(graph: OnnxGraph, content: Mapping[str, bytes], exact: bool = True) -> Converted:
+    compiled = (exactly if exact else on_cpu)(from_folder(content))
     ports = {port.name: port for port in graph.inputs}
     return Converted(
         compiled.create_infer_request(),
@@ -87,7 +88,7 @@ def first_difference(
         for output in op.outputs():
             if output.names and op.get_type_name() not in ("Constant", "Parameter", "Result"):
                 model.add_outputs(output)
-    compiled = on_cpu(model)
+    compiled = exactly(model)
     results = compiled([sample[name] for name in input_names(compiled, list(sample))])
     found = {name: results[port] for port in compiled.outputs for name in port.names}
     return layers.first_difference(graph.model, found, sample, snr_db)

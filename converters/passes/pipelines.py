@@ -128,10 +128,12 @@ PIPELINES: dict[str, Pipeline] = {
     # For GPUs and NPUs: what is fast there was not measured.
     "onnx:fp16": PLAIN,
     "onnx:int8": _ONNX_INT8,
+    "onnx:int8r": _ONNX_INT8,
     "openvino:fp32": _OPENVINO_FLOAT,
     # The CPU plugin computes it in float32.
     "openvino:fp16": _OPENVINO_FLOAT,
     "openvino:int8": _OPENVINO_INT8,
+    "openvino:int8r": _OPENVINO_INT8,
     "tflite:fp32": _TFLITE_FLOAT,
     "tflite:fp16": _TFLITE_FLOAT,
     "tflite:dynamic": _TFLITE_FLOAT,

@@ -60,7 +60,7 @@ def describe(
     return with_metadata(content, graph.name, found.inputs, found.outputs, preprocessing, labels)
 
 
-def open_converted(graph: OnnxGraph, content: bytes) -> Converted:
+def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Converted:
     found = inspect.summary(content)
     return Converted(
         inspect.interpreter(content, num_threads=1),
