@@ -20,24 +20,27 @@ from edgebench.models.manifest import SHIPPED, Accuracy, Checkpoint
 _INTRODUCTION = """\
 # Trained checkpoints
 
-`NAME.safetensors` holds the weights of one training and `NAME.json` says how they came to be: the
-command, the seed, the data's recipe, the log of every epoch and the accuracy. This page is made
+`NAME.safetensors` holds the weights of one training. `NAME.json` holds its history: the command,
+the seed, how the data were made, the log of every epoch, and the accuracy. This page is generated
 from those files by `python -m edgebench.models.summary`.
 
-The task is the built-in digit scenes: three real handwritten digits at random places on clutter,
-and the label is the value of the topmost one. A network has to keep *where* a feature stands, which
-is what coordinate attention claims to help with. All trainings share one recipe, and those of one
-seed see the same scenes in the same order. The difficulty was settled by short trials of the
-baseline, the learning rate by trials of the baseline and of coordinate attention: at 0.02 the
-latter began to learn much later, at 0.01 sooner. Every accuracy is top-1 on the same {count} scenes
-of digits that no training has seen.
+**Task.** Each image shows three handwritten digits at random positions on clutter, and the label is
+the value of the topmost digit. A network has to keep the *position* of a feature, which coordinate
+attention claims to help with.
+
+**Training.** All trainings use one recipe. Trainings with the same seed see the same images in the
+same order. The difficulty was chosen by short trials of the baseline, and the learning rate by
+trials of the baseline and of coordinate attention: at 0.02 coordinate attention started to learn
+much later, at 0.01 sooner.
+
+**Accuracy** is top-1 on the same {count} images, of digits that no training has seen.
 """
 
-# What happened on the way and no manifest tells, by attention.
+# What the manifests do not record, by attention.
 _REMARKS = {
-    "sca": "Its gates start at 0.88:\n"
-    "a first training whose gates started at 1/2 stayed at chance (11.1 %).\n"
-    "The other modules keep the start at 1/2, so that its place among them is not only its own.",
+    "sca": "Its gates start at 0.88,\n"
+    "because an earlier training with gates that started at 1/2 did not get above chance (11.1 %).\n"
+    "The gates of the other modules start at 1/2, so part of the difference may come from the start.",
 }
 
 
@@ -58,7 +61,7 @@ class Difference:
             return "better"
         if self.high < 0:
             return "worse"
-        return "undecided: the interval holds zero"
+        return "undecided: the interval contains zero"
 
 
 def difference(model: str, over: str, gains: list[float]) -> Difference:
@@ -104,24 +107,24 @@ def markdown(records: dict[str, Checkpoint]) -> str:
         "| --- | --- | --- | --- | --- |",
         *(_row(stem, record) for stem, record in records.items()),
         "",
-        "## Does attention win?",
+        "## Does attention improve accuracy?",
         "",
-        "The coordinate attention paper ranks it above SE, and SE above none, on ImageNet.",
+        "On ImageNet, the coordinate attention paper ranks it above SE, and SE above none.",
         f"Here the mean top-1 over seeds is {_ranking(top1)}.",
-        "Seed by seed, in points of top-1:",
+        "Paired by seed, in points of top-1:",
         "",
         "| model | over | seeds | mean gain | 95 % interval | |",
         "| --- | --- | --- | --- | --- | --- |",
         *(_gain_row(d) for d in differences(top1)),
         "",
-        "A model with one seed shows what was reached and is no ranking: set its distance from the",
-        "baseline beside the distance between two seeds of one model.",
+        "Models with one seed are not ranked: compare their distance from the baseline with the",
+        "distance between two seeds of one model.",
         "",
         *_notes(records),
-        "## Again from nothing",
+        "## Train them again",
         "",
-        "With `OMP_NUM_THREADS=1` and the versions that the manifests name, each gives its",
-        "checkpoint again; add `--out DIR`, and `--resume` to go on after an interruption.",
+        "With `OMP_NUM_THREADS=1` and the versions in the manifests, each command gives the same",
+        "weights again. Add `--out DIR`, and `--resume` to continue after an interruption.",
         "",
         "```sh",
         *(record.command for record in records.values()),
