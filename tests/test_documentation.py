@@ -50,7 +50,7 @@ def test_every_make_target_shown_exists(page: Path) -> None:
 
 
 def test_the_readme_counts_the_devices() -> None:
-    assert f"the {len(registry.shipped())} devices known by name" in README
+    assert f"the {len(registry.shipped_entries())} devices known by name" in README
 
 
 def test_the_readme_shows_the_table_as_reports_print_it() -> None:
