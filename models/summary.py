@@ -38,9 +38,9 @@ much later, at 0.01 sooner.
 
 # What the manifests do not record, by attention.
 _REMARKS = {
-    "sca": "Its gates start at 0.88,\n"
-    "because an earlier training with gates that started at 1/2 did not get above chance (11.1 %).\n"
-    "The gates of the other modules start at 1/2, so part of the difference may come from the start.",
+    "sca": "Its gates start at 0.88:\n"
+    "an earlier training with gates that started at 1/2 did not get above chance (11.1 %). The\n"
+    "gates of the other modules start at 1/2, so part of the difference may come from the start.",
 }
 
 
