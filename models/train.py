@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from edgebench import __version__, documents
+from edgebench import documents
 from edgebench.errors import EdgeBenchError, UsageError
 from edgebench.models import distributed, evaluate, registry, state
 from edgebench.models.backbones.build import network
@@ -26,6 +26,7 @@ from edgebench.models.data.feeds import Feed, feed_for
 from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
 from edgebench.models.weights import load_into
 from edgebench.progress import Progress, silent
+from edgebench.version import __version__
 
 # How many steps pass before the loss is looked at, which waits for every process.
 _CHECK_EVERY = 100

@@ -154,6 +154,11 @@ class Comparison:
     measures: Literal["time", "instructions"] = "time"
 
     @property
+    def rows(self) -> tuple[ModelRow, ...]:
+        """The rows that have an overhead over a baseline, over all groups."""
+        return tuple(row for group in self.groups for row in group.rows if row.overhead is not None)
+
+    @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """All verdicts, in the order of the rows."""
         rows = (row for group in self.groups for row in group.rows)

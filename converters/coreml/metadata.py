@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import edgebench
 from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import CLASS
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.version import __version__
 
 _PREFIX = "com.edgebench"
 _ZOO_LICENCE = "Apache-2.0"
@@ -51,7 +51,7 @@ def user_defined(
 ) -> dict[str, str]:
     """The rest, by keys of our own."""
     entries = {
-        "version": edgebench.__version__,
+        "version": __version__,
         "precision": precision,
         "source_sha256": graph.sha256,
     }

@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import edgebench
-from edgebench import documents
+from edgebench import documents, version
 from edgebench.converters.artifact import (
     Ablation,
     Artifact,
@@ -196,7 +195,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 def tools(target: Target) -> dict[str, str]:
     """The versions of all that makes an artifact for this target, without importing it."""
-    versions = {"edgebench": edgebench.__version__}
+    versions = {"edgebench": version.__version__}
     for package in ("numpy", *FORMATS[target.format].packages):
         try:
             versions[package] = importlib.metadata.version(package)
@@ -256,7 +255,7 @@ def _plain(shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None) -> ob
 def _code() -> str:
     """SHA-256 over the source of what makes models and converts them."""
     digest = hashlib.sha256()
-    root = Path(edgebench.__file__).parent
+    root = Path(version.__file__).parent
     for folder in _SOURCES:
         for path in sorted((root / folder).rglob("*.py")):
             digest.update(str(path.relative_to(root)).encode())

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Protocol
 
-from edgebench import __version__, arguments, console
+from edgebench import arguments, console
 from edgebench.commands import (
     compare,
     devices,
@@ -36,6 +36,7 @@ from edgebench.commands import (
     trend,
 )
 from edgebench.errors import EdgeBenchError, UnknownNameError, UnwritableError
+from edgebench.version import __version__
 
 
 class Command(Protocol):
