@@ -1,4 +1,4 @@
-"""Two runs side by side, on a terminal of 80 columns or more."""
+"""Two runs compared, on a terminal of 80 columns or more."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ STYLES = {
 
 LEGEND = (
     "Overhead: time against the baseline of the same run, before and after. Change: how much "
-    "longer the model takes now, against its baseline, with its 95 % interval. Latency*: how its "
-    "time itself moved; that compares two sessions, and holds only as far as they were alike."
+    "longer the model takes now, relative to its baseline, with its 95 % interval. Latency*: the "
+    "change of its time itself; it compares two sessions, which may differ in other ways too."
 )
 
 
@@ -60,7 +60,7 @@ def summary(change: Change) -> str:
     judged = [s for s in change.shifts if s.outcome not in ("baseline", "not judged")]
     missing = len(change.having("not judged"))
     if not judged:
-        return f"Nothing can be judged: the notes say why, for each of {missing}."
+        return f"None of {missing} could be judged: see the notes."
     count = f"Of {len(judged)} artifact{'' if len(judged) == 1 else 's'} judged"
     tail = f" {missing} not judged." if missing else ""
     if change.limit is None:
@@ -73,7 +73,7 @@ def summary(change: Change) -> str:
         found = f"{len(worse)} regressed by more than {allowed}"
     else:
         found = f"none regressed by more than {allowed} with confidence"
-    doubt = f", {len(unsure)} too uncertain to tell" if unsure else ""
+    doubt = f", {len(unsure)} undecided" if unsure else ""
     return f"{count}: {found}{doubt}.{tail}"
 
 

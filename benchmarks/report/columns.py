@@ -1,8 +1,12 @@
-"""The columns of every report: what stands in a cell."""
+"""The columns of every report: a name, the cells, and what they mean.
+
+A new column is one entry here, in the tables that are to have it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from edgebench.benchmarks.formatting import (
     MISSING,
@@ -19,13 +23,28 @@ from edgebench.benchmarks.results.comparison import ModelRow
 from edgebench.benchmarks.statistics.paired import Latency
 
 Cell = Callable[[ModelRow], str]
-Columns = Sequence[tuple[str, Cell]]
+
+
+class Column(NamedTuple):
+    """A column's name, what stands in its cells, and what it means.
+
+    `meaning` is a sentence or two of the legend below the table; columns may share one. A `timed`
+    column has no meaning under emulation and is left out there.
+    """
+
+    name: str
+    cell: Cell
+    meaning: str = ""
+    timed: bool = False
+
+
+Columns = Sequence[Column]
 
 COUNTED = "*"
 """Marks a column whose figures are counted from the model, not measured on the device."""
 
 COMPUTED = "\N{DEGREE SIGN}"
-"""Marks an accuracy that was computed at the export, for a format that does not run here."""
+"""Marks an accuracy that was computed at the export, because the format does not run here."""
 
 UNTRUSTED = "?"
 """Marks a figure or a sentence of a run that failed a check."""
@@ -109,80 +128,123 @@ def model(row: ModelRow) -> str:
     return row.model + " (again)" * row.against_itself
 
 
-MODEL: Columns = (("model", model),)
+IN_BRACKETS = (
+    "In brackets beside p90, mean and min: the overhead of each of these, paired in the same way."
+)
+NOT_TIME = (
+    "Instructions: those that the runtime executes in one inference, on one thread, under "
+    "emulation; MAdds: the model's multiply-adds. Both are counted (*); neither is a time."
+)
 
+MODEL: Columns = (Column("model", model),)
+MEDIAN: Columns = (Column("median ms", _latency(lambda one: one.median_s)),)
 OVERHEAD: Columns = (
-    ("overhead [95 %]", _overhead),
-    (
+    Column(
+        "overhead [95 %]",
+        _overhead,
+        "Overhead: time against the baseline, paired by block, with its 95 % interval.",
+    ),
+    Column(
         "MAdds" + COUNTED,
         lambda row: _signed(row.madds_overhead),
+        "MAdds*: multiply-adds against the baseline, counted, not measured.",
     ),
 )
-VERDICT: Columns = (("verdict", _verdict),)
-MEDIAN: Columns = (("median ms", _latency(lambda one: one.median_s)),)
+VERDICT: Columns = (Column("verdict", _verdict),)
 
 LATENCY: Columns = (*MODEL, *MEDIAN, *OVERHEAD, *VERDICT)
 
 LATENCY_IN_FULL: Columns = (
     *MODEL,
     *MEDIAN,
-    ("p90 ms", _summary("p90", lambda one: one.p90_s)),
-    ("mean ms", _summary("mean", lambda one: one.mean_s)),
-    ("min ms", _summary("min", lambda one: one.min_s)),
-    ("inferences", lambda row: str(row.latency.samples) if row.latency else MISSING),
+    Column("p90 ms", _summary("p90", lambda one: one.p90_s), IN_BRACKETS),
+    Column("mean ms", _summary("mean", lambda one: one.mean_s), IN_BRACKETS),
+    Column("min ms", _summary("min", lambda one: one.min_s), IN_BRACKETS),
+    Column("inferences", lambda row: str(row.latency.samples) if row.latency else MISSING),
     *OVERHEAD,
-    ("detectable", lambda row: signed(row.overhead.detectable) if row.overhead else MISSING),
+    Column(
+        "detectable",
+        lambda row: signed(row.overhead.detectable) if row.overhead else MISSING,
+        "Detectable: the smallest overhead that nine of ten runs with this noise detect.",
+    ),
     *VERDICT,
 )
 
 DRIFT: Columns = (
-    (
+    Column(
         "gain",
         lambda row: points(row.accuracy.gain) if row.accuracy and row.accuracy.gain else MISSING,
+        "Gain: percentage points over the baseline.",
     ),
-    ("drop", lambda row: points(row.accuracy.drop) if row.accuracy else MISSING),
-    ("agree", lambda row: f"{row.drift.agreement.value * 100:.1f}" if row.drift else MISSING),
-    ("SNR", _decibels),
+    Column(
+        "drop",
+        lambda row: points(row.accuracy.drop) if row.accuracy else MISSING,
+        "Drop: percentage points against the trained model.",
+    ),
+    Column(
+        "agree",
+        lambda row: f"{row.drift.agreement.value * 100:.1f}" if row.drift else MISSING,
+        "Agree: answers equal to the trained model's, in %.",
+    ),
+    Column("SNR", _decibels, "SNR: of the outputs to the trained model's, in dB."),
 )
+TOP1 = "Top-1: correct answers among the device's own outputs."
 
-ACCURACY: Columns = (*MODEL, ("top-1 %", _accuracy_alone), *DRIFT)
+ACCURACY: Columns = (*MODEL, Column("top-1 %", _accuracy_alone, TOP1), *DRIFT)
 
-ACCURACY_IN_FULL: Columns = (*MODEL, ("top-1 %", _accuracy), *DRIFT)
+ACCURACY_IN_FULL: Columns = (*MODEL, Column("top-1 %", _accuracy, TOP1), *DRIFT)
 
 SIZE: Columns = (
     *MODEL,
-    ("params M" + COUNTED, lambda row: millions(row.parameters)),
-    ("file MB", lambda row: megabytes(row.size_bytes)),
-    ("peak MB", lambda row: megabytes(row.peak_memory_bytes)),
-    ("load ms", lambda row: milliseconds(row.load_s)),
-    ("first ms", lambda row: milliseconds(row.first_inference_s)),
-    ("parts", _partitions),
+    Column("params M" + COUNTED, lambda row: millions(row.parameters), "Params*: counted."),
+    Column("file MB", lambda row: megabytes(row.size_bytes)),
+    Column(
+        "peak MB",
+        lambda row: megabytes(row.peak_memory_bytes),
+        "Peak: memory above that of the bare runtime.",
+        timed=True,
+    ),
+    Column("load ms", lambda row: milliseconds(row.load_s), timed=True),
+    Column(
+        "first ms",
+        lambda row: milliseconds(row.first_inference_s),
+        "First: the first inference.",
+        timed=True,
+    ),
+    Column("parts", _partitions, "Parts: partitions of the delegate; 1 is best."),
 )
-
-TIMED = ("peak MB", "load ms", "first ms")
-"""Columns that have no meaning under emulation."""
 
 SUMMARY: Columns = (
     *MODEL,
     *MEDIAN,
-    ("overhead [95 %]", _overhead),
-    ("file MB", lambda row: megabytes(row.size_bytes)),
-    ("parity dB", _parity),
-    ("drift dB", _decibels),
-    ("top-1 %", _accuracy_alone),
+    Column("overhead [95 %]", _overhead),
+    Column("file MB", lambda row: megabytes(row.size_bytes)),
+    Column(
+        "parity dB",
+        _parity,
+        "Parity: SNR of the file's outputs to those of the ONNX graph, at the export.",
+    ),
+    Column(
+        "drift dB",
+        _decibels,
+        "Drift: SNR of the outputs on the device to the trained model's.",
+    ),
+    Column("top-1 %", _accuracy_alone),
 )
 
 INSTRUCTIONS: Columns = (
     *MODEL,
-    ("instructions M" + COUNTED, lambda row: instructions(row.instructions)),
-    ("against baseline" + COUNTED, lambda row: _signed(row.instruction_overhead)),
-    ("MAdds" + COUNTED, lambda row: _signed(row.madds_overhead)),
+    Column("instructions M" + COUNTED, lambda row: instructions(row.instructions), NOT_TIME),
+    Column("against baseline" + COUNTED, lambda row: _signed(row.instruction_overhead)),
+    Column("MAdds" + COUNTED, lambda row: _signed(row.madds_overhead)),
 )
 
 BESIDE: Columns = (
     *MODEL,
-    ("agree", lambda row: f"{row.beside.agreement.value * 100:.1f}" if row.beside else MISSING),
-    ("SNR", lambda row: _snr(row.beside.snr_db) if row.beside else MISSING),
-    ("largest", lambda row: f"{row.beside.max_abs_error:.2g}" if row.beside else MISSING),
-    ("images", lambda row: str(row.beside.samples) if row.beside else MISSING),
+    Column(
+        "agree", lambda row: f"{row.beside.agreement.value * 100:.1f}" if row.beside else MISSING
+    ),
+    Column("SNR", lambda row: _snr(row.beside.snr_db) if row.beside else MISSING),
+    Column("largest", lambda row: f"{row.beside.max_abs_error:.2g}" if row.beside else MISSING),
+    Column("images", lambda row: str(row.beside.samples) if row.beside else MISSING),
 )

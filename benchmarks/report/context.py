@@ -23,7 +23,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("threads", str(comparison.threads)),
         ("cores allowed", cores),
         ("delegate", comparison.delegate),
-        *([] if cooled is None else [("cool-down", f"{cooled:.0f} s in all, between processes")]),
+        *([] if cooled is None else [("cool-down", f"{cooled:.0f} s in total, between processes")]),
         *(_timing(comparison) if comparison.measures == "time" else ()),
     ]
 
@@ -32,8 +32,8 @@ def _timing(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         (
             "blocks",
-            f"{comparison.blocks_done} of {comparison.blocks_planned}, dealt to "
-            f"{comparison.processes} fresh processes",
+            f"{comparison.blocks_done} of {comparison.blocks_planned}, in {comparison.processes} "
+            "fresh processes",
         ),
         ("threshold", f"{comparison.threshold * 100:.3g} %"),
     ]

@@ -1,4 +1,4 @@
-"""The explanation in words and tables, for every kind of report.
+"""The explanation as sentences and tables, for every kind of report.
 
 Measured and counted figures never share a column; columns of counts are marked.
 """
@@ -29,7 +29,7 @@ ADDED_UP = 0.25
 """The part of the whole that may be left over, at most, where parts are said to add up to it."""
 
 COARSE = 0.8
-"""Where a profile's operations make up less of the inference, a reader has to know why."""
+"""If a profile's operations make up less of the inference than this, the report says why."""
 
 KINDS = {
     "pooling": "attention: means and maxima",
@@ -45,13 +45,13 @@ KINDS = {
 }
 STAGES_LEGEND = (
     "Cost: the model's time less its time without that stage's attention, paired by block, with "
-    "its 95 % interval; share: of the whole overhead. Profiler: that attention's operations in the "
-    "runtime's own profile, which slows it down. "
+    "its 95 % interval. Share: of the whole overhead. Profiler: the time of that attention's "
+    "operations in the runtime's own profile, which slows the runtime down. "
 )
-KINDS_LEGEND = "Profiler: from the runtime's own profile, which slows it down. "
+KINDS_LEGEND = "Profiler: from the runtime's own profile, which slows the runtime down. "
 COUNTED_LEGEND = (
-    "Counted from the file's shapes and types, not measured: MAdds*; each*, products, sums and "
-    "functions of single elements; moved*, bytes read and written."
+    "Counted from the file's shapes and types, not measured: MAdds* (multiply-adds), each* "
+    "(operations on single elements) and moved* (bytes read and written)."
 )
 
 
@@ -70,12 +70,11 @@ def name(model: Explained) -> str:
 
 
 def sentences(model: Explained) -> list[str]:
-    """What costs the most, whether the parts add up, why, and what not to rely on."""
+    """What costs the most, whether the stages add up, why, and what not to rely on."""
     found = []
     if model.reasons:
-        found.append(
-            f"No verdict: {sentence(model.reasons[0])}. The figures are kept; do not rely on them."
-        )
+        reason = sentence(model.reasons[0])
+        found.append(f"No verdict: {reason}. The figures failed a check: do not rely on them.")
     if model.whole_s is not None and model.baseline_s is not None:
         found.append(
             f"Attention costs {milliseconds_in(model.whole_s)} ms on top of "
@@ -88,8 +87,8 @@ def sentences(model: Explained) -> list[str]:
     if model.profile is not None and model.profile.operations_s < COARSE * model.profile.whole_s:
         part = whole(model.profile.operations_s / model.profile.whole_s)
         found.append(
-            f"The profiler's operations make up only {part} of the inference it watched: what "
-            "takes less than its clock's unit counts as nothing, and it costs time itself."
+            f"The profiled operations make up only {part} of the profiled inference: operations "
+            "shorter than the clock's unit count as zero, and profiling itself takes time."
         )
     return found
 
@@ -104,7 +103,7 @@ def _costliest(stages: Sequence[StageCost]) -> list[str]:
     text = f"Stage {stage(first)} costs the most: {milliseconds_in(cost)} ms{share}"
     rivals = [stage(one) for one, other in others if other.high >= cost.low]
     if rivals:
-        return [f"{text}; this run cannot tell it from {', '.join(rivals)}."]
+        return [f"{text}; it may also be {', '.join(rivals)}."]
     return [f"{text}."]
 
 
@@ -114,7 +113,7 @@ def _remainder(rest: Estimate, of: Estimate) -> str:
         return f"The stages do not add up to the whole: {text} ms is left over."
     if max(-rest.low, rest.high) > ADDED_UP * of.value:
         return f"Whether the stages add up to the whole is uncertain: {text} ms is left over."
-    return f"The stages add up to the whole: what is left over, {text} ms, may be nothing."
+    return f"The stages add up to the whole: {text} ms is left over, which may be zero."
 
 
 def _why(kinds: Sequence[KindCost]) -> str:
@@ -124,8 +123,8 @@ def _why(kinds: Sequence[KindCost]) -> str:
     madds = sum(one.madds for one in attention) / rest.madds if rest.madds else 0.0
     moved = sum(one.bytes_moved for one in attention) / rest.bytes_moved if rest.bytes_moved else 0
     return (
-        f"Counted, attention adds {signed(madds)} multiply-adds, but {signed(moved)} bytes to read "
-        "and write."
+        f"Counted, attention adds {signed(madds)} multiply-adds, but {signed(moved)} bytes read "
+        "and written."
     )
 
 

@@ -18,20 +18,22 @@ from edgebench.benchmarks.runs.fleet import FleetComparison
 
 LEGEND = (
     "Overhead: time against the baseline on the same device, paired by block, with its 95 % "
-    "interval; the dearest first. What one device shows says nothing of another's latency."
+    "interval; the largest first. One device's overhead does not predict another's."
 )
-UNTRUSTED_LEGEND = f" {UNTRUSTED}: the run cannot be trusted with this figure; the notes say why."
+UNTRUSTED_LEGEND = (
+    f" {UNTRUSTED}: the run failed a check, so this figure cannot be trusted; see the notes."
+)
 
 COUNTED_LEGEND = (
-    f" {COUNTED}: no time, but how many more instructions the runtime executed, counted under "
-    "emulation; there is no verdict on those."
+    f" {COUNTED}: not time, but how many more instructions the runtime executed, counted under "
+    "emulation; these have no verdict."
 )
 
 STYLES = {**terminal.STYLES, "counted": "dim", "failed": "red"}
 
 
 def render(found: FleetComparison, console: Console) -> None:
-    """Print the answer, the table, as wide as there is room, and what to know beside it."""
+    """Print the table, as wide as the console allows, the answer and the notes."""
     shown = matrix.matrix(found)
     if shown.sections:
         for devices in _pages(shown, [member.device for member in found.members], console.width):
@@ -46,7 +48,7 @@ def render(found: FleetComparison, console: Console) -> None:
     for comparison in found.measured:
         console.print(Text(_where(comparison), style="dim"))
     if found.measured:
-        console.print(Text("More on one device: edgebench report RUN", style="dim"))
+        console.print(Text("For the report of one device: edgebench report RUN", style="dim"))
 
 
 def _legend(shown: Matrix) -> str:

@@ -1,4 +1,4 @@
-"""The answer in one or two sentences, and what a reader has to know beside it."""
+"""The answer in one or two sentences, and the notes on it."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ def counted(comparison: Comparison) -> Headline:
     beside = f" for {_range(madds)} multiply-adds" if madds else ""
     answer = f"Counted, not timed: {takes} {_range(overheads)} instructions{beside}."
     detail = (
-        "Instructions are no time: memory and the processor's width decide what one costs, so this "
-        "is no verdict on the claim."
+        "Instructions are not time: what one costs depends on memory and the processor, so this is "
+        "no verdict on the claim."
     )
     if any(row.weights == "untrained" for row in rows):
-        detail += " Some weights are untrained: those say nothing on accuracy."
+        detail += " Some weights are untrained, so their accuracy means nothing."
     return Headline("counted", answer, detail)
 
 
@@ -122,7 +122,7 @@ def _compared(comparison: Comparison, rows: list[ModelRow]) -> tuple[str, str]:
 
 
 def trusted(rows: list[ModelRow]) -> list[ModelRow]:
-    """The rows whose run stood up to its checks."""
+    """The rows that have a verdict, because their run passed its checks."""
     return [row for row in rows if row.verdict and row.verdict.outcome != "no verdict"]
 
 
@@ -134,12 +134,14 @@ def _detail(rows: list[ModelRow]) -> str:
         parts.append(f"Measured overhead in time: {_range(overheads)}.")
     else:
         first = next(row.verdict.reasons[0] for row in rows if row.verdict)
-        parts.append(f"Reason: {sentence(first)}. The figures are kept; do not rely on them.")
+        parts.append(
+            f"Reason: {sentence(first)}. The figures below failed a check: do not rely on them."
+        )
         parts.append(f"For a verdict: {remedy(first)}.")
     if madds:
         parts.append(f"Counted overhead in multiply-adds: {_range(madds)}.")
     if any(row.weights == "untrained" for row in rows):
-        parts.append("Some weights are untrained: those say nothing on accuracy.")
+        parts.append("Some weights are untrained, so their accuracy means nothing.")
     return " ".join(parts)
 
 
@@ -153,7 +155,7 @@ def _listed(parts: list[str]) -> str:
 
 
 def warnings(comparison: Comparison) -> list[str]:
-    """What a reader has to know beside the verdicts, each once."""
+    """The notes on a run, each once."""
     found: dict[Hashable, list[str]] = {}
 
     def add(key: Hashable, text: str) -> None:

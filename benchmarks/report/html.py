@@ -22,43 +22,46 @@ GLOSSARY = (
     ("baseline", "The same network without attention, in the same format and precision."),
     (
         "block",
-        "A visit to every model and back again, in an order such as A B C C B A, so that a machine "
-        "that slowly changes its speed treats all alike. Blocks are the unit of the statistics.",
+        "A visit to every model and back, in an order such as A B C C B A, so that a machine whose "
+        "speed slowly changes treats all models alike.",
     ),
     (
         "95 % interval",
-        "The range of values that the measurement is compatible with; of 100 such runs about 95 "
-        "have the true value in theirs.",
+        "The range of values that agree with the measurement; the intervals of about 95 in 100 "
+        "such runs contain the true value.",
     ),
     (
         "supported, refuted",
-        "The overhead is below, or above, the threshold with 95 % confidence. In between the "
-        "verdict is undecided: a longer run may tell.",
+        "The overhead is below, or above, the threshold with 95 % confidence. Otherwise the "
+        "verdict is undecided, and a longer run may decide it.",
     ),
-    ("no verdict", "A check of the run failed, so its numbers stand but are not to be trusted."),
+    ("no verdict", "A check of the run failed, so its figures are shown but cannot be trusted."),
     (
         "detectable",
-        "The smallest overhead that a run of this noise and length finds, nine times in ten.",
+        "The smallest overhead that nine of ten runs with this noise and length detect.",
     ),
     (
         "MAdds",
-        "Multiply-adds of convolutions and linear layers: a count from the architecture, which the "
-        "papers judge costs by. It is not a time.",
+        "Multiply-adds of convolutions and linear layers: counted from the architecture, as the "
+        "papers do. They are not a time.",
     ),
     (
         "gain, drop",
-        "Accuracy on the device against the baseline's there, and against the trained model's.",
+        "Accuracy on the device, compared with the baseline's there and with the trained model's.",
     ),
     (
         "drift",
-        "How far the outputs moved from the trained model's, at each step of the conversion.",
+        "How far the outputs differ from the trained model's, at each step of the conversion.",
     ),
     (
         "SNR",
-        "Signal-to-noise ratio of the outputs, in decibels: above 40 no difference matters, "
+        "Signal-to-noise ratio of the outputs, in decibels: above 40 differences do not matter, "
         "below 15 answers change.",
     ),
-    ("partitions", "The pieces a delegate runs a model in. Every further piece costs hand-overs."),
+    (
+        "partitions",
+        "The pieces in which a delegate runs a model. Each additional piece costs time for copies.",
+    ),
 )
 
 
@@ -160,9 +163,9 @@ def _tiles(comparison: Comparison) -> list[Tile]:
         if worst.madds_overhead is not None:
             tiles.append(
                 Tile(
-                    "what counting says of it",
+                    "multiply-adds of that model",
                     signed(worst.madds_overhead),
-                    "multiply-adds, not measured",
+                    "counted, not measured",
                 )
             )
     if gains:
@@ -204,10 +207,10 @@ def _chains(comparison: Comparison) -> list[Chain]:
 def _links(row: ModelRow) -> tuple[Link, ...]:
     assert row.drift is not None
     links = [_link(hop.step, hop.top1_agreement, hop.snr_db) for hop in row.drift.hops]
-    last = _link("in all, on the device", row.drift.agreement.value, row.drift.snr_db)
+    last = _link("overall, on the device", row.drift.agreement.value, row.drift.snr_db)
     if row.beside is None:
         return (*links, last)
-    name = f"beside {row.beside.machine}'s kernels"
+    name = f"compared with {row.beside.machine}'s kernels"
     return (*links, last, _link(name, row.beside.agreement.value, row.beside.snr_db))
 
 

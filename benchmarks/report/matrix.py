@@ -1,4 +1,4 @@
-"""What the devices of a fleet say of each model, side by side: the table behind every report."""
+"""A fleet's results by model and device: the table behind every report of a fleet."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
 
 ANSWERS = {
     "supported": "less than {} on",
-    "no difference": "no difference from itself on",
+    "no difference": "no difference on",
     "refuted": "more than {} on",
     "mixed": "it depends on the model on",
-    "undecided": "not to be told from {} on",
+    "undecided": "undecided whether above {} on",
     "no verdict": "no verdict on",
-    "counted": "instructions counted, and no time, on",
+    "counted": "instructions counted, not timed, on",
     "failed": "nothing measured on",
 }
-"""What is said of devices whose runs end in the same way, the best first."""
+"""The answer for devices whose runs have one outcome, the best first."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """The models that share a baseline, format and precision (`kind`), the dearest first."""
+    """The models that share a baseline, format and precision (`kind`), the most expensive first."""
 
     name: str
     kind: str
@@ -66,7 +66,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Note:
-    """Why there is no verdict on a device; of reasons that differ in figures the first."""
+    """Why there is no verdict on a device; the first of those that differ in figures only."""
 
     number: int
     device: str
@@ -167,8 +167,14 @@ def answers(found: FleetComparison) -> list[tuple[str, str, str]]:
     for member in found.members:
         words = [headline(member.comparison).answer] if member.comparison is not None else []
         if member.failure is not None:
-            words.append(f"{member.failure}. To go on: {member.remedy}.")
-        said.append((member.device, outcome(member), " ".join(words) or "It was not reached."))
+            words.append(f"{member.failure}. What to do: {member.remedy}.")
+        said.append(
+            (
+                member.device,
+                outcome(member),
+                " ".join(words) or "The run was interrupted before this device was measured.",
+            )
+        )
     return said
 
 

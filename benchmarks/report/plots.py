@@ -1,4 +1,4 @@
-"""The drawings of the HTML report."""
+"""The charts of the HTML report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of every report: which columns there are, and what is said below them."""
+"""The tables of every report: which columns each has, and the legend below it."""
 
 from __future__ import annotations
 
@@ -15,47 +15,23 @@ from edgebench.benchmarks.report.columns import (
     LATENCY_IN_FULL,
     SIZE,
     SUMMARY,
-    TIMED,
     UNTRUSTED,
     Columns,
     untrusted,
 )
 from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 
-INSTRUCTIONS_LEGEND = (
-    "*: counted. Instructions are those that the runtime executes in one inference, on one thread, "
-    "under emulation; MAdds are the model's multiply-adds. Neither is time, and none was measured "
-    "here."
-)
 BESIDE_LEGEND = (
-    "The outputs of the same files, from {here}'s kernels and from those of {there} ({runtimes}): "
-    "agree (%), SNR (dB), and the largest difference of an output."
+    "The outputs of the same files from {here}'s kernels, compared with those from {there}'s "
+    "({runtimes}): agree (%), SNR (dB), and the largest difference of an output."
 )
-LATENCY_LEGEND = (
-    "Overhead: time against the baseline, paired by block, with its 95 % interval. "
-    "MAdds*: multiply-adds against the baseline, counted, not measured."
-)
-DETECTABLE_LEGEND = (
-    "In brackets beside p90, mean and min: their own overheads, paired in the same way. "
-    "Detectable: the smallest overhead that a run of this noise finds nine times in ten."
-)
-ACCURACY_LEGEND = (
-    "Top-1: right answers among the device's own outputs. Gain: points over the baseline. "
-    "Drop: points against the trained model; agree (%) and SNR (dB) compare the outputs with it "
-    "too. Intervals: 95 % over the images, for these weights; another training may differ by more."
+INTERVALS_LEGEND = (
+    "Intervals: 95 % over the images, for these weights; another training may differ by more."
 )
 COMPUTED_LEGEND = (
-    f"{COMPUTED} Computed from the file at the export, for it does not run on this device."
+    f"{COMPUTED}: computed from the file at the export, because it does not run on this device."
 )
-SUMMARY_LEGEND = (
-    "Parity: SNR of the file's "
-    "outputs to those of the ONNX graph, when it was exported; drift: SNR of the outputs on the "
-    "device to the trained model's. " + COMPUTED_LEGEND
-)
-SIZE_LEGEND = (
-    "Params*: counted. Peak: memory above the bare runtime. First: the first inference. "
-    "Parts: partitions of the delegate, best 1."
-)
+UNTRUSTED_LEGEND = f"{UNTRUSTED}: the run failed a check, so this figure cannot be trusted."
 
 
 @dataclass(frozen=True)
@@ -88,9 +64,7 @@ def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
     """The tables of a device that counts instructions, in which there is no time."""
     here = [group for group in comparison.groups if any(row.runs_here for row in group.rows)]
     counts = replace(comparison, groups=tuple(here))
-    yield _sheet(
-        "Instructions an inference", INSTRUCTIONS_LEGEND, INSTRUCTIONS, counts, again=False
-    )
+    yield _sheet("Instructions per inference", INSTRUCTIONS, counts)
     yield accuracy(comparison, in_full)
     beside = [row.beside for group in here for row in group.rows if row.beside]
     if beside:
@@ -101,40 +75,30 @@ def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
         )
         with_both = [group for group in here if any(row.beside for row in group.rows)]
         counts = replace(comparison, groups=tuple(with_both))
-        title = f"{comparison.context.machine} against {there}"
-        yield _sheet(title, legend, BESIDE, counts, again=False)
-    columns = tuple(one for one in SIZE if one[0] not in TIMED)
-    yield _sheet(
-        "Size",
-        "Params*: counted. Parts: partitions of the delegate, best 1.",
-        columns,
-        comparison,
-        again=False,
-    )
+        yield _sheet(f"{comparison.context.machine} against {there}", BESIDE, counts, legend)
+    yield _sheet("Size", tuple(one for one in SIZE if not one.timed), comparison)
 
 
 def summary(comparison: Comparison) -> Sheet:
     """Models by formats and precisions, one line each."""
     makers = dict.fromkeys(f"{group.format} by {group.maker}" for group in comparison.groups)
-    legend = f"{SUMMARY_LEGEND} Made {', '.join(makers)}."
-    return _sheet("Formats", legend, SUMMARY, comparison, again=False)
+    return _sheet("Formats", SUMMARY, comparison, COMPUTED_LEGEND, f"Made {', '.join(makers)}.")
 
 
 def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
     """Latency and overhead, with p90, mean, min and what was detectable if asked `in_full`."""
     here = tuple(g for g in comparison.groups if any(row.runs_here for row in g.rows))
     comparison = replace(comparison, groups=here)
-    legend = LATENCY_LEGEND + (f" {DETECTABLE_LEGEND}" if in_full else "")
-    if any(untrusted(row) for group in comparison.groups for row in group.rows):
-        legend += f" {UNTRUSTED}: the run cannot be trusted with this figure."
-    return _sheet("Latency", legend, LATENCY_IN_FULL if in_full else LATENCY, comparison)
+    marked = any(untrusted(row) for group in comparison.groups for row in group.rows)
+    columns = LATENCY_IN_FULL if in_full else LATENCY
+    return _sheet("Latency", columns, comparison, UNTRUSTED_LEGEND * marked, again=True)
 
 
 def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
     """Accuracy and drift, with the interval of the accuracy itself if asked `in_full`.
 
-    Groups without a trained model have no rows: their names stand in the legend instead. Of
-    somebody else's files there is nothing to say.
+    Groups without a trained model have no rows: their names stand in the legend instead. There is
+    no accuracy of external files.
     """
     untrained = dict.fromkeys(
         row.model
@@ -147,38 +111,39 @@ def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
         for group in comparison.groups
         if not group.external and any(row.weights != "untrained" for row in group.rows)
     )
-    legend = ACCURACY_LEGEND if groups else ""
-    if not all(row.runs_here for group in groups for row in group.rows):
-        legend += f" {COMPUTED_LEGEND}"
-    if untrained:
-        legend += f" Untrained, here for their latency alone: {', '.join(untrained)}."
+    elsewhere = not all(row.runs_here for group in groups for row in group.rows)
     return _sheet(
         "Accuracy and drift",
-        legend.strip(),
         ACCURACY_IN_FULL if in_full else ACCURACY,
         replace(comparison, groups=groups),
-        again=False,
+        INTERVALS_LEGEND if groups else "",
+        COMPUTED_LEGEND * elsewhere,
+        f"Untrained, measured for latency only: {', '.join(untrained)}." if untrained else "",
     )
 
 
 def size(comparison: Comparison) -> Sheet:
     """Size, memory and the start."""
-    return _sheet("Size, memory and start", SIZE_LEGEND, SIZE, comparison, again=False)
+    return _sheet("Size, memory and start", SIZE, comparison)
 
 
 def _sheet(
-    title: str, legend: str, columns: Columns, comparison: Comparison, again: bool = True
+    title: str, columns: Columns, comparison: Comparison, *legend: str, again: bool = False
 ) -> Sheet:
-    """Fill a sheet; without `again` an artifact's second slot has no row of its own."""
+    """Fill a sheet; without `again` an artifact's second slot has no row of its own.
+
+    Its legend is what its columns mean, if it has any rows, and what else there is to say.
+    """
+    meanings = [column.meaning for column in columns] if comparison.groups else []
     return Sheet(
         title=title,
-        legend=legend,
-        columns=tuple(name for name, _ in columns),
+        legend=" ".join(filter(None, dict.fromkeys((*meanings, *legend)))),
+        columns=tuple(column.name for column in columns),
         sections=tuple(
             (
                 f"{group.format} {group.precision}",
                 tuple(
-                    (row, tuple(cell(row) for _, cell in columns))
+                    (row, tuple(column.cell(row) for column in columns))
                     for row in group.rows
                     if again or not row.against_itself
                 ),

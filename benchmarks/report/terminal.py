@@ -48,7 +48,7 @@ def render(
         console.print(Text(answer.detail))
     if force or answer.outcome not in ("no verdict", "counted"):
         shown = comparison
-    else:  # The answer has said why already, but not why a file of its own did not run.
+    else:  # The answer gives the reason already, but not why a single file did not run.
         failed = (
             replace(group, rows=tuple(row for row in group.rows if row.error and row.verdict))
             for group in comparison.groups

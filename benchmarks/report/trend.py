@@ -30,14 +30,12 @@ def render(trend: Trend, console: Console) -> None:
         console.print(Text(f"\n{series.name}", style="bold"))
         for point in series.points:
             for change in point.changed:
-                console.print(Text(f"  ~ changed here: {difference(change)}", style="yellow"))
+                console.print(Text(f"  ~ changed: {difference(change)}", style="yellow"))
             line = Text(
                 f"  {_minute(point)}  {_figures(point):>21}  {_bar(series, point, scale)}  "
             )
             console.print(line.append(point.outcome, style=STYLES[point.outcome]))
-    console.print(
-        Text("\n|: no overhead. :: the threshold. o: a run without a verdict.", style="dim")
-    )
+    console.print(Text("\n| no overhead, : threshold, o a run without a verdict", style="dim"))
 
 
 def _minute(point: Point) -> str:

@@ -101,7 +101,7 @@ def test_every_report_says_untrained_where_weights_are(
         markdown.render(comparison),
         html.render(comparison, run_folder.read_result(folder)),
     ):
-        assert "ntrained, here for their latency alone: " in " ".join(text.split())
+        assert "ntrained, measured for latency only: " in " ".join(text.split())
 
 
 def reasons(row: ModelRow) -> tuple[Diagnostic, ...]:

@@ -124,7 +124,7 @@ def test_force_shows_marked_what_is_withheld_otherwise(
     for words, marks in ((run, 0), ((*run, "--force"), 1)):
         assert main(words) == 3
         out = capsys.readouterr().out
-        assert "No verdict" in out and "?: the run cannot be trusted" in " ".join(out.split())
+        assert "No verdict" in out and "?: the run failed a check" in " ".join(out.split())
         assert len(re.findall(r"^ *\? \w+: scenes_v2_ca", out, re.MULTILINE)) == marks
 
 

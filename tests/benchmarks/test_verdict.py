@@ -190,7 +190,7 @@ def test_forced_numbers_are_shown_marked_and_never_without(replay: Replay) -> No
     comparison = replay(device(0.5, steal_share=0.2))
     shown = {forced: _on_terminal(comparison, forced) for forced in (False, True)}
     for text in shown.values():
-        assert "+50 % [50, 50] ?" in text or "?: the run cannot be trusted" in text
+        assert "+50 % [50, 50] ?" in text or "?: the run failed a check" in text
         assert "No verdict: this run failed a check and cannot be trusted." in text
         assert "For a verdict: measure on a dedicated machine" in text
     assert "refuted" not in shown[False]
