@@ -32,10 +32,15 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """An output as the ONNX graph has it, batch axis included."""
+    """An output as the ONNX graph has it, batch axis included. `dtype` is NumPy's name."""
 
     name: str
     shape: tuple[int, ...]
+    dtype: str = "float32"
+
+    @property
+    def floats(self) -> bool:
+        return self.dtype.startswith("float")
 
 
 @dataclass(frozen=True)
