@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from edgebench.errors import UnknownNameError
 from edgebench.tasks.classification import Classification
+from edgebench.tasks.detection import Detection
 from edgebench.tasks.segmentation import Segmentation
 from edgebench.tasks.task import Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classification(), Segmentation())}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (Classification(), Detection(), Segmentation())
+}
 
 
 def get(name: str) -> Task:

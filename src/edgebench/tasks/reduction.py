@@ -23,10 +23,12 @@ Kind = Literal["identity", "argmax", "threshold", "top_rows"]
 class RowRank:
     """What rows are chosen by: the largest of the columns first..end - 1 of an output's row.
 
-    `axis` counts its rows, without the batch axis. With `times` that column multiplies the largest.
+    The output's values of an image are brought into the shape `source`, whose `axis` counts the
+    rows. With `times` that column multiplies the largest.
     """
 
     output: str
+    source: tuple[int, int]
     axis: int
     first: int
     end: int
@@ -97,7 +99,7 @@ def reduce(reduction: Reduction, name: str, outputs: Mapping[str, Array]) -> Arr
     elif reduction.kind == "top_rows":
         assert axis is not None and reduction.rank is not None
         rows = np.moveaxis(values, axis, 1)
-        best = _best_rows(reduction, len(values), outputs)
+        best = _best_rows(reduction.rank, reduction.count, outputs)
         best = best.reshape(best.shape + (1,) * (rows.ndim - 2))
         values = np.moveaxis(np.take_along_axis(rows, best, 1), 1, axis)
     dtype = np.dtype(reduction.dtype)
@@ -106,15 +108,12 @@ def reduce(reduction: Reduction, name: str, outputs: Mapping[str, Array]) -> Arr
     return np.ascontiguousarray(values, dtype)
 
 
-def _best_rows(reduction: Reduction, images: int, outputs: Mapping[str, Array]) -> Array:
+def _best_rows(rank: RowRank, count: int | None, outputs: Mapping[str, Array]) -> Array:
     """The indices of the best rows, (images, count)."""
-    rank = reduction.rank
-    assert rank is not None
-    ranked = outputs[rank.output]
-    rows = ranked.reshape((images, *ranked.shape[-2:]))
+    rows = outputs[rank.output].reshape((-1, *rank.source))
     if rank.axis == 1:
         rows = rows.swapaxes(1, 2)
     score = rows[:, :, rank.first : rank.end].max(-1)
     if rank.times is not None:
         score = score * rows[:, :, rank.times]
-    return np.argsort(-score, axis=1, kind="stable")[:, : reduction.count]
+    return np.argsort(-score, axis=1, kind="stable")[:, :count]

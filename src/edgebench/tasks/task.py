@@ -48,12 +48,13 @@ class Signature:
     """What a task has to know of a model.
 
     `image` is the height and width of its image input and `classes` the number of labels; both
-    None where there are none or nobody knows.
+    None where there are none or nobody knows. `batch` is how many images it takes at once.
     """
 
     outputs: tuple[ModelOutput, ...]
     image: tuple[int, int] | None = None
     classes: int | None = None
+    batch: int = 1
 
 
 @dataclass(frozen=True)
