@@ -71,24 +71,24 @@ ENDED = (signal.SIGTERM, signal.SIGHUP)
 
 EPILOG = """\
 examples:
-  edgebench --device local                     the default models, here
+  edgebench --device local                     measure the default models here
   edgebench --device local mobilenet_v2_ca --precisions int8 --threshold 3%
-  edgebench --device local --detect 2%         for as long as that takes
-  edgebench devices check pixel7               does the phone on the cable work?
-  edgebench --device pixel7,rpi5               both at once, and what they say
-  edgebench --artifacts theirs/ --baseline old somebody else's .tflite files
-  edgebench noise --device local               how far it differs from itself
-  edgebench explain mobilenet_v2_ca            what each stage's attention costs
-  edgebench plan --device rpi5 --budget 5m     a plan for a device farm or CI
+  edgebench --device local --detect 2%         run long enough to detect 2 %
+  edgebench devices check pixel7               check a phone on its cable
+  edgebench --device pixel7,rpi5               measure on both, in one report
+  edgebench --artifacts theirs/ --baseline old measure your own model files
+  edgebench noise --device local               measure the device's noise floor
+  edgebench explain mobilenet_v2_ca            the cost of each attention stage
+  edgebench plan --device rpi5 --budget 5m     write a plan for a device farm
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench lint artifacts/*.int8.tflite       what an accelerator would refuse
-  edgebench report --html                      the last run, as a page
+  edgebench report --html                      the last run as an HTML page
   edgebench trend mobilenet_v2_ca              its overhead, run by run
-  edgebench compare A B --fail-above 5%        two runs, as a gate for CI
+  edgebench compare A B --fail-above 5%        compare two runs, as a CI gate
 
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 measured but no verdict,
-            4 a gate has failed (--fail-above, --fail-on), 130 interrupted
+exit codes: 0 done, 1 error, 2 wrong usage, 3 measured but no verdict,
+            4 a gate failed (--fail-above, --fail-on), 130 interrupted
 """
 
 
@@ -162,7 +162,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command; the documentation prints its help."""
     parser = argparse.ArgumentParser(
         prog="edgebench",
-        description="What attention in mobile networks really costs, measured on the device.",
+        description="Measure what attention in mobile networks costs on a real device.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
