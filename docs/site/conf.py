@@ -16,7 +16,9 @@ author = "The edgebench authors"
 copyright = "The edgebench authors, Apache-2.0"
 release = __version__
 
-extensions = ["myst_parser", "command_reference"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "command_reference"]
+default_role = "code"  # Docstrings write names in single backticks.
+python_maximum_signature_line_length = 88
 root_doc = "docs/index"
 include_patterns = [
     "docs/*.md",
