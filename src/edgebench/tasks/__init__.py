@@ -5,11 +5,12 @@ from __future__ import annotations
 from edgebench.errors import UnknownNameError
 from edgebench.tasks.classification import Classification
 from edgebench.tasks.detection import Detection
+from edgebench.tasks.numeric import Numeric
 from edgebench.tasks.segmentation import Segmentation
 from edgebench.tasks.task import Task
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (Classification(), Detection(), Segmentation())
+    task.name: task for task in (Classification(), Detection(), Segmentation(), Numeric())
 }
 
 
