@@ -13,7 +13,7 @@ SHARED = {
     # The same part of a backend in each format's folder.
     *("Converted", "Lowering", "Port", "Precision", "Value"),
     # To be renamed.
-    *("Block", "Layout", "Operation"),
+    *("Block", "Operation"),
 }
 
 

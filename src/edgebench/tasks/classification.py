@@ -16,8 +16,8 @@ from edgebench.tasks.reduction import identity
 from edgebench.tasks.task import (
     Array,
     Assignment,
-    Column,
     Criterion,
+    FigureColumn,
     Floats,
     ModelOutput,
     Outputs,
@@ -36,7 +36,7 @@ DECODED = 5
 
 
 @dataclass(frozen=True)
-class Layout:
+class ClassificationLayout:
     """`background=first` says that class 0 of the outputs is none of the labels."""
 
     background: Literal["none", "first"] = "none"
@@ -128,12 +128,12 @@ class Classification:
         LOGITS: "one score a class, before a softmax",
         PROBABILITIES: "one score a class, after a softmax",
     }
-    figures = (Column("top1", "top-1"), Column("top5", "top-5"))
-    agreement = Column("agreement", "agree")
+    figures = (FigureColumn("top1", "top-1"), FigureColumn("top5", "top-5"))
+    agreement = FigureColumn("agreement", "agree")
     criterion = Criterion("images", 0.99)
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
-        named, layout = roles.split(self.name, signature, given, self.roles, Layout())
+        named, layout = roles.split(self.name, signature, given, self.roles, ClassificationLayout())
         if len(named) > 1:
             raise UsageError(
                 f"{self.name} takes {LOGITS} or {PROBABILITIES}, not both", "leave one out"
@@ -194,7 +194,7 @@ def _classes(output: ModelOutput) -> int:
 def _scores(assignment: Assignment, outputs: Outputs) -> tuple[Floats, int]:
     """The scores (images, classes), and at which place the first label's is."""
     checked(assignment, outputs)
-    layout = roles.layout_of(assignment.layout, Layout)
+    layout = roles.layout_of(assignment.layout, ClassificationLayout)
     values = outputs[assignment.outputs[0].role].astype(np.float64)
     return values, int(layout.background == "first")
 

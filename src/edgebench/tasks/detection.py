@@ -14,12 +14,12 @@ from edgebench.tasks import detection_layout, jackknife, roles
 from edgebench.tasks.average_precision import Matches, average_precision, match
 from edgebench.tasks.boxes import Floats, Ints, overlaps
 from edgebench.tasks.detection_decode import Detections, detections
-from edgebench.tasks.detection_layout import Layout
+from edgebench.tasks.detection_layout import DetectionLayout
 from edgebench.tasks.task import (
     Array,
     Assignment,
-    Column,
     Criterion,
+    FigureColumn,
     Outputs,
     Score,
     Signature,
@@ -114,7 +114,7 @@ class Found(Tally):
 
     def _check_scale(self) -> None:
         """Refuse boxes that are plainly on another scale than the layout says."""
-        layout = roles.layout_of(self._assignment.layout, Layout)
+        layout = roles.layout_of(self._assignment.layout, DetectionLayout)
         if layout.height is None or layout.width is None or not self._extent:
             return
         side = max(layout.height, layout.width)
@@ -135,8 +135,12 @@ class Detection:
 
     name = detection_layout.NAME
     roles = detection_layout.ROLES
-    figures = (Column("ap", "AP", ""), Column("ap50", "AP50", ""), Column("ap75", "AP75", ""))
-    agreement = Column("agreement", "boxes agree")
+    figures = (
+        FigureColumn("ap", "AP", ""),
+        FigureColumn("ap50", "AP50", ""),
+        FigureColumn("ap75", "AP75", ""),
+    )
+    agreement = FigureColumn("agreement", "boxes agree")
     criterion = Criterion(
         "boxes", 0.99, {"iou": SAME_IOU, "score_difference": SAME_SCORE, "shown": SHOWN}
     )

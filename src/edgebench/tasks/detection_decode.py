@@ -10,7 +10,14 @@ from scipy import special
 
 from edgebench.tasks import roles
 from edgebench.tasks.boxes import Floats, Ints, corners, suppressed
-from edgebench.tasks.detection_layout import BOXES, CLASSES, COUNT, DETECTIONS, SCORES, Layout
+from edgebench.tasks.detection_layout import (
+    BOXES,
+    CLASSES,
+    COUNT,
+    DETECTIONS,
+    SCORES,
+    DetectionLayout,
+)
 from edgebench.tasks.task import Assignment, Outputs, checked
 
 CANDIDATES = 1000
@@ -32,7 +39,7 @@ class Detections:
 
 def detections(assignment: Assignment, outputs: Outputs) -> Iterator[Detections]:
     """The boxes of each image. Raises `DataError` for outputs that do not fit."""
-    layout = roles.layout_of(assignment.layout, Layout)
+    layout = roles.layout_of(assignment.layout, DetectionLayout)
     for image in range(checked(assignment, outputs)):
         found = {one.role: outputs[one.role][image] for one in assignment.outputs}
         rows = {
@@ -42,7 +49,7 @@ def detections(assignment: Assignment, outputs: Outputs) -> Iterator[Detections]
         yield _of_image(rows, layout)
 
 
-def _of_image(found: dict[str, Floats], layout: Layout) -> Detections:
+def _of_image(found: dict[str, Floats], layout: DetectionLayout) -> Detections:
     assert layout.score is not None and layout.nms is not None
     boxes, scores, classes = _scored(found, layout)
     rows, columns = np.nonzero(scores > layout.score)
@@ -61,7 +68,9 @@ def _of_image(found: dict[str, Floats], layout: Layout) -> Detections:
     return Detections(boxes[stays], scores[stays], labels[stays])
 
 
-def _scored(found: dict[str, Floats], layout: Layout) -> tuple[Floats, Floats, Floats | None]:
+def _scored(
+    found: dict[str, Floats], layout: DetectionLayout
+) -> tuple[Floats, Floats, Floats | None]:
     """Boxes (rows, 4), scores (rows, columns), and the class of each row where columns are none."""
     if DETECTIONS in found:
         table = found[DETECTIONS]
@@ -78,13 +87,13 @@ def _scored(found: dict[str, Floats], layout: Layout) -> tuple[Floats, Floats, F
     return boxes, _by_class(scores, layout), None
 
 
-def _by_class(scores: Floats, layout: Layout) -> Floats:
+def _by_class(scores: Floats, layout: DetectionLayout) -> Floats:
     """Scores (rows, classes), without those of a background that comes last."""
     scores = _activated(scores, layout)
     return scores[:, :-1] if layout.background == "last" else scores
 
 
-def _activated(scores: Floats, layout: Layout) -> Floats:
+def _activated(scores: Floats, layout: DetectionLayout) -> Floats:
     if layout.activation == "sigmoid":
         return np.asarray(special.expit(scores))
     if layout.activation == "softmax":
@@ -92,7 +101,7 @@ def _activated(scores: Floats, layout: Layout) -> Floats:
     return scores
 
 
-def _pixels(boxes: Floats, layout: Layout) -> Floats:
+def _pixels(boxes: Floats, layout: DetectionLayout) -> Floats:
     """Left, top, right and bottom in pixels of the model's input."""
     found = corners(boxes, layout.format)
     if layout.scale == "normalised":

@@ -36,7 +36,7 @@ Columns = Literal["box+scores", "box+objectness+scores", "box+score+class"]
 
 
 @dataclass(frozen=True)
-class Layout:
+class DetectionLayout:
     """What the shapes do not say.
 
     `format` is that of the boxes: `xyxy` are left, top, right and bottom, `cxcywh` begin with the
@@ -73,7 +73,7 @@ class Layout:
 
 def assign(signature: Signature, given: Mapping[str, str]) -> Assignment:
     """Assign a detector's outputs. Raises `UsageError` and `UnknownNameError`."""
-    start = Layout()
+    start = DetectionLayout()
     if signature.image is not None:
         start = replace(start, height=signature.image[0], width=signature.image[1])
     named, layout = roles.split(NAME, signature, given, ROLES, start)
@@ -145,8 +145,8 @@ def _rows(boxes: tuple[int, ...]) -> int:
 
 
 def _apart(
-    found: Mapping[str, ModelOutput], layout: Layout, signature: Signature
-) -> tuple[list[RoleOutput], Layout]:
+    found: Mapping[str, ModelOutput], layout: DetectionLayout, signature: Signature
+) -> tuple[list[RoleOutput], DetectionLayout]:
     """Boxes and scores in outputs of their own."""
     sides = {role: _sides(one, signature) for role, one in found.items()}
     if len(sides[BOXES]) != 2 or 4 not in sides[BOXES]:
@@ -171,8 +171,8 @@ def _apart(
 
 
 def _fused(
-    output: ModelOutput, layout: Layout, signature: Signature
-) -> tuple[list[RoleOutput], Layout]:
+    output: ModelOutput, layout: DetectionLayout, signature: Signature
+) -> tuple[list[RoleOutput], DetectionLayout]:
     """Boxes and scores in one output."""
     sides = _sides(output, signature)
     if len(sides) != 2:
@@ -199,7 +199,9 @@ def _fused(
     return [_best(one, _rank(DETECTIONS, output.name, sides, layout), layout)], layout
 
 
-def _rank(role: str, output: str, sides: tuple[int, ...], layout: Layout) -> RowRank | None:
+def _rank(
+    role: str, output: str, sides: tuple[int, ...], layout: DetectionLayout
+) -> RowRank | None:
     """By what the best rows are chosen; None where that takes more than the largest score."""
     objectness = layout.columns == "box+objectness+scores"
     if layout.activation == "softmax" or (layout.activation == "sigmoid" and objectness):
@@ -211,7 +213,7 @@ def _rank(role: str, output: str, sides: tuple[int, ...], layout: Layout) -> Row
     return RowRank(output, (sides[0], sides[1]), axis, first, end, 4 if objectness else None)
 
 
-def _best(one: RoleOutput, rank: RowRank | None, layout: Layout) -> RoleOutput:
+def _best(one: RoleOutput, rank: RowRank | None, layout: DetectionLayout) -> RoleOutput:
     """The same with its best rows alone, where there are many."""
     source, axis = one.reduction.source, int(layout.rows_last(one.role))
     if rank is None or source[axis] <= KEPT_ROWS:

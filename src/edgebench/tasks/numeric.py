@@ -13,8 +13,8 @@ from edgebench.tasks.reduction import Dtype, identity
 from edgebench.tasks.task import (
     Array,
     Assignment,
-    Column,
     Criterion,
+    FigureColumn,
     Floats,
     ModelOutput,
     Outputs,
@@ -28,7 +28,7 @@ TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Layout:
+class NumericLayout:
     """`outputs` names those that are compared, joined by +; all of them without it.
 
     A number agrees where it differs by at most `tolerance` times the largest of the image's output.
@@ -43,12 +43,12 @@ class Numeric:
 
     name = "none"
     roles: Mapping[str, str] = {}
-    figures: tuple[Column, ...] = ()
-    agreement = Column("agreement", "values agree")
+    figures: tuple[FigureColumn, ...] = ()
+    agreement = FigureColumn("agreement", "values agree")
     criterion = Criterion("values", 0.99, {"tolerance": TOLERANCE})
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
-        _, layout = roles.split(self.name, signature, given, self.roles, Layout())
+        _, layout = roles.split(self.name, signature, given, self.roles, NumericLayout())
         known = {one.name: one for one in signature.outputs}
         names = layout.outputs.split("+") if layout.outputs else list(known)
         for name in names:
@@ -77,7 +77,7 @@ class Numeric:
     ) -> tuple[Floats, Floats]:
         images = checked(assignment, reference)
         checked(assignment, outputs)
-        tolerance = roles.layout_of(assignment.layout, Layout).tolerance
+        tolerance = roles.layout_of(assignment.layout, NumericLayout).tolerance
         alike, every = np.zeros(images), np.zeros(images)
         for one in assignment.outputs:
             wanted, found = (

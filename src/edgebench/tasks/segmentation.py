@@ -15,8 +15,8 @@ from edgebench.tasks.reduction import Reduction, argmax, identity, small
 from edgebench.tasks.task import (
     Array,
     Assignment,
-    Column,
     Criterion,
+    FigureColumn,
     Floats,
     ModelOutput,
     Outputs,
@@ -34,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Layout:
+class SegmentationLayout:
     """`channels` says which axis of scores counts the classes; `classes` is their number."""
 
     channels: Literal["first", "last"] | None = None
@@ -62,7 +62,7 @@ class Areas(Tally):
 
     def __init__(self, assignment: Assignment) -> None:
         self._assignment = assignment
-        classes = roles.layout_of(assignment.layout, Layout).classes
+        classes = roles.layout_of(assignment.layout, SegmentationLayout).classes
         assert classes is not None
         self._classes = classes
         self._areas: list[Ints] = []
@@ -130,12 +130,12 @@ class Segmentation:
         PROBABILITIES: "the same after a softmax or sigmoid; of one class, above 0.5 is that class",
         MAP: "images x height x width, each pixel's class as a whole number",
     }
-    figures = (Column("miou", "mIoU"), Column("pixels", "pixels right"))
-    agreement = Column("agreement", "pixels agree")
+    figures = (FigureColumn("miou", "mIoU"), FigureColumn("pixels", "pixels right"))
+    agreement = FigureColumn("agreement", "pixels agree")
     criterion = Criterion("pixels", 0.99)
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
-        named, layout = roles.split(self.name, signature, given, self.roles, Layout())
+        named, layout = roles.split(self.name, signature, given, self.roles, SegmentationLayout())
         if len(named) > 1:
             raise UsageError(f"{self.name} takes one of its roles", "leave the others out")
         outputs = list(named.items()) or _likely(signature)
@@ -149,7 +149,7 @@ class Segmentation:
             remedy = f"name it, such as {LOGITS}=NAME, with channels=first or last"
             raise roles.misfit(self.name, wanted, signature, remedy)
         ((role, output, (reduction, classes)),) = found
-        stored = roles.stored(Layout(layout.channels, classes))
+        stored = roles.stored(SegmentationLayout(layout.channels, classes))
         return Assignment(self.name, (RoleOutput(role, output.name, reduction),), stored)
 
     def truth(self, arrays: Mapping[str, Array]) -> ClassMaps:
@@ -203,7 +203,7 @@ def _likely(signature: Signature) -> list[tuple[str, ModelOutput]]:
 
 
 def _kept(
-    role: str, shape: tuple[int, ...], layout: Layout, signature: Signature
+    role: str, shape: tuple[int, ...], layout: SegmentationLayout, signature: Signature
 ) -> tuple[Reduction, int] | None:
     """How an output becomes a map, and the number of its classes; None where it cannot."""
     sides = _image(shape)

@@ -83,7 +83,7 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Column:
+class FigureColumn:
     """How reports name a figure. All figures are shares and are shown in hundredths.
 
     `unit` is "%", or "" where a figure is given in hundredths without the sign, such as AP 37.4.
@@ -189,10 +189,10 @@ class Task(Protocol):
     def roles(self) -> Mapping[str, str]: ...
 
     @property
-    def figures(self) -> tuple[Column, ...]: ...
+    def figures(self) -> tuple[FigureColumn, ...]: ...
 
     @property
-    def agreement(self) -> Column: ...
+    def agreement(self) -> FigureColumn: ...
 
     @property
     def criterion(self) -> Criterion: ...
