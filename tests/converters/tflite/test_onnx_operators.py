@@ -6,23 +6,16 @@ for those in `EXCLUDED` and those with types that TFLite's kernels do not comput
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 from onnx.backend.test.case.test_case import TestCase
-from onnx_cases import ops_of, single_ops
+from onnx_cases import Arrays, Outcomes, Prepared, cases_of, prepared
 
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.convert import convert
 from edgebench.converters.tflite.lower import from_target, lower, to_target
 from edgebench.converters.tflite.ops.all_ops import OPS
 from edgebench.errors import UnsupportedModelError
-
-TYPES = (np.float32, np.int64, np.int32, np.bool_)
 
 EXCLUDED = {
     # Refused, with a reason that names the node.
@@ -46,45 +39,33 @@ EXCLUDED = {
 }
 
 
-def cases() -> Iterator[TestCase]:
-    for case in single_ops():
-        ops = ops_of(case)
-        if ops and ops <= set(OPS) and not any(re.search(p, case.name) for p in EXCLUDED):
-            arrays = [np.asarray(a) for part in case.data_sets[0] for a in part]
-            if all(a.dtype in TYPES for a in arrays):
-                yield case
+CASES = cases_of(OPS, EXCLUDED)
 
 
-CASES = list(cases())
-
-
-def buildable(case: TestCase) -> onnx.ModelProto:
-    """The case's model; operands that must be known when a file is built become constants.
-
-    ONNX's suite feeds everything as inputs, shapes and axes too.
-    """
-    model = onnx.ModelProto()
-    model.CopyFrom(case.model)
+def buildable(case: TestCase) -> Prepared:
+    """The case; operands that must be known when a file is built become constants."""
     try:
-        lower(model)
+        lower(case.model)
     except UnsupportedModelError:
-        feeds = zip(model.graph.input, case.data_sets[0][0], strict=True)
-        for info, array in list(feeds)[1:]:
-            model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), info.name))
-    return model
+        return prepared(case, {info.name for info in list(case.model.graph.input)[1:]})
+    return prepared(case, ())
+
+
+def run(model: onnx.ModelProto, feeds: Arrays) -> Arrays:
+    lowering = lower(model)
+    runner = inspect.interpreter(convert(model, "fp32")).get_signature_runner()
+    found = runner(**{p.key: to_target(feeds[p.name], p) for p in lowering.inputs})
+    return {p.name: from_target(found[p.key], p) for p in lowering.outputs}
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> Outcomes:
+    return Outcomes(map(buildable, CASES), run)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_file_computes_what_onnx_says(case: TestCase) -> None:
-    model = buildable(case)
-    lowering = lower(model)
-    feeds = dict(zip((i.name for i in model.graph.input), case.data_sets[0][0], strict=True))
-    runner = inspect.interpreter(convert(model, "fp32")).get_signature_runner()
-    found = runner(**{p.key: to_target(np.asarray(feeds[p.name]), p) for p in lowering.inputs})
-    for port, want in zip(lowering.outputs, case.data_sets[0][1], strict=True):
-        got = from_target(found[port.key], port)
-        assert (got.shape, got.dtype) == (np.shape(want), np.asarray(want).dtype)
-        np.testing.assert_allclose(got, want, rtol=case.rtol, atol=max(case.atol, 1e-7))
+def test_the_file_computes_what_onnx_says(case: TestCase, outcomes: Outcomes) -> None:
+    outcomes.check(case)
 
 
 def test_most_of_the_suite_is_covered() -> None:
