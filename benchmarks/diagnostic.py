@@ -1,4 +1,4 @@
-"""What there is to tell of a run, as data: an id and its values, but no words.
+"""What there is to report about a run, as data: an id and its values, but no words.
 
 `edgebench.benchmarks.report.wording` has the sentence and the remedy of every id.
 """
@@ -14,7 +14,7 @@ Values = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """Why a verdict is withheld, or what to know beside it.
+    """Why a verdict is withheld, or what to know about it.
 
     `id` says what was found; for a check it is the name of its function. `values` are what was
     found, with units in their names; a share is a fraction, of 1.

@@ -60,7 +60,7 @@ def share_in(value: Estimate) -> str:
 def points(difference: Estimate) -> str:
     """A difference of shares in percentage points: -1.2 [-2.0, -0.4].
 
-    Always with a decimal, for whether the interval holds zero is what one looks for.
+    Always with a decimal, because readers look for whether the interval contains zero.
     """
     value, low, high = (100 * end for end in (difference.value, difference.low, difference.high))
     return f"{_fixed(value, 1, '+')} [{_fixed(low, 1)}, {_fixed(high, 1)}]"

@@ -1,4 +1,4 @@
-"""Counts and profiled times of operations, added up by what they belong to."""
+"""Counts and profiled times of operations, summed by stage and kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgebench.converters.artifact import Operation
 from edgebench.deploy.documents.result import Profile
 
 SHORTEST_S = 5e-6
-"""The shortest time that a rate is made of: profilers' clocks count whole microseconds."""
+"""The shortest time used for a rate: profilers' clocks count whole microseconds."""
 
 
 def counted(operations: Sequence[Operation]) -> Counted:

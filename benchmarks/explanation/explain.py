@@ -1,8 +1,8 @@
 """From a run folder to its explanation: where a model's overhead comes from.
 
 The cost of a stage's attention is measured: in every block, the time of the whole model less that
-of the model without it. Both were visited in that block, there and back, so that the difference is
-as paired as the overhead itself is, and its interval is over processes like the overhead's.
+of the model without it. Both were visited in that block, so the difference is paired like
+the overhead itself, and its interval is over processes like the overhead's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from edgebench.intervals import Estimate
 
 
 def wanted(run: Run) -> bool:
-    """Whether a run was made to be explained: with stages taken out, or profiled."""
+    """Whether a run was made to be explained: with stages removed, or profiled."""
     ablated = any(run.manifests[slot].ablation for slot in run.plan.artifacts)
     return ablated or run.plan.profile
 
@@ -151,9 +151,9 @@ def _side(manifest: Manifest) -> int:
 def _share(case: _Case, slot: str) -> Estimate | None:
     """A stage's part of the whole overhead.
 
-    The interval holds all parts p for which cost - p * whole is not told from zero (Fieller 1954,
-    with the signed-rank test in place of Student's). It needs a whole that is above zero in every
-    process and known to better than a half; without that there is no share to speak of.
+    The interval holds all parts p for which cost - p * whole is compatible with zero (Fieller
+    1954, with the signed-rank test in place of Student's). It is None unless the whole is above
+    zero in every process and known to better than a half.
     """
     cost, whole = case.over(slot), case.over(case.group.baseline)
     if cost[1] != whole[1] or len(set(cost[1])) < paired.fewest_processes():
@@ -179,7 +179,7 @@ def _share(case: _Case, slot: str) -> Estimate | None:
 
 
 def _remainder(case: _Case) -> Estimate | None:
-    """What the stages' costs do not add up to, once every stage was measured."""
+    """The whole less the sum of the stages' costs, if every stage was measured."""
     stages = {one.stage for one in case.manifest.operations if one.attention}
     if not stages or stages != set(case.ablations):
         return None

@@ -1,10 +1,10 @@
 """Which counted operation each line of a runtime's profile stands for.
 
-ONNX Runtime and OpenVINO name what they run after the graph's nodes. XNNPACK names its operations
-by type alone, but runs them in the file's order: there the two sequences are aligned by their
-kinds, as two strings are by their letters (Needleman and Wunsch 1970). Either way a runtime may
-have merged several operations into one line, or put in lines of its own (reorders, copies): a line
-that stands for no operation belongs where the one before it does.
+ONNX Runtime and OpenVINO name operations after the graph's nodes. XNNPACK names them by type only,
+but runs them in the file's order, so the two sequences are aligned by their kinds, like two
+strings by their letters (Needleman and Wunsch 1970). In both cases a runtime may have merged
+several operations into one line, or added lines of its own (reorders, copies): a line that stands
+for no operation is attributed to the operation before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from edgebench.converters.artifact import Operation, OperationKind
 from edgebench.deploy.documents.result import ProfiledOperation
 
-# The first that is found in a type names its kind; what matches none moves data.
+# The first pattern found in a type gives its kind; a type that matches none moves data.
 _KINDS: tuple[tuple[str, OperationKind], ...] = (
     (r"dwconv|depthwise|groupconv", "depthwise"),
     (r"conv(?!ert)", "convolution"),
@@ -27,14 +27,14 @@ _KINDS: tuple[tuple[str, OperationKind], ...] = (
     (r"sigmoid|logistic|swish|relu|clamp|clip|unary|softmax|gelu|tanh", "activation"),
 )
 _NAMES_SUFFICE = 0.5
-"""Part of a profile's lines that has to be found by name, for names to be relied on."""
+"""Names are used if at least this share of a profile's lines is found by name."""
 _GAP, _MISMATCH, _NEAR = 2, 5, 1
 _BOUNDARY = re.compile(r"[_/.:]")
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A line of a profile and the operation that it stands for, or belongs to the place of."""
+    """A line of a profile and its operation; `exact` if the line stands for that operation."""
 
     line: ProfiledOperation
     operation: Operation | None
@@ -55,7 +55,7 @@ def place(lines: Sequence[ProfiledOperation], counted: Sequence[Operation]) -> l
 
 
 def kind_of(type_: str) -> OperationKind:
-    """The kind of an operation from what a runtime calls its type."""
+    """The kind of an operation from the runtime's name of its type."""
     lowered = type_.lower()
     return next((kind for pattern, kind in _KINDS if re.search(pattern, lowered)), "move")
 
@@ -77,7 +77,7 @@ def _by_name(
 
 
 def _prefixes(name: str) -> Iterator[str]:
-    """The name and, longest first, what of it ends at a boundary: runtimes append to names."""
+    """The name and its prefixes up to a boundary, longest first: runtimes append to names."""
     yield name
     for end in reversed([match.start() for match in _BOUNDARY.finditer(name)]):
         yield name[:end]
@@ -119,12 +119,12 @@ def _by_order(
 
 
 def _class(kind: OperationKind) -> OperationKind:
-    """Runtimes compute a 1x1 convolution as a linear layer and the other way round."""
+    """Runtimes compute a 1x1 convolution as a linear layer and vice versa."""
     return "convolution" if kind == "linear" else kind
 
 
 def _cost(row: OperationKind, column: OperationKind) -> int:
     if row == column:
         return 0
-    # A depthwise convolution is one by another name to some runtimes.
+    # Some runtimes call a depthwise convolution a convolution.
     return _NEAR if {row, column} == {"convolution", "depthwise"} else _MISMATCH

@@ -1,1 +1,1 @@
-"""The trust gate and the verdict: may this run be believed, and what does it say?"""
+"""The trust gate and the verdict: can this run be trusted, and what is its answer?"""

@@ -18,21 +18,21 @@ from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.result import Readings
 
 SPEED = 0.10
-"""A change of speed that counts."""
+"""Smaller changes of speed are ignored."""
 
 
 def throttled(machine: MachineState, limit: float) -> Values | None:
     """The firmware or the kernel held the processor back."""
-    told = machine.told(lambda one: one.throttled)
-    if told and (share := float(np.mean([bool(one) for one in told]))) > limit:
+    reported = machine.reported(lambda one: one.throttled)
+    if reported and (share := float(np.mean([bool(one) for one in reported]))) > limit:
         return {"share": share}
     return None
 
 
 def thermal_status(machine: MachineState, limit: float) -> Values | None:
-    """Android says that heat costs speed: 2 is moderate, 3 severe."""
-    told = [one.thermal_status for one in machine.readings if one.thermal_status is not None]
-    return {"status": max(told)} if told and max(told) >= limit else None
+    """Android reports that heat reduces the speed: 2 is moderate, 3 severe."""
+    reported = [one.thermal_status for one in machine.readings if one.thermal_status is not None]
+    return {"status": max(reported)} if reported and max(reported) >= limit else None
 
 
 def frequency_changed(machine: MachineState, limit: float) -> Values | None:
@@ -56,8 +56,8 @@ def governor_changed(machine: MachineState, limit: float) -> Values | None:
 
 
 def charger_changed(machine: MachineState, limit: float) -> Values | None:
-    """The charger was connected or disconnected, and with that often goes another speed."""
-    changes = len(set(machine.told(lambda one: one.charging)))
+    """The charger was connected or disconnected, which often changes the speed."""
+    changes = len(set(machine.reported(lambda one: one.charging)))
     return {} if changes > limit else None
 
 
@@ -82,7 +82,7 @@ def unequal_cores(machine: MachineState, limit: float) -> Values | None:
         return None
     slow, fast = max(medians, key=medians.__getitem__), min(medians, key=medians.__getitem__)
     apart = float(np.expm1(medians[slow] - medians[fast]))
-    # A slow core is slow whenever it is used; otherwise time is the cause, and not the core.
+    # A slow core is slow whenever it is used; otherwise the cause is time and not the core.
     if apart <= limit or np.quantile(levels[slow], 0.25) < np.quantile(levels[fast], 0.75):
         return None
     return {"slow_core": slow, "fast_core": fast, "longer_share": apart}
@@ -101,20 +101,20 @@ def no_core_of_its_own(machine: MachineState, limit: float) -> Values | None:
 
 def stolen_time(machine: MachineState, limit: float) -> Values | None:
     """The hypervisor gave this machine's cores to others."""
-    share = machine.grown(lambda one: one.steal_s)
+    share = machine.used_share(lambda one: one.steal_s)
     return {"share": share} if share is not None and share > limit else None
 
 
 def long_run_queue(machine: MachineState, limit: float) -> Values | None:
     """More processes wanted to run than there are cores."""
-    told = [one.running for one in machine.readings if one.running is not None]
-    if told and (share := float(np.mean(np.array(told) > machine.core_count))) > limit:
+    reported = [one.running for one in machine.readings if one.running is not None]
+    if reported and (share := float(np.mean(np.array(reported) > machine.core_count))) > limit:
         return {"cores": machine.core_count, "share": share}
     return None
 
 
 def probe_time_changed(machine: MachineState, limit: float) -> Values | None:
-    """The fixed computation that is timed around blocks took another time for a part of the run."""
+    """The fixed computation around blocks took an unusual time for a part of the run."""
     slowness = machine.probe_slowness
     if slowness.size == 0:
         return None
@@ -123,19 +123,19 @@ def probe_time_changed(machine: MachineState, limit: float) -> Values | None:
 
 
 def speed_changed(machine: MachineState, limit: float) -> Values | None:
-    """All models alike took other times than usual for a part of the run."""
+    """All models took an unusual time for a part of the run."""
     share = machine.off_share(SPEED)
     return {"share": share, **_range(machine.slowness)} if share > limit else None
 
 
 def _range(slowness: Floats) -> Values:
-    """From which share of the usual time to which, without the outermost twentieths."""
+    """The range of times as shares of the usual time, without the outermost twentieths."""
     low, high = np.exp(np.quantile(slowness, (0.05, 0.95)))
     return {"low_share": float(low), "high_share": float(high)}
 
 
 def drift(machine: MachineState, limit: float) -> Values | None:
-    """The machine slowly changed its speed; with blocks in pairs the overhead stands."""
+    """The machine slowly changed its speed, which cancels from the paired overhead."""
     levels = machine.block_slowness
     third = levels.size // 3
     if third == 0:
@@ -146,7 +146,10 @@ def drift(machine: MachineState, limit: float) -> Values | None:
 
 def busy_neighbours(machine: MachineState, limit: float) -> Values | None:
     """Other processes used a good part of the machine, though they left us a core."""
-    busy, own = machine.grown(lambda one: one.busy_s), machine.grown(lambda one: one.own_s)
+    busy, own = (
+        machine.used_share(lambda one: one.busy_s),
+        machine.used_share(lambda one: one.own_s),
+    )
     if busy is None or own is None or busy - own <= limit:
         return None
     return {"share": busy - own}
@@ -154,8 +157,8 @@ def busy_neighbours(machine: MachineState, limit: float) -> Values | None:
 
 def low_battery(machine: MachineState, limit: float) -> Values | None:
     """Many devices save power when their battery is low."""
-    told = [one.battery_percent for one in machine.readings if one.battery_percent is not None]
-    return {"battery_percent": min(told)} if told and min(told) / 100 < limit else None
+    reported = [one.battery_percent for one in machine.readings if one.battery_percent is not None]
+    return {"battery_percent": min(reported)} if reported and min(reported) / 100 < limit else None
 
 
 def hot(machine: MachineState, limit: float) -> Values | None:
@@ -163,8 +166,8 @@ def hot(machine: MachineState, limit: float) -> Values | None:
     read: Callable[[Readings], float | None] = lambda one: max(  # noqa: E731
         (one.temperatures_c or {}).values(), default=None
     )
-    told = [found for one in machine.readings if (found := read(one)) is not None]
-    return {"temperature_c": max(told)} if told and max(told) > limit else None
+    reported = [found for one in machine.readings if (found := read(one)) is not None]
+    return {"temperature_c": max(reported)} if reported and max(reported) > limit else None
 
 
 GATE = (
@@ -190,7 +193,7 @@ seconds, can touch.
 
 TOO_SHORT_FOR_A_PILOT = (probe_time_changed, speed_changed, unequal_cores)
 EARLY = tuple(check for check in GATE if check.find not in TOO_SHORT_FOR_A_PILOT)
-"""Those that a pilot is long enough for: a change of speed takes longer to tell from its noise."""
+"""Those for which a pilot is long enough: a change of speed takes longer to show in noise."""
 
 NOTES = (
     Check(drift, 0.03),

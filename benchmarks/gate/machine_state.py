@@ -1,6 +1,6 @@
 """The machine's state during a run: what it reported of itself, and how fast it was.
 
-Nothing here judges. `edgebench.benchmarks.gate.machine_checks` does, on these figures.
+`edgebench.benchmarks.gate.machine_checks` judges these figures; nothing here does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.result import MeasuredBlock, Readings, Visit
 
 NOISE_BOUND = 4.0
-"""Standard errors of a visit's own median that another speed has to stand out by."""
+"""A visit has another speed if its median is this many of its own standard errors away."""
 
 MEDIAN_ERROR = 1.2533
 """Standard errors of a median in those of a mean, for normal values."""
@@ -27,7 +27,7 @@ DEVIATION = 1.4826
 
 @dataclass(frozen=True)
 class MachineState:
-    """Blocks with their readings, the machine's number of cores, and those it was to stay on."""
+    """Blocks with their readings, the machine's number of cores, and those it was pinned to."""
 
     blocks: tuple[MeasuredBlock, ...]
     core_count: int
@@ -47,24 +47,24 @@ class MachineState:
             if block.before and block.after and block.after.unix_s > block.before.unix_s
         ]
 
-    def told(self, read: Callable[[Readings], object]) -> list[object]:
+    def reported(self, read: Callable[[Readings], object]) -> list[object]:
         """One field of all readings that have it."""
         return [value for one in self.readings if (value := read(one)) is not None]
 
-    def grown(self, read: Callable[[Readings], float | None]) -> float | None:
-        """What part of all cores' time a cumulative reading grew by, during the blocks."""
-        grown = elapsed = 0.0
+    def used_share(self, read: Callable[[Readings], float | None]) -> float | None:
+        """The growth of a cumulative reading during the blocks, as a share of all cores' time."""
+        used_share = elapsed = 0.0
         for before, after in self.spans:
             start, end = read(before), read(after)
             if start is None or end is None:
                 return None
-            grown += end - start
+            used_share += end - start
             elapsed += after.unix_s - before.unix_s
-        return grown / (elapsed * self.core_count) if elapsed > 0 else None
+        return used_share / (elapsed * self.core_count) if elapsed > 0 else None
 
     @cached_property
     def slowness(self) -> Floats:
-        """How much longer than usual for its slot each visit took, as a log, in their order."""
+        """By visit, how much longer it took than is usual for its slot, as a logarithm."""
         slowness = np.zeros(len(self._visits))
         for places in self._places.values():
             medians = np.array([np.median(self._visits[place].samples_ns) for place in places])
@@ -72,13 +72,13 @@ class MachineState:
         return slowness
 
     def off_share(self, limit: float) -> float:
-        """What part of the visits was at another speed: faster or slower than usual by a limit.
+        """The share of visits at another speed: faster or slower than usual by more than a limit.
 
         Usual is the median, so that it does not matter which of its speeds a machine had for
-        longer. It is the share of the slot that has the smallest, for what is the machine's hits
-        all of them, and what one model does of its own accord is not. Where a slot's times
-        scatter so much that a visit's median tells no better than the limit, visits have to stand
-        out by that scatter.
+        longer. The slot with the smallest share counts, because a machine's change of speed
+        affects all slots, and what affects one model only is not the machine. If a slot's times
+        scatter so much that a visit's median is less precise than the limit, visits have to differ
+        by more than that scatter.
         """
         shares = []
         for places in self._places.values():
@@ -89,7 +89,7 @@ class MachineState:
 
     @cached_property
     def block_slowness(self) -> Floats:
-        """The median slowness of each block's visits, as a log."""
+        """The median slowness of each block's visits, as a logarithm."""
         if not self.blocks:
             return np.zeros(0)
         ends = np.cumsum([len(block.visits) for block in self.blocks])
@@ -97,7 +97,7 @@ class MachineState:
 
     @cached_property
     def probe_slowness(self) -> Floats:
-        """How much longer than usual the probe took at each reading, as a log."""
+        """By reading, how much longer than usual the probe took, as a logarithm."""
         times = [float(np.median(one.probe_ns)) for one in self.readings if one.probe_ns]
         return np.log(np.array(times) / np.median(times)) if times else np.zeros(0)
 
@@ -114,18 +114,18 @@ class MachineState:
         return places
 
     def frequencies_khz(self) -> list[float]:
-        """The frequency of the core that measured, block by block, where the machine tells it.
+        """The frequency of the core that measured, block by block, where the machine reports it.
 
         It is the mean over the block where the kernel counts the time in each state, and the
-        reading at its end otherwise, when the core is still busy. Where nobody saw which core it
-        was, it is the mean of those that the run was to stay on.
+        reading at its end otherwise, when the core is still busy. If it is not known which core it
+        was, it is the mean of those that the run was pinned to.
         """
         found = []
         for before, after in self.spans:
             cores = (self.cores or ()) if after.core is None else (after.core,)
-            told = [khz for core in cores if (khz := _frequency_khz(before, after, core))]
-            if told:
-                found.append(float(np.mean(told)))
+            reported = [khz for core in cores if (khz := _frequency_khz(before, after, core))]
+            if reported:
+                found.append(float(np.mean(reported)))
         return found
 
 

@@ -33,7 +33,7 @@ class NoiseFloor:
 
     @property
     def reach(self) -> float:
-        """The largest overhead, either way, that nothing but noise explains here."""
+        """The largest overhead, in either direction, that noise alone explains on this device."""
         return max(abs(self.interval.low), abs(self.interval.high))
 
 

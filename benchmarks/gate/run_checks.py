@@ -26,7 +26,7 @@ ODD = 0.1
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the checks look at: one model's blocks beside its baseline's.
+    """What the checks look at: the blocks of one model and its baseline.
 
     `blocks` are those in which both were measured, `overhead.blocks` their single overheads in
     the same order. `overhead` is None if there are fewer processes than an interval needs. The
@@ -87,7 +87,7 @@ def processes_disagree(evidence: Evidence, limit: float) -> Values | None:
 
     Then no one overhead is the model's. A quarter of a large one is allowed: its size is uncertain
     in that case but not the verdict. The outermost tenth of the processes on either side is left
-    out, because a single odd one of many moves neither the estimate nor its interval.
+    out, because a single odd one of many changes neither the estimate nor its interval.
     """
     processes = _by_process(evidence)
     if evidence.overhead is None or min(map(len, processes), default=0) < 2:
@@ -160,7 +160,7 @@ def unsteady(evidence: Evidence, limit: float) -> Values | None:
 
 
 def summaries_disagree(evidence: Evidence, limit: float) -> Values | None:
-    """The median says that one is faster, and another summary is sure of the opposite."""
+    """The median says that one is faster, and another summary is confident of the opposite."""
     if evidence.overhead is None or len(evidence.overhead.contradicted) <= limit:
         return None
     return {"median_overhead": evidence.overhead.value, "against": evidence.overhead.contradicted}
@@ -173,7 +173,7 @@ GATE = (Check(too_few_blocks), Check(delegate_lost), Check(baseline_delegate_los
 """If one of these, or one of the machine's, fails there is no verdict."""
 
 AGREEMENT = Check(processes_disagree, 0.01)
-"""It comes last, for what disturbs a machine makes processes disagree too."""
+"""It comes last, because what disturbs a machine makes processes disagree too."""
 
 NOTES = (
     Check(partitioned, 1),

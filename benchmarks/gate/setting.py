@@ -1,4 +1,4 @@
-"""The setting of a measurement: what a noise floor depends on beside the device's name."""
+"""The setting of a measurement: what a noise floor depends on, apart from the device's name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgebench.deploy.documents.result import RunResult
 
 @dataclass(frozen=True)
 class Setting:
-    """What ran, and how. `governors` are None where the device does not tell them."""
+    """What ran, and how. `governors` are None where the device does not report them."""
 
     runtime: str
     processor: str | None

@@ -2,8 +2,8 @@
 
 The claim is tested as an equivalence against a stated threshold: it is *supported* where the
 overhead is below the threshold with 95 % confidence, *refuted* where it is above with 95 %
-confidence, and *undecided* in between. Where a check of the run fails there is *no verdict*; the
-numbers stay, with the reason.
+confidence, and *undecided* in between. If a check of the run fails there is *no verdict*; the
+figures are kept, with the reason.
 """
 
 from __future__ import annotations

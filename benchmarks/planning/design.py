@@ -3,8 +3,8 @@
 Artifacts of one format and precision form a group around their baseline. A block of a group visits
 the baseline A and every model once and returns in the opposite order, A B C C B A, so that each
 slot's mean place in time is the same and a steady drift of the machine's speed cancels in the
-ratios. Blocks are dealt to fresh processes, for the layout of memory differs from process to
-process and stays within one.
+ratios. Blocks are divided among fresh processes, because the layout of memory differs between
+processes and is fixed within one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WARMUP_WINDOW = 3
 WARMUP_TOLERANCE = 0.05
 
 WITHIN_C = 3.0
-"""Degrees above its start that a device is cool again at: what sensors scatter by at rest."""
+"""A device is cool again this many degrees above its start: sensors at rest scatter so much."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
     """The families that a request asks for, in the order of formats and precisions found.
 
     Raises `UnknownNameError` for a model, format or precision that no artifact has, `UsageError`
-    where nothing is left to compare and `DataError` where there are no artifacts at all.
+    if nothing is left to compare and `DataError` if there are no artifacts.
     """
     every = sorted(artifacts, key=lambda one: one.key)
     if not every:
@@ -76,8 +76,7 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
     families = (*_families(own, request), *_external_families(wanted, request))
     if not families:
         raise UsageError(
-            f"no artifact in {request.artifacts} has a baseline of its own format and precision "
-            "to be compared with",
+            f"no artifact in {request.artifacts} has a baseline of the same format and precision",
             "export the baseline too, or name one with --baseline",
         )
     return families
@@ -121,10 +120,10 @@ def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Famil
 
 
 def _external_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
-    """Other people's files, each with the baseline named: one family a format.
+    """External model files, each with the named baseline: one family per format.
 
-    Nobody says which of them belong together, and their precisions are read off their weights; so
-    all that the baseline's runtime runs is compared with it.
+    Nothing says which of them belong together, and their precisions are read from their weights.
+    So every file that the baseline's runtime can run is compared with it.
     """
     for baseline in wanted:
         manifest = baseline.manifest
@@ -151,7 +150,7 @@ def _precision_order(key: tuple[str, str, str]) -> tuple[str, str, bool, int, st
 
 
 def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -> Plan:
-    """The plan as far as it is known before the pilot: everything but blocks and their length."""
+    """The plan without what the pilot decides: the blocks and their length."""
     artifacts: dict[str, PlannedArtifact] = {}
     groups = []
     for family in families:
@@ -177,7 +176,7 @@ def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -
 
 
 def lay_out(draft: Plan, size: Size, warmup_s: float) -> Plan:
-    """A drafted plan with its blocks, of a size; visits may warm up for `warmup_s` seconds."""
+    """A drafted plan with the blocks of a size; visits may warm up for `warmup_s` seconds."""
     return replace(
         draft,
         processes=size.processes,
@@ -188,10 +187,10 @@ def lay_out(draft: Plan, size: Size, warmup_s: float) -> Plan:
 
 
 def cooling(plan: Plan, longest_s: float, start_c: dict[str, float] | None) -> Plan:
-    """A plan that waits so long at most, in all, for the device to cool to those temperatures.
+    """A plan that waits at most `longest_s` in total for the device to cool to `start_c`.
 
-    Unchanged where the plan is not to cool down. `start_c`, by sensor, is None for what they are
-    when the plan begins.
+    Unchanged if the plan does not cool down. `start_c` gives temperatures by sensor; None means
+    those at the start of the plan.
     """
     if plan.cooldown is None:
         return plan

@@ -1,7 +1,7 @@
-"""The pilot: a short run that tells how long and how unsteady the models are on this device.
+"""The pilot: a short run that measures how long inferences take here and how they scatter.
 
 It is an ordinary plan with an ordinary result, in the folder `pilot` of the run folder. It stops
-when it has used its part of the budget, as a run does on Ctrl-C.
+when it has used its part of the budget, in the way a run stops on Ctrl-C.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ WARMUP_S = 0.2
 LONGEST_S = 20.0
 
 USUAL_SCATTER = 0.01
-"""What a block's log ratio is taken to scatter by before anything is known of it."""
+"""The assumed scatter of a block's log ratio before anything is measured."""
 
 USUAL_WEIGHT = 3
-"""How many values from the pilot weigh as much as that."""
+"""The assumed scatter counts as much as this many values from the pilot."""
 
 SLOWEST_START_S = 5.0
 
@@ -58,7 +58,7 @@ def limit_s(budget_s: float | None) -> float:
 
 
 class _Enough(KeyboardInterrupt):
-    """Our own interruption, which no user's Ctrl-C is to be taken for."""
+    """Our own interruption, so that a user's Ctrl-C is not mistaken for it."""
 
 
 @dataclass
@@ -83,7 +83,7 @@ class _Stop:
 def run_pilot(folder: Path, device: Device, limit_s: float, progress: Progress) -> RunResult:
     """Carry out what is left of the pilot in a folder, until it is done or has taken long enough.
 
-    Raises `KeyboardInterrupt` where somebody else interrupts it, and `EdgeBenchError`.
+    Raises `KeyboardInterrupt` if the user interrupts it, and `EdgeBenchError`.
     """
     stop = _Stop(progress, limit_s)
     try:
@@ -96,14 +96,14 @@ def run_pilot(folder: Path, device: Device, limit_s: float, progress: Progress) 
 
 
 def _failed(result: RunResult) -> bool:
-    """Whether what is missing is missing for an error, and not for an interruption."""
+    """Whether the result is incomplete because of an error, and not of an interruption."""
     return any(one.error for one in result.evaluations.values()) or any(
         block.error for block in result.blocks
     )
 
 
 def pace(plan: Plan, result: RunResult) -> Pace:
-    """What a pilot's result says of the models' times.
+    """The models' times, from a pilot's result.
 
     Slots that do not run are left out, and so are groups with nothing left to compare. A slot
     that was not reached is known by its first inference alone.
@@ -123,7 +123,7 @@ def pace(plan: Plan, result: RunResult) -> Pace:
 def _longest_warmup_s(
     blocks: Sequence[MeasuredBlock], groups: Mapping[str, Mapping[str, SlotPace]]
 ) -> float:
-    """How long a visit may warm up: so long that hardly any has to stop for it.
+    """How long a visit may warm up: long enough for nearly all visits.
 
     A limit in seconds cuts the slower model short by more inferences than the faster, which makes
     its overhead larger than it is.
@@ -166,7 +166,7 @@ def _slots(group: Group, blocks: Sequence[MeasuredBlock], result: RunResult) -> 
 
 
 def _beside_s(blocks: Sequence[MeasuredBlock]) -> float:
-    """What a visit takes beside its timed inferences, where it is a process of its own; or 0."""
+    """The time of a visit beyond its timed inferences, if it is a process of its own; else 0."""
     visits = [visit for block in blocks for visit in block.visits]
     inferring_ns = [
         sum(visit.samples_ns) * visit.summary.inferences for visit in visits if visit.summary
@@ -195,8 +195,8 @@ def _block_scatter(
 ) -> float:
     """The blocks' own scatter: what the inferences' scatter leaves unexplained.
 
-    It rests on mean absolute deviations, for one disturbed block says little of the others, and
-    is drawn towards what is usual where there are few values.
+    It is based on mean absolute deviations, because one disturbed block says little about the
+    others, and is shrunk towards the usual scatter if there are few values.
     """
     deviations: list[float] = []
     explained: list[float] = []
@@ -238,8 +238,8 @@ def measured_s(blocks: Sequence[MeasuredBlock]) -> float:
 def _start_s(plan: Plan, result: RunResult) -> float:
     """How long a fresh process takes: to start, and to load every artifact.
 
-    What the pilot took beyond its blocks went into one process to say what the runtime is, one
-    for each artifact, and those that measured.
+    The rest of the pilot's time went into one process that identifies the runtime, one for each
+    artifact, and those that measured.
     """
     loading = [one.load_s for one in result.evaluations.values() if one.load_s is not None]
     measuring = len({block.process for block in result.blocks}) or 1

@@ -19,15 +19,15 @@ class RunRequest:
     models, formats, precisions: names to measure; None for all that are there.
     baseline: the model that all are compared with; None for each model's own.
     against_itself: measure each baseline against itself too (A/A), which shows the noise floor.
-    threshold: the overhead that still counts as "nearly none", as a fraction.
-    budget_s: how long the measuring may take, in seconds; None for as long as `detect` takes, and
-        for `DEFAULT_BUDGET_S` without that.
-    detect: the smallest overhead that the run has to find with 90 % power, as a fraction; None
-        for the smallest that the budget can pay for.
-    cores: CPU cores to stay on; None for all.
+    threshold: the largest overhead accepted as negligible, as a fraction.
+    budget_s: measuring time in seconds; None for as long as `detect` takes, or without that for
+        `DEFAULT_BUDGET_S`.
+    detect: the overhead to detect with 90 % power, as a fraction; None for the smallest that the
+        budget allows.
+    cores: CPU cores to pin to; None for all.
     cool_down: before each process wait until the device is as cool as it was at the start.
-    profile: run every artifact once more in the end, under its runtime's own profiler.
-    out: the folder that run folders are made in.
+    profile: finally run every artifact under its runtime's own profiler.
+    out: the folder in which run folders are created.
 
     Raises `UsageError` for values out of range.
     """
@@ -65,7 +65,7 @@ class RunRequest:
 
     @property
     def limit_s(self) -> float | None:
-        """How long the measuring may take; None for as long as the precision asked for takes."""
+        """The measuring time; None for as long as it takes to detect what is asked for."""
         if self.budget_s is None and self.detect is None:
             return DEFAULT_BUDGET_S
         return self.budget_s

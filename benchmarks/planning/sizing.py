@@ -1,14 +1,15 @@
 """The size of a run: how long its visits are, and how many blocks in how many processes.
 
 The scatter of a block's log ratio has two parts: one that stays however long the visits are, and
-one that shrinks with the number of inferences in a visit. Processes add a third, for memory is
-laid out anew in each. So for P processes with N blocks in all, of visits of n inferences,
+one that shrinks with the number of inferences in a visit. Processes add a third, because the
+layout of memory differs in each. So for P processes with N blocks in all, and visits of n
+inferences,
 
     variance of the overhead = LAYOUT_SCATTER^2 / P + (block^2 + within^2 / n) / N
 
-and every size has a price in seconds and a smallest overhead that it detects. All sizes of a grid
-are priced with what the pilot found; the best that a budget can pay for is taken, or the cheapest
-that is precise enough. So a larger budget never detects less.
+and every size has a cost in seconds and a smallest overhead that it detects. Both are computed for
+all sizes of a grid from what the pilot found. The most precise size within the budget is taken, or
+the cheapest that is precise enough. So a larger budget never detects less.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LAYOUT_SCATTER = 0.004
 """The layout of memory favours a model by up to a per cent, one way or the other."""
 
 PROCESSES = (6, 8, 9, 11, 12, 16, 17, 22)
-"""Numbers whose exact signed-rank interval is a little surer than 95 %: 95.4 % and more."""
+"""Numbers whose exact signed-rank interval has a level just above 95 %: 95.4 % and more."""
 
 BLOCKS_A_PROCESS = (*range(1, 11), 12, 15, 20)
 VISITS_S = tuple(float(one) for one in np.geomspace(0.01, 2.0, 16).round(4))
@@ -40,10 +41,10 @@ MIN_INFERENCES = 3
 WARMUP_WINDOW = 3
 
 DETECT_LIMIT_S = 1200.0
-"""A run that is asked for a precision alone takes this long at most."""
+"""The limit of a run that has no budget but an overhead to detect."""
 
 PILOT_SHARE = 0.15
-"""Of the budget; the pilot stops there."""
+"""The pilot stops after this share of the budget."""
 
 MEDIAN_COST = math.pi / 2
 """How much more a median scatters than a mean, in variance, for normal log times."""
@@ -53,7 +54,7 @@ MEDIAN_COST = math.pi / 2
 class SlotPace:
     """One slot's seconds an inference and a warm-up, and the scatter of one inference's log.
 
-    `start_s` is what a visit takes beside both, where every visit is a process of its own.
+    `start_s` is the rest of a visit's time, if every visit is a process of its own.
     """
 
     inference_s: float
@@ -89,7 +90,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Size:
-    """`blocks` are those of each group, dealt evenly to `processes`."""
+    """`blocks` are those of each group, divided evenly among `processes`."""
 
     processes: int
     blocks: int
@@ -107,10 +108,10 @@ class Forecast:
     """What a plan will take and what it can detect, reported before it is carried out.
 
     `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes.
-    `blocks` is 0 where nothing can be compared, for the models or their baselines do not run.
+    `blocks` is 0 where nothing can be compared, because the models or their baselines do not run.
     `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
     `warnings` are what may withhold the verdict, as the pilot found it. `cooling_s` is how long,
-    in all, it may wait besides for the device to cool. `guess` says that no pilot ran.
+    in total, the run may also wait for the device to cool. `guess` says that no pilot ran.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.forecast/2"
@@ -145,14 +146,14 @@ def round_s(pace: Pace, visit_s: float) -> float:
 
 
 def detectable(pace: Pace, size: Size) -> float:
-    """The smallest overhead that a run of this size tells from none with 90 % power."""
+    """The smallest overhead that a run of this size detects with 90 % power."""
     return _detectable(pace, size, within_variance(pace, size.visit_s))
 
 
 def _detectable(pace: Pace, size: Size, within: float) -> float:
     """(t[0.975] + t[0.9]) standard errors of processes (Bloom 1995, "Minimum Detectable Effects").
 
-    As strict as several comparisons ask for.
+    Stricter with more comparisons.
     """
     variance = LAYOUT_SCATTER**2 / size.processes
     variance += (pace.block_scatter**2 + within) / size.blocks
@@ -184,7 +185,7 @@ def median_variance(slot: SlotPace, visit_s: float) -> float:
 
 @cache
 def _errors(processes: int, comparisons: int) -> float:
-    """How many standard errors an overhead has to be away from none."""
+    """How many standard errors from zero an overhead has to be."""
     tail = (1 - CONFIDENCE) / comparisons / 2
     return float(stats.t.isf(tail, processes - 1) + stats.t.ppf(POWER, processes - 1))
 
@@ -192,13 +193,13 @@ def _errors(processes: int, comparisons: int) -> float:
 def choose_size(
     pace: Pace, budget_s: float | None, detect: float | None, spent_s: float = 0.0
 ) -> Forecast:
-    """The cheapest size that detects what is asked, or the best that the budget can pay for.
+    """The cheapest size that detects what is asked for, or else the best within the budget.
 
-    Without a budget the limit is `DETECT_LIMIT_S`. Of a budget the pilot has spent a part, but at
-    most half is taken off for it. Starting processes counts against the budget too. Where that
-    alone is too much for a short budget, and half of what is left is enough for the blocks of the
-    smallest size, it is that one, and the forecast says what it takes. Raises `UsageError` where
-    the budget cannot pay for the smallest size even so.
+    Without a budget the limit is `DETECT_LIMIT_S`. The pilot's time is subtracted from the budget,
+    but at most half of it. Starting processes counts against the budget too. If that alone is too
+    much for a short budget, and half of what is left is enough for the blocks of the smallest
+    size, that size is taken, and the forecast shows its time. Raises `UsageError` if the budget
+    is too short even for that.
     """
     left_s = DETECT_LIMIT_S if budget_s is None else max(budget_s - spent_s, budget_s / 2)
     fewest = fewest_processes(pace.comparisons)
@@ -238,10 +239,10 @@ def _too_short(budget_s: float | None, spent_s: float, least_s: float) -> UsageE
     given = f"the {DETECT_LIMIT_S / 60:.0f} minutes of a run without --budget are"
     if budget_s is not None:
         given = f"a budget of {budget_s:.3g} s is"
-    pilot = f", beside {spent_s:.1f} s for the pilot" if spent_s else ""
+    pilot = f", plus {spent_s:.1f} s for the pilot" if spent_s else ""
     needed_s = (least_s + spent_s) / (1 - PILOT_SHARE)
     return UsageError(
-        f"{given} too short for these models: the least that gives a verdict takes "
+        f"{given} too short for these models: the shortest run that gives a verdict takes "
         f"{least_s:.0f} s{pilot}",
         f"give --budget {math.ceil(needed_s)}s or more, or measure fewer models or precisions",
     )

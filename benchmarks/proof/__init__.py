@@ -1,1 +1,1 @@
-"""The proof of the statistics: many simulated runs, in which the truth is known."""
+"""Proofs of the statistics: many runs in which the truth is known."""

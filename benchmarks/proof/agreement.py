@@ -4,7 +4,7 @@
 
 Rounds alternate the two, each in a fresh process and each going first in every other round, and
 the ratio of their times gets an interval over rounds: of their medians, and of their fifth
-percentiles, which tell the same where other work on the machine comes and goes. The peers are in
+percentiles, which stay the same when other work on the machine comes and goes. The tools are in
 `edgebench.benchmarks.proof.runtime_tools`.
 """
 
@@ -41,9 +41,9 @@ SLOTS = ("one", "two")
 
 
 def agreement(model: Path, rounds: int, threads: int) -> list[tuple[ToolTimes, ToolTimes]]:
-    """Our times and the peer's, round by round.
+    """Our times and the tool's, round by round.
 
-    Raises `EdgeBenchError` where either cannot run the file.
+    Raises `EdgeBenchError` if either cannot run the file.
     """
     peer = tool_of(model)
     pairs = []

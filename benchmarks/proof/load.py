@@ -1,4 +1,4 @@
-"""Load from outside: a process that keeps one core busy at random, until its parent is gone.
+"""External load: a process that keeps one core busy at random until its parent ends.
 
 python -m edgebench.benchmarks.proof.load SEED PARENT
 """
@@ -17,12 +17,12 @@ BUSY_S, IDLE_S = 2.0, 2.0
 """On average; both are drawn from an exponential distribution, so half of the time is busy."""
 
 TABLE = 4_000_000
-"""Numbers that it walks through while it is busy, so that it takes caches and not only cycles."""
+"""The size of the array it reads while busy, so that it uses caches and not only cycles."""
 
 
 @contextmanager
 def second_core_loaded(seed: int) -> Iterator[None]:
-    """Keep the machine's last core busy at random meanwhile."""
+    """Keep the machine's last core busy at random while the block runs."""
     words = [sys.executable, "-m", "edgebench.benchmarks.proof.load"]
     process = subprocess.Popen([*words, str(seed), str(os.getpid())])
     try:
@@ -33,8 +33,8 @@ def second_core_loaded(seed: int) -> Iterator[None]:
 
 
 def run(seed: int, parent: int) -> None:
-    """Be busy and idle in turns, for as long as the parent of that number is there."""
-    with suppress(AttributeError, OSError):  # Where processes cannot be pinned any core will do.
+    """Be busy and idle in turns until the parent process ends."""
+    with suppress(AttributeError, OSError):  # If processes cannot be pinned any core is used.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     chance = random.Random(seed)
     table = list(range(TABLE))

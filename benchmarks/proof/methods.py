@@ -1,6 +1,6 @@
 """Which interval? The candidates, on the log ratios of simulated runs.
 
-Each is tried over blocks, as if they had nothing in common, and over processes.
+Each is tried over blocks, as if they were independent, and over processes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def bca(values: Floats, chance: np.random.Generator) -> Interval:
 def studentised(values: Floats, chance: np.random.Generator) -> Interval:
     """The bootstrap of Student's t (Efron and Tibshirani, An Introduction to the Bootstrap, 12.5).
 
-    Resamples of one value alone have no t, and are left out.
+    Resamples of a single value have no t and are left out.
     """
     drawn = values[chance.integers(0, values.size, (RESAMPLES, values.size))]
     errors = drawn.std(axis=1, ddof=1)

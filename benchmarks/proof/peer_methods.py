@@ -1,7 +1,7 @@
-"""What others do, on the same simulated machines: no blocks, no pairs, no gate.
+"""Common other methods on the same simulated machines: no blocks, no pairs, no gate.
 
-Each way is a plan of its own and an interval over inferences, which is all that it leaves to take
-one over. The intervals are SciPy's.
+Each has a plan of its own and an interval over inferences, because it has no other unit. The
+intervals are SciPy's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class PeerMethod:
-    """A way to compare two models: how they are run, and what is made of their times.
+    """A method to compare two models: how they run, and the interval from their times.
 
     `warmup` and `inferences` are numbers of inferences; None for as many as the budget has.
     """
@@ -81,7 +81,7 @@ PEERS = (
 
 
 def run(peer: PeerMethod, scenario: str, seed: int, budget_s: float) -> SimulatedTrial:
-    """Simulate what a peer would measure and say, of A/A and of a model with `OVERHEAD`."""
+    """Simulate a method's results for A/A and for a model with `OVERHEAD`."""
     baseline, model = artifact(BASELINE), artifact(MODEL)
     request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)

@@ -1,10 +1,10 @@
-"""Does `edgebench compare --fail-above` judge right? Pairs of simulated runs of known truth.
+"""Is `edgebench compare --fail-above` right? Pairs of simulated runs whose truth is known.
 
     python -m edgebench.benchmarks.proof.prove_gate [--pairs 300] [--budget 60s]
 
 Each pair is two sessions on a simulated machine in order, between which the model became slower
-by a known share of its time, or not. Printed is how often the interval of the change holds that
-share, and how often the gate at 5 % fails. Exits with 1 where it fails without a cause.
+by a known share of its time, or not. It prints how often the interval of the change contains that
+share, and how often the gate at 5 % fails. Exits with 1 if it fails too often without a cause.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python -m edgebench.benchmarks.proof.prove_here [--runs 40] [--precisions fp32,int8] [--out DIR]
 
-Every run measures MobileNetV2 against itself, where any difference that is found is a mistake, and
+Every run measures MobileNetV2 against itself, where any difference found is an error, and
 against a network with 3.65 % more of the same work, while another process loads the last core at
-random. It does so in edgebench's own way and in three that are common, one after the other. All
-runs together take about 25 minutes on two cores; runs that are done are kept in DIR, and the same
-command goes on where it stopped.
+random. It uses edgebench's method and three common ones, one after the other. All
+runs together take about 25 minutes on two cores; finished runs are kept in DIR, and the same
+command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebench import arguments, console
-from edgebench.benchmarks.proof.here import (
+from edgebench.benchmarks.proof.real_trial import (
     BASELINE,
     FORCED,
     HEAVIER,
@@ -84,7 +84,7 @@ def _artifacts(out: Path, precisions: Sequence[str]) -> Path:
         [sys.executable, "-m", "edgebench.cli", *words], stdout=subprocess.DEVNULL
     )
     if done.returncode:
-        raise DataError(f"edgebench {shlex.join(words)} failed", "see what it said above")
+        raise DataError(f"edgebench {shlex.join(words)} failed", "see its output above")
     return folder
 
 

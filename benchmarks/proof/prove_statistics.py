@@ -2,12 +2,12 @@
 
     python -m edgebench.benchmarks.proof.prove_statistics [--runs 1000] [--budget 60s] [--intervals]
 
-Every run goes the product's own way on a simulated device (`deploy/transports/simulated`): pilot,
-plan, run, comparison, verdict. Beside it stands what others would have said of the same machine.
-Shares are in per cent, each with its binomial 95 % interval, and marked where there is a bound.
-Exits with 1 where one is broken.
+Every run takes the product's own path on a simulated device (`deploy/transports/simulated`): pilot,
+plan, run, comparison, verdict. It is compared with common other methods on the same machine.
+Shares are in per cent, each with its binomial 95 % interval, and marked if there is a bound.
+Exits with 1 if one is broken.
 
-`--intervals` prints, instead, how often each kind of interval holds the truth, and how wide it is.
+`--intervals` prints instead how often each kind of interval contains the truth, and its width.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ from edgebench.intervals import Interval
 from edgebench.progress import Progress
 
 JUDGED = (AT_MOST_5, COVERAGE, AT_LEAST_90, AT_MOST_5)
-"""What is asked of false alarms, coverage, power and withheld verdicts on a machine in order."""
+"""The bounds of false alarms, coverage, power and withheld verdicts on a good machine."""
 
 WITHHELD = (AT_MOST_5, COVERAGE, None, AT_LEAST_95)
-"""And on one that is throttled, disturbed or changes its cores."""
+"""The bounds on a machine that is throttled, disturbed or changes its cores."""
 
 BOUNDS: dict[str, tuple[Interval | None, ...]] = {
     "clean": JUDGED,
@@ -63,7 +63,7 @@ BOUNDS: dict[str, tuple[Interval | None, ...]] = {
     "slow-cores": WITHHELD,
     RANDOM: (AT_MOST_5, COVERAGE, None, None),
 }
-"""In whatever order a stranger is: what is said of it has to be right."""
+"""Random machines may be good or not; what is reported has to be right in any case."""
 
 FAMILY = (0.0, 0.0, 0.0, 0.0)
 """Models that cost nothing: an interval that leaves out zero is a false alarm."""

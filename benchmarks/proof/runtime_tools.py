@@ -22,7 +22,7 @@ FLOOR_MS = 0.5
 
 
 _LITERT = "ai_edge_litert.tools.benchmark_litert_model"
-# It counts its uses over the network where its telemetry can be imported.
+# It reports its use over the network if its telemetry can be imported.
 _OPENVINO = (
     "import sys; sys.modules['openvino_telemetry'] = None; "
     "from openvino.tools.benchmark.main import main; main()"
@@ -50,7 +50,7 @@ def tool_of(model: Path) -> RuntimeTool:
     form = model.suffix.removeprefix(".")
     if form not in TOOLS:
         raise UsageError(
-            f"there is no benchmark of the runtime's makers to compare {model.name} with",
+            f"there is no benchmark tool of the runtime to compare {model.name} with",
             f"compare a file of one of these formats: {', '.join(TOOLS)}",
         )
     return TOOLS[form]
@@ -71,7 +71,7 @@ def _litert(model: Path, inferences: int, threads: int) -> ToolTimes:
 
 
 def _openvino(model: Path, inferences: int, threads: int) -> ToolTimes:
-    """It tells one percentile a run, so each gets half of the inferences."""
+    """It reports one percentile per run, so each gets half of the inferences."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "benchmark_report.json"
         options = {
@@ -113,7 +113,7 @@ def _report(
     done = subprocess.run([sys.executable, *program, *words], capture_output=True, text=True)
     if done.returncode != 0 or not report.exists():
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise DeviceError(f"the peer failed: {lines[-1] if lines else done.returncode}")
+        raise DeviceError(f"the benchmark tool failed: {lines[-1] if lines else done.returncode}")
     found: dict[str, dict[str, Any]] = json.loads(report.read_bytes())
     report.unlink()
     return found

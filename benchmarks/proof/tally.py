@@ -1,4 +1,4 @@
-"""From trials to shares with their binomial intervals, and to what they have to be."""
+"""From trials to shares with their binomial intervals and bounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ State = Literal["not asked", "kept", "open", "broken"]
 
 @dataclass(frozen=True)
 class Figure:
-    """A share of trials, and the bounds that it has to keep to; None where nothing is asked."""
+    """A share of trials and its bounds; None if it has none."""
 
     share: Estimate
     bounds: Interval | None = None
@@ -32,7 +32,7 @@ class Figure:
         """Whether the bounds are kept by the share itself, or broken by its whole interval.
 
         A test of exactly 5 % errs in more than 5 % of every other sample. So a share beyond its
-        bound whose interval reaches back over it is told apart from both: more runs would tell.
+        bound whose interval contains the bound is neither: more runs would decide.
         """
         if self.bounds is None:
             return "not asked"
@@ -50,8 +50,8 @@ QUESTIONS: dict[str, Question] = {
     "3 % found": lambda trial: trial.models[0].finds_slower,
     "withheld": lambda trial: trial.models[0].withheld,
 }
-"""A false alarm is a verdict on A/A whose interval leaves out zero. Coverage is that of the
-numbers, with a verdict or without; what is found is found with a verdict."""
+"""A false alarm is a verdict on A/A whose interval excludes zero. Coverage is that of all
+intervals, with a verdict or without; an overhead counts as found only with a verdict."""
 
 
 def share(hits: Iterable[bool]) -> Estimate:

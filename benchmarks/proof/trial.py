@@ -25,7 +25,7 @@ from edgebench.deploy.transports.simulated.scenarios import (
 from edgebench.intervals import Interval
 
 OVERHEAD = 0.03
-"""What the model costs that has to be found."""
+"""The overhead of the model that has to be found."""
 
 LATENCY_S = 0.02
 BASELINE = "baseline"
@@ -33,9 +33,9 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Answer:
-    """What one method says of one comparison whose truth is known.
+    """The result of one method for one comparison whose truth is known.
 
-    `withheld` says that the numbers come without a verdict.
+    `withheld` says that there is no verdict.
     """
 
     truth: float
@@ -49,12 +49,12 @@ class Answer:
 
     @property
     def finds_slower(self) -> bool:
-        """Whether it says that the model costs something."""
+        """Whether it reports an overhead."""
         return self.interval is not None and not self.withheld and self.interval.low > 0
 
     @property
     def finds_any(self) -> bool:
-        """Whether it says that there is a difference, either way."""
+        """Whether it reports a difference, in either direction."""
         if self.interval is None or self.withheld:
             return False
         return not self.interval.low <= 0 <= self.interval.high
@@ -69,7 +69,7 @@ class SimulatedTrial:
 
 
 def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> SimulatedTrial:
-    """What a simulated run of models with these overheads answers."""
+    """The results of a simulated run of models with these overheads."""
     baseline, *others = simulate(scenario, seed, budget_s, overheads).groups[0].rows
     rows = {row.slot: row for row in others}
     return SimulatedTrial(
@@ -100,12 +100,12 @@ def _model(number: int) -> str:
 
 
 def machine(scenario: str, seed: int) -> Scenario:
-    """The scenario of that name; a stranger is another one with each seed."""
+    """The scenario of that name; a random one differs with each seed."""
     return random_scenario(seed) if scenario == RANDOM else SCENARIOS[scenario]
 
 
 def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[RunResult, Plan]:
-    """Pilot, plan and run, as `edgebench.benchmarks.runs.run` does it but without a folder."""
+    """Pilot, plan and run, like `edgebench.benchmarks.runs.run` but without a folder."""
     assert request.budget_s is not None
     pilot = pilot_plan(draft)
     piloted = _stopped(device.simulate(pilot), limit_s(request.budget_s))
@@ -116,7 +116,7 @@ def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[
 
 
 def _stopped(result: RunResult, limit_s: float) -> RunResult:
-    """A result as it stood when its blocks had taken so long."""
+    """A result as it was when its blocks had taken so long."""
     kept: list[MeasuredBlock] = []
     for block in result.blocks:
         if measured_s(kept) < limit_s:
@@ -125,7 +125,7 @@ def _stopped(result: RunResult, limit_s: float) -> RunResult:
 
 
 def answer(row: ModelRow, truth: float) -> Answer:
-    """What the product says of a row."""
+    """The result of a row."""
     assert row.verdict is not None
     return Answer(
         truth,
@@ -135,7 +135,7 @@ def answer(row: ModelRow, truth: float) -> Answer:
 
 
 def artifact(model: str) -> Artifact:
-    """An artifact with nothing in it."""
+    """An artifact without content."""
     name = file_name(model, "fp32", "tflite")
     manifest = Manifest(
         model=model,

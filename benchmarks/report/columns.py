@@ -62,7 +62,7 @@ def _summary(name: str, part: Callable[[Latency], float | None]) -> Cell:
 
     def cell(row: ModelRow) -> str:
         time = _latency(part)(row)
-        beside = row.overhead.beside.get(name) if row.overhead else None
+        beside = row.overhead.others.get(name) if row.overhead else None
         return f"{time} ({signed(beside.value)})" if beside else time
 
     return cell
@@ -82,7 +82,7 @@ def _overhead(row: ModelRow) -> str:
 
 
 def untrusted(row: ModelRow) -> bool:
-    """Whether there is an overhead that the run cannot be trusted with."""
+    """Whether there is an overhead that cannot be trusted."""
     withheld = row.verdict is not None and row.verdict.outcome == "no verdict"
     return withheld and row.overhead is not None
 
@@ -239,12 +239,12 @@ INSTRUCTIONS: Columns = (
     Column("MAdds" + COUNTED, lambda row: _signed(row.madds_overhead)),
 )
 
-BESIDE: Columns = (
+ON_HOST: Columns = (
     *MODEL,
     Column(
-        "agree", lambda row: f"{row.beside.agreement.value * 100:.1f}" if row.beside else MISSING
+        "agree", lambda row: f"{row.on_host.agreement.value * 100:.1f}" if row.on_host else MISSING
     ),
-    Column("SNR", lambda row: _snr(row.beside.snr_db) if row.beside else MISSING),
-    Column("largest", lambda row: f"{row.beside.max_abs_error:.2g}" if row.beside else MISSING),
-    Column("images", lambda row: str(row.beside.samples) if row.beside else MISSING),
+    Column("SNR", lambda row: _snr(row.on_host.snr_db) if row.on_host else MISSING),
+    Column("largest", lambda row: f"{row.on_host.max_abs_error:.2g}" if row.on_host else MISSING),
+    Column("images", lambda row: str(row.on_host.samples) if row.on_host else MISSING),
 )

@@ -95,9 +95,9 @@ def legend(model: Explained) -> list[tuple[str, str]]:
 def roofline(model: Explained) -> Markup | None:
     """Every profiled operation: its work per byte across, its work per second upwards.
 
-    The slanted line is the most bytes a second that any operation here reached, the level one the
-    most work a second: no operation can be above either, and those near the slanted one wait for
-    memory (Williams, Waterman and Patterson, "Roofline", CACM 2009).
+    The slanted line is the highest rate of bytes that any operation here reached, the level one the
+    highest rate of work. No operation is above either, and those near the slanted one are limited
+    by memory (Williams, Waterman and Patterson, "Roofline", CACM 2009).
     """
     points = [one for one in model.roofline if one.work]
     if not points:
@@ -109,7 +109,7 @@ def roofline(model: Explained) -> Markup | None:
     y = Scale(*svg.padded(rates), bottom, top)
     parts = [*_intensities(x, top, bottom), *_rates(y, left, right), *_roofs(points, x, y)]
     largest = max(one.profiled_s for one in points)
-    # The largest first, so that no small one lies hidden.
+    # The largest first, so that it hides no smaller one.
     for one in sorted(points, key=lambda one: -one.profiled_s):
         radius = round(2.5 + 9 * math.sqrt(one.profiled_s / largest), 1)
         at = x(math.log10(one.work / one.bytes_moved)), y(math.log10(one.work / one.profiled_s))
@@ -148,7 +148,7 @@ def _round_values(scale: Scale) -> list[float]:
 
 
 def _roofs(points: Sequence[RooflinePoint], x: Scale, y: Scale) -> list[Markup]:
-    """The best rates that were seen, as far as they lie in the drawing."""
+    """The highest rates, as far as they are in the chart."""
     bytes_s = math.log10(max(one.bytes_moved / one.profiled_s for one in points))
     work_s = math.log10(max(one.work / one.profiled_s for one in points))
     ridge = min(max(work_s - bytes_s, x.low), x.high)

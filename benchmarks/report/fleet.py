@@ -74,14 +74,14 @@ def _where(own: Comparison) -> str:
 def _pages(shown: Matrix, devices: list[str], width: int) -> Iterator[list[str]]:
     """The devices, as many at a time as fit beside the models' names."""
     models = [len(line.model) for part in shown.sections for line in part.lines]
-    taken = beside = max(models) + 2
+    taken = names = max(models) + 2
     page: list[str] = []
     for device in devices:
         cells = (words for one in shown.cells if one.device == device for words in _words(one))
         own = max(len(device), *map(len, cells)) + 2
         if page and taken + own > width:
             yield page
-            page, taken = [], beside
+            page, taken = [], names
         page.append(device)
         taken += own
     yield page

@@ -23,7 +23,7 @@ COUNTED_AS = {
 
 @dataclass(frozen=True)
 class Headline:
-    """`outcome` names the answer's colour, `answer` is the sentence, `detail` what it rests on."""
+    """`outcome` selects the colour, `answer` is the sentence, `detail` its basis."""
 
     outcome: str
     answer: str
@@ -93,7 +93,7 @@ def _against_itself(comparison: Comparison) -> Headline:
 
 
 def counted(comparison: Comparison) -> Headline:
-    """What was counted, which is no answer on time."""
+    """The counted instructions, which do not answer the question."""
     rows = [row for group in comparison.groups for row in group.rows]
     overheads = [one.instruction_overhead for one in rows if one.instruction_overhead is not None]
     if not overheads:
@@ -101,8 +101,8 @@ def counted(comparison: Comparison) -> Headline:
     madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
     who = "the others" if all(group.external for group in comparison.groups) else "attention"
     takes = f"{who} adds" if who == "attention" else f"{who} add"
-    beside = f" for {_range(madds)} multiply-adds" if madds else ""
-    answer = f"Counted, not timed: {takes} {_range(overheads)} instructions{beside}."
+    counted = f" for {_range(madds)} multiply-adds" if madds else ""
+    answer = f"Counted, not timed: {takes} {_range(overheads)} instructions{counted}."
     detail = (
         "Instructions are not time: what one costs depends on memory and the processor, so this is "
         "no verdict on the claim."
@@ -113,7 +113,7 @@ def counted(comparison: Comparison) -> Headline:
 
 
 def _compared(comparison: Comparison, rows: list[ModelRow]) -> tuple[str, str]:
-    """What costs, and over what, in words: attention, unless these are somebody else's files."""
+    """The subject of the answer and its baseline: attention, unless all files are external."""
     if not all(group.external for group in comparison.groups):
         return "attention costs", ""
     baselines = dict.fromkeys(group.rows[0].model for group in comparison.groups)
@@ -164,7 +164,7 @@ def warnings(comparison: Comparison) -> list[str]:
     if comparison.interrupted:
         add("interrupted", _interrupted(comparison))
     for judged in comparison.verdicts:
-        for reason in judged.reasons[1:]:  # The first stands in the verdict's sentence.
+        for reason in judged.reasons[1:]:  # The first is part of the verdict's sentence.
             add(alike(reason), with_remedy(reason))
         for note in judged.notes:
             add(alike(note), sentence(note))
@@ -188,6 +188,6 @@ def _interrupted(comparison: Comparison) -> str:
 
 
 def _first_of(texts: list[str]) -> str:
-    """Of texts that differ in their figures alone the first speaks for all."""
+    """The first of texts that differ in figures only, and how many more there are."""
     first, *others = texts
     return first + (f" (and {len(others)} more like it)" if others else "")

@@ -208,10 +208,10 @@ def _links(row: ModelRow) -> tuple[Link, ...]:
     assert row.drift is not None
     links = [_link(hop.step, hop.top1_agreement, hop.snr_db) for hop in row.drift.hops]
     last = _link("overall, on the device", row.drift.agreement.value, row.drift.snr_db)
-    if row.beside is None:
+    if row.on_host is None:
         return (*links, last)
-    name = f"compared with {row.beside.machine}'s kernels"
-    return (*links, last, _link(name, row.beside.agreement.value, row.beside.snr_db))
+    name = f"compared with {row.on_host.machine}'s kernels"
+    return (*links, last, _link(name, row.on_host.agreement.value, row.on_host.snr_db))
 
 
 def _link(step: str, agreement: float | None, snr_db: float | None) -> Link:

@@ -1,6 +1,6 @@
 """Verdicts as JUnit XML, which every CI system shows.
 
-There is no standard; this is the part that all readers agree on (Jenkins' junit-10.xsd): a
+There is no standard; this is the part that all readers support (Jenkins' junit-10.xsd): a
 `testsuites` with a `testsuite` a run, their counts, and a `testcase` an artifact, which has a
 `failure`, an `error` or a `skipped` with a message in it, or none of them.
 """
@@ -22,7 +22,7 @@ from edgebench.benchmarks.results.regression import Change, Shift
 from edgebench.benchmarks.runs.fleet import FleetComparison
 
 FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped (section 2.2); an error's text may."""
+"""What XML 1.0 cannot contain, not even escaped (section 2.2); an error's text may."""
 
 Status = Literal["passed", "failed", "error", "skipped"]
 
@@ -118,9 +118,9 @@ def of_run(comparison: Comparison, limit: float | None = None, force: bool = Fal
     """A case for every verdict of one run.
 
     What is supported passes, what is refuted fails, what is undecided is skipped, and what has no
-    verdict is an error: the test could not be carried out, which nobody should take for a pass.
-    With a `limit` the verdict's own threshold is not asked: what is above the limit with
-    confidence fails, and the rest passes. Instructions that were counted decide nothing: skipped.
+    verdict is an error: the test could not be carried out, which must not count as a pass. With a
+    `limit` the verdict's threshold is not used: what is above the limit with confidence fails, and
+    the rest passes. Counted instructions decide nothing and are skipped.
     See `verdict` for `force`.
     """
     cases = tuple(

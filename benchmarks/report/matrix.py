@@ -31,7 +31,7 @@ ANSWERS = {
 class Cell:
     """One model on one device: its figure, the outcome, and the number of the note on it.
 
-    `row` is None where nothing is known of the model there.
+    `row` is None if the device has no result for the model.
     """
 
     device: str
@@ -90,7 +90,7 @@ class Matrix:
 
 
 def matrix(found: FleetComparison) -> Matrix:
-    """What there is to know of every model on every device."""
+    """The results of every model on every device."""
     notes: Notes = {}
     models: dict[tuple[str, str], dict[str, None]] = {}
     for member in found.members:
@@ -179,7 +179,7 @@ def answers(found: FleetComparison) -> list[tuple[str, str, str]]:
 
 
 def remarks(found: FleetComparison) -> list[str]:
-    """What a reader has to know beside the figures, device by device."""
+    """The notes on all devices."""
     return [
         f"{member.device}: {warning}"
         for member in found.members

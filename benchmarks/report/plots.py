@@ -206,14 +206,14 @@ def _trace(group: GroupComparison, result: RunResult) -> SamplePlot | None:
     blocks = [block for block in result.blocks if block.group == group.name and block.visits]
     if not blocks:
         return None
-    # Models that lack a stage have no row; the explanation is what they are for.
+    # Models without a stage have no row; they are part of the explanation.
     slots = {row.slot for row in group.rows}
     visits = [visit for block in blocks for visit in block.visits if visit.slot in slots]
     every = np.concatenate([np.asarray(visit.samples_ns) / 1e6 for visit in visits])
-    # A few samples far out would flatten all others; they are counted instead.
+    # A few outliers would flatten all other samples; they are counted instead.
     ceiling = float(min(every.max(), np.quantile(every, 0.995) * 1.15))
     height, left, right, top, bottom = 220, 56, WIDTH - 8, 8, 188
-    # Blocks stand side by side, by number: in between, other groups had their turn.
+    # Blocks are placed by number, because other groups ran in between.
     x = Scale(0, len(blocks), left, right)
     y = Scale(*svg.padded([float(every.min()), ceiling], 0.04), bottom, top)
     parts = []

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from edgebench.benchmarks.report.columns import (
     ACCURACY,
     ACCURACY_IN_FULL,
-    BESIDE,
     COMPUTED,
     INSTRUCTIONS,
     LATENCY,
     LATENCY_IN_FULL,
+    ON_HOST,
     SIZE,
     SUMMARY,
     UNTRUSTED,
@@ -21,7 +21,7 @@ from edgebench.benchmarks.report.columns import (
 )
 from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 
-BESIDE_LEGEND = (
+ON_HOST_LEGEND = (
     "The outputs of the same files from {here}'s kernels, compared with those from {there}'s "
     "({runtimes}): agree (%), SNR (dB), and the largest difference of an output."
 )
@@ -45,7 +45,7 @@ class Sheet:
 
 
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
-    """All tables of a report; over several formats one stands for all, unless asked `in_full`."""
+    """All tables of a report; several formats share one summary, unless asked `in_full`."""
     if comparison.measures == "instructions":
         return tuple(sheet for sheet in counted(comparison, in_full) if _says(sheet))
     every = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
@@ -56,7 +56,7 @@ def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
 
 
 def _says(sheet: Sheet) -> bool:
-    """Whether there is anything in a table, or below it."""
+    """Whether a table has any rows or a legend."""
     return bool(sheet.sections or sheet.legend)
 
 
@@ -66,16 +66,16 @@ def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
     counts = replace(comparison, groups=tuple(here))
     yield _sheet("Instructions per inference", INSTRUCTIONS, counts)
     yield accuracy(comparison, in_full)
-    beside = [row.beside for group in here for row in group.rows if row.beside]
-    if beside:
-        there = beside[0].machine
-        runtimes = dict.fromkeys(f"{one.runtime.name} {one.runtime.version}" for one in beside)
-        legend = BESIDE_LEGEND.format(
+    on_host = [row.on_host for group in here for row in group.rows if row.on_host]
+    if on_host:
+        there = on_host[0].machine
+        runtimes = dict.fromkeys(f"{one.runtime.name} {one.runtime.version}" for one in on_host)
+        legend = ON_HOST_LEGEND.format(
             here=comparison.context.machine, there=there, runtimes=", ".join(runtimes)
         )
-        with_both = [group for group in here if any(row.beside for row in group.rows)]
+        with_both = [group for group in here if any(row.on_host for row in group.rows)]
         counts = replace(comparison, groups=tuple(with_both))
-        yield _sheet(f"{comparison.context.machine} against {there}", BESIDE, counts, legend)
+        yield _sheet(f"{comparison.context.machine} against {there}", ON_HOST, counts, legend)
     yield _sheet("Size", tuple(one for one in SIZE if not one.timed), comparison)
 
 

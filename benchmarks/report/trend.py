@@ -98,7 +98,7 @@ def page(trend: Trend) -> str:
 
 
 def draw(series: Series) -> Markup:
-    """Overheads over the runs, in order. Runs stand at even distances, whatever lay between."""
+    """Overheads by run, in order. Runs are evenly spaced, whatever time was between them."""
     left, right, top, bottom = 56, WIDTH - 16, 20, HEIGHT - 34
     y = _scale(series, bottom, top)
     x = Scale(-0.5, len(series.points) - 0.5, left, right)

@@ -1,6 +1,6 @@
-"""The words: a sentence for everything that a run has to tell, and what to do about it.
+"""The words: a sentence for everything that a run has to report, and what to do about it.
 
-All other modules pass ids and values on (`edgebench.benchmarks.diagnostic`). A new check needs a
+All other modules use ids and values (`edgebench.benchmarks.diagnostic`). A new check needs a
 row in `WORDS` and nothing else here.
 """
 

@@ -1,1 +1,1 @@
-"""What a run measured, read, compared and kept as documents."""
+"""Results: run folders, comparisons, explanations, and runs compared."""

@@ -1,10 +1,10 @@
-"""Accuracy and drift: what the outputs that came back from the device are worth."""
+"""Accuracy and drift: computed from the outputs that came back from the device."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from edgebench.benchmarks.results.comparison import Beside, DeviceAccuracy, Drift
+from edgebench.benchmarks.results.comparison import DeviceAccuracy, Drift, HostComparison
 from edgebench.benchmarks.results.measured import Run
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.plan import Group
@@ -14,9 +14,9 @@ from edgebench.snr import snr_db
 
 
 def accuracy(run: Run, group: Group, slot: str) -> DeviceAccuracy | None:
-    """A slot's right answers, and how many more or fewer than the trained model and the baseline.
+    """A slot's accuracy, and its differences from the trained model and the baseline.
 
-    None where answers mean nothing. Raises `InvalidFileError`.
+    None if its answers have no meaning. Raises `InvalidFileError`.
     """
     answers = _answers(run, slot)
     if answers is None:
@@ -25,9 +25,9 @@ def accuracy(run: Run, group: Group, slot: str) -> DeviceAccuracy | None:
     hits = outputs.argmax(-1) == labels
     trained = logits.argmax(-1) == labels
     gain = None
-    beside = _answers(run, group.baseline) if slot != group.baseline else None
-    if beside is not None and np.array_equal(beside[0], labels):
-        gain = paired_difference(hits, beside[2].argmax(-1) == labels)
+    baseline = _answers(run, group.baseline) if slot != group.baseline else None
+    if baseline is not None and np.array_equal(baseline[0], labels):
+        gain = paired_difference(hits, baseline[2].argmax(-1) == labels)
     return DeviceAccuracy(
         on_device=proportion(hits),
         trained=proportion(trained),
@@ -51,12 +51,12 @@ def drift(run: Run, slot: str) -> Drift | None:
     )
 
 
-def beside(run: Run, slot: str) -> Beside | None:
-    """How a slot's outputs differ from the host's own, where it has some."""
+def on_host(run: Run, slot: str) -> HostComparison | None:
+    """How a slot's outputs differ from those of the host, if the host ran it."""
     outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
     if run.host is None or outputs is None or theirs is None or outputs.shape != theirs.shape:
         return None
-    return Beside(
+    return HostComparison(
         machine=run.host.context.machine,
         runtime=run.host.context.runtimes[run.manifests[slot].format],
         samples=len(outputs),
@@ -67,7 +67,7 @@ def beside(run: Run, slot: str) -> Beside | None:
 
 
 def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
-    """Labels, the trained model's logits and the device's outputs, where they mean something."""
+    """Labels, the trained model's logits and the device's outputs; None if there are none."""
     if run.manifests[slot].weights == "untrained":
         return None
     if slot not in run.references or slot not in run.outputs:
@@ -76,7 +76,7 @@ def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
     outputs = run.outputs[slot]
     evaluation = run.result.evaluations.get(slot)
     alone = len(outputs) if evaluation is None else evaluation.images
-    labels, logits = labels[:alone], logits[:alone]  # Some run the first inputs alone.
+    labels, logits = labels[:alone], logits[:alone]  # Some devices run the first inputs only.
     if outputs.shape != logits.shape or len(labels) != len(logits):
         raise InvalidFileError(
             f"the outputs of {slot} are {outputs.shape}, the trained model's are {logits.shape}",

@@ -13,7 +13,7 @@ from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.gate.verdict import Verdict, judge
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results import instructions
-from edgebench.benchmarks.results.accuracy import accuracy, beside, drift
+from edgebench.benchmarks.results.accuracy import accuracy, drift, on_host
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.measured import NOTHING, Run, measured
 from edgebench.benchmarks.results.warnings import warnings
@@ -54,7 +54,7 @@ def compare(run: Run) -> Comparison:
 
 
 def _not_run_here(run: Run) -> Iterable[Group]:
-    """The artifacts that the plan leaves out because the device does not run their format."""
+    """The artifacts that the plan leaves out because the device cannot run their format."""
     rest = {slot: one for slot, one in run.manifests.items() if slot not in run.plan.artifacts}
     for key in dict.fromkeys((one.format, one.precision) for one in rest.values()):
         slots = {s: one for s, one in rest.items() if (one.format, one.precision) == key}
@@ -80,7 +80,7 @@ def _group(run: Run, group: Group) -> GroupComparison:
         rows=tuple(
             _row(run, group, slot, blocks)
             for slot in group.slots
-            if run.manifests[slot].ablation is None  # `explain` says what they are for.
+            if run.manifests[slot].ablation is None  # They are part of the explanation.
         ),
     )
 
@@ -124,7 +124,7 @@ def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Mod
         leftover_ops=evaluation.leftover_ops,
         instructions=instructions.instructions(evaluation),
         instruction_overhead=more_instructions,
-        beside=beside(run, slot),
+        on_host=on_host(run, slot),
     )
 
 
@@ -152,7 +152,7 @@ def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, .
 def judged(
     run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]
 ) -> tuple[Overhead | None, Verdict]:
-    """The overhead of a slot over its group's baseline, and what to make of it."""
+    """The overhead of a slot over its group's baseline, and the verdict on it."""
     both = [one for one in blocks if {slot, group.baseline} <= one.slots.keys()]
     comparisons = _comparisons(run, group, slot)
     overhead = None
@@ -162,10 +162,10 @@ def judged(
             [one.slots[slot].log_levels - one.slots[group.baseline].log_levels for one in both]
         )
         headline, *others = ratios.T
-        beside = dict(zip(paired.SUMMARIES[1:], others, strict=True))
+        summaries = dict(zip(paired.SUMMARIES[1:], others, strict=True))
         if any(one.slots[name].summaries for one in both for name in (slot, group.baseline)):
-            beside = {}  # A visit's only sample has no p90 and no minimum of its own.
-        overhead = paired.overhead(headline, processes, comparisons, beside)
+            summaries = {}  # A visit's only sample has no p90 and no minimum of its own.
+        overhead = paired.overhead(headline, processes, comparisons, summaries)
     steady = [steady for one in both for steady in one.slots[slot].steady]
     verdict = judge(
         Evidence(
@@ -196,7 +196,7 @@ def _floor(run: Run, slot: str) -> NoiseFloor | None:
 
 
 def _comparisons(run: Run, group: Group, slot: str) -> int:
-    """How many models share this one's 95 %; an artifact against itself is no model."""
+    """How many models share the 95 % with this one; an artifact against itself does not count."""
     if slot.endswith(AGAIN):
         return 1
     models = [

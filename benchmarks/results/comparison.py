@@ -1,4 +1,4 @@
-"""The comparison: what a run says, as one document that every report is written from."""
+"""The comparison: a run's results in one document, from which all reports are made."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DeviceAccuracy:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far the outputs moved from the trained model's, hop by hop, and in all.
+    """How far the outputs differ from the trained model's, hop by hop and overall.
 
     `hops` are those of the export. `agreement` and `snr_db` compare the trained model with the
     device's own outputs, over `samples` images.
@@ -43,8 +43,8 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """A device's outputs beside those of the same file on the host's own processor.
+class HostComparison:
+    """A device's outputs compared with those of the same file on the host's processor.
 
     `machine` and `runtime` are the host's. Over `samples` images: how often the answers agree, the
     SNR of the device's outputs to the host's, and the largest difference.
@@ -68,7 +68,7 @@ class ModelRow:
     Where the device does not run the format (`runs_here` is false) accuracy and drift are those of
     the export, by the program's meaning. `parity` is the export's last hop, from ONNX to the file.
 
-    `levels_s` are the slot's levels in seconds, one a process: how its latency scattered in this
+    `levels_s` are the slot's levels in seconds, one per process: the scatter of its latency in this
     session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
     measured. `overhead` and `verdict` are None for the baseline, and where nothing was timed.
 
@@ -100,14 +100,14 @@ class ModelRow:
     leftover_ops: tuple[str, ...] | None
     instructions: int | None = None
     instruction_overhead: float | None = None
-    beside: Beside | None = None
+    on_host: HostComparison | None = None
 
 
 @dataclass(frozen=True)
 class GroupComparison:
     """The rows of one format and precision, and the tool that made them, with its version.
 
-    The first is the baseline. Somebody else's files are one group, with all their precisions, and
+    The first is the baseline. External model files are one group, with all their precisions, and
     their `maker` is ''.
     """
 
@@ -119,13 +119,13 @@ class GroupComparison:
 
     @property
     def external(self) -> bool:
-        """Whether these are somebody else's files, so that nothing is known of what they are."""
+        """Whether these are external model files, of which only the file is known."""
         return not self.maker
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run in one document. `interrupted` says that the plan was not carried out to its end.
+    """A run in one document. `interrupted` says that the plan was not completed.
 
     `cooled_s` is how long the run waited for the device to cool, None where it was not asked to.
     `warnings` are what to know of the run as a whole before its figures. `measures` is what
@@ -166,7 +166,7 @@ class Comparison:
 
     @property
     def answered(self) -> bool:
-        """Whether any verdict was reached at all, or none was to be."""
+        """Whether any verdict was reached, or none was expected."""
         return self.measures == "instructions" or any(
             verdict.outcome != "no verdict" for verdict in self.verdicts
         )

@@ -1,8 +1,8 @@
 """The explanation: which of a model's operations its overhead comes from, as one document.
 
-Three sources stand side by side and are never mixed: what was measured by taking attention out of
-one stage at a time, with intervals; how the runtime's own profiler shares out one inference; and
-what the operations compute and move, which is counted and not measured.
+It has three sources, which are never mixed: what was measured by removing attention from one stage
+at a time, with intervals; the runtime's own profile of one inference; and what the operations
+compute and move, which is counted and not measured.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Counted:
 class StageCost:
     """What the attention of one stage costs: the whole model's time less that without it.
 
-    `cost_s` and `share`, its part of the whole overhead, are measured; None where there is no
-    trusting them to be. `share` needs a whole overhead that is surely above zero. `profiled_s` is
+    `cost_s` and `share`, its part of the whole overhead, are measured; None if they
+    cannot be. `share` needs a whole overhead that is above zero with confidence. `profiled_s` is
     the time of its operations under the profiler. `reasons` say why not to rely on the cost.
     """
 
@@ -69,7 +69,7 @@ class RooflinePoint:
 
 @dataclass(frozen=True)
 class Profiled:
-    """The profile as a whole. `placed` is the part of the operations' time that has its place."""
+    """The whole profile. `placed` is the share of its time whose operation was found."""
 
     source: str
     whole_s: float
@@ -81,7 +81,7 @@ class Profiled:
 class Explained:
     """One model of one group. `whole_s` is its overhead over the baseline in seconds.
 
-    `remainder_s` is what the stages do not add up to: whole less their sum.
+    `remainder_s` is the whole less the sum of the stages.
     """
 
     group: str
@@ -101,7 +101,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that can be explained of a run."""
+    """The explanation of all models of a run."""
 
     SCHEMA: ClassVar[str] = "edgebench.explanation/2"
 

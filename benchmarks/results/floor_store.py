@@ -1,8 +1,8 @@
 """Where noise floors come from, and where they are kept.
 
-They are kept by device in the user's data folder, for they cost minutes to measure and hold for
-every run on that device, wherever its artifacts and runs lie. A run folder keeps a copy of those
-that its verdicts were read against, and stays complete in itself.
+They are kept by device in the user's data folder, because they take minutes to measure and are
+valid for every run on that device, wherever its artifacts and runs are. A run folder keeps a copy
+of those that its verdicts were read against, and so stays complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgebench.places import data_folder
 
 
 def floors_of(comparison: Comparison, result: RunResult) -> tuple[NoiseFloor, ...]:
-    """The floors that a run's baselines against themselves show; none without a verdict."""
+    """The floors from a run's baselines against themselves; none without a verdict."""
     return tuple(
         NoiseFloor(
             device=comparison.device,
@@ -51,7 +51,7 @@ def read(device: str) -> NoiseFloors:
 def keep(device: str, floors: Sequence[NoiseFloor]) -> Path:
     """Keep floors, each in place of an older one of its kind and setting.
 
-    Raises `InvalidFileError` where what is kept cannot be read, and `UnwritableError`.
+    Raises `InvalidFileError` if the kept floors cannot be read, and `UnwritableError`.
     """
     new = {(one.format, one.precision, one.setting) for one in floors}
     rest = [

@@ -14,11 +14,11 @@ def instructions(evaluation: EvaluationResult) -> int | None:
 
 
 def overhead(own: EvaluationResult, baseline: EvaluationResult) -> float | None:
-    """The share of instructions that one artifact executes beyond another's."""
+    """How many more instructions one artifact executes than another, as a share."""
     ours, theirs = instructions(own), instructions(baseline)
     return ours / theirs - 1 if ours and theirs else None
 
 
 def interrupted(evaluations: Iterable[EvaluationResult]) -> bool:
-    """Whether something that runs was not counted."""
+    """Whether an artifact that runs was not counted."""
     return any(not one.error and one.instructions is None for one in evaluations)

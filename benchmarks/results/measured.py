@@ -1,4 +1,4 @@
-"""What a run has measured, gathered: all that its comparison is made of."""
+"""What a run has measured: the input of its comparison."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NOTHING = EvaluationResult(error=None)
 
 @dataclass(frozen=True)
 class Run:
-    """All that a comparison is made of.
+    """The input of a comparison.
 
     `manifests` is by slot. `evaluations` gives, by slot, the labels (N,) and the trained model's
-    logits (N, classes); slots whose accuracy means nothing have none. `outputs` gives, by slot,
+    logits (N, classes); slots without a meaningful accuracy have none. `outputs` gives, by slot,
     what came back from the device, (N, classes). `floors` are the device's noise floors; None for
-    a run that is not read against any. `host` and its outputs are those of the same plan on the
-    host's own processor, where a device wanted them. `cores_known` is how many cores the device
-    has by the registry, None where that does not say.
+    a run that is read against none. `host` and its outputs are those of the same plan on the
+    host's own processor, where a device asked for them. `cores_known` is the number of cores
+    that the registry gives for the device, None if it gives none.
     """
 
     name: str

@@ -1,9 +1,9 @@
 """What changed between two runs: of each artifact's overhead, and of its latency.
 
-Two runs are two sessions, and nothing pairs them. But an overhead is paired within its own run,
-so that whatever made one whole session faster than the other has cancelled from it already: the
-change of the *overhead* is what two runs can honestly be compared by. Latencies are compared too,
-and hold only as far as the two sessions were alike.
+Two runs are two sessions, and nothing pairs them. But an overhead is paired within its own run, so
+whatever made one whole session faster than the other has already cancelled from it: two runs can
+be compared by the change of the *overhead*. Latencies are compared too, but that comparison is
+only valid if the two sessions were alike.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Which = Literal["first", "second"]
 
 @dataclass(frozen=True)
 class Unjudged:
-    """Why an artifact is not judged: what is wrong with it, and in which of the two runs.
+    """Why an artifact is not judged: the reason, and in which of the two runs.
 
-    Without an id of its own (missing, does_not_run, not_measured) it is the reason why that run
-    has no verdict.
+    The reason's id is missing, does_not_run or not_measured, or else that of the reason why the
+    run has no verdict.
     """
 
     run: Which
@@ -44,7 +44,7 @@ class Unjudged:
 
 @dataclass(frozen=True)
 class Shift:
-    """How one artifact moved from the first run to the second.
+    """How one artifact changed from the first run to the second.
 
     `overhead` and `latency` are after / before - 1 of the artifact's time, the first relative to
     its baseline of the same run and the second absolute, each with its 95 % interval; they are
@@ -72,9 +72,9 @@ class Shift:
 
 @dataclass(frozen=True)
 class Change:
-    """Two runs side by side. `differences` are those that were allowed with `--anyway`.
+    """Two runs compared. `differences` are those that were allowed with `--anyway`.
 
-    `limit` is the growth that is still allowed, as a share. `latency_judged` says that latencies
+    `limit` is the growth that is allowed, as a share. `latency_judged` says that latencies
     count too.
     """
 
@@ -90,7 +90,7 @@ class Change:
     shifts: tuple[Shift, ...]
 
     def having(self, outcome: Outcome) -> tuple[Shift, ...]:
-        """The artifacts that came out so."""
+        """The artifacts with this outcome."""
         return tuple(shift for shift in self.shifts if shift.outcome == outcome)
 
 
@@ -103,8 +103,8 @@ def change(
 ) -> Change:
     """Compare two runs, artifact by artifact.
 
-    Raises `UsageError` where they were not measured alike, unless told to do it `anyway`, and
-    where they have no artifact in common.
+    Raises `UsageError` if they were not measured alike, unless `anyway` is given, and if they have
+    no artifact in common.
     """
     differences = tuple(differing(before, after))
     if differences and not anyway:
@@ -171,7 +171,7 @@ def _key(group: GroupComparison, row: ModelRow) -> Key:
 
 
 def _rows(comparison: Comparison) -> Iterator[tuple[Key, ModelRow]]:
-    """Every artifact that ran, once; a second slot against itself is no artifact of its own."""
+    """Every artifact that ran, once; the second slot of an artifact against itself is left out."""
     for group in comparison.groups:
         for row in group.rows:
             if row.runs_here and not row.against_itself:
@@ -193,7 +193,7 @@ def _shift(
 
 
 def _judge(changes: list[Estimate], limit: float | None) -> Outcome:
-    """What the worst of the changes says."""
+    """The outcome of the worst change."""
     if not changes:
         return "baseline"
     low, high = max(one.low for one in changes), max(one.high for one in changes)
@@ -219,11 +219,11 @@ def _reasons(before: ModelRow | None, after: ModelRow | None) -> Iterator[Unjudg
 def overhead_change(before: Overhead, after: Overhead) -> Estimate:
     """(1 + overhead after) / (1 + overhead before) - 1, with a 95 % interval.
 
-    The two runs are independent, and each brings an interval that its own blocks proved. On the
+    The two runs are independent, and each has an interval from its own blocks. On the
     log scale the change is a difference, and its interval is made of those two by the method of
     variance estimates recovery (Zou and Donner, Statistics in Medicine 2008, 27, 1693-1702). It
-    asks neither that both runs be equally noisy nor that they have equally many blocks, and
-    swapping the runs turns the interval round.
+    requires neither equal noise nor equally many blocks in both runs, and swapping the runs
+    inverts the interval.
     """
     old, new = _logs(before), _logs(after)
     middle = new.value - old.value
@@ -241,8 +241,8 @@ def _logs(overhead: Overhead) -> Estimate:
 def latency_change(before: tuple[float, ...], after: tuple[float, ...]) -> Estimate | None:
     """latency after / before - 1 from each session's block levels in seconds; None for too few.
 
-    The interval holds what scattered within the sessions. What set them apart as a whole, such as
-    another temperature or clock, is not in it.
+    The interval covers the scatter within the sessions. Differences between whole sessions, such
+    as another temperature or clock, are not in it.
     """
     if min(len(before), len(after)) < paired.MIN_BLOCKS:
         return None

@@ -1,15 +1,15 @@
-"""What lies in a run folder, and how it is read.
+"""What is in a run folder, and how it is read.
 
-The run folder is complete in itself; it holds, beside what `deploy/documents/staging.py` says,
+The run folder is complete; in addition to what `deploy/documents/staging.py` lists, it holds
 
-    request.json          what was asked
+    request.json          what was asked for
     manifests/<slot>.json the manifests of what is measured, and of what this device cannot run
-    draft.json            the plan as far as it is known before the pilot
-    pilot/                a run folder of the pilot's own
+    draft.json            the plan without what the pilot decides
+    pilot/                the run folder of the pilot
     forecast.json         what the plan will take, and what it can detect
     noise.json            the noise floors that the verdicts are read against
-    comparison.json       what came out
-    explanation.json      where it comes from, if stages were taken out or operations profiled
+    comparison.json       the results
+    explanation.json      where overheads come from, if stages were removed or operations profiled
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ EXPLANATION = "explanation.json"
 
 
 def new_folder(out: Path, device: str) -> Path:
-    """The path of a new run folder, named for the time and the device; it is not there yet."""
+    """The path of a new run folder, named for the time and the device; it does not exist yet."""
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     folder = out / f"{stamp}-{device}"
     number = 1
@@ -71,12 +71,12 @@ def latest(out: Path, device: str) -> Path:
 
 
 def manifest_path(folder: Path, slot: str) -> Path:
-    """A slot may be a path within somebody else's folder, and becomes one file's name."""
+    """The manifest of a slot, which may be a path within a folder of external files."""
     return folder / MANIFESTS / f"{slot.replace('%', '%25').replace('/', '%2F')}.json"
 
 
 def read_manifests(folder: Path) -> dict[str, Manifest]:
-    """What a run folder measures or knows of, by slot. Raises `InvalidFileError`."""
+    """All manifests in a run folder, by slot. Raises `InvalidFileError`."""
     return {
         unquote(path.name.removesuffix(".json")): load(path, Manifest)
         for path in sorted((folder / MANIFESTS).glob("*.json"))
@@ -84,18 +84,18 @@ def read_manifests(folder: Path) -> dict[str, Manifest]:
 
 
 def read_result(folder: Path) -> RunResult:
-    """The result that lies in a run folder. Raises `InvalidFileError`."""
+    """The result in a run folder. Raises `InvalidFileError`."""
     return load(folder / RESULT, RunResult)
 
 
 def read_explanation(folder: Path) -> Explanation | None:
-    """The explanation that lies in a run folder, if any. Raises `InvalidFileError`."""
+    """The explanation in a run folder, if there is one. Raises `InvalidFileError`."""
     path = folder / EXPLANATION
     return load(path, Explanation) if path.exists() else None
 
 
 def read_run(folder: Path, result: RunResult, description: str, command: str = "") -> Run:
-    """Gather what a run folder holds. Raises `InvalidFileError`."""
+    """Read everything in a run folder. Raises `InvalidFileError`."""
     if result.plan_sha256 != plan_hash(folder):
         raise InvalidFileError(
             f"{folder / RESULT} belongs to another plan than {folder / PLAN}", "start a new run"
@@ -125,24 +125,24 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
 def _cores_known(device: str) -> int | None:
     try:
         entry = devices.entry(device)
-    except EdgeBenchError:  # A run can be read where nobody knows its device.
+    except EdgeBenchError:  # A run can be read where its device is not registered.
         return None
     return sum(len(cluster.cores) for cluster in entry.clusters) or None
 
 
 def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping[str, Floats]]:
-    """The same plan's result and outputs of the host's own processor, where the folder has some."""
-    beside = folder / HOST
-    if not (beside / RESULT).exists():
+    """The same plan's result and outputs on the host's processor, if the folder has them."""
+    host_folder = folder / HOST
+    if not (host_folder / RESULT).exists():
         return None, {}
-    host = load(beside / RESULT, RunResult)
+    host = load(host_folder / RESULT, RunResult)
     if host.plan_sha256 != result.plan_sha256:
         return None, {}
-    return host, load_outputs(host, beside)
+    return host, load_outputs(host, host_folder)
 
 
 def load_outputs(result: RunResult, folder: Path) -> dict[str, Floats]:
-    """The outputs that lie in a run folder, by slot. Raises `InvalidFileError`."""
+    """The outputs in a run folder, by slot. Raises `InvalidFileError`."""
     outputs = {}
     for slot, evaluation in result.evaluations.items():
         if evaluation.outputs is not None:
@@ -153,7 +153,7 @@ def load_outputs(result: RunResult, folder: Path) -> dict[str, Floats]:
 def _own_outputs(
     folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
 ) -> dict[str, Floats]:
-    """The outputs that artifacts brought with them, (M, classes), by slot."""
+    """The outputs that were computed at the export, (M, classes), by slot."""
     outputs = {}
     for slot, manifest in manifests.items():
         known = manifest.evaluation if slot not in measured else None
@@ -185,7 +185,7 @@ def _array(path: Path) -> Floats:
         array: Floats = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InvalidFileError(
-            f"cannot read {path}: {error}", "bring it back from the device, or measure it again"
+            f"cannot read {path}: {error}", "bring it back from the device, or measure again"
         ) from error
     return array
 

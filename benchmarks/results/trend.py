@@ -1,4 +1,4 @@
-"""How overheads went from run to run on one device."""
+"""How overheads changed from run to run on one device."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Trend:
-    """All artifacts that a device has measured."""
+    """All artifacts that were measured on a device."""
 
     SCHEMA: ClassVar[str] = "edgebench.trend/2"
 
@@ -55,7 +55,7 @@ class Trend:
 def trend(comparisons: Iterable[Comparison], device: str, models: Sequence[str] = ()) -> Trend:
     """The trend of a device's runs, given the oldest first; of some models if they are named.
 
-    Raises `DataError` where the device has no run with an overhead in it, and `UnknownNameError`
+    Raises `DataError` if the device has no run with an overhead, and `UnknownNameError`
     for a model that none of them measured.
     """
     histories: dict[tuple[str, str, str], list[tuple[Comparison, GroupComparison, ModelRow]]] = {}
@@ -103,7 +103,7 @@ def _points(history: Sequence[tuple[Comparison, GroupComparison, ModelRow]]) -> 
 
 
 def _alone(comparison: Comparison, group: GroupComparison, row: ModelRow) -> Comparison:
-    """The run as if it had measured this artifact only, so that no other's runtime is compared."""
+    """The run with this artifact only, so that no other's runtime is compared."""
     runtimes = {
         form: runtime
         for form, runtime in comparison.context.runtimes.items()

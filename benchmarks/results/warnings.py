@@ -1,4 +1,4 @@
-"""What a reader has to know of a whole run before its figures."""
+"""What to know of a whole run before reading its figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def warnings(run: Run) -> tuple[Diagnostic, ...]:
 
 
 def _other_cores(run: Run) -> Iterable[Diagnostic]:
-    """The cores are not those of the device, as where a farm gave the plan to another one."""
+    """The cores are not those of the device, for example if a farm used another one."""
     context = run.result.context
     if run.cores_known not in (None, context.core_count):
         yield Diagnostic(
@@ -40,7 +40,7 @@ def _other_cores(run: Run) -> Iterable[Diagnostic]:
 
 
 def _failed_blocks(result: RunResult) -> Iterable[Diagnostic]:
-    """Blocks that have no figures, by what went wrong."""
+    """Blocks that failed, by error."""
     for error, count in Counter(block.error for block in result.blocks if block.error).items():
         values: Values = {"failed": count, "blocks": len(result.blocks), "error": error}
         yield Diagnostic("failed_blocks", values)

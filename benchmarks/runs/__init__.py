@@ -1,1 +1,1 @@
-"""Runs carried out: on one device, on several, by somebody else, and the history of them."""
+"""Carrying out runs: on one device, on a fleet, offline; and the history of runs."""

@@ -1,10 +1,10 @@
 """A fleet: several devices measured side by side, each in a run folder of its own.
 
-The fleet's folder lies beside those of its members and holds
+The fleet's folder is next to those of its members and holds
 
-    fleet.json    what was asked of every device, its run folder, and why it failed if it did
+    fleet.json    the request for every device, its run folder, and why it failed if it did
 
-What the devices say is nowhere else than in their run folders, which are ordinary ones.
+The results are only in the members' run folders, which are ordinary ones.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ FLEET = "fleet.json"
 class Member:
     """One device of a fleet.
 
-    `run` names its run folder, None where it did not come to that. `failure` and `remedy` are why
-    it did not carry out its plan, None where it did or was interrupted.
+    `run` names its run folder, None if there is none yet. `failure` and `remedy` say why it
+    did not carry out its plan; None if it did or was interrupted.
     """
 
     request: RunRequest
@@ -46,7 +46,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Fleet:
-    """What was asked of the devices, in the order in which they were named."""
+    """The requests for the devices, in the order in which they were named."""
 
     SCHEMA: ClassVar[str] = "edgebench.fleet/1"
 
@@ -57,7 +57,7 @@ class Fleet:
 
 @dataclass(frozen=True)
 class MemberComparison:
-    """What one device of a fleet says; `comparison` is None where nothing was measured."""
+    """The results of one device of a fleet; `comparison` is None if nothing was measured."""
 
     device: str
     run: str | None
@@ -68,7 +68,7 @@ class MemberComparison:
 
 @dataclass(frozen=True)
 class FleetComparison:
-    """What the devices of a fleet say, in one document."""
+    """The results of a fleet in one document."""
 
     SCHEMA: ClassVar[str] = "edgebench.fleet-comparison/2"
 
@@ -85,7 +85,7 @@ class FleetComparison:
 
 
 def new(requests: Sequence[RunRequest], out: Path, command: str = "") -> Path:
-    """Make a fleet's folder, for one request a device. Raises `UnwritableError`."""
+    """Create a fleet's folder, for one request per device. Raises `UnwritableError`."""
     folder = run_folder.new_folder(out, "fleet")
     started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     members = tuple(Member(request) for request in requests)
@@ -122,7 +122,7 @@ def of_member(run: Path) -> Path | None:
 
 
 def read(folder: Path) -> FleetComparison:
-    """What the members say of which anything is measured. Raises `InvalidFileError`."""
+    """The results of a fleet. Raises `InvalidFileError`."""
     fleet = load(folder / FLEET, Fleet)
     return FleetComparison(
         fleet=folder.name,

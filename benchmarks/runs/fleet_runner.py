@@ -1,8 +1,8 @@
-"""Runs a fleet: its devices carry out what is left of their runs, side by side.
+"""Runs a fleet: its devices carry out what is left of their runs, in parallel.
 
-Devices run at the same time, a thread each. Two names that lead to one physical device take turns.
-So does this machine, after all others: while they run, its processor serves their connections and
-computes their statistics, and would be measured doing so.
+Devices run at the same time, each in a thread. Two names of one physical device take turns. This
+machine is measured last and alone, because until then its processor serves the connections to the
+others and computes their statistics.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Listener(Protocol):
     """Is told what happens, as it happens."""
 
     def postponed(self, devices: Sequence[str]) -> None:
-        """These are measured after all others, and not beside them."""
+        """These are measured after all others, not in parallel."""
 
     def planned(self, device: str, forecast: Forecast) -> None:
         """A device's pilot is done."""
@@ -62,8 +62,8 @@ class FleetRunner:
     def run(self) -> None:
         """Carry out all that is left; one device that fails does not stop the others.
 
-        On Ctrl-C every device stops in good order, and `interrupted` is set; a second one leaves
-        at once. Raises whatever is no `EdgeBenchError`, after all have ended.
+        On Ctrl-C every device stops cleanly, and `interrupted` is set; a second Ctrl-C exits at
+        once. Raises any error that is not an `EdgeBenchError`, after all have ended.
         """
         lanes: dict[str, list[str]] = {}
         for member in self._fleet.members:
@@ -146,7 +146,7 @@ class FleetRunner:
         return next(one for one in self._fleet.members if one.device == name)
 
     def _change(self, name: str, **changes: str | None) -> None:
-        """Change what the fleet's file says of a member."""
+        """Change a member's entry in the fleet's file."""
         with self._writing:
             members = (
                 replace(one, **changes) if one.device == name else one  # type: ignore[arg-type]

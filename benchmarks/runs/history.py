@@ -1,8 +1,8 @@
-"""The runs that were kept, and what they say in short.
+"""The runs that were kept, and a summary of each.
 
-A run is kept as what it is: a folder of versioned JSON under `runs/`, which is complete in itself
-and can be copied, sent and deleted like any other. There is no index beside the folders, for it
-could only disagree with them; a listing reads one small file a run.
+A run is a folder of versioned JSON under `runs/`, which is complete and can be copied, sent and
+deleted like any other. There is no index, because it could only disagree with the folders; a
+listing reads one small file per run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ State = Literal["complete", "interrupted", "not measured", "not judged", "unread
 
 @dataclass(frozen=True)
 class RunEntry:
-    """One folder among the runs. What is not known of it is empty, and `problem` says why."""
+    """One folder of the runs. Unknown fields are empty, and `problem` says why."""
 
     name: str
     state: State
@@ -47,15 +47,15 @@ class RunEntry:
 def entries(runs: Path, device: str | None = None) -> list[RunEntry]:
     """All runs in a folder, the oldest first; of one device if that is asked for.
 
-    Never raises for what lies there: a run that cannot be read is listed with the reason, and a
-    folder that was never a run is passed over.
+    Never raises for the contents: a run that cannot be read is listed with the reason, and a folder
+    that is not a run is skipped.
     """
     found = [_entry(folder) for folder in sorted(_folders(runs))]
     return [one for one in found if device is None or one.device == device]
 
 
 def comparisons(runs: Path) -> Iterator[Comparison]:
-    """What each readable run says, in the order in which they were started."""
+    """The comparison of each readable run, in the order in which they were started."""
     kept = []
     for folder in _folders(runs):
         try:
@@ -87,9 +87,9 @@ def of_folder(folder: Path) -> Comparison:
 
 
 def judged(folder: Path) -> Comparison:
-    """What a run says: as it was kept, or made now if its result has come, or grown, since then.
+    """A run's comparison: the kept one, or a new one if its result is newer or has more blocks.
 
-    That is so where somebody else carries out its plan, and where edgebench was killed. Raises
+    That happens if somebody else carries out the plan, and if edgebench was killed. Raises
     `InvalidFileError`, such as for the result of another plan.
     """
     if not (folder / RESULT).exists():
@@ -110,16 +110,16 @@ def _description(device: str) -> str:
     try:
         return devices.get(device).description
     except EdgeBenchError:
-        return "known by its name alone"
+        return "not registered here"
 
 
 def _how_to_go_on(folder: Path) -> str:
     if (folder / RESULT).exists():
-        return f"see what it measured with: edgebench report {folder}"
+        return f"show what it measured with: edgebench report {folder}"
     if (folder / PLAN).exists() and not (folder / PILOT).exists():
         return f"carry its plan out on the device: {by_hand(folder)}"
     if (folder / REQUEST).exists():
-        return f"go on with: edgebench run --resume {folder}"
+        return f"resume it with: edgebench run --resume {folder}"
     return "start a new run: edgebench run"
 
 

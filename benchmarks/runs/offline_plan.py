@@ -1,12 +1,12 @@
-"""A plan that somebody else carries out: a device farm, a CI job, a person with a board.
+"""A plan that is carried out elsewhere: by a device farm, a CI job, a person with a board.
 
-The run folder is made complete without a device, and a command on the device does the rest:
+The run folder is created without a device, and a command on the device does the rest:
 
     python3 runner.pyz plan.json result.json
 
-No pilot says how fast the device is, so the size of the plan rests on a typical pace, or on one
-that the user gives, and the forecast says that it is a guess. The verdict is none: it rests on
-what comes back, with every check that any other run has to pass.
+Without a pilot the speed of the device is not known, so the size of the plan is based on a typical
+pace, or on one that the user gives, and the forecast is marked as a guess. The verdict is not a
+guess: it is based on the result, with the checks of any other run.
 """
 
 from __future__ import annotations
@@ -44,13 +44,14 @@ TYPICAL_START_S = 2.0
 
 TYPICAL_LOAD_S = 0.1
 LONGEST_WARMUP = 20
-"""Windows of inferences that a visit may warm up for; one that is steady goes on at once. It is
-ample, for a limit that cuts the slower model short makes its overhead larger than it is."""
+"""The longest warm-up of a visit, in windows of inferences; a visit that is steady stops
+warming up. It is generous, because a limit that cuts the slower model short increases its
+overhead."""
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """A device that is known by its name alone, and runs what the Python runner runs."""
+class OfflineDevice:
+    """A device of which only the name is known, and that runs what the Python runner runs."""
 
     name: str
     formats: tuple[str, ...] = engines.FORMATS
@@ -61,16 +62,16 @@ def plan(
 ) -> tuple[Path, Forecast]:
     """Make a run folder with its plan and runner, ready to be carried out elsewhere.
 
-    `inference_s` is what an inference of the slowest model takes there; None for what is typical.
-    Raises `UsageError` for a device on which time means nothing and for a budget that is too
-    short, and what `edgebench.benchmarks.runs.run.prepare` raises.
+    `inference_s` is the time of an inference of the slowest model there; None for a typical time.
+    Raises `UsageError` for an emulated device, on which times have no meaning, and for a budget
+    that is too short, and what `edgebench.benchmarks.runs.run.prepare` raises.
     """
     if devices.emulated(request.device):
         raise UsageError(
-            f"time means nothing on {request.device}, so there is nothing for others to measure",
+            f"times have no meaning on {request.device}, so there is nothing to measure elsewhere",
             f"measure it here: edgebench --device {request.device}",
         )
-    folder = runs.prepare(request, Elsewhere(request.device), progress)
+    folder = runs.prepare(request, OfflineDevice(request.device), progress)
     remove(folder / PILOT)
     draft = load(folder / run_folder.DRAFT, Plan)
     pace = _pace(draft, run_folder.read_manifests(folder), inference_s)
@@ -95,7 +96,7 @@ def by_hand(folder: Path) -> str:
 
 
 def _pace(draft: Plan, manifests: Mapping[str, Manifest], given_s: float | None) -> Pace:
-    """The pace that is given for every model, or what is typical for each."""
+    """The given pace for every model, or a typical one for each."""
     groups = {}
     for group in draft.groups:
         times = {slot: given_s or _typical_s(manifests[slot]) for slot in group.slots}
@@ -118,7 +119,7 @@ def _typical_s(manifest: Manifest) -> float:
 
 
 def guess(device: str, given_s: float | None) -> Diagnostic:
-    """What the forecast rests on, where no pilot ran."""
+    """What the forecast is based on without a pilot."""
     if given_s:
         return Diagnostic("guessed_from_given_pace", {"device": device})
     pace = round(1e-3 / TYPICAL_S_A_MADD)

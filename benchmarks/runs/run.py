@@ -55,15 +55,15 @@ def run(
 ) -> Comparison:
     """Measure what a request asks for, in a new run folder.
 
-    On Ctrl-C the comparison of what was measured so far comes back, marked as interrupted; with
-    nothing measured yet the `KeyboardInterrupt` goes on. Raises `EdgeBenchError`.
+    On Ctrl-C it returns the comparison of what was measured so far, marked as interrupted; if
+    nothing is measured yet it raises `KeyboardInterrupt`. Raises `EdgeBenchError`.
     """
     folder = prepare(request, device, progress)
     return carry_out(folder, device, progress, command)
 
 
 class Runnable(Protocol):
-    """What has to be known of a device before anything is run on it."""
+    """What must be known of a device before anything runs on it."""
 
     @property
     def name(self) -> str: ...
@@ -104,11 +104,11 @@ def _artifacts(request: RunRequest) -> Iterator[Artifact]:
 
 
 def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast | None:
-    """Plan a run folder by what its pilot finds, and say what the plan takes and can detect.
+    """Plan a run folder from its pilot, and forecast what the plan takes and can detect.
 
-    There is nothing to say for a device that counts instructions: its plan has no blocks, and as
-    emulation is slow, few images. What is done of the pilot or the plan is not done again. Raises
-    `UsageError` where the budget is too short for these models, `KeyboardInterrupt` and
+    There is no forecast for a device that counts instructions: its plan has no blocks, and few
+    images because emulation is slow. A finished pilot or plan is not made again. Raises
+    `UsageError` if the budget is too short for these models, `KeyboardInterrupt` and
     `EdgeBenchError`.
     """
     request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
@@ -139,7 +139,7 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
 def carry_out(
     folder: Path, device: Device, progress: Progress = silent, command: str = ""
 ) -> Comparison:
-    """Plan a run folder if that is left to do, measure what is left, and write the comparison."""
+    """Plan a run folder if needed, measure what is left, and write the comparison."""
     plan_ahead(folder, device, progress)
     save(folder / NOISE, floor_store.read(device.name))
     result = device.run(folder, progress)
@@ -147,7 +147,7 @@ def carry_out(
 
 
 def judge(folder: Path, result: RunResult, description: str, command: str = "") -> Comparison:
-    """Compare what is measured of a run folder's plan, and keep what comes out in the folder.
+    """Compare what is measured of a run folder's plan, and keep the results in the folder.
 
     Raises `InvalidFileError`, such as for the result of another plan.
     """
@@ -169,17 +169,17 @@ def _stage(artifact: Artifact, folder: Path) -> None:
     for place in (folder, folder / PILOT):
         stage_file(artifact.path, manifest.sha256, place)
     if manifest.evaluation is not None:
-        beside, inputs = artifact.path.parent, manifest.evaluation
-        stage_file(beside / inputs.inputs, inputs.inputs_sha256, folder)
-        stage_file(beside / inputs.reference, inputs.reference_sha256, folder)
+        source, inputs = artifact.path.parent, manifest.evaluation
+        stage_file(source / inputs.inputs, inputs.inputs_sha256, folder)
+        stage_file(source / inputs.reference, inputs.reference_sha256, folder)
 
 
 def _stage_unrun(family: Family, folder: Path) -> None:
     """Keep what is known of artifacts that the device cannot run: size, drift and accuracy."""
     for artifact in (family.baseline, *family.models):
         save(manifest_path(folder, artifact.key), artifact.manifest)
-        known, beside = artifact.manifest.evaluation, artifact.path.parent
+        known, source = artifact.manifest.evaluation, artifact.path.parent
         if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
-            stage_file(beside / known.inputs, known.inputs_sha256, folder)
-            stage_file(beside / known.reference, known.reference_sha256, folder)
-            stage_file(beside / known.outputs, known.outputs_sha256, folder)
+            stage_file(source / known.inputs, known.inputs_sha256, folder)
+            stage_file(source / known.reference, known.reference_sha256, folder)
+            stage_file(source / known.outputs, known.outputs_sha256, folder)

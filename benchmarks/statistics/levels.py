@@ -1,4 +1,4 @@
-"""From a block's visits to each slot's level: the times that count, and what they come to."""
+"""From a block's visits to each slot's level: the steady times, and their level."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SlotTimes:
     """One slot in one block.
 
     `samples_ns` are the steady timed inferences of its visits, `log_levels` their log levels, one
-    for each of `statistics.SUMMARIES`, and `steady` says which visits got steady at all.
+    for each of `statistics.SUMMARIES`, and `steady` says which visits became steady at all.
     `summaries` are those of visits whose only sample is one; all their log levels are its own.
     """
 
@@ -61,7 +61,7 @@ def _slot_times(block: MeasuredBlock, slot: str) -> SlotTimes:
 
 
 def _steadiness(visit: Visit) -> Steadiness:
-    """By the visit's samples, or where they are not known by what the runner made of them."""
+    """From the visit's samples, or from the runner's own judgement where it reports a summary."""
     if visit.summary:
         return Steadiness(visit.steady, 0)
     return steadiness(visit.warmup_ns, visit.samples_ns)

@@ -1,8 +1,9 @@
 """The statistics of a paired measurement. NumPy and SciPy only; nothing here knows a device.
 
 The unit is never the inference: inferences of one visit share its cache, clock and neighbours, and
-so tell less than their number suggests. Nor is it the block where blocks share a process, for the
-layout of memory, which favours one model or another, is drawn once a process. It is the process.
+so tell less than their number suggests. Nor is it the block where blocks share a process, because
+the layout of memory, which favours one model or another, is drawn once per process. It is the
+process.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ EQUIVALENCE_CONFIDENCE = 0.90
 """Two one-sided tests at 5 % each are an interval of 90 % (Schuirmann 1987)."""
 
 POWER = 0.9
-"""The chance to find what is called detectable."""
+"""The probability that a detectable overhead is detected."""
 
 HEADLINE = "median"
 SUMMARIES = (HEADLINE, "p90", "mean", "min")
-"""What is said of a visit's times, the headline first; the others stand beside it."""
+"""The summaries of a visit's times; the headline is the one that verdicts are about."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Overhead:
 
     `interval` holds 95 %, `equivalence` the 90 % that the test against the threshold uses; where
     `comparisons` models share a baseline, all of their intervals hold together that often.
-    `detectable` is the smallest overhead that a run of this noise and length finds with 90 %
+    `detectable` is the smallest overhead that a run of this noise and length detects with 90 %
     power. `blocks` are the single blocks' overheads, in the order they were measured. The
-    overheads of other summaries than the median, with their intervals, stand in `beside` by name.
+    overheads of the other summaries, with their intervals, are in `others` by name.
     """
 
     value: float
@@ -49,14 +50,14 @@ class Overhead:
     detectable: float
     blocks: tuple[float, ...]
     comparisons: int = 1
-    beside: dict[str, Estimate] = field(default_factory=dict)
+    others: dict[str, Estimate] = field(default_factory=dict)
 
     @property
     def contradicted(self) -> tuple[str, ...]:
         """The summaries that are sure of the other sign than the median's."""
         return tuple(
             name
-            for name, one in self.beside.items()
+            for name, one in self.others.items()
             if (one.low > 0 and self.value < 0) or (one.high < 0 and self.value > 0)
         )
 
@@ -125,12 +126,12 @@ def overhead(
     log_ratios: npt.ArrayLike,
     processes: Sequence[int] | None = None,
     comparisons: int = 1,
-    beside: Mapping[str, npt.ArrayLike] | None = None,
+    others: Mapping[str, npt.ArrayLike] | None = None,
 ) -> Overhead:
     """Estimate the overhead from the log ratios of blocks, model over baseline.
 
     `processes` gives the process of each block; without it each had its own. `comparisons` is the
-    number of models that share the baseline. `beside` gives the log ratios of other summaries.
+    number of models that share the baseline. `others` gives the log ratios of other summaries.
 
     A process's level is the Hodges-Lehmann centre of its blocks (the median of the means of all
     pairs), and the estimate that of its processes. The interval is the one that Wilcoxon's
@@ -138,8 +139,8 @@ def overhead(
     Statistical Methods, 3.2 and 3.3): exact at any number, asking only that processes scatter
     evenly about the truth, which the random order in a block provides.
 
-    Why no bootstrap: `prove_statistics --intervals` holds the candidates against each other on
-    simulated runs. How often (%) they held the truth, and their median width in points:
+    Why no bootstrap: `prove_statistics --intervals` compares the candidates on simulated
+    runs. How often (%) they contained the truth, and their median width in points:
 
         blocks, each in a process    signed rank   Student's t   studentised       BCa
         clean            12           96   1.14     95   1.09      95   1.13      92   0.93
@@ -149,10 +150,11 @@ def overhead(
         bursts           12           97   5.54     98   8.67      89   12.4      80   8.02
                          30           95   1.41     96   5.55      88   5.94      85   5.33
 
-    (300 runs, so plus or minus 2.5.) The bootstraps of the mean are too sure as soon as a few
-    blocks are disturbed, and BCa always with so few; Student's t holds, but is four times as wide.
+    (300 runs, so plus or minus 2.5.) The bootstraps of the mean are too narrow as soon as a
+    few blocks are disturbed, and BCa always is with so few; Student's t is right, but four times
+    as wide.
     Over 30 blocks in 6 processes, each of which favours a model by up to 1 %, no interval over
-    blocks holds the truth in more than 88 % of runs, and that over processes in 97 %.
+    blocks contains the truth in more than 88 % of runs, and that over processes does in 97 %.
 
     With several models the level is Bonferroni's, 1 - 0.05 / comparisons for each. Holm's steps
     decide more, but have no interval that a row could show; the maximum over the shared blocks
@@ -177,9 +179,9 @@ def overhead(
         detectable=_detectable(high - low, levels.size, comparisons),
         blocks=tuple(np.expm1(ratios).tolist()),
         comparisons=comparisons,
-        beside={
-            name: _estimate(np.asarray(others, dtype=np.float64), own, comparisons)
-            for name, others in (beside or {}).items()
+        others={
+            name: _estimate(np.asarray(logs, dtype=np.float64), own, comparisons)
+            for name, logs in (others or {}).items()
         },
     )
 
@@ -190,7 +192,7 @@ def _estimate(ratios: Floats, processes: Sequence[int], comparisons: int) -> Est
 
 
 def centre(values: Floats, processes: Sequence[int], comparisons: int = 1) -> Estimate:
-    """The centre of single blocks' values and its interval, as `overhead` has them of log ratios.
+    """The centre of single blocks' values and its interval, in the way of `overhead`.
 
     Raises `ValueError` for fewer processes than `fewest_processes`.
     """
@@ -236,7 +238,7 @@ def _cut(count: int, level: float) -> int:
 
 
 def _detectable(width: float, count: int, comparisons: int) -> float:
-    """The smallest overhead that a run with an interval of that width tells from none.
+    """The smallest overhead that a run with an interval of that width detects.
 
     The usual approximation (Bloom 1995, "Minimum Detectable Effects"): (t[0.975] + t[power])
     standard errors, where the interval is 2 t[0.975] of them wide.

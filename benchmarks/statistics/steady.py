@@ -2,7 +2,7 @@
 
 The runner warms up by a rule that it can follow as it goes (two windows in a row with nearly the
 same median). Here the whole visit is known, warm-up and timed inferences, and every sample before
-its last change of level is left out. Barrett et al. ("Virtual Machine Warmup Blows Hot and Cold",
+its last change of level is dropped. Barrett et al. ("Virtual Machine Warmup Blows Hot and Cold",
 2017) show why this cannot be assumed, and find steadiness by change points too.
 """
 
@@ -19,10 +19,10 @@ from scipy import stats
 Floats = npt.NDArray[np.float64]
 
 FALSE_CUTS = 0.005
-"""How many visits of a hundred times as many may lose samples although nothing changed."""
+"""The share of visits that may lose samples although nothing changed."""
 
 SMALLEST_CHANGE = 0.02
-"""Smaller changes of level are not worth the samples: they hit baseline and model alike."""
+"""Smaller changes of level are not worth the samples: they affect baseline and model alike."""
 
 OUTLIER = 6.0
 """Standard deviations beyond which a sample counts no further, so that no single one is a level."""
@@ -31,18 +31,18 @@ ENOUGH = 0.5
 """Part of the timed inferences that the last level has to hold for the visit to be steady."""
 
 SHORTEST = 3
-"""A level lasts for as many samples at least: one outlier at the end of a visit is none."""
+"""A level has at least as many samples: one outlier at the end of a visit is not a level."""
 
 FEWEST = 6
-"""With fewer samples there is nothing to tell a level's change from its noise."""
+"""With fewer samples a change of level cannot be distinguished from noise."""
 
 
 @dataclass(frozen=True)
 class Steadiness:
     """`start` is the number of timed inferences before the steady ones; 0 where none is `steady`.
 
-    A visit whose last level holds for less than `ENOUGH` of its timed inferences never got steady:
-    nothing says then which part of it is the right one, and all of it is kept.
+    A visit whose last level holds for less than `ENOUGH` of its timed inferences never became
+    steady: nothing then says which part of it is right, and all of it is kept.
     """
 
     steady: bool

@@ -99,9 +99,9 @@ def test_summaries_that_disagree_on_who_is_faster_are_noted(
     blocks: tuple[MeasuredBlock, ...],
 ) -> None:
     faster = np.log1p(-0.05) + 0.001 * np.linspace(-1, 1, 12)
-    found = overhead(faster, beside={"p90": -faster, "mean": faster, "min": faster})
+    found = overhead(faster, others={"p90": -faster, "mean": faster, "min": faster})
     notes = {one.id: one for one in notes_beside(evidence(blocks, found))}
     assert notes["summaries_disagree"].values["against"] == ("p90",)
-    agreeing = overhead(faster, beside={"p90": faster, "mean": faster, "min": faster})
+    agreeing = overhead(faster, others={"p90": faster, "mean": faster, "min": faster})
     notes = {one.id: one for one in notes_beside(evidence(blocks, agreeing))}
     assert "summaries_disagree" not in notes

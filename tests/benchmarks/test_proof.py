@@ -49,7 +49,7 @@ def test_the_answers_are_those_of_a_run_with_a_folder(tmp_path: Path) -> None:
     assert overhead is not None
     # Each run is another draw; how often the interval holds the truth is the command's to prove.
     assert overhead.interval.low > 0 and abs(overhead.value - 0.03) < 0.015
-    assert set(overhead.beside) == {"p90", "mean", "min"}
+    assert set(overhead.others) == {"p90", "mean", "min"}
     bad = run.run(request, devices.get("simulated:throttling"))
     assert [one.outcome for one in bad.verdicts] == ["no verdict"]
 

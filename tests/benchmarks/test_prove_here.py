@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from replay import ReplayedDevice, Toy, make_artifacts
 
-from edgebench.benchmarks.proof import here
-from edgebench.benchmarks.proof.here import (
+from edgebench.benchmarks.proof import real_trial
+from edgebench.benchmarks.proof.prove_here import table
+from edgebench.benchmarks.proof.real_trial import (
     BASELINE,
     FORCED,
     HEAVIER,
@@ -21,7 +22,6 @@ from edgebench.benchmarks.proof.here import (
     MethodResult,
     RealTrial,
 )
-from edgebench.benchmarks.proof.prove_here import table
 from edgebench.intervals import Interval
 from edgebench.progress import silent
 
@@ -35,7 +35,7 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Toy(HEAVIER, HEAVIER, 104, 1, "untrained"),
     )
     make_artifacts(tmp_path / "artifacts", toys, ("fp32",))
-    monkeypatch.setattr(here, "second_core_loaded", lambda seed: _unloaded())
+    monkeypatch.setattr(real_trial, "second_core_loaded", lambda seed: _unloaded())
     return tmp_path / "artifacts"
 
 
@@ -45,8 +45,8 @@ class _unloaded:
 
 
 def trial(artifacts: Path, device: ReplayedDevice, number: int = 0) -> RealTrial:
-    request = here.request_of(artifacts, ("fp32",), 30.0, number)
-    return here.trial(artifacts.parent / f"{number:03d}", request, device, silent)
+    request = real_trial.request_of(artifacts, ("fp32",), 30.0, number)
+    return real_trial.trial(artifacts.parent / f"{number:03d}", request, device, silent)
 
 
 def test_a_trial_asks_every_method_and_is_not_done_twice(artifacts: Path) -> None:

@@ -20,7 +20,7 @@ from edgebench.benchmarks.report.headline import headline
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Beside, Comparison, ModelRow
+from edgebench.benchmarks.results.comparison import Comparison, HostComparison, ModelRow
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.result import Runtime
 from edgebench.intervals import Estimate
@@ -134,9 +134,11 @@ def test_why_a_file_did_not_run_is_said_where_the_whole_run_has_no_verdict(
 def test_counted_instructions_are_in_every_report_and_no_time_is(
     comparison: Comparison, folder: Path
 ) -> None:
-    host = Beside("x86_64", Runtime("host-litert", "2.3.0"), 200, Estimate(0.995, 0.97, 1), 41.0, 0)
+    host = HostComparison(
+        "x86_64", Runtime("host-litert", "2.3.0"), 200, Estimate(0.995, 0.97, 1), 41.0, 0
+    )
     counted = {
-        **{"verdict": None, "overhead": None, "latency": None, "beside": host},
+        **{"verdict": None, "overhead": None, "latency": None, "on_host": host},
         **{"instructions": 1_990_000, "instruction_overhead": 0.098},
     }
     groups = tuple(

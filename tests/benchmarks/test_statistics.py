@@ -142,10 +142,10 @@ def test_a_summary_that_is_sure_of_the_other_sign_is_named() -> None:
     chance = np.random.default_rng(1)
     faster = chance.normal(-0.05, 0.001, 12)
     found = paired.overhead(
-        faster, beside={"p90": -faster, "mean": faster, "min": chance.normal(0, 0.01, 12)}
+        faster, others={"p90": -faster, "mean": faster, "min": chance.normal(0, 0.01, 12)}
     )
     assert found.contradicted == ("p90",)
-    assert found.beside["p90"].low > 0 > found.beside["mean"].high
+    assert found.others["p90"].low > 0 > found.others["mean"].high
 
 
 @pytest.mark.parametrize("scatter", ["normal", "heavy tails", "bursts", "two speeds"])

@@ -101,7 +101,7 @@ RUNS: dict[str, Evidence] = {
     ),
     "unsteady": replace(EVIDENCE, steady_share=0.2),
     "summaries_disagree": replace(
-        EVIDENCE, overhead=overhead([-0.05] * BLOCKS, beside={"p90": [0.05] * BLOCKS})
+        EVIDENCE, overhead=overhead([-0.05] * BLOCKS, others={"p90": [0.05] * BLOCKS})
     ),
 }
 """The evidence of a run that fails the check, by its id."""

@@ -1,7 +1,7 @@
-"""One real run of the proof on this machine: the product's way, and what others do, side by side.
+"""One real run of the proof on this machine, with our method and with common other ones.
 
-The baseline is measured against itself, where every difference found is a mistake, and against a
-network with about 4 % more of the same work, which is there to be found.
+The baseline is measured against itself, where every difference found is an error, and against a
+network with about 4 % more of the same work, which should be found.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ FORCED = "edgebench, gate ignored"
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What one method said of one precision: the intervals of both overheads.
+    """The result of one method for one precision: the intervals of both overheads.
 
-    `withheld` is the id of the reason why the numbers come without a verdict, where they do.
+    `withheld` is the id of the reason why there is no verdict; None if there is one.
     """
 
     method: str
@@ -53,7 +53,7 @@ class MethodResult:
 
 @dataclass(frozen=True)
 class RealTrial:
-    """All that was said in one run."""
+    """The results of all methods in one run."""
 
     SCHEMA: ClassVar[str] = "edgebench.proof/2"
 
@@ -62,7 +62,7 @@ class RealTrial:
 
 @dataclass(frozen=True)
 class RealPeer:
-    """What others make of times: in one process or in one each, after how many warm-ups."""
+    """A common method: in one process or in one each, after a number of warm-ups."""
 
     name: str
     a_process_each: bool
@@ -78,14 +78,14 @@ PEERS = (
 
 
 def trial(folder: Path, request: RunRequest, device: Device, progress: Progress) -> RealTrial:
-    """Carry out one run in a folder, or read what it said before.
+    """Carry out one run in a folder, or read its earlier results.
 
     Raises `KeyboardInterrupt` and `EdgeBenchError`.
     """
     path = folder / "trial.json"
     if path.exists():
         return load(path, RealTrial)
-    shutil.rmtree(folder, ignore_errors=True)  # A run that was cut short is done again.
+    shutil.rmtree(folder, ignore_errors=True)  # An interrupted run is repeated.
     with second_core_loaded(request.seed):
         request = replace(request, out=str(folder))
         comparison = running.run(request, device, progress)
@@ -138,7 +138,7 @@ def _interval(row: ModelRow) -> Interval | None:
 
 
 def _peers(whole: Path, folder: Path, device: Device, progress: Progress) -> list[MethodResult]:
-    """What others say, from a plan of their own on the same artifacts."""
+    """The results of the other methods, from a plan of their own on the same artifacts."""
     plan = _peers_plan(read_plan(whole))
     folder.mkdir(parents=True)
     shutil.copytree(whole / FILES, folder / FILES)
@@ -174,7 +174,7 @@ def _role(slot: str) -> str:
 def _peers_plan(plan: Plan) -> Plan:
     """All slots of a group in one process, back to back; then each in a process of its own.
 
-    The runner measures no baseline alone, so a slot alone belongs to a group with another one.
+    The runner never measures a baseline alone, so each slot is in a group with another one.
     """
     alone = tuple(
         Group(f"{group.name}, alone", group.slots[-1], group.slots) for group in plan.groups
