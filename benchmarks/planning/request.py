@@ -10,6 +10,9 @@ from edgebench.errors import UsageError
 
 DEFAULT_BUDGET_S = 90.0
 
+DETECT_LIMIT_S = 1200.0
+"""The limit of a run that has no budget but an overhead to detect."""
+
 
 @dataclass(frozen=True)
 class RunRequest:

@@ -25,6 +25,7 @@ import numpy as np
 from scipy import stats
 
 from edgebench.benchmarks.diagnostic import Diagnostic
+from edgebench.benchmarks.planning.request import DETECT_LIMIT_S
 from edgebench.benchmarks.statistics.paired import POWER, fewest_processes
 from edgebench.errors import UsageError
 from edgebench.intervals import CONFIDENCE
@@ -39,9 +40,6 @@ BLOCKS_A_PROCESS = (*range(1, 11), 12, 15, 20)
 VISITS_S = tuple(float(one) for one in np.geomspace(0.01, 2.0, 16).round(4))
 MIN_INFERENCES = 3
 WARMUP_WINDOW = 3
-
-DETECT_LIMIT_S = 1200.0
-"""The limit of a run that has no budget but an overhead to detect."""
 
 PILOT_SHARE = 0.15
 """The pilot stops after this share of the budget."""

@@ -4,7 +4,8 @@ The fleet's folder is next to those of its members and holds
 
     fleet.json    the request for every device, its run folder, and why it failed if it did
 
-The results are only in the members' run folders, which are ordinary ones.
+The results are only in the members' run folders, which are ordinary ones. A run of one device has
+no folder but its own, and is read as a fleet of one.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def is_fleet(folder: Path) -> bool:
 
 
 def names(folder: Path) -> tuple[str, ...]:
-    """The devices of a fleet. Raises `InvalidFileError`."""
+    """The devices of a fleet, or the one of a run. Raises `InvalidFileError`."""
+    if not is_fleet(folder):
+        return (load(folder / run_folder.REQUEST, RunRequest).device,)
     return tuple(member.device for member in load(folder / FLEET, Fleet).members)
 
 
@@ -122,7 +125,9 @@ def of_member(run: Path) -> Path | None:
 
 
 def read(folder: Path) -> FleetComparison:
-    """The results of a fleet. Raises `InvalidFileError`."""
+    """The results of a fleet, or of a run as a fleet of one. Raises `InvalidFileError`."""
+    if not is_fleet(folder):
+        return _alone(folder)
     fleet = load(folder / FLEET, Fleet)
     return FleetComparison(
         fleet=folder.name,
@@ -131,16 +136,29 @@ def read(folder: Path) -> FleetComparison:
         threshold=fleet.members[0].request.threshold,
         members=tuple(
             MemberComparison(
-                one.device, one.run, one.failure, one.remedy, _comparison(folder.parent, one)
+                one.device,
+                one.run,
+                one.failure,
+                one.remedy,
+                _comparison(folder.parent / one.run) if one.run else None,
             )
             for one in fleet.members
         ),
     )
 
 
-def _comparison(out: Path, member: Member) -> Comparison | None:
-    if member.run is None:
-        return None
-    folder = out / member.run
-    there = any((folder / name).exists() for name in (RESULT, run_folder.COMPARISON))
-    return history.judged(folder) if there else None
+def _alone(run: Path) -> FleetComparison:
+    comparison = _comparison(run)
+    if comparison is None:
+        request = load(run / run_folder.REQUEST, RunRequest)
+        member = MemberComparison(request.device, run.name, None, "", None)
+        return FleetComparison(run.name, "", "", request.threshold, (member,))
+    member = MemberComparison(comparison.device, run.name, None, "", comparison)
+    return FleetComparison(
+        run.name, comparison.started, comparison.command, comparison.threshold, (member,)
+    )
+
+
+def _comparison(run: Path) -> Comparison | None:
+    there = any((run / name).exists() for name in (RESULT, run_folder.COMPARISON))
+    return history.judged(run) if there else None

@@ -132,15 +132,15 @@ class FleetRunner:
                 raise KeyboardInterrupt
             self._progress(f"{name}: {step}", done, total)
 
+        def tell(forecast: Forecast) -> None:
+            self._listener.planned(name, forecast)
+
         if member.run is None:
             folder = runs.prepare(member.request, device, progress)
         else:
             folder = self.folder.parent / member.run
         self._change(name, run=folder.name, failure=None, remedy="")
-        forecast = runs.plan_ahead(folder, device, progress)
-        if forecast is not None:
-            self._listener.planned(name, forecast)
-        runs.carry_out(folder, device, progress, self._fleet.command)
+        runs.carry_out(folder, device, progress, self._fleet.command, tell)
 
     def _member(self, name: str) -> Member:
         return next(one for one in self._fleet.members if one.device == name)

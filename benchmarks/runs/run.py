@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -136,11 +136,24 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     return forecast
 
 
+def unheard(forecast: Forecast) -> None:
+    """Listen to nothing."""
+
+
 def carry_out(
-    folder: Path, device: Device, progress: Progress = silent, command: str = ""
+    folder: Path,
+    device: Device,
+    progress: Progress = silent,
+    command: str = "",
+    tell: Callable[[Forecast], None] = unheard,
 ) -> Comparison:
-    """Plan a run folder if needed, measure what is left, and write the comparison."""
-    plan_ahead(folder, device, progress)
+    """Plan a run folder if needed, measure what is left, and write the comparison.
+
+    `tell` hears what the plan takes and can detect, before it is carried out.
+    """
+    forecast = plan_ahead(folder, device, progress)
+    if forecast is not None:
+        tell(forecast)
     save(folder / NOISE, floor_store.read(device.name))
     result = device.run(folder, progress)
     return judge(folder, result, device.description, command)

@@ -1,21 +1,61 @@
-"""How the words of a command line become values; `argparse` reports what does not fit."""
+"""How the words of a command line become a frozen dataclass; `argparse` reports what is wrong."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
 
 from edgebench.errors import MissingExtraError, UsageError
 
+O = TypeVar("O")  # noqa: E741
 
-class Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Help that says the defaults of options, where there is something to say."""
+Parser = argparse.ArgumentParser | argparse._ArgumentGroup
 
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if isinstance(action.default, bool) or action.default in (None, "", ()):
-            return action.help
-        return super()._get_help_string(action)
+
+class Help(argparse.HelpFormatter):
+    """Help that wraps sentences, and leaves lines as they are, such as those of examples."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
+def adder(parser: Parser, kind: type) -> Callable[..., None]:
+    """What adds an argument for a field of a dataclass: `add("--threads", help="...")`.
+
+    The defaults stand in the dataclass alone; help shows them. To argparse all defaults are None,
+    so that `read` sees what was given. Raises `KeyError` where there is no such field.
+    """
+    defaults = {field.name: field.default for field in fields(kind)}
+
+    def add(*flags: str, help: str, **how: Any) -> None:
+        name = how.get("dest") or flags[-1].lstrip("-").replace("-", "_")
+        shown = _shown(defaults[name], how.get("type"))
+        parser.add_argument(*flags, default=None, help=help + shown, **how)
+
+    return add
+
+
+def _shown(default: object, kind: object) -> str:
+    if isinstance(default, tuple):
+        default = ",".join(default) or None
+    if isinstance(default, bool) or not isinstance(default, str | int | float | Path):
+        return ""
+    return f" (default: {f'{default:.0%}%' if kind is fraction else default})"
+
+
+def read(kind: type[O], namespace: argparse.Namespace, **derived: object) -> O:
+    """A dataclass of what was given, and of values that were derived from it.
+
+    What is None was not given, and has the dataclass's default.
+    """
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    given = {name: getattr(namespace, name, None) for name in names} | derived
+    values = {name: value for name, value in given.items() if value is not None}
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -23,15 +63,6 @@ def names(text: str) -> tuple[str, ...]:
     if not names:
         raise argparse.ArgumentTypeError("expected one or more names, separated by commas")
     return names
-
-
-def devices(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Devices, each named once; this machine where none is. Raises `UsageError`."""
-    found = [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
-    twice = next((name for name in found if found.count(name) > 1), None)
-    if twice:
-        raise UsageError(f"device {twice} is named twice", "name each device once")
-    return tuple(found) or ("local",)
 
 
 def floats(text: str) -> tuple[float, ...]:

@@ -15,14 +15,13 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import FrameType
-from typing import Protocol
+from typing import Any
 
 from edgebench import arguments, console
 from edgebench.commands import (
     compare,
     devices,
     estimate,
-    exits,
     explain,
     export,
     lint,
@@ -35,21 +34,12 @@ from edgebench.commands import (
     train,
     trend,
 )
+from edgebench.commands.common import command, exits
+from edgebench.commands.common.command import Command
 from edgebench.errors import EdgeBenchError, UnknownNameError, UnwritableError
 from edgebench.version import __version__
 
-
-class Command(Protocol):
-    """What each module of `edgebench.commands` is."""
-
-    HELP: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
-
-    def execute(self, options: argparse.Namespace) -> int: ...
-
-
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, Command[Any]] = {
     "run": run,
     "noise": noise,
     "explain": explain,
@@ -72,20 +62,14 @@ ENDED = (signal.SIGTERM, signal.SIGHUP)
 EPILOG = """\
 examples:
   edgebench --device local                     measure the default models here
-  edgebench --device local mobilenet_v2_ca --precisions int8 --threshold 3%
-  edgebench --device local --detect 2%         run long enough to detect 2 %
+  edgebench --device pixel7 mobilenet_v2_ca --precisions int8 --threshold 3%
   edgebench devices check pixel7               check a phone on its cable
-  edgebench --device pixel7,rpi5               measure on both, in one report
   edgebench --artifacts theirs/ --baseline old measure your own model files
-  edgebench noise --device local               measure the device's noise floor
   edgebench explain mobilenet_v2_ca            the cost of each attention stage
-  edgebench plan --device rpi5 --budget 5m     write a plan for a device farm
-  edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
-  edgebench lint artifacts/*.int8.tflite       what an accelerator would refuse
-  edgebench report --html                      the last run as an HTML page
-  edgebench trend mobilenet_v2_ca              its overhead, run by run
+  edgebench report --html                      the latest run as an HTML page
   edgebench compare A B --fail-above 5%        compare two runs, as a CI gate
+  edgebench COMMAND --help                     options and more examples
 
 exit codes: 0 done, 1 error, 2 wrong usage, 3 measured but no verdict,
             4 a gate failed (--fail-above, --fail-on), 130 interrupted
@@ -104,9 +88,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     _end_in_good_order()
     try:
-        options = parser.parse_args(_with_command(words))
-        options.command_line = shlex.join(["edgebench", *words])
-        return COMMANDS[options.command].execute(options)
+        given = argparse.Namespace(command_line=shlex.join(["edgebench", *words]))
+        namespace = parser.parse_args(_with_command(words), given)
+        chosen = COMMANDS[namespace.command]
+        return chosen.execute(chosen.options(namespace))
     except EdgeBenchError as error:
         console.explain(error)
         return error.exit_code
@@ -164,19 +149,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="edgebench",
         description="Measure what attention in mobile networks costs on a real device.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arguments.Help,
     )
     parser.add_argument("--version", action="version", version=f"edgebench {__version__}")
     added = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, command in COMMANDS.items():
-        command.add_arguments(
-            added.add_parser(
-                name,
-                help=command.HELP,
-                description=command.HELP[0].upper() + command.HELP[1:] + ".",
-                formatter_class=arguments.Help,
-            )
-        )
+    for name, one in COMMANDS.items():
+        command.add(added, name, one)
     return parser
 
 

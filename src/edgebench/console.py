@@ -1,10 +1,11 @@
-"""What the command line draws: progress on stderr, tables on stdout."""
+"""What the command line shows: progress and messages on stderr, tables on stdout."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.errors import EdgeBenchError
@@ -62,6 +63,15 @@ def explain(error: EdgeBenchError, where: str = "") -> None:
     say(where + error.message)
     if error.remedy:
         _write(f"  -> {error.remedy}")
+
+
+def save(path: Path, text: str) -> None:
+    """Write a document whole or not at all, and say so. Raises `UnwritableError`."""
+    from edgebench.documents import replacing
+
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+    say(f"wrote {path}")
 
 
 def _write(line: str) -> None:

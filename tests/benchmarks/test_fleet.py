@@ -202,7 +202,7 @@ def test_ctrl_c_stops_all_in_good_order_and_all_go_on(
     attached.add(Interrupting("one"), Numbers("two"), Numbers("here", THIS_MACHINE))
     assert main(("--device", "one,two,here", *MODELS, *where)) == 130
     folder = fleet.latest(runs)
-    assert f"go on with: edgebench run --resume {folder}" in capsys.readouterr().err
+    assert f"continue with: edgebench run --resume {folder}" in capsys.readouterr().err
     one, _, here = kept(runs).members
     assert one.comparison is not None and one.comparison.interrupted
     assert one.comparison.blocks_done == 3
@@ -294,7 +294,9 @@ def test_a_bug_in_one_device_is_not_hidden_and_does_not_stop_the_others(
         ("run --resume FLEET --device one", "is a run of one, two"),
         ("run --resume FLEET --device one,three", "is a run of one, two"),
         ("run --resume MEMBER --device two", "is a run of one"),
-        ("plan --device one,two", "a plan is for one device"),
+        ("run --resume FLEET --seed 0 --budget 9s", "leave out --budget, --seed"),
+        ("explain --resume FLEET scenes_v2_ca", "leave out the models"),
+        ("plan --device one,two ARTIFACTS", "a plan is for one device"),
     ],
 )
 def test_devices_that_do_not_fit_are_refused(
@@ -311,7 +313,8 @@ def test_devices_that_do_not_fit_are_refused(
     member = next(runs.glob("*-one"))
     words = words.replace("FLEET", str(fleet.latest(runs))).replace("MEMBER", str(member))
     capsys.readouterr()
-    assert main((*words.split(), *where)) == 2
+    words = words.replace("ARTIFACTS", f"--artifacts {where[1]}")
+    assert main((*words.split(), *where[2:])) == 2
     assert says in capsys.readouterr().err
     assert sorted(runs.iterdir()) == made
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from edgebench.benchmarks.planning.request import DETECT_LIMIT_S
 from edgebench.benchmarks.planning.sizing import (
-    DETECT_LIMIT_S,
     MIN_INFERENCES,
     Forecast,
     Pace,

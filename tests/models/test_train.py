@@ -21,7 +21,8 @@ from edgebench.models import registry
 from edgebench.models.build import build
 from edgebench.models.evaluate import interval
 from edgebench.models.manifest import Checkpoint
-from edgebench.models.train import TrainConfig, TrainingDivergedError, TrainResult, train
+from edgebench.models.train import TrainingDivergedError, TrainResult, train
+from edgebench.models.train_config import TrainConfig
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +208,8 @@ import os
 import sys
 from pathlib import Path
 import torch
-from edgebench.models.train import TrainConfig, train
+from edgebench.models.train import train
+from edgebench.models.train_config import TrainConfig
 torch.set_num_threads(1)
 seen = []
 result = train(

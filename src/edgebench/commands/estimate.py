@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebench import console
+from edgebench import arguments, console
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from edgebench.converters.analysis.vela import VelaEstimate
 
-HELP = "estimate int8 .tflite files on an Arm Ethos-U NPU, by Arm's Vela compiler"
+HELP = "estimate cycles of int8 .tflite files on an Arm Ethos-U NPU"
+
+EXAMPLES = """\
+  edgebench estimate artifacts/scenes_v2.int8.tflite \\
+      artifacts/scenes_v2_ca.int8.tflite --accelerator ethos-u65-256
+"""
+
+
+@dataclass(frozen=True)
+class EstimateOptions:
+    """The files, the first of which is the baseline, and the NPU."""
+
+    artifact: tuple[Path, ...]
+    accelerator: str = "ethos-u55-128"
+    json: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("artifact", nargs="+", type=Path, metavar="ARTIFACT", help="the first is the baseline")
-    add("--accelerator", default="ethos-u55-128", metavar="NAME", help="the NPU")
+    add = arguments.adder(parser, EstimateOptions)
+    help_ = "int8 .tflite files; the first is the baseline"
+    add("artifact", nargs="+", type=Path, metavar="ARTIFACT", help=help_)
+    add("--accelerator", metavar="NAME", help="NPU to estimate for, with Arm's Vela compiler")
     add("--json", action="store_true", help="print JSON")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> EstimateOptions:
+    return arguments.read(EstimateOptions, namespace)
+
+
+def execute(options: EstimateOptions) -> int:
     from edgebench.converters.analysis.vela import ACCELERATORS, estimate
 
     if options.accelerator not in ACCELERATORS:

@@ -1,27 +1,45 @@
-"""`edgebench explain`: where a model's overhead comes from, stage by stage and operation by one."""
+"""`edgebench explain`: where a model's overhead comes from, by stage and by operation."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
-from edgebench.commands import report, run
+from edgebench.commands import run
+from edgebench.commands.common import measure_options, reporting
+from edgebench.commands.run import RunOptions
 from edgebench.errors import UsageError
 
-HELP = "say where a model's overhead comes from"
+HELP = "show where a model's overhead comes from"
+
+EXAMPLES = """\
+  edgebench explain mobilenet_v2_ca            the cost of each attention stage
+  edgebench explain scenes_v2_ca --precisions int8 --html
+"""
+
+PRECISIONS = ("fp32", "int8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    run.add_models(parser, otherwise=())
-    run.add_setting(parser)
-    run.add_resume(parser)
-    report.add_outputs(parser)
-    parser.set_defaults(precisions="fp32,int8", profile=True)
+    measure_options.add_models(parser, unnamed=())
+    measure_options.add_files(parser, PRECISIONS)
+    measure_options.add_setting(parser, profiled=False)
+    measure_options.add_runs(parser)
+    reporting.add_arguments(parser)
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> RunOptions:
+    return run.options(namespace)
+
+
+def execute(options: RunOptions) -> int:
     """A run with each model's ablations beside it, and with the runtime's profile."""
-    options.models, options.model = _with_ablations(run.named_models(options)), []
-    return run.execute(options)
+    asked = options.measure
+    if asked.resume is None:
+        models = _with_ablations(asked.models or ())
+        precisions = asked.precisions or PRECISIONS
+        asked = replace(asked, models=models, precisions=precisions, profile=True)
+    return run.execute(replace(options, measure=asked))
 
 
 def _with_ablations(models: tuple[str, ...]) -> tuple[str, ...]:

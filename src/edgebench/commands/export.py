@@ -1,10 +1,11 @@
-"""`edgebench export`: models of the zoo and ONNX files to device formats."""
+"""`edgebench export`: models of the zoo, ONNX files and torch modules to device formats."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,44 +16,89 @@ if TYPE_CHECKING:
     from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.targets import Target
 
-MODEL_HELP = (
-    "a model of the zoo, an ONNX file, or package.module:factory, a callable that returns a "
-    "torch module"
-)
-HELP = "export models or ONNX files to device formats"
+HELP = "export models to device formats"
+
+
+EXAMPLES = """\
+  edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
+  edgebench export scenes_v2 --to all          every format and precision
+  edgebench export my_model.onnx --to tflite:int8 --calibration photos/
+  edgebench export my_package.models:small --to coreml --input-shape 1,3,96,96
+"""
+
+Shapes = Mapping[str, tuple[int, ...]] | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export, to which targets, and how; see `ExportRequest`."""
+
+    command_line: str
+    source: tuple[str, ...]
+    to: tuple[str, ...] = ("tflite:fp32",)
+    out: Path = Path("artifacts")
+    weights: Path | None = None
+    calibration: str | None = None
+    data: str | None = None
+    input_shapes: Shapes | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    labels: Path | None = None
+    ios: int | None = None
+    no_image_input: bool = False
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    no_passes: bool = False
+    force: bool = False
+    json: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("source", nargs="+", metavar="MODEL", help=MODEL_HELP)
-    add(
-        "--to",
-        action="append",
-        metavar="FORMAT[:PRECISION]",
-        help="a target; may be repeated; 'all' and 'tflite:all' are every one of them",
-    )
-    add("--out", type=Path, default=Path("artifacts"), metavar="DIR", help="where artifacts go")
-    add("--weights", type=Path, metavar="FILE", help="trained weights (.safetensors or .pth)")
-    add("--calibration", metavar="DIR|scenes|random", help="inputs that set the int8 ranges")
-    add("--data", metavar="imagefolder:PATH", help="labelled images: calibrate and evaluate")
-    add("--input-shape", action="append", metavar="[NAME=]1,3,224,224", help="fix an input's shape")
-    add("--mean", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
-    add("--std", type=arguments.floats, metavar="R,G,B", help="of the input, 0..1")
-    add("--labels", type=Path, metavar="FILE", help="class names, one a line")
-    add("--ios", type=arguments.positive, metavar="VERSION", help="oldest iOS for Core ML: 15-18")
-    add("--no-image-input", action="store_true", help="Core ML takes a normalised array instead")
-    add("--jobs", type=arguments.positive, default=os.cpu_count() or 1, metavar="N", help="at once")
-    add("--no-passes", action="store_true", help="the plain graph, not the target's fastest form")
-    add("--force", action="store_true", help="export also what is up to date")
+    parser.usage = "%(prog)s [options] MODEL ..."
+    add = arguments.adder(parser, ExportOptions)
+    help_ = "model of the zoo, ONNX file, or package.module:factory that returns a torch module"
+    add("source", nargs="+", metavar="MODEL", help=help_)
+    help_ = "target, such as tflite:int8, tflite:all or all; may be repeated"
+    add("--to", action="append", metavar="FORMAT[:PRECISION]", help=help_)
+    add("--out", type=Path, metavar="DIR", help="folder for the artifacts")
+    add("--force", action="store_true", help="also export what is up to date")
+    help_ = "parallel exports (default: one per CPU)"
+    add("--jobs", type=arguments.positive, metavar="N", help=help_)
     add("--json", action="store_true", help="print the manifests as JSON")
 
+    group = parser.add_argument_group("model")
+    add = arguments.adder(group, ExportOptions)
+    help_ = "trained weights (.safetensors or .pth)"
+    add("--weights", type=Path, metavar="FILE", help=help_)
+    help_ = "fix an input's shape; may be repeated"
+    group.add_argument("--input-shape", action="append", metavar="[NAME=]1,3,224,224", help=help_)
+    add("--mean", type=arguments.floats, metavar="R,G,B", help="mean of the input, in 0..1")
+    add("--std", type=arguments.floats, metavar="R,G,B", help="its standard deviation, in 0..1")
+    help_ = "labelled images, to calibrate with and to evaluate on"
+    add("--data", metavar="imagefolder:PATH", help=help_)
+    add("--labels", type=Path, metavar="FILE", help="class names, one per line")
 
-def execute(options: argparse.Namespace) -> int:
+    add = arguments.adder(parser.add_argument_group("conversion"), ExportOptions)
+    help_ = "images that set the int8 ranges"
+    add("--calibration", metavar="DIR|scenes|random", help=help_)
+    help_ = "oldest iOS that Core ML files are for: 15 to 18"
+    add("--ios", type=arguments.positive, metavar="VERSION", help=help_)
+    help_ = "let Core ML take a normalised array instead of an image"
+    add("--no-image-input", action="store_true", help=help_)
+    help_ = "export the plain graph, not the form that the target runs fastest"
+    add("--no-passes", action="store_true", help=help_)
+
+
+def options(namespace: argparse.Namespace) -> ExportOptions:
+    shapes = arguments.shapes(namespace.input_shape)
+    return arguments.read(ExportOptions, namespace, input_shapes=shapes)
+
+
+def execute(options: ExportOptions) -> int:
     from edgebench.converters.export.export import export_many
     from edgebench.converters.targets import expand
     from edgebench.documents import dump
 
-    targets, left_out = expand(options.to or ["tflite:fp32"])
+    targets, left_out = expand(options.to)
     with console.shown_progress() as progress:
         exports = export_many(_requests(options, targets), options.jobs, progress)
     for note in dict.fromkeys((*left_out, *(note for one in exports for note in one.notes))):
@@ -83,7 +129,7 @@ def _show(artifacts: Sequence[Artifact]) -> None:
     print(f"made {', '.join(makers)}")
 
 
-def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[ExportRequest]:
+def _requests(options: ExportOptions, targets: tuple[Target, ...]) -> list[ExportRequest]:
     from edgebench.converters.export.request import ExportRequest
 
     return [
@@ -94,7 +140,7 @@ def _requests(options: argparse.Namespace, targets: tuple[Target, ...]) -> list[
             weights=options.weights,
             calibration=options.calibration,
             data=options.data,
-            input_shapes=arguments.shapes(options.input_shape),
+            input_shapes=options.input_shapes,
             mean=options.mean,
             std=options.std,
             labels=options.labels,

@@ -6,41 +6,62 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edgebench import arguments, console
-from edgebench.commands import exits
+from edgebench.commands.common import exits
 from edgebench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.lint.lint import Report
     from edgebench.converters.lint.rule import LintFinding, Rule
 
-HELP = "say what in an artifact is known to be slow, or refused by an accelerator"
+HELP = "find operations that are slow, or that an accelerator refuses"
 
-ALL, NEVER = "all", "never"
+EXAMPLES = """\
+  edgebench lint artifacts/*.int8.tflite
+  edgebench lint model.onnx --delegate xnnpack,gpu --fail-on warning
+  edgebench lint --rules                       all rules, with their sources
+"""
+
+ALL = "all"
+FAIL_ON = ("info", "warning", "error", "never")
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 KINDS_SHOWN = 6
 
 
+@dataclass(frozen=True)
+class LintOptions:
+    """The files to check, for which accelerators, and what makes the command fail."""
+
+    artifact: tuple[Path, ...] = ()
+    delegate: tuple[str, ...] = (ALL,)
+    baseline: Path | None = None
+    fail_on: Literal["info", "warning", "error", "never"] = "error"
+    rules: bool = False
+    json: bool = False
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("artifact", nargs="*", type=Path, metavar="ARTIFACT", help="files or folders, any format")
-    add("--delegate", type=arguments.names, default=ALL, metavar="A,B", help="accelerators, or all")
-    add("--baseline", type=Path, metavar="FILE", help="compare with this, not the manifest's own")
-    add(
-        "--fail-on",
-        choices=("info", "warning", "error", NEVER),
-        default="error",
-        help=f"exit with {exits.ABOVE} for findings as grave as this",
-    )
+    add = arguments.adder(parser, LintOptions)
+    help_ = "model files or folders, in any format"
+    add("artifact", nargs="*", type=Path, metavar="ARTIFACT", help=help_)
+    add("--delegate", type=arguments.names, metavar="A,B", help="accelerators to check, or all")
+    help_ = "file to compare with (default: the baseline that the manifest names)"
+    add("--baseline", type=Path, metavar="FILE", help=help_)
+    help_ = f"exit with code {exits.ABOVE} for findings of this severity or above"
+    add("--fail-on", choices=FAIL_ON, help=help_)
     add("--rules", action="store_true", help="list the rules, with their sources and dates")
     add("--json", action="store_true", help="print JSON")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> LintOptions:
+    return arguments.read(LintOptions, namespace)
+
+
+def execute(options: LintOptions) -> int:
     delegates = _delegates(options.delegate)
     if options.rules:
         return _list_rules(delegates, options.json)
@@ -55,11 +76,12 @@ def execute(options: argparse.Namespace) -> int:
         for report in reports:
             _show(report)
         print("This is knowledge from documents, not measurement: edgebench run measures.")
-    failed = options.fail_on != NEVER and any(one.reaches(options.fail_on) for one in reports)
-    return exits.ABOVE if failed else 0
+    least = options.fail_on
+    failed = least != "never" and any(one.reaches(least) for one in reports)
+    return exits.ABOVE if failed else exits.DONE
 
 
-def _delegates(names: tuple[str, ...] | str) -> tuple[str, ...]:
+def _delegates(names: tuple[str, ...]) -> tuple[str, ...]:
     from edgebench.converters.lint.delegates import DELEGATES
 
     if ALL in names:
@@ -67,7 +89,7 @@ def _delegates(names: tuple[str, ...] | str) -> tuple[str, ...]:
     for name in names:
         if name not in DELEGATES:
             raise UnknownNameError("delegate", name, {*DELEGATES, ALL})
-    return tuple(names)
+    return names
 
 
 def _list_rules(delegates: tuple[str, ...], as_json: bool) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from edgebench import console
+from edgebench import arguments, console
 
 if TYPE_CHECKING:
     from edgebench.models.manifest import Checkpoint
@@ -15,12 +15,29 @@ if TYPE_CHECKING:
 
 HELP = "list the models of the zoo"
 
+EXAMPLES = """\
+  edgebench models
+  edgebench models --json
+"""
+
+
+@dataclass(frozen=True)
+class ModelsOptions:
+    """How to list them."""
+
+    json: bool = False
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add = arguments.adder(parser, ModelsOptions)
+    add("--json", action="store_true", help="print JSON")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> ModelsOptions:
+    return arguments.read(ModelsOptions, namespace)
+
+
+def execute(options: ModelsOptions) -> int:
     from edgebench.models.registry import MODELS
 
     if options.json:

@@ -7,37 +7,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands import exits, fleet, run
+from edgebench.commands.common import exits, measure_options
+from edgebench.commands.common.measure_options import MeasureOptions
+from edgebench.commands.common.measuring import measure
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.results.comparison import Comparison
 
-HELP = "measure a device's noise floor, which later verdicts there are read against"
+HELP = "measure a device's noise floor, which later verdicts need"
+
+EXAMPLES = """\
+  edgebench noise                              this machine
+  edgebench noise --device pixel7 --precisions int8
+"""
 
 MODEL = "mobilenet_v2"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    help_ = "what to measure against itself"
-    parser.add_argument("model", nargs="?", default=MODEL, metavar="MODEL", help=help_)
-    run.add_setting(parser)
-    run.add_resume(parser)
-    parser.set_defaults(threshold=0.05, profile=False)
+    parser.usage = "%(prog)s [options] [MODEL]"
+    help_ = f"model to measure against itself (default: {MODEL})"
+    parser.add_argument("itself", nargs="?", metavar="MODEL", help=help_)
+    measure_options.add_files(parser)
+    measure_options.add_setting(parser, judged=False, profiled=False)
+    measure_options.add_runs(parser)
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> MeasureOptions:
+    model = namespace.itself or MODEL
+    return measure_options.read(namespace, models=(model,), baseline=model)
+
+
+def execute(options: MeasureOptions) -> int:
     """Measure, show and keep the floors; without any that can be trusted the exit code says so."""
-    from edgebench.benchmarks.runs import fleet as fleets
-
-    options.models, options.baseline = (options.model,), options.model
-    if fleet.meant(options):
-        folder, interrupted = fleet.measure(options)
-        found = fleets.read(folder)
-        codes = [_keep(one, folder.parent / one.run) for one in found.measured]
-        codes += [exits.FAILED for one in found.members if one.failure]
-        return exits.worst([*codes, exits.INTERRUPTED if interrupted else exits.DONE])
-    folder, comparison = run.measure(options)
-    return exits.INTERRUPTED if comparison is None else _keep(comparison, folder)
+    measured = measure(options)
+    codes = [exits.DONE]
+    for member in measured.found.members:
+        if member.failure is not None:
+            codes.append(exits.FAILED)
+        elif member.comparison is not None and not member.comparison.interrupted:
+            codes.append(_keep(member.comparison, measured.folder.parent / str(member.run)))
+    return measured.exit_code(exits.worst(codes), "noise")
 
 
 def _keep(comparison: Comparison, folder: Path) -> int:
@@ -46,8 +56,6 @@ def _keep(comparison: Comparison, folder: Path) -> int:
     from edgebench.benchmarks.report.verdicts import verdict
     from edgebench.benchmarks.results import floor_store, run_folder
 
-    if comparison.interrupted:
-        return run.interrupted(folder)
     found = floor_store.floors_of(comparison, run_folder.read_result(folder))
     for row in (row for group in comparison.groups for row in group.rows if row.verdict):
         if row.verdict and row.verdict.outcome == "no verdict":

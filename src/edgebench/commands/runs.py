@@ -1,29 +1,47 @@
-"""`edgebench runs`: list the runs that were kept."""
+"""`edgebench runs`: list the runs that are stored."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebench import console
+from edgebench import arguments, console
 
 if TYPE_CHECKING:
     from edgebench.benchmarks.runs.history import RunEntry
 
-HELP = "list the runs that were kept"
+HELP = "list the stored runs"
+
+EXAMPLES = """\
+  edgebench runs
+  edgebench runs --device pixel7 --json
+"""
+
+
+@dataclass(frozen=True)
+class RunsOptions:
+    """Which runs to list: those of one device, None for all."""
+
+    runs: Path = Path("runs")
+    device: str | None = None
+    json: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept")
-    add("--device", metavar="NAME", help="only the runs of this device")
+    add = arguments.adder(parser, RunsOptions)
+    add("--runs", type=Path, metavar="DIR", help="folder that runs are stored in")
+    add("--device", metavar="NAME", help="only runs on this device")
     add("--json", action="store_true", help="print JSON")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> RunsOptions:
+    return arguments.read(RunsOptions, namespace)
+
+
+def execute(options: RunsOptions) -> int:
     from edgebench.benchmarks.runs import history
 
     entries = history.entries(options.runs, options.device)

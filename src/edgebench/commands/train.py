@@ -4,43 +4,56 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import fields
 from pathlib import Path
 
 from edgebench import arguments, console
+from edgebench.models.train_config import TrainConfig
 
-HELP = "train a model"
+HELP = "train a model, by default with the paper's recipe"
+
+EXAMPLES = """\
+  edgebench train scenes_v2_ca --epochs 30     on the generated scenes
+  edgebench train mobilenet_v2_ca --data imagefolder:imagenet/
+  torchrun --nproc-per-node 2 -m edgebench.cli train mobilenet_v2_ca
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("model", metavar="MODEL", help="a model of the zoo")
-    add("--data", default="scenes", metavar="scenes|imagefolder:PATH", help="what to train on")
-    add("--out", type=Path, default=Path("checkpoints"), metavar="DIR", help="where weights go")
-    add("--epochs", type=arguments.positive, default=200, metavar="N", help="passes over the data")
-    add("--batch-size", type=arguments.positive, default=256, metavar="N", help="of all processes")
-    add("--learning-rate", type=float, default=0.05, metavar="X", help="where the cosine starts")
-    add("--momentum", type=float, default=0.9, metavar="X", help="of SGD")
-    add("--weight-decay", type=float, default=4e-5, metavar="X", help="of all parameters")
-    add("--dropout", type=float, default=0.2, metavar="X", help="before the classifier")
-    add(
-        "--scenes-per-epoch", type=arguments.positive, default=12_800, metavar="N", help="if scenes"
-    )
-    add("--seed", type=int, default=0, help="of weights, data and order")
+    parser.usage = "%(prog)s [options] MODEL"
+    add = arguments.adder(parser, TrainConfig)
+    add("model", metavar="MODEL", help="model of the zoo")
+    add("--data", metavar="scenes|imagefolder:PATH", help="training data")
+    add("--out", type=Path, metavar="DIR", help="folder for the weights")
+    add("--resume", action="store_true", help="continue after the last finished epoch")
     add("--init", type=Path, metavar="FILE", help="weights to start from")
-    add("--resume", action="store_true", help="go on after the last finished epoch")
-    add("--workers", type=arguments.positive, default=2, metavar="N", help="threads that decode")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to train")
+    add("--device", choices=("auto", "cpu", "cuda"), help="processor to train on")
+    help_ = "threads that decode images of an image folder"
+    add("--workers", type=arguments.positive, metavar="N", help=help_)
+
+    add = arguments.adder(parser.add_argument_group("recipe"), TrainConfig)
+    add("--epochs", type=arguments.positive, metavar="N", help="passes over the data")
+    help_ = "batch size of all processes together"
+    add("--batch-size", type=arguments.positive, metavar="N", help=help_)
+    help_ = "learning rate at the start of the cosine schedule"
+    add("--learning-rate", type=float, metavar="X", help=help_)
+    add("--momentum", type=float, metavar="X", help="momentum of SGD")
+    add("--weight-decay", type=float, metavar="X", help="weight decay of all parameters")
+    add("--dropout", type=float, metavar="X", help="dropout before the classifier")
+    help_ = "images per epoch of the generated scenes"
+    add("--scenes-per-epoch", type=arguments.positive, metavar="N", help=help_)
+    add("--seed", type=int, metavar="N", help="seed for weights, data and order")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> TrainConfig:
+    return arguments.read(TrainConfig, namespace)
+
+
+def execute(options: TrainConfig) -> int:
     with arguments.needs("train"):
-        from edgebench.models.train import TrainConfig, train
+        from edgebench.models.train import train
 
-    names = {field.name for field in fields(TrainConfig)}
-    config = TrainConfig(**{k: v for k, v in vars(options).items() if k in names})
     with console.shown_progress() as progress:
-        result = train(config, progress)
+        result = train(options, progress)
     if os.environ.get("RANK", "0") != "0":  # torchrun's first process speaks for all.
         return 0
     print(result.weights)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from edgebench.commands.devices import add, check, clean, listing, prepare, remove
 
-if TYPE_CHECKING:
-    from edgebench.cli import Command
-
 HELP = "list the devices; add, check and prepare them"
 
-ACTIONS: dict[str, Command] = {
+
+class Action(Protocol):
+    """What each module of this package offers."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def execute(self, options: argparse.Namespace) -> int: ...
+
+
+ACTIONS: dict[str, Action] = {
     "list": listing,
     "check": check,
     "add": add,
@@ -21,8 +29,7 @@ ACTIONS: dict[str, Command] = {
     "clean": clean,
 }
 
-EPILOG = """\
-examples:
+EXAMPLES = """\
   edgebench devices                               what is known and attached
   edgebench devices check pixel7                  does it work, step by step
   edgebench devices add rpi5 --host pi@rpi.local  where your Raspberry Pi 5 is
@@ -32,8 +39,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
     listing.add_arguments(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     for name, action in ACTIONS.items():
@@ -42,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 name, help=action.HELP, description=action.HELP[0].upper() + action.HELP[1:] + "."
             )
         )
+
+
+def options(namespace: argparse.Namespace) -> argparse.Namespace:
+    return namespace
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -1,15 +1,15 @@
-"""What a command line asks to have measured: the request, and the artifacts that it needs."""
+"""What is asked to be measured on a device: the request, and the artifacts that it needs."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands import foreign
+from edgebench.commands.common.measure_options import PRECISIONS, MeasureOptions
+from edgebench.commands.common.selection import Selection
 from edgebench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -18,28 +18,26 @@ if TYPE_CHECKING:
     from edgebench.progress import Progress
 
 
-def of_device(options: argparse.Namespace, device: str, *, reachable: bool = True) -> RunRequest:
-    """What the options ask of one device; one that is not `reachable` is not looked for.
+def of_device(
+    options: MeasureOptions, selection: Selection, device: str, *, reachable: bool = True
+) -> RunRequest:
+    """What is asked of one device; one that is not `reachable` is not looked for.
 
     Raises `UsageError`.
-
-    The options come to name somebody else's files, where the folder holds those.
     """
     from edgebench.benchmarks.planning.request import RunRequest
-    from edgebench.converters.targets import ALL
     from edgebench.deploy.registry import devices
 
-    foreign.adopt(options)
     return RunRequest(
         artifacts=str(options.artifacts),
         device=device,
-        models=options.models,
-        formats=None if ALL in options.formats else options.formats,
-        precisions=None if ALL in options.precisions else options.precisions,
-        baseline=options.baseline,
-        against_itself=options.baseline in options.models,
+        models=selection.models,
+        formats=selection.formats,
+        precisions=selection.precisions,
+        baseline=selection.baseline,
+        against_itself=selection.baseline in selection.models,
         threshold=options.threshold,
-        budget_s=options.budget,
+        budget_s=options.budget_s,
         detect=options.detect,
         threads=options.threads,
         cores=_cores(options, device, reachable),
@@ -51,7 +49,7 @@ def of_device(options: argparse.Namespace, device: str, *, reachable: bool = Tru
     )
 
 
-def _cores(options: argparse.Namespace, device: str, reachable: bool) -> tuple[int, ...] | None:
+def _cores(options: MeasureOptions, device: str, reachable: bool) -> tuple[int, ...] | None:
     """The cores asked for, or those that the device is measured on unless others are."""
     from edgebench.deploy.registry import devices
 
@@ -63,41 +61,7 @@ def _cores(options: argparse.Namespace, device: str, reachable: bool) -> tuple[i
     return usual
 
 
-def _targets(options: argparse.Namespace) -> tuple[Target, ...]:
-    """What the formats and precisions asked for make together.
-
-    A precision that one of the formats does not have is left out for that format.
-    """
-    from edgebench.converters.targets import ALL, FORMATS, Target, parse
-
-    forms = tuple(FORMATS) if ALL in options.formats else options.formats
-    targets = tuple(
-        Target(form, kind)
-        for form in forms
-        for kind in FORMATS[parse(form).format].precisions
-        if ALL in options.precisions or kind in options.precisions
-    )
-    known = {kind for form in forms for kind in FORMATS[form].precisions} | {ALL}
-    for kind in options.precisions:
-        if kind not in known:
-            raise UnknownNameError("precision", kind, known)
-    return targets
-
-
-def _makeable(options: argparse.Namespace, targets: Sequence[Target]) -> tuple[Target, ...]:
-    """The targets to export; a format that only `all` asks for may lack its packages."""
-    from edgebench.converters.targets import ALL, missing
-
-    if ALL not in options.formats:
-        return tuple(targets)
-    lacking = {form: missing(form) for form in dict.fromkeys(t.format for t in targets)}
-    for form, error in lacking.items():
-        if error:
-            console.say(f"{form} is not exported: {error.message}; {error.remedy}")
-    return tuple(target for target in targets if not lacking[target.format])
-
-
-def export_missing(options: argparse.Namespace, progress: Progress) -> None:
+def export_missing(options: MeasureOptions, selection: Selection, progress: Progress) -> None:
     """Export what the run needs and is not there; what lies there is measured as it is.
 
     Raises `EdgeBenchError`.
@@ -107,15 +71,14 @@ def export_missing(options: argparse.Namespace, progress: Progress) -> None:
     from edgebench.converters.export.request import ExportRequest
     from edgebench.models import registry
 
-    adopted = foreign.adopt(options)
-    targets = _makeable(options, _targets(options))
+    targets = _available(_targets(options, selection), selection)
     there = {
         (one.manifest.model, one.manifest.format, one.manifest.precision)
         for one in find_artifacts(options.artifacts)
     }
-    own = {model for model, _, _ in there if not registry.known(model)} | adopted
+    own = {model for model, _, _ in there if not registry.known(model)} | selection.external
     missing = []
-    for name in _needed(options):
+    for name in _needed(selection):
         if not registry.known(name) and name not in own:
             raise _unknown(name, {*registry.MODELS, *own}, options.artifacts)
         lacking = tuple(t for t in targets if (name, t.format, t.precision) not in there)
@@ -128,6 +91,45 @@ def export_missing(options: argparse.Namespace, progress: Progress) -> None:
         export_many(missing, os.cpu_count() or 1, progress)
 
 
+def _targets(options: MeasureOptions, selection: Selection) -> tuple[Target, ...]:
+    """What the formats and precisions make together.
+
+    A precision that one of the formats does not have is left out for that format; all of them are
+    exported only where all are asked for. Raises `UnknownNameError`.
+    """
+    from edgebench.converters.targets import ALL, FORMATS, Target
+
+    forms = tuple(FORMATS) if selection.formats is None else selection.formats
+    for form in forms:
+        if form not in FORMATS:
+            raise UnknownNameError("format", form, {*FORMATS, ALL})
+    asked = PRECISIONS if options.precisions is None else options.precisions
+    targets = tuple(
+        Target(form, kind)
+        for form in forms
+        for kind in FORMATS[form].precisions
+        if ALL in asked or kind in asked
+    )
+    known = {kind for form in forms for kind in FORMATS[form].precisions} | {ALL}
+    for kind in asked:
+        if kind not in known:
+            raise UnknownNameError("precision", kind, known)
+    return targets
+
+
+def _available(targets: Sequence[Target], selection: Selection) -> tuple[Target, ...]:
+    """The targets to export; a format that only `all` asks for may lack its packages."""
+    from edgebench.converters.targets import missing
+
+    if selection.formats is not None:
+        return tuple(targets)
+    lacking = {form: missing(form) for form in dict.fromkeys(t.format for t in targets)}
+    for form, error in lacking.items():
+        if error:
+            console.say(f"{form} is not exported: {error.message}; {error.remedy}")
+    return tuple(target for target in targets if not lacking[target.format])
+
+
 def _unknown(name: str, known: Collection[str], artifacts: Path) -> UnknownNameError:
     """A name that is no model's; where it may have been meant of a file, that there is none."""
     from edgebench.converters.external import files
@@ -138,13 +140,13 @@ def _unknown(name: str, known: Collection[str], artifacts: Path) -> UnknownNameE
     return error
 
 
-def _needed(options: argparse.Namespace) -> list[str]:
+def _needed(selection: Selection) -> list[str]:
     """The models of a run and the baselines that they are compared with, each once."""
     from edgebench.models import registry
 
-    if options.baseline:
-        baselines = [options.baseline]
+    if selection.baseline is not None:
+        baselines = [selection.baseline]
     else:
-        zoo = filter(registry.known, options.models)
+        zoo = filter(registry.known, selection.models)
         baselines = [registry.get(name).baseline for name in zoo]
-    return list(dict.fromkeys([*baselines, *options.models]))
+    return list(dict.fromkeys([*baselines, *selection.models]))
