@@ -72,6 +72,8 @@ def test_help_fits_in_80_columns_and_says_no_default_in_pythons_words(
         ("run --models scenes_v9 scenes_v2 --artifacts {tmp}", 2, "unknown model 'scenes_v9'"),
         ("run scenes_v2 --precisions int9 --artifacts {tmp}", 2, "did you mean 'int8'?"),
         ("run scenes_v2 --formats tflight --artifacts {tmp}", 2, "did you mean 'tflite'?"),
+        ("run scenes_v2 --formats tflite:int8 --artifacts {tmp}", 2, "unknown format"),
+        ("run scenes_v2 --device , --artifacts {tmp}", 2, "--device names no device"),
         ("export scenes_v3 --out {tmp}", 2, "did you mean 'scenes_v2'?"),
         ("export scenes_v2 --to tflite:int4 --out {tmp}", 2, "unknown tflite precision 'int4'"),
         ("export {tmp}/gone.onnx --out {tmp}", 1, "gone.onnx"),

@@ -80,3 +80,13 @@ def test_nan_is_refused_rather_than_written_as_broken_json(tmp_path: Path) -> No
     with pytest.raises(ValueError, match="JSON"):
         save(tmp_path / "note.json", Note("", (float("nan"),), {}))
     assert os.listdir(tmp_path) == []
+
+
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "page.html").write_text("somebody's work")
+    with pytest.raises(UnwritableError, match="it is a folder"), replacing(folder) as temporary:
+        temporary.write_text("a report")
+    assert (folder / "page.html").read_text() == "somebody's work"
+    assert list(tmp_path.iterdir()) == [folder]

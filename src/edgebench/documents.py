@@ -7,6 +7,7 @@ say so instead of misreading.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -80,7 +81,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its place if the block ends well.
 
     It is an empty file; the block may make a folder of it. Raises `UnwritableError` where the
-    folder cannot be written or the disk is full; what stood at `path` before is untouched then.
+    folder cannot be written, the disk is full, or a file would take the place of a folder; what
+    stood at `path` before is untouched then.
     """
     temporary: Path | None = None
     try:
@@ -103,7 +105,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _take_place(temporary: Path, path: Path) -> None:
     """Move a file or folder to `path`, whatever stands there; it comes back where that fails."""
-    if not temporary.is_dir() and not path.is_dir():
+    if not temporary.is_dir():
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
         temporary.replace(path)
         return
     # No system call puts a folder in the place of a full one: the old one has to step aside.

@@ -138,6 +138,13 @@ def test_asked_for_precisions_are_kept_to(theirs: Path, tmp_path: Path) -> None:
     assert "small" not in {row["model"] for row in document["groups"][0]["rows"]}
 
 
+def test_precisions_are_kept_to_even_if_they_are_those_of_the_zoo(
+    theirs: Path, tmp_path: Path, capsys: Said
+) -> None:
+    assert run(theirs, tmp_path, "--baseline", "first", "--precisions", "fp32,fp16,int8") == 2
+    assert "'fp16'" in capsys.readouterr().err, "none of the files is fp16"
+
+
 def test_what_does_not_run_fails_alone(theirs: Path, toys: Path, tmp_path: Path) -> None:
     shutil.copy(toys / "corrupt.tflite", theirs)
     shutil.copy(theirs / "first.tflite", theirs / "same again.tflite")
