@@ -60,11 +60,10 @@ def _score(figures: Figures, images: int, least: float) -> Score | None:
     found = figures(np.concatenate([np.ones((1, images)), left_out]))
     if any(np.isnan(values[0]) for values in found.values()):
         return None
-    few = images < ENOUGH
-    estimates = {}
+    estimates, few = {}, False
     for name, values in found.items():
-        half = np.inf if few else _half_width(values[1:], images)
-        few = few or not np.isfinite(half)
+        half = _half_width(values[1:], images)
+        few = few or half == np.inf
         value = float(values[0])
         estimates[name] = Estimate(value, max(least, value - half), min(1.0, value + half))
     return Score(images, estimates, few)
@@ -73,7 +72,7 @@ def _score(figures: Figures, images: int, least: float) -> Score | None:
 def _half_width(without: Floats, images: int) -> float:
     """Half of the interval, from the figure without each group; infinite where one has none."""
     groups = len(without)
-    if np.isnan(without).any():
+    if images < ENOUGH or np.isnan(without).any():
         return np.inf
     error = max(float(np.sqrt((groups - 1) * np.var(without))), 1 / (2 * images))
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
