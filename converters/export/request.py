@@ -240,7 +240,7 @@ def _identity(data: str | None) -> str | None:
 
 def _source(request: ExportRequest) -> object:
     if request.file:
-        from edgebench.converters.onnx.graph import file_sha256
+        from edgebench.converters.onnx.file import file_sha256
 
         return [request.name, file_sha256(request.file)]
     spec = request.spec

@@ -6,8 +6,6 @@ computes; `edgebench.converters.onnx.simplify` says how that is made sure of.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,10 +13,10 @@ from typing import Literal
 import numpy as np
 import onnx
 import onnx.inliner
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import DTypeLike
-from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
+from edgebench.converters.onnx.file import file_sha256, load
+from edgebench.converters.onnx.full_precision import in_float32
 from edgebench.converters.onnx.input_shapes import (
     InputShapes,
     Shape,
@@ -27,10 +25,10 @@ from edgebench.converters.onnx.input_shapes import (
     shown,
     true_inputs,
 )
+from edgebench.converters.onnx.opset import in_todays_meaning
 from edgebench.converters.onnx.simplify import simplify
-from edgebench.errors import InvalidFileError, UnsupportedModelError
+from edgebench.errors import UnsupportedModelError
 
-OPSETS = range(11, 26)
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
@@ -80,116 +78,29 @@ def read(path: Path, input_shapes: InputShapes = None) -> OnnxGraph:
     Raises `InvalidFileError` for what is not a sound ONNX file, `UsageError` for input shapes
     that are missing or do not fit, `UnsupportedModelError` for a sound model out of our reach.
     """
-    model = _load(path)
-    _check_version(path, model)
+    model = load(path)
     _check_tensors(path, model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
+    model, other = in_float32(model)
     fix_shapes(path, model, input_shapes)
-    simplified, notes = simplify(model)
+    simplified, notes = simplify(in_todays_meaning(str(path), model))
     _check_static(path, simplified)
+    if other:
+        notes = (f"{path} is in {other}; it was read as float32, inputs and outputs too", *notes)
     return OnnxGraph(simplified, path.stem, "file", file_sha256(path), notes)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 over the file and, in the order of their names, its external data files.
-
-    Raises `InvalidFileError` where one of them cannot be read.
-    """
-    digest = hashlib.sha256(_bytes(path))
-    for part in sorted(_external_files(_parse(path))):
-        digest.update(_bytes(path.parent / part))
-    return digest.hexdigest()
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidFileError(
-            f"cannot read {path}: {error.strerror}", "check the path and its permissions"
-        ) from error
-
-
-def _parse(path: Path) -> onnx.ModelProto:
-    data = _bytes(path)
-    if not data:
-        raise InvalidFileError(f"{path} is empty", "export the model again")
-    try:
-        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
-    except DecodeError as error:
-        raise InvalidFileError(
-            f"{path} is not an ONNX file, or it is cut short or corrupt",
-            "give a file written by an ONNX exporter",
-        ) from error
-    if not model.ir_version or not model.graph.output:
-        # Protobuf reads much that is foreign as a message with unknown fields only.
-        raise InvalidFileError(
-            f"{path} is not an ONNX model (it has no version or no outputs)",
-            "give a file written by an ONNX exporter",
-        )
-    return model
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _tensors(attribute.g)
-            for inner in attribute.graphs:
-                yield from _tensors(inner)
-
-
-def _external_files(model: onnx.ModelProto) -> set[str]:
-    return {
-        ExternalDataInfo(tensor).location
-        for tensor in _tensors(model.graph)
-        if uses_external_data(tensor)
-    }
-
-
-def _load(path: Path) -> onnx.ModelProto:
-    model = _parse(path)
-    missing = [part for part in _external_files(model) if not (path.parent / part).is_file()]
-    if missing:
-        raise InvalidFileError(
-            f"the weights of {path} are missing: {', '.join(sorted(missing))}",
-            f"put them beside it, in {path.parent}",
-        )
-    try:
-        onnx.checker.check_model(str(path))
-        onnx.load_external_data_for_model(model, str(path.parent))
-    except (onnx.checker.ValidationError, OSError, ValueError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise InvalidFileError(
-            f"{path} breaks the rules of ONNX: {first}", "export the model again"
-        ) from error
-    return model
-
-
-def _check_version(path: Path, model: onnx.ModelProto) -> None:
-    versions = [o.version for o in model.opset_import if o.domain in _DEFAULT_DOMAINS]
-    opset = versions[0] if versions else 1
-    if opset not in OPSETS:
-        raise UnsupportedModelError(
-            f"{path} is of opset {opset}; opsets {OPSETS[0]} to {OPSETS[-1]} can be exported",
-            "export it with another opset, or convert it with onnx.version_converter",
-        )
 
 
 def _check_tensors(path: Path, model: onnx.ModelProto) -> None:
     if not true_inputs(model):
         raise UnsupportedModelError(f"{path} has no inputs", "there is nothing to run on a device")
     for value in [*true_inputs(model), *model.graph.output]:
-        kind = value.type.WhichOneof("value")
+        # What nothing is said of is inferred.
+        kind = value.type.WhichOneof("value") or "tensor_type"
         if kind != "tensor_type":
-            what = (kind or "unknown").removesuffix("_type")
             raise UnsupportedModelError(
-                f"'{value.name}' of {path} is a {what}; only tensors can be inputs and outputs",
+                f"'{value.name}' of {path} is a {kind.removesuffix('_type')}; only tensors can be "
+                "inputs and outputs",
                 "export the model with tensors at its borders",
             )
 

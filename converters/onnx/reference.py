@@ -18,6 +18,8 @@ Sample = Mapping[str, Array]
 # Cells along each side of the noise's grids, coarse to fine: as in a photograph, the power falls
 # with frequency (Field, J. Opt. Soc. Am. A 4, 1987).
 _CELLS = (2, 4, 8, 16, 32)
+# float32 sums in another order differ by this much of the output's largest value, no more.
+_TOLERANCE = 1e-4
 
 
 def session(model: onnx.ModelProto, optimised: bool = False) -> onnxruntime.InferenceSession:
@@ -34,6 +36,17 @@ def session(model: onnx.ModelProto, optimised: bool = False) -> onnxruntime.Infe
     return onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+
+
+def same_values(one: object, other: object) -> bool:
+    """Whether two arrays are equal, floats up to sums in another order."""
+    x, y = np.asarray(one), np.asarray(other)
+    if x.shape != y.shape:
+        return False
+    if x.dtype.kind != "f":
+        return bool(np.array_equal(x, y))
+    bound = _TOLERANCE * max(1.0, float(np.abs(x).max(initial=0.0)))
+    return bool(np.allclose(x, y, rtol=0.0, atol=bound, equal_nan=True))
 
 
 def run(model: onnx.ModelProto, samples: Iterable[Sample]) -> list[list[Array]]:

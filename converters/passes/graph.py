@@ -122,11 +122,6 @@ def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
     return default
 
 
-def opset_of(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that a model is written in."""
-    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-
-
 def is_pointwise_conv(graph: Graph, node: onnx.NodeProto) -> bool:
     """Whether this is a 1x1 convolution over all channels, step by step and without padding.
 

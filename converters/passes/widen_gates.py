@@ -16,7 +16,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edgebench.converters.passes.graph import Graph, gated, opset_of, replace_nodes
+from edgebench.converters.onnx.opset import opset_of
+from edgebench.converters.passes.graph import Graph, gated, replace_nodes
 
 OPSET = 13
 """The first in which Resize may leave its region of interest out."""

@@ -10,7 +10,7 @@ from onnx.backend.test.case.test_case import TestCase
 from test_openvino_operators import CASES, graph_of, ops_of
 
 from edgebench.converters.backend import Instructions
-from edgebench.converters.onnx.graph import OPSETS
+from edgebench.converters.onnx.opset import OPSETS
 from edgebench.converters.onnxruntime import target
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
