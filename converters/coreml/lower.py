@@ -6,6 +6,7 @@ Every value of the program carries the name of its ONNX value where Core ML allo
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from edgebench.converters.coreml import high_rank
 from edgebench.converters.coreml.mil import Function, Program, ct, mb, types
 from edgebench.converters.coreml.node import CannotLower, Node
 from edgebench.converters.coreml.ops.all_ops import OPS
 from edgebench.converters.coreml.value import LARGEST_RANK, Value, kept_type
 from edgebench.converters.lowering.folding import fold
+from edgebench.converters.lowering.functions import written_out
 from edgebench.converters.lowering.names import scopes
 from edgebench.converters.lowering.node import attributes
+from edgebench.converters.lowering.shapes import static_shapes
 from edgebench.converters.onnx.input_shapes import true_inputs
 from edgebench.errors import UnsupportedModelError
 
@@ -67,10 +71,12 @@ def lower(model: onnx.ModelProto, ios: int, probabilities: bool = False) -> Lowe
 
 
 def value_names(model: onnx.ModelProto) -> dict[str, str]:
-    """The name in the program of every input and of all that the nodes make."""
+    """The name in the program of every input, of all that the nodes make, and of every output."""
     given = [info.name for info in true_inputs(model)]
     made = [name for node in model.graph.node for name in node.output if name]
-    return scopes([*given, *made], _TAKEN)
+    # An output may be a weight that no node makes.
+    results = [info.name for info in model.graph.output]
+    return scopes(dict.fromkeys([*given, *made, *results]), _TAKEN)
 
 
 def layer_of(operation: str) -> str:
@@ -82,11 +88,12 @@ class _Builder:
     """Runs the lowerers inside one MIL function."""
 
     def __init__(self, model: onnx.ModelProto, ios: int) -> None:
-        self._model = model
+        self._model = written_out(model, OPS)
         self._target = getattr(ct.target, f"iOS{ios}")
         self._opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-        self._shapes = _static_shapes(model)
-        self.names = value_names(model)
+        self._shapes = static_shapes(self._model)
+        inner = (name for node in self._model.graph.node for name in node.output if name)
+        self.names = scopes(dict.fromkeys([*value_names(model), *inner]), _TAKEN)
         self._named: set[str] = set()
 
     def build(self, probabilities: bool) -> Lowering:
@@ -207,8 +214,13 @@ class _Builder:
         if lowerer is None:
             raise CannotLower("there is no lowering for this op")
         outputs = len([name for name in proto.output if name])
+        node = Node(proto.op_type, opset, operands, outputs, attributes(proto))
+        shapes = [self._shapes[name][0] for name in proto.output if name in self._shapes]
+        ranks = [*(value.rank for value in operands if value is not None), *map(len, shapes)]
         try:
-            result = lowerer(Node(proto.op_type, opset, operands, outputs, attributes(proto)))
+            if max(ranks) > LARGEST_RANK:
+                return high_rank.lowered(node, shapes)
+            result = lowerer(node)
         except CannotLower:
             raise
         except Exception as error:  # the builder's failures have no common class
@@ -216,9 +228,6 @@ class _Builder:
         results = [result] if isinstance(result, Value) else list(result)
         if any(0 in value.shape and not value.is_constant for value in results):
             raise CannotLower("its result has no elements, and Core ML has no such tensor")
-        rank = max((value.rank for value in results), default=0)
-        if rank > LARGEST_RANK:
-            raise CannotLower(f"its result has rank {rank}, and Core ML takes up to {LARGEST_RANK}")
         return results
 
     def _stand_ins(self, proto: onnx.NodeProto) -> list[Value]:
@@ -228,7 +237,8 @@ class _Builder:
             if name not in self._shapes:
                 break
             shape, dtype = self._shapes[name]
-            found.append(Value(mb.const(val=np.zeros(shape, kept_type(dtype)))))
+            low = shape if len(shape) <= LARGEST_RANK else (math.prod(shape),)
+            found.append(Value(mb.const(val=np.zeros(low, kept_type(dtype))), shape))
         return found
 
     def _result(self, value: Value, port: Port) -> Any:
@@ -245,14 +255,3 @@ class _Builder:
 def _placeholder(port: Port, dtype: np.dtype[Any]) -> Any:
     kind = types.numpy_type_to_builtin_type(dtype.type)
     return mb.placeholder(shape=port.shape or (1,), dtype=kind, name=port.key)
-
-
-def _static_shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, np.dtype[Any]]]:
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    found = {}
-    for info in [*inferred.value_info, *inferred.output]:
-        tensor = info.type.tensor_type
-        if tensor.elem_type and all(dim.dim_value > 0 for dim in tensor.shape.dim):
-            shape = tuple(dim.dim_value for dim in tensor.shape.dim)
-            found[info.name] = (shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-    return found

@@ -27,9 +27,14 @@ LARGEST_RANK = 5
 
 @dataclass(frozen=True)
 class Value:
-    """A variable of the MIL program, or an array in ONNX's own type. Axes are ONNX's."""
+    """A variable of the MIL program, or an array in ONNX's own type. Axes are ONNX's.
+
+    A variable of more axes than Core ML has lies under fewer, in the same sequence of elements;
+    `full` is then its shape in ONNX.
+    """
 
     data: Any
+    full: tuple[int, ...] | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -43,7 +48,7 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(int(extent) for extent in self.data.shape)
+        return self.full or tuple(int(extent) for extent in self.data.shape)
 
     @property
     def rank(self) -> int:

@@ -17,6 +17,7 @@ import onnx
 
 from edgebench.converters.tflite import hybrid, quantise, signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
+from edgebench.converters.tflite.ops.activation import gelu_apart
 from edgebench.converters.tflite.tensorflow import hushed, tf
 from edgebench.converters.tflite.value import Array
 from edgebench.errors import DataError, UnknownNameError, UnsupportedModelError
@@ -33,6 +34,10 @@ class Precision:
     description: str
     needs_calibration: bool
     make: Callable[[_Source], bytes]
+
+
+# What the converter says where it does not know a GELU by its parts: something else uses them too.
+_GELU_IN_PARTS = "tf.Erf"
 
 
 class _Source:
@@ -159,13 +164,22 @@ def convert_all(
                 "give some with --calibration",
             )
     lowering = lower(model)
-    source = _Source(lowering, _arranged(lowering, calibration))
+    samples = _arranged(lowering, calibration)
+    source = _Source(lowering, samples)
     files = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
-        files[precision.name] = _file(source, precision)
+        try:
+            files[precision.name] = _file(source, precision)
+        except _GeluInPartsError:
+            source = _Source(lower(model, {"Gelu": gelu_apart}), samples)
+            files[precision.name] = _file(source, precision)
     progress("convert", len(wanted), len(wanted))
     return files
+
+
+class _GeluInPartsError(UnsupportedModelError):
+    """TensorFlow's converter has not put the parts of a GELU together again."""
 
 
 def _file(source: _Source, precision: Precision) -> bytes:
@@ -173,9 +187,10 @@ def _file(source: _Source, precision: Precision) -> bytes:
         try:
             made = precision.make(source)
         except Exception as error:  # MLIR's failures have no common class
-            raise UnsupportedModelError(
-                f"the TFLite converter refuses the model in {precision.name}: "
-                + _gist(f"{error}\n{messages()}"),
+            said = f"{error}\n{messages()}"
+            kind = _GeluInPartsError if _GELU_IN_PARTS in said else UnsupportedModelError
+            raise kind(
+                f"the TFLite converter refuses the model in {precision.name}: {_gist(said)}",
                 "export it in another precision, or replace what it names",
             ) from error
     lowering = source.lowering
@@ -208,7 +223,15 @@ def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[
 
 
 def _gist(text: str) -> str:
-    """What the converter says in its own words, without stack frames and repetitions."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"error:|supported|neither a custom", line)]
-    return "; ".join(dict.fromkeys(line[:300] for line in (telling or lines)[:3]))
+    """What the converter says in its own words, without places in its code and repetitions."""
+    lacking = dict.fromkeys(
+        re.findall(r"'tf\.(\w+)' op is neither a custom op nor a flex op", text)
+    )
+    if lacking:
+        return (
+            f"TFLite has no operator for TensorFlow's {', '.join(lacking)} of these shapes or types"
+        )
+    lines = [re.sub(r"^\S+:\d+:\d+: ", "", line.strip()) for line in text.splitlines()]
+    telling = [line for line in lines if re.search(r"error:|supported", line)]
+    kept = telling or [line for line in lines if line]
+    return "; ".join(dict.fromkeys(line[:300] for line in kept[:3]))

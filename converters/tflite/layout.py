@@ -23,9 +23,9 @@ def identity(rank: int) -> Order:
     return tuple(range(rank))
 
 
-def boundary(rank: int) -> Order:
-    """The order of a graph input or output in the file: NHWC for rank 4, ONNX's otherwise."""
-    return CHANNELS_LAST if rank == 4 else identity(rank)
+def boundary(rank: int, image: bool) -> Order:
+    """The order of a graph input or output in the file: NHWC for an image, ONNX's otherwise."""
+    return CHANNELS_LAST if image and rank == 4 else identity(rank)
 
 
 def channels_last(rank: int) -> Order:

@@ -1,13 +1,13 @@
 """ONNX to a TensorFlow function in NHWC, node by node.
 
-Inputs and outputs of rank 4 are NHWC in the file, all others lie as ONNX has them. Both keep
-ONNX's sequence; their names are ONNX's where TensorFlow allows them (`Port.key` is the name in
-the file's signature).
+Images are NHWC in the file, all other inputs and outputs lie as ONNX has them
+(`edgebench.converters.tflite.ports`). Both keep ONNX's sequence; their names are ONNX's where
+TensorFlow allows them (`Port.key` is the name in the file's signature).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,16 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgebench.converters.lowering.folding import fold
+from edgebench.converters.lowering.functions import written_out
 from edgebench.converters.lowering.names import scopes
 from edgebench.converters.lowering.node import attributes
+from edgebench.converters.lowering.shapes import static_shapes
+from edgebench.converters.onnx.input_shapes import true_inputs
 from edgebench.converters.tflite import layout
 from edgebench.converters.tflite.layout import Order, Shape
-from edgebench.converters.tflite.node import CannotLower, Node
+from edgebench.converters.tflite.node import CannotLower, Lowerer, Node
 from edgebench.converters.tflite.ops.all_ops import OPS
+from edgebench.converters.tflite.ports import image_ports
 from edgebench.converters.tflite.tensorflow import hushed, tf
 from edgebench.converters.tflite.value import DTYPES, Array, Value
 from edgebench.errors import UnsupportedModelError
@@ -84,7 +88,7 @@ def from_target(array: Array, port: Port) -> Array:
     return np.array(np.transpose(array, np.argsort(port.axes).tolist()), order="C")
 
 
-def _port(info: onnx.ValueInfoProto, key: str) -> Port:
+def _port(info: onnx.ValueInfoProto, key: str, images: Collection[str]) -> Port:
     if not info.type.HasField("tensor_type"):
         raise UnsupportedModelError(f"'{info.name}' is not a tensor", "export a model of tensors")
     tensor = info.type.tensor_type
@@ -93,7 +97,7 @@ def _port(info: onnx.ValueInfoProto, key: str) -> Port:
         raise UnsupportedModelError(
             f"the shape of '{info.name}' is not fixed", "fix it with --input-shape"
         )
-    order = layout.boundary(len(shape))
+    order = layout.boundary(len(shape), info.name in images)
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     if dtype not in DTYPES:
         raise UnsupportedModelError(
@@ -103,16 +107,17 @@ def _port(info: onnx.ValueInfoProto, key: str) -> Port:
     return Port(info.name, shape, layout.lie(shape, order), order, key, dtype.name)
 
 
-def lower(model: onnx.ModelProto) -> Lowering:
-    """Lower a checked, static-shaped ONNX model.
+def lower(model: onnx.ModelProto, instead: Mapping[str, Lowerer] | None = None) -> Lowering:
+    """Lower a checked, static-shaped ONNX model, some operators `instead` by these lowerers.
 
     Raises `UnsupportedModelError`, which names all the nodes that cannot be carried.
     """
-    weights = {w.name for w in model.graph.initializer}
-    given = [info for info in model.graph.input if info.name not in weights]
+    images = image_ports(model)
+    model = written_out(model, OPS)
+    given = true_inputs(model)
     keys = scopes(info.name for info in given)
-    inputs = tuple(_port(info, keys[info.name]) for info in given)
-    builder = _Builder(model, inputs)
+    inputs = tuple(_port(info, keys[info.name], images) for info in given)
+    builder = _Builder(model, inputs, images, {**OPS, **(instead or {})})
     specs = [tf.TensorSpec(port.shape, port.dtype, port.key) for port in inputs]
     module = tf.Module()
     with hushed():
@@ -131,11 +136,19 @@ def _refuse(reasons: list[str]) -> None:
 class _Builder:
     """Runs the lowerers inside the trace of one tf.function."""
 
-    def __init__(self, model: onnx.ModelProto, ports: Sequence[Port]) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        ports: Sequence[Port],
+        images: Collection[str],
+        ops: Mapping[str, Lowerer],
+    ) -> None:
         self._model = model
         self._ports = ports
+        self._images = images
+        self._ops = ops
         self._opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-        self._shapes = _static_shapes(model)
+        self._shapes = static_shapes(model)
         self.outputs: tuple[Port, ...] = ()
         self.traces: dict[str, Trace] = {}
 
@@ -180,7 +193,7 @@ class _Builder:
                 proto, [None if value is None else value.array for value in operands], opset
             )
             return [Value.of(array) for array in arrays]
-        lowerer = OPS.get(proto.op_type) if proto.domain in ("", "ai.onnx") else None
+        lowerer = self._ops.get(proto.op_type) if proto.domain in ("", "ai.onnx") else None
         if lowerer is None:
             raise CannotLower("there is no lowering for this op")
         narrow = {v.dtype.name for v in operands if v is not None and v.dtype in NARROW}
@@ -208,7 +221,7 @@ class _Builder:
         results, ports = [], []
         for info in infos:
             value = values[info.name]
-            order = layout.boundary(value.rank)
+            order = layout.boundary(value.rank, info.name in self._images)
             placed = tf.convert_to_tensor(value.at(order).data)
             results.append(tf.identity(placed))
             lying = layout.lie(value.shape, order)
@@ -216,14 +229,3 @@ class _Builder:
             ports.append(Port(info.name, value.shape, lying, order, key, dtype))
         self.outputs = tuple(ports)
         return results
-
-
-def _static_shapes(model: onnx.ModelProto) -> dict[str, tuple[Shape, np.dtype[Any]]]:
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    found = {}
-    for info in [*inferred.value_info, *inferred.output]:
-        tensor = info.type.tensor_type
-        if tensor.elem_type and all(dim.dim_value > 0 for dim in tensor.shape.dim):
-            shape = tuple(dim.dim_value for dim in tensor.shape.dim)
-            found[info.name] = (shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgebench.converters.tflite import inspect, layout
 from edgebench.converters.tflite.convert import convert_all
 from edgebench.converters.tflite.layers import compare_layers
 from edgebench.converters.tflite.metadata import with_metadata
+from edgebench.converters.tflite.ports import image_ports
 from edgebench.progress import Progress
 
 
@@ -62,10 +63,11 @@ def describe(
 
 def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Converted:
     found = inspect.summary(content)
+    images = image_ports(graph.model)
     return Converted(
         inspect.interpreter(content, num_threads=1),
-        _specs(graph.inputs, found.inputs),
-        _specs(graph.outputs, found.outputs),
+        _specs(graph.inputs, found.inputs, images),
+        _specs(graph.outputs, found.outputs, images),
     )
 
 
@@ -82,13 +84,15 @@ def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: f
     )
 
 
-def _specs(ports: Sequence[TensorInfo], found: Sequence[inspect.Tensor]) -> tuple[TensorSpec, ...]:
+def _specs(
+    ports: Sequence[TensorInfo], found: Sequence[inspect.Tensor], images: Collection[str]
+) -> tuple[TensorSpec, ...]:
     return tuple(
         TensorSpec(
             port.name,
             tensor.shape,
             tensor.dtype,
-            layout.boundary(len(port.shape)),
+            layout.boundary(len(port.shape), port.name in images),
             tensor.quantization,
         )
         for port, tensor in zip(ports, found, strict=True)

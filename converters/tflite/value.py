@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.converters.lowering.axes import steps
 from edgebench.converters.tflite import layout
 from edgebench.converters.tflite.layout import Order, Shape
 from edgebench.converters.tflite.tensorflow import tf
 
 Array = NDArray[Any]
+
+# TFLite's TRANSPOSE takes no more axes.
+LARGEST_TRANSPOSE = 6
 
 # What TFLite's kernels compute with. Others can occur only inside what is folded away.
 DTYPES = (np.float32, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_)
@@ -77,7 +81,7 @@ class Value:
         if self.is_constant:
             data = np.transpose(self.data, perm)
         elif layout.moves_data(self.shape, self.order, order):
-            data = tf.transpose(self.data, perm)
+            data = _transposed(self.data, perm)
         else:
             data = tf.reshape(self.data, layout.lie(self.shape, order))
         return Value(data, order, self.nonnegative)
@@ -102,6 +106,16 @@ class Value:
     def like(self, data: Any) -> Value:
         """New data that lies as this does."""
         return Value(data, self.order)
+
+
+def _transposed(data: Any, perm: Order) -> Any:
+    """A transpose of memory axes; where it has too many, by several of fewer."""
+    if len(perm) <= LARGEST_TRANSPOSE:
+        return tf.transpose(data, perm)
+    shape = [int(extent) for extent in data.shape]
+    for extents, moves in steps(shape, perm, LARGEST_TRANSPOSE):
+        data = tf.transpose(tf.reshape(data, extents), moves)
+    return tf.reshape(data, layout.lie(shape, perm))
 
 
 def aligned(values: Sequence[Value]) -> tuple[list[Any], Order]:

@@ -140,19 +140,35 @@ def thresholded_relu(node: Node) -> Value:
     return Value(mb.select(cond=above, a=x.data, b=mb.mul(x=x.data, y=x.number(0))))
 
 
+@lowers("Shrink")
+def shrink(node: Node) -> Value:
+    x = _real(node)
+    bias, bound = x.number(node.attribute("bias", 0.0)), x.number(node.attribute("lambd", 0.5))
+    zeros = mb.mul(x=x.data, y=x.number(0))
+    above = mb.select(cond=mb.greater(x=x.data, y=bound), a=mb.sub(x=x.data, y=bias), b=zeros)
+    below = mb.less(x=x.data, y=-bound)
+    return Value(mb.select(cond=below, a=mb.add(x=x.data, y=bias), b=above))
+
+
+@lowers("Hardmax")
+def hardmax(node: Node) -> Value:
+    x = _real(node)
+    axis = node.attribute("axis", -1) % x.rank
+    best = mb.reduce_argmax(x=x.data, axis=axis, keep_dims=False)
+    one, none = x.number(1), x.number(0)
+    return Value(
+        mb.one_hot(
+            indices=best, one_hot_vector_size=x.shape[axis], axis=axis, on_value=one, off_value=none
+        )
+    )
+
+
 @lowers("Softmax", "LogSoftmax")
 def softmax(node: Node) -> Value:
     x = _real(node)
     if not x.rank:
         raise CannotLower("its input is a scalar")
-    axis = node.attribute("axis", -1 if node.opset >= 13 else 1) % x.rank
-    after = math.prod(x.shape[axis + 1 :])
-    if node.opset < 13 and after != 1:
-        # Before opset 13 all axes from `axis` on count as one.
-        shape = [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])]
-        flat = Value(mb.reshape(x=x.data, shape=shape))
-        return Value(mb.reshape(x=_normalised(node, flat, 1), shape=list(x.shape)))
-    return Value(_normalised(node, x, axis))
+    return Value(_normalised(node, x, node.attribute("axis", -1) % x.rank))
 
 
 def _normalised(node: Node, x: Value, axis: int) -> Any:

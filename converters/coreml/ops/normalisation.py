@@ -10,6 +10,9 @@ from edgebench.converters.coreml.mil import mb
 from edgebench.converters.coreml.node import CannotLower, Node, lowers
 from edgebench.converters.coreml.value import Value
 
+# Above zero in float16 too.
+_LEAST_LENGTH = 1e-7
+
 
 @lowers("BatchNormalization")
 def batch_normalization(node: Node) -> Value:
@@ -94,6 +97,27 @@ def layer_normalization(node: Node) -> list[Value]:
         return [Value(y)]
     inverse = mb.real_div(x=x.number(1), y=deviation)
     return [Value(y), Value(mean), Value(inverse)][: node.outputs]
+
+
+@lowers("GroupNormalization")
+def group_normalization(node: Node) -> Value:
+    x = node.value()
+    epsilon = x.number(node.attribute("epsilon", 1e-5))
+    grouped = mb.reshape(x=x.data, shape=[x.shape[0], node.attribute("num_groups"), -1])
+    y, _, _ = _standardised(grouped, [2], epsilon)
+    scale, bias = (_over_channels(node.value(i).mil, x.rank) for i in (1, 2))
+    y = mb.reshape(x=y, shape=list(x.shape))
+    return Value(_affine(y, scale, bias))
+
+
+@lowers("LpNormalization")
+def lp_normalization(node: Node) -> Value:
+    """Zeros stay zeros."""
+    x = node.value()
+    axes = [node.attribute("axis", -1) % x.rank]
+    norm = mb.reduce_l1_norm if node.attribute("p", 2) == 1 else mb.reduce_l2_norm
+    length = mb.maximum(x=norm(x=x.data, axes=axes, keep_dims=True), y=x.number(_LEAST_LENGTH))
+    return Value(mb.real_div(x=x.data, y=length))
 
 
 @lowers("LRN")

@@ -22,7 +22,7 @@ def concat(node: Node) -> Value:
 
 def cut(x: Value, axis: int, taken: range) -> Value:
     """The elements of an axis that a range names."""
-    return _cut(x, [taken if i == axis else range(extent) for i, extent in enumerate(x.shape)])
+    return cut_axes(x, [taken if i == axis else range(extent) for i, extent in enumerate(x.shape)])
 
 
 def _nothing(x: Value, shape: list[int]) -> Value:
@@ -30,7 +30,8 @@ def _nothing(x: Value, shape: list[int]) -> Value:
     return Value(np.zeros(shape, x.dtype))
 
 
-def _cut(x: Value, taken: list[range]) -> Value:
+def cut_axes(x: Value, taken: list[range]) -> Value:
+    """The elements that a range for each axis names."""
     if any(not r for r in taken):
         return _nothing(x, [len(r) for r in taken])
     # A backward stretch is taken forward and then turned round.
@@ -71,6 +72,11 @@ def split(node: Node) -> list[Value]:
 
 @lowers("Slice")
 def slice_(node: Node) -> Value:
+    return cut_axes(node.value(), taken_by(node))
+
+
+def taken_by(node: Node) -> list[range]:
+    """What a Slice takes of each axis."""
     x = node.value()
     starts, ends = node.ints(1, "starts") or [], node.ints(2, "ends") or []
     axes = node.ints(3, "axes")
@@ -79,7 +85,7 @@ def slice_(node: Node) -> Value:
     for i, axis in enumerate(range(len(starts)) if axes is None else axes):
         extent = x.shape[axis]
         taken[axis % x.rank] = range(extent)[starts[i] : ends[i] : steps[i]]
-    return _cut(x, taken)
+    return taken
 
 
 @lowers("Gather")

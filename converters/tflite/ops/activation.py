@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from edgebench.converters.tflite import layout
 from edgebench.converters.tflite.node import CannotLower, Node, lowers
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value, aligned
@@ -133,10 +132,43 @@ def thresholded_relu(node: Node) -> Value:
     return x.like(tf.where(above, x.data, tf.zeros_like(x.data)))
 
 
-@lowers("Gelu")
-def gelu(node: Node) -> Value:
+def _gelu(node: Node) -> Value:
     x = node.value()
     return x.like(tf.nn.gelu(x.data, approximate=node.attribute("approximate", "none") == "tanh"))
+
+
+lowers("Gelu")(_gelu)
+
+
+def gelu_apart(node: Node) -> Value:
+    """GELU of the same elements under another shape, where others use parts of it too.
+
+    The converter knows TensorFlow's GELU by its parts, and equal operations become one: where
+    another node halves the same tensor, the half is no longer GELU's alone.
+    """
+    if node.attribute("approximate", "none") == "tanh":
+        return _gelu(node)
+    x = node.value()
+    apart = tf.reshape(x.data, [1, -1] if x.rank == 1 else [-1])
+    return x.like(tf.reshape(tf.nn.gelu(apart, approximate=False), x.data.shape))
+
+
+@lowers("Shrink")
+def shrink(node: Node) -> Value:
+    x, bias = node.value(), np.float32(node.attribute("bias", 0.0))
+    bound = np.float32(node.attribute("lambd", 0.5))
+    zeros = tf.zeros_like(x.data)
+    below = tf.where(x.data < -bound, x.data + bias, zeros)
+    return x.like(tf.where(x.data > bound, x.data - bias, below))
+
+
+@lowers("Hardmax")
+def hardmax(node: Node) -> Value:
+    x = node.value()
+    axis = node.attribute("axis", -1) % x.rank
+    last = x.at((*(a for a in x.order if a != axis), axis))
+    best = tf.argmax(last.data, -1, output_type=tf.int32)
+    return Value(tf.one_hot(best, x.shape[axis]), last.order, nonnegative=True)
 
 
 @lowers("Softmax", "LogSoftmax")
@@ -144,13 +176,8 @@ def softmax(node: Node) -> Value:
     x = node.value()
     op = tf.nn.softmax if node.op_type == "Softmax" else tf.nn.log_softmax
     positive = node.op_type == "Softmax"
-    axis = node.attribute("axis", -1 if node.opset >= 13 else 1) % x.rank
-    after = x.shape[axis + 1 :]
-    if node.opset < 13 and math.prod(after) != 1:
-        # Before opset 13 all axes from `axis` on count as one.
-        flat = tf.reshape(x.standing(), [math.prod(x.shape[:axis]), math.prod(x.shape[axis:])])
-        return Value(tf.reshape(op(flat), x.shape), layout.identity(x.rank), positive)
-    last = x.at((*(a for a in x.order if a != axis), axis))
     if not x.rank:
         raise CannotLower("its input is a scalar")
+    axis = node.attribute("axis", -1) % x.rank
+    last = x.at((*(a for a in x.order if a != axis), axis))
     return Value(op(last.data), last.order, positive)

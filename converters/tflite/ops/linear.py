@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from edgebench.converters.tflite import layout
-from edgebench.converters.tflite.node import Node, lowers
+from edgebench.converters.tflite.node import CannotLower, Node, lowers
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value
+
+# TFLite's BATCH_MATMUL takes no more axes.
+LARGEST_PRODUCT = 5
 
 
 @lowers("Gemm")
@@ -55,9 +58,19 @@ def _product(a: Value, b: Value) -> Any:
         # One matrix for all: rows side by side are one FULLY_CONNECTED.
         rows = tf.reshape(a.standing(), [math.prod(a.shape[:-1]), a.shape[-1]])
         return tf.reshape(tf.matmul(rows, b.standing()), [*a.shape[:-1], b.shape[-1]])
+    rank = max(a.rank, b.rank)
+    if rank > LARGEST_PRODUCT and a.shape[:-2] == b.shape[:-2]:
+        left, right = (_in_one_batch(value) for value in (a, b))
+        return tf.reshape(tf.matmul(left, right), [*a.shape[:-1], b.shape[-1]])
+    if rank > LARGEST_PRODUCT:
+        raise CannotLower(f"it works on {rank} axes, and TFLite takes up to {LARGEST_PRODUCT}")
     left, turn_left = _operand(a)
     right, turn_right = (b.standing(), False) if b.is_constant else _operand(b)
     return tf.matmul(left, right, transpose_a=turn_left, transpose_b=turn_right)
+
+
+def _in_one_batch(x: Value) -> Any:
+    return tf.reshape(x.standing(), [math.prod(x.shape[:-2]), *x.shape[-2:]])
 
 
 def _operand(x: Value) -> tuple[Any, bool]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgebench.converters.tflite import layout
 from edgebench.converters.tflite.node import CannotLower, Node, lowers
+from edgebench.converters.tflite.ops.shape import reshaped
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value, aligned
 
@@ -74,6 +75,34 @@ def layer_normalization(node: Node) -> list[Value]:
         (data, bias), order = aligned([y, node.value(2)])
         y = Value(data + bias, order)
     return [y, x.like(mean), x.like(inverse)][: node.outputs]
+
+
+@lowers("GroupNormalization")
+def group_normalization(node: Node) -> Value:
+    """Each group's channels side by side, wherever the channels lie, so that no data moves."""
+    x = node.value()
+    groups, (batch, channels, *spatial) = node.attribute("num_groups"), x.shape
+    grouped = reshaped(x, (batch, groups, channels // groups, *spatial))
+    axes = grouped.axes(range(2, grouped.rank))
+    centred = grouped.data - tf.reduce_mean(grouped.data, axes, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), axes, keepdims=True)
+    inverse = tf.math.rsqrt(variance + np.float32(node.attribute("epsilon", 1e-5)))
+    y = reshaped(grouped.like(centred * inverse), x.shape)
+    parameters = _per_channel([node.value(1), node.value(2)], x.rank)
+    (data, scale, bias), order = aligned([y, *parameters])
+    return Value(data * scale + bias, order)
+
+
+@lowers("LpNormalization")
+def lp_normalization(node: Node) -> Value:
+    """Zeros stay zeros."""
+    x = node.value()
+    axis = [x.axis(node.attribute("axis", -1))]
+    if node.attribute("p", 2) == 1:
+        norm = tf.reduce_sum(tf.abs(x.data), axis, keepdims=True)
+    else:
+        norm = tf.sqrt(tf.reduce_sum(tf.square(x.data), axis, keepdims=True))
+    return x.like(x.data / tf.maximum(norm, np.finfo(np.float32).tiny))
 
 
 @lowers("LRN")

@@ -23,12 +23,15 @@ def ops(lowering: object) -> list[tuple[str, str]]:
 def test_all_that_cannot_be_carried_is_named_at_once() -> None:
     nodes = [
         helper.make_node("Det", ["x"], ["a"], name="first_bad"),
-        helper.make_node("Unsqueeze", ["x", "axes"], ["b"], name="too_deep"),
+        helper.make_node("Unsqueeze", ["x", "axes"], ["deep"], name="deep"),
+        helper.make_node("Pad", ["deep", "pads"], ["padded"], name="too_deep"),
+        helper.make_node("Squeeze", ["padded", "axes"], ["b"], name="shallow"),
         helper.make_node("Relu", ["x"], ["c"], name="fine"),
         helper.make_node("Resize", ["x", "", "scales"], ["d"], name="second_bad", mode="cubic"),
     ]
     weights = {
         "axes": np.array([0, 1]),
+        "pads": np.array([0] * 11 + [1]),
         "scales": np.array([1, 1, 2, 2], np.float32),
     }
     made = graph(nodes, IMAGE, ["a", "b", "c", "d"], weights)
@@ -37,7 +40,7 @@ def test_all_that_cannot_be_carried_is_named_at_once() -> None:
     message = caught.value.message
     assert message.startswith("3 node(s) cannot be carried to Core ML")
     assert "first_bad (ai.onnx::Det, opset 18): there is no lowering for this op" in message
-    assert "too_deep" in message and "rank 6, and Core ML takes up to 5" in message
+    assert "too_deep" in message and "it works on more than 5 axes" in message
     assert "second_bad" in message and "'cubic'" in message
     assert "fine" not in message and caught.value.remedy
 

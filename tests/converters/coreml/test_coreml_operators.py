@@ -27,7 +27,6 @@ EXCLUDED = {
     r"resize_.*(cubic|antialias|crop)": "not exactly expressible",
     r"reduce_(max|min)_(bool|empty_set)": "no maximum of booleans, nor of nothing",
     r"identity_(sequence|opt)": "not tensors",
-    r"(depthtospace|spacetodepth).*expanded": "a shape of rank 6",
     r"allowzero_reordered|zero_size|empty_set|slice_start_out": "no tensor without elements",
     r"unsqueeze_(three|unsorted)_axes$": "a shape of rank 6",
     # Other reasons.

@@ -85,12 +85,14 @@ def interpreted(
 ) -> list[np.ndarray]:
     """What LiteRT computes, in ONNX's order of axes; inputs and outputs may be int8."""
     from edgebench.converters.tflite import inspect, layout
+    from edgebench.converters.tflite.ports import image_ports
 
+    images = image_ports(made)
     interpreter = inspect.interpreter(file)
     weights = {w.name for w in made.graph.initializer}
     names = [info.name for info in made.graph.input if info.name not in weights]
     for name, detail in zip(names, interpreter.get_input_details(), strict=True):
-        array = np.transpose(sample[name], layout.boundary(sample[name].ndim))
+        array = np.transpose(sample[name], layout.boundary(sample[name].ndim, name in images))
         scale, zero = detail["quantization"]
         if scale:
             limits = np.iinfo(detail["dtype"])
@@ -98,10 +100,11 @@ def interpreted(
         interpreter.set_tensor(detail["index"], array.astype(detail["dtype"]))
     interpreter.invoke()
     results = []
-    for detail in interpreter.get_output_details():
+    for info, detail in zip(made.graph.output, interpreter.get_output_details(), strict=True):
         array = interpreter.get_tensor(detail["index"])
         scale, zero = detail["quantization"]
         if scale:
             array = (array.astype(np.float32) - zero) * scale
-        results.append(np.transpose(array, np.argsort(layout.boundary(array.ndim))))
+        order = layout.boundary(array.ndim, info.name in images)
+        results.append(np.transpose(array, np.argsort(order)))
     return results

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import onnx
 import pytest
+import scipy.special
 from graphs import interpreted, model, random_sample, reference
 from onnx import helper
 
@@ -264,3 +265,20 @@ def test_layers_of_int8_are_dequantised(source, files) -> None:
     errors = compare_layers(source, files["int8"], random_sample(source, 3))
     assert len(errors) >= 6
     assert all(15 < e.snr_db < 80 for e in errors)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8f"])
+def test_a_gelu_whose_parts_others_use_too_is_converted(precision: str) -> None:
+    """A branch that halves the same map: TensorFlow's converter then knows no GELU."""
+    nodes = [
+        helper.make_node("Gelu", ["x"], ["g"]),
+        helper.make_node("Mul", ["x", "half"], ["h"]),
+        helper.make_node("Add", ["g", "h"], ["y"]),
+    ]
+    made = model(nodes, {"x": (1, 4, 5, 6)}, ["y"], {"half": np.float32(0.5)}, opset=20)
+    samples = [random_sample(made, seed) for seed in range(8)]
+    file = convert(made, precision, samples)
+    (found,) = interpreted(file, made, samples[0])
+    x = samples[0]["x"]
+    wanted = x * (1 + scipy.special.erf(x / np.sqrt(2))) / 2 + x / 2
+    np.testing.assert_allclose(found, wanted, atol=1e-5 if precision == "fp32" else 0.1)
