@@ -18,7 +18,7 @@ from edgebench.converters.artifact import Artifact, Manifest, Quantization, Tens
 from edgebench.converters.artifact import find_artifacts as find_own
 from edgebench.converters.lint.graph import LintGraph, LintTensor
 from edgebench.converters.lint.summary import madds, precision
-from edgebench.documents import sha256
+from edgebench.documents import allows, sha256
 from edgebench.errors import EdgeBenchError, InvalidFileError
 
 SUFFIXES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx"}
@@ -44,8 +44,10 @@ def files(folder: Path) -> dict[str, tuple[str, Path]]:
 
     The name is the path within the folder without its end, or with it where two would be the same.
     Hidden files, copies in the folders of runs, and what has a manifest are passed over. A file is
-    a folder of one.
+    a folder of one. Raises `InvalidFileError` for a folder that may not be read.
     """
+    if folder.is_dir() and not allows(folder, os.R_OK | os.X_OK):
+        raise InvalidFileError(f"cannot read {folder}: permission denied", "check its permissions")
     found = [_file(path, path.parent) for path in (folder,) if path.is_file()]
     found += [_file(path, folder) for path in _walk(folder)]
     stems: dict[str, int] = {}
@@ -63,7 +65,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         if RUN_FOLDER in names:
             folders.clear()
             continue
-        networks = [one for one in folders if Path(parent, one, NETWORK).is_file()]
+        networks = [one for one in folders if _is_network(Path(parent, one))]
         folders[:] = [one for one in folders if one not in networks and not one.startswith(".")]
         for name in (*networks, *names):
             path = Path(parent, name)
@@ -82,9 +84,13 @@ def _printable(name: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name)
 
 
+def _is_network(folder: Path) -> bool:
+    return os.path.isfile(folder / NETWORK)  # False, too, for a folder that is closed to us
+
+
 def _format(path: Path) -> str:
     if path.is_dir():
-        return "openvino" if (path / NETWORK).is_file() else ""
+        return "openvino" if _is_network(path) else ""
     return SUFFIXES.get(path.suffix.lower(), "") if path.is_file() else ""
 
 
@@ -110,7 +116,7 @@ def adopt(name: str, form: str, path: Path, folder: Path) -> Artifact:
         digest, size_bytes = sha256(path), _size_bytes(path)
     except OSError as error:
         raise InvalidFileError(
-            f"cannot read {path}: {error.strerror}", "make it readable, or take it away"
+            f"cannot read {path}: {error.strerror}", "check its permissions"
         ) from error
     graph = _read(form, path)
     manifest = Manifest(

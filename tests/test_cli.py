@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import onnx
 import pytest
 
 from edgebench.benchmarks.results.comparison import Comparison
@@ -218,3 +220,31 @@ def test_ctrl_c_keeps_what_there_is_and_resume_goes_on(exported: Path) -> None:
     assert whole["complete"]
     assert whole["blocks"][: len(kept["blocks"])] == kept["blocks"]
     assert "scenes_v2_ca" in edgebench("report", "--runs", str(runs), cwd=exported).stdout
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}]
+)
+def test_names_beyond_ascii_are_read_and_printed_whatever_the_locale(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    found = subprocess.run(
+        [*EDGEBENCH, "lint", "Größe 模型/netz é.onnx"],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "there is nothing at Gr\\xf6\\xdfe \\u6a21\\u578b/netz \\xe9.onnx" in found.stderr
+    (tmp_path / "Größe 模型").mkdir()
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Relu", ["x"], ["y"])], "g", [], [])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "Größe 模型" / "netz é.onnx")
+    found = subprocess.run(
+        [*EDGEBENCH, "lint", "Größe 模型/netz é.onnx"],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "netz \\xe9.onnx (onnx" in found.stdout

@@ -29,6 +29,8 @@ PROVED_ON = 256
 _PROVED_ON_OWN = 64
 _RANDOM_CALIBRATION, _RANDOM_PROOF = 16, 8
 
+PLAINLY_FED = "no --mean and --std were given: images were fed as pixels in 0..1"
+
 
 @dataclass(frozen=True)
 class ExampleSet:
@@ -53,10 +55,16 @@ def load(source: str, graph: OnnxGraph, preprocessing: Preprocessing | None) -> 
     """
     if source in (RANDOM, NONE):
         return _random(graph, source)
+    plainly = () if preprocessing else (PLAINLY_FED,)
     if datasets.is_named(source):
-        return _of_data_set(datasets.open_data(source), graph, preprocessing or PLAIN_PIXELS)
+        found = _of_data_set(datasets.open_data(source), graph, preprocessing or PLAIN_PIXELS)
+        return replace(found, notes=(*found.notes, *plainly))
     folder = calibration_folder(source)
-    samples = _arrays(folder, graph) or _images(folder, graph, preprocessing or PLAIN_PIXELS)
+    samples = _arrays(folder, graph)
+    if samples:
+        plainly = ()
+    else:
+        samples = _images(folder, graph, preprocessing or PLAIN_PIXELS)
     if len(samples) < MINIMUM:
         raise DataError(
             f"{folder} holds {len(samples)} calibration samples; at least {MINIMUM} are needed",
@@ -67,7 +75,8 @@ def load(source: str, graph: OnnxGraph, preprocessing: Preprocessing | None) -> 
     held = {i * len(samples) // proof for i in range(proof)}
     calibration = [s for i, s in enumerate(samples) if i not in held]
     held_out = [s for i, s in enumerate(samples) if i in held]
-    return _set(calibration, held_out, f"folder {folder.name}", True)
+    found = _set(calibration, held_out, f"folder {folder.name}", True)
+    return replace(found, notes=plainly)
 
 
 def _set(

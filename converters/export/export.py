@@ -22,7 +22,7 @@ from edgebench.converters.artifact import Artifact, manifest_path
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.process_pool import Failure, Pool
 from edgebench.converters.export.request import ExportRequest
-from edgebench.errors import EdgeBenchError
+from edgebench.errors import EdgeBenchError, UsageError
 from edgebench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def export(request: ExportRequest, progress: Progress = silent) -> Export:
     done = finished(request)
     if done is not None:
         return done
+    documents.require_writable(request.out)
     from edgebench.converters.export.convert import make
 
     found = {target: requests.up_to_date(request, target) for target in request.targets}
@@ -102,15 +103,32 @@ def export_many(
     """`export` each request, `jobs` at once in processes of their own.
 
     All that can be exported is, before the first failure is raised: as itself if there was one
-    request, otherwise as an `EdgeBenchError` that names what failed and why.
+    request, otherwise as an `EdgeBenchError` that names what failed and why. Raises `UsageError`
+    where two requests would write one file.
     """
+    _refuse_same_files(requests_)
     done = {i: export_ for i, r in enumerate(requests_) if (export_ := finished(r)) is not None}
     todo = [i for i in range(len(requests_)) if i not in done]
+    for i in todo:
+        documents.require_writable(requests_[i].out)
     if len(todo) == 1:
         done[todo[0]] = export(requests_[todo[0]], progress)
     elif todo:
         done |= _in_processes(todo, requests_, jobs, progress)
     return tuple(done[i] for i in range(len(requests_)))
+
+
+def _refuse_same_files(requests_: Sequence[ExportRequest]) -> None:
+    sources: dict[Path, str] = {}
+    for request in requests_:
+        for target in request.targets:
+            path = request.path(target)
+            first = sources.setdefault(path, request.source)
+            if first != request.source:
+                raise UsageError(
+                    f"{first} and {request.source} would both be written to {path}",
+                    "export them one after the other, each with an --out of its own",
+                )
 
 
 def _in_processes(
@@ -155,7 +173,7 @@ def _write(made: Made, folder: Path) -> None:
         for item in made.items.values():
             path = manifest_path(item.artifact.path)
             text = documents.dump(item.artifact.manifest)
-            stack.enter_context(documents.replacing(path)).write_text(text)
+            stack.enter_context(documents.replacing(path)).write_text(text, encoding="utf-8")
             contents[item.artifact.path] = item.content
             contents |= {folder / name: content for name, content in item.beside.items()}
         if made.items:

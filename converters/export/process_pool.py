@@ -10,10 +10,12 @@ import multiprocessing
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from edgebench.errors import EdgeBenchError
@@ -107,10 +109,7 @@ class Pool(Generic[Task, Result]):
         except (EOFError, OSError):
             worker.process.join()
             code = worker.process.exitcode
-            results[number] = Failure(
-                f"its process ended without an answer (exit status {code})",
-                "try it alone, with --jobs 1; the machine may be short of memory",
-            )
+            results[number] = _ended(code)
             self._workers.remove(worker)
             if waiting:
                 self._give(self._start(), tasks, waiting)
@@ -130,6 +129,33 @@ class Pool(Generic[Task, Result]):
             worker.process.kill()
             worker.process.join()
         self._workers.clear()
+
+
+def _ended(code: int | None) -> Failure:
+    """What the end of a process without an answer says."""
+    if code is not None and code == -signal.SIGKILL:
+        return Failure(
+            "its process was killed, as the system does when memory runs out",
+            "free memory, or do less at once: --jobs 1",
+        )
+    how = f"exit status {code}"
+    if code is not None and code < 0:
+        how = f"it crashed with {signal.Signals(-code).name}"
+    return Failure(
+        f"its process ended without an answer ({how})",
+        "try it alone, with --jobs 1; if it ends again, report it with the model",
+    )
+
+
+def _unexpected(error: Exception) -> Failure:
+    """A fault of ours: its type, and the line that raised it, are what a report needs."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    first = (str(error).strip().splitlines() or [""])[0]
+    return Failure(
+        f"edgebench failed: {type(error).__name__}: {first} "
+        f"({Path(last.filename).name}, line {last.lineno})",
+        "report it, with the model if you can",
+    )
 
 
 def _unwind(*_: object) -> None:
@@ -158,4 +184,8 @@ def _serve(pipe: Connection, work: Callable[[Any, Progress], Any], threads: int)
             answer = work(task, progress)
         except EdgeBenchError as error:
             answer = Failure(error.message, error.remedy)
+        except (
+            Exception
+        ) as error:  # which must not take the tasks with it that wait for this process
+            answer = _unexpected(error)
         pipe.send(("done", answer))

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
+from edgebench.converters.export import examples
 from edgebench.converters.export.request import ExportRequest, read_labels
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
@@ -24,7 +25,6 @@ from edgebench.progress import Progress
 _UNTRAINED = "has untrained weights"
 _ABLATED = "lacks a part of the network that its weights were made for"
 _LATENCY_ONLY = "it is good for latency, and no accuracy or drift is claimed for it"
-_NO_PREPROCESSING = "no --mean and --std were given: images were fed as pixels in 0..1"
 
 # Samples of batch 1 that torch computes at once.
 _BATCH = 32
@@ -125,8 +125,8 @@ def _of_pictures(request: ExportRequest) -> tuple[Preprocessing | None, tuple[st
     if request.mean is not None and request.std is not None:
         return Preprocessing(request.mean, request.std), ()
     if request.data is not None:
-        return PLAIN_PIXELS, (_NO_PREPROCESSING,)
-    return None, (_NO_PREPROCESSING,) if request.calibration else ()
+        return PLAIN_PIXELS, (examples.PLAINLY_FED,)
+    return None, ()
 
 
 def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> Source:

@@ -89,6 +89,7 @@ def _baseline(path: Path, manifest: Manifest | None) -> Path | None:
 def _read(path: Path, manifest: Manifest | None) -> LintGraph:
     if not path.exists():
         raise InvalidFileError(f"there is nothing at {path}", "make it with: edgebench export")
+    _require_readable(path)
     name = manifest.format if manifest is not None else _format(path)
     try:
         reader: Any = importlib.import_module(f"edgebench.converters.lint.readers.{name}")
@@ -97,6 +98,19 @@ def _read(path: Path, manifest: Manifest | None) -> LintGraph:
     precision = manifest.precision if manifest is not None else "unknown"
     graph: LintGraph = reader.read(path, path.name, precision)
     return graph
+
+
+def _require_readable(path: Path) -> None:
+    """Raise `InvalidFileError` for what the system does not let us read."""
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+        else:
+            path.open("rb").close()
+    except OSError as error:
+        raise InvalidFileError(
+            f"cannot read {path}: {error.strerror}", "check its permissions"
+        ) from error
 
 
 def _format(path: Path) -> str:

@@ -112,11 +112,15 @@ class ImageFolder:
     def identity(self) -> str:
         if not self.folder.is_dir():
             raise DataError(f"there is no folder {self.folder}", "give a folder of images")
-        rows = [
-            (str(path.relative_to(self.folder)), path.stat().st_size, path.stat().st_mtime_ns)
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-        ]
+        try:
+            next(self.folder.iterdir(), None)  # which, unlike rglob, says where it may not look
+            rows = [
+                (str(path.relative_to(self.folder)), path.stat().st_size, path.stat().st_mtime_ns)
+                for path in sorted(self.folder.rglob("*"))
+                if path.is_file()
+            ]
+        except OSError as error:
+            raise imagefolder.unreadable(error) from error
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
     def calibration(self, count: int, height: int, width: int) -> ImageSet:

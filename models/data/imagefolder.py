@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgebench.errors import DataError
 from edgebench.models.data.images import ImageSet, Pixels
@@ -22,6 +23,9 @@ from edgebench.models.data.images import ImageSet, Pixels
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm"})
+LARGEST_PIXELS = 300_000_000
+"""Decoded, such a picture takes a gigabyte of memory."""
+
 # Evaluation scales the short side to size / 0.875 and takes the centre: 256 and 224 for ImageNet.
 CENTRE_SHARE = 0.875
 # Random resized crop, Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6.
@@ -47,15 +51,18 @@ class Listing:
 
 
 def listing(folder: Path) -> Listing:
-    """List a folder. Raises `DataError` where it is missing or holds no picture."""
+    """List a folder. Raises `DataError` where it is missing, closed to us or holds no picture."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder", "give a folder of images")
-    classes = sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))
-    found = [(f, label) for label, name in enumerate(classes) for f in _pictures(name)]
+    try:
+        classes = sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))
+        found = [(f, label) for label, name in enumerate(classes) for f in _pictures(name)]
+        flat = [] if found else _pictures(folder)
+    except OSError as error:
+        raise unreadable(error) from error
     if found:
         files, labels = zip(*found, strict=True)
         return Listing(folder, files, labels, tuple(name.name for name in classes))
-    flat = _pictures(folder)
     if not flat:
         raise DataError(
             f"{folder} holds no images",
@@ -63,6 +70,11 @@ def listing(folder: Path) -> Listing:
             f"known: {', '.join(sorted(SUFFIXES))}",
         )
     return Listing(folder, tuple(flat), (), ())
+
+
+def unreadable(error: OSError) -> DataError:
+    """The error for a file or folder of the data that the system does not let us read."""
+    return DataError(f"cannot read {error.filename}: {error.strerror}", "check its permissions")
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -100,14 +112,47 @@ def read(found: Listing, chosen: Sequence[int], height: int, width: int) -> Imag
 
 
 def decode(path: Path) -> Image.Image:
-    """The picture in RGB. Raises `DataError` for a file that cannot be read as one."""
+    """The picture upright and in 8-bit RGB. Raises `DataError` for what cannot be read as one."""
     try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
+        with _of_any_size(), Image.open(path) as picture:
+            pixels = picture.width * picture.height
+            if pixels > LARGEST_PIXELS:
+                raise ValueError(
+                    f"it has {pixels / 1e6:.0f} megapixels, and {LARGEST_PIXELS / 1e6:.0f} are read"
+                )
+            return ImageOps.exif_transpose(_in_8_bits(picture)).convert("RGB")
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
         raise DataError(
             f"cannot read {path} as an image: {error}", "remove or replace it"
         ) from error
+
+
+@contextmanager
+def _of_any_size() -> Iterator[None]:
+    """Let Pillow open more than its own limit: the cameras of phones have 200 megapixels."""
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+
+
+def _in_8_bits(picture: Image.Image) -> Image.Image:
+    """Scans of more bits by their whole range; Pillow itself would clip them at 255."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture)
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f":
+        largest = 1.0 if high <= 1 else 255.0
+    else:
+        largest = 255.0 if picture.mode == "I" and high <= 255 else 65535.0
+    if not 0 <= low <= high <= largest:
+        raise ValueError(f"its values go from {low:g} to {high:g}, and {largest:g} is white")
+    grey = Image.fromarray(np.rint(values * (255 / largest)).astype(np.uint8))
+    grey.info = picture.info
+    return grey
 
 
 def centre(picture: Image.Image, height: int, width: int) -> Pixels:

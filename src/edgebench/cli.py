@@ -78,9 +78,13 @@ exit codes: 0 done, 1 error, 2 wrong usage, 3 measured but no verdict,
 
 def main(words: Sequence[str] | None = None) -> int:
     """Execute one command and return its exit code."""
+    if words is None:
+        _in_utf8()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # Closed by the caller, who wants to hear nothing.
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        if hasattr(getattr(sys, name), "reconfigure"):  # A file's name may be beyond its encoding.
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if words is None else words)
     parser = build_parser()
     if not words:
@@ -102,11 +106,29 @@ def main(words: Sequence[str] | None = None) -> int:
         _leave_stdout()  # The reader (head, less) has left, as it may.
         return 0
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            _leave_stdout()
+            full = "no space is left where output goes"
+            console.explain(UnwritableError(full, "free some space"))
+        elif isinstance(error, PermissionError) and error.filename is not None:
+            closed = f"{os.fsdecode(error.filename)}: {error.strerror}"
+            console.explain(UnwritableError(closed, "check its permissions"))
+        else:
             raise
-        _leave_stdout()
-        console.explain(UnwritableError("no space is left where output goes", "free some space"))
         return exits.FAILED
+
+
+def _in_utf8() -> None:
+    """Begin again in Python's UTF-8 mode, if names of files are not UTF-8 in this one.
+
+    In the C locale, or with that mode turned off, Python cannot open every file that lies there.
+    What is printed keeps its encoding.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or sys.flags.ignore_environment:
+        return
+    spoken = sys.stdout.encoding if sys.stdout else "ascii"
+    environment = {"PYTHONIOENCODING": spoken, **os.environ, "PYTHONUTF8": "1"}
+    os.execve(sys.executable, sys.orig_argv, environment)
 
 
 def _leave_stdout() -> None:

@@ -67,13 +67,33 @@ def save(path: Path, document: Document) -> None:
     """Write a document whole or not at all. Raises `UnwritableError`."""
     text = dump(document)
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def dump(document: Document) -> str:
     """The document as the text of its file. Raises `ValueError` for NaN, which JSON has not."""
     body = {"schema": document.SCHEMA, **msgspec.to_builtins(document)}
     return json.dumps(body, indent=1, allow_nan=False) + "\n"
+
+
+def require_writable(folder: Path) -> None:
+    """Raise `UnwritableError` where nothing could be written to a folder, there yet or not.
+
+    For work that takes long before it writes. The folder is not made.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.exists(path))
+    if not there.is_dir():
+        reason = f"{there} is not a folder"
+    elif not allows(there, os.W_OK | os.X_OK):
+        reason = f"{there} may not be written to"
+    else:
+        return
+    raise UnwritableError(f"cannot write to {folder}: {reason}", "choose another folder")
+
+
+def allows(path: Path, mode: int) -> bool:
+    """Whether this process may read (`os.R_OK`), write or enter a file or folder."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from permissions import closed
 
 from edgebench import places
 from edgebench.cli import main
@@ -156,3 +157,29 @@ def test_what_does_not_run_fails_alone(theirs: Path, toys: Path, tmp_path: Path)
     for name in failed:
         assert rows[name]["verdict"]["reasons"][0]["id"] == "does_not_run"
     assert rows["same again"]["overhead"] is not None
+
+
+@pytest.mark.parametrize(
+    ("shut", "words"),
+    [
+        ("first.tflite", ("--baseline", "first")),
+        ("first.tflite", ("first", "--baseline", "small")),
+        (".", ()),
+    ],
+)
+def test_what_may_not_be_read_is_named_as_that(
+    theirs: Path, tmp_path: Path, capsys: Said, shut: str, words: tuple[str, ...]
+) -> None:
+    with closed(theirs / shut):
+        assert run(theirs, tmp_path, *words) == 1
+    said = capsys.readouterr().err
+    assert f"cannot read {theirs / shut}: permission denied".lower() in said.lower()
+    assert "Traceback" not in said
+
+
+def test_a_single_file_that_may_not_be_read_is_named_as_that(
+    theirs: Path, tmp_path: Path, capsys: Said
+) -> None:
+    with closed(theirs / "first.tflite"):
+        assert run(theirs / "first.tflite", tmp_path) == 1
+    assert "first.tflite: permission denied" in capsys.readouterr().err.lower()

@@ -11,7 +11,7 @@ from tiny_models import SIDE, tiny_cnn
 
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.export import calibration, examples
-from edgebench.converters.export.examples import MINIMUM, load
+from edgebench.converters.export.examples import MINIMUM, PLAINLY_FED, load
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.errors import DataError
 
@@ -176,3 +176,13 @@ def test_scenes_of_training_digits_calibrate_and_of_test_digits_prove() -> None:
         examples.CALIBRATED_ON,
         examples.PROVED_ON,
     )
+
+
+def test_only_pictures_without_mean_and_std_are_said_to_be_fed_plainly(
+    photos: Path, tmp_path: Path
+) -> None:
+    for i in range(MINIMUM):
+        np.savez(tmp_path / f"{i}.npz", x=np.ones((1, 3, SIDE, SIDE)))
+    assert load(str(tmp_path), graph(), None).notes == ()
+    assert load(str(photos), graph(), HALF).notes == ()
+    assert load(str(photos), graph(), None).notes == (PLAINLY_FED,)

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from permissions import closed
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
 from edgebench.converters.artifact import Artifact, find_artifacts, manifest_path, open_artifact
@@ -279,6 +280,30 @@ def test_one_failure_among_several_leaves_the_others_exported(write: Write, tmp_
     with pytest.raises(EdgeBenchError, match=r"1 of 3 models .* bad: .*\(N, 3, 16, 16\)"):
         export_many([request(path, out) for path in (good[0], bad, good[1])], jobs=2)
     assert {p.name for p in out.glob("*.onnx")} == {"good_0.fp32.onnx", "good_1.fp32.onnx"}
+
+
+def test_two_files_of_one_name_are_refused_before_any_work(tmp_path: Path) -> None:
+    requests = []
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        onnx.save(tiny_cnn(), tmp_path / run / "best.onnx")
+        requests.append(request(tmp_path / run / "best.onnx", tmp_path / "out"))
+    with pytest.raises(UsageError, match=r"a/best\.onnx and .*b/best\.onnx .*best\.fp32\.onnx"):
+        export_many(requests, jobs=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
+    write: Write, tmp_path: Path
+) -> None:
+    source, heard = write(), list[str]()
+    out = tmp_path / "out"
+    out.mkdir()
+    with closed(out, 0o555), pytest.raises(UnwritableError, match="may not be written to"):
+        export(request(source, out / "deeper"), lambda step, done, total: heard.append(step))
+    with pytest.raises(UnwritableError, match="is not a folder"):
+        export_many([request(source, source / "out")], 1, lambda *step: heard.append(str(step)))
+    assert heard == [] and list(out.iterdir()) == []
 
 
 @pytest.mark.slow

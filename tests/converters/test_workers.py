@@ -21,6 +21,10 @@ def square(task: int, progress: Progress) -> int:
         raise DataError("thirteen is unlucky", "choose another")
     if task == 99:
         os._exit(7)
+    if task in (101, 102):
+        os.kill(os.getpid(), signal.SIGKILL if task == 101 else signal.SIGSEGV)
+    if task == 103:
+        return task // 0
     return task * task
 
 
@@ -89,3 +93,14 @@ def test_ctrl_c_leaves_no_worker_and_no_half_written_file(tmp_path: Path) -> Non
     process.communicate(timeout=60)
     assert list(out.iterdir()) == []
     assert not any(alive(pid) for pid in pids)
+
+
+def test_the_end_of_a_process_is_explained_by_what_ended_it() -> None:
+    pool: Pool[int, int] = Pool(square, jobs=1)
+    killed, crashed, fault, five = pool.run([101, 102, 103, 5], lambda n, step: None)
+    assert isinstance(killed, Failure) and "killed" in killed.message
+    assert "memory" in killed.remedy
+    assert isinstance(crashed, Failure) and "SIGSEGV" in crashed.message
+    assert isinstance(fault, Failure) and "ZeroDivisionError" in fault.message
+    assert "memory" not in crashed.message + crashed.remedy + fault.message + fault.remedy
+    assert five == 25

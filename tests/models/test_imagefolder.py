@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from permissions import closed
 from PIL import Image
 
 from edgebench.errors import DataError
 from edgebench.models import registry
-from edgebench.models.data import imagefolder
+from edgebench.models.data import datasets, imagefolder
 from edgebench.models.data.feeds import feed_for
 from edgebench.models.data.images import ImageSet
 
@@ -184,3 +185,69 @@ def test_more_classes_than_the_model_has_are_refused(tmp_path: Path) -> None:
         picture(tmp_path / f"class{i:02}" / "a.png", (0, 0, 0))
     with pytest.raises(DataError, match="has 11 classes and the model 10"):
         feed(tmp_path)
+
+
+RAMP = np.linspace(0, 255, 64 * 48).astype(np.uint8).reshape(48, 64)
+
+
+def grey(array: np.ndarray, path: Path) -> np.ndarray:
+    """What is read of a picture of these numbers, one channel of it."""
+    Image.fromarray(array).save(path)
+    read = np.asarray(imagefolder.decode(path))
+    assert (read[..., 0] == read[..., 2]).all()
+    return read[..., 1]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bits_are_brought_to_8_and_not_clipped(tmp_path: Path, suffix: str) -> None:
+    read = grey(RAMP.astype(np.uint16) * 257, tmp_path / f"scan.{suffix}")
+    np.testing.assert_array_equal(read, RAMP)
+
+
+def test_dark_scans_of_16_bits_stay_dark(tmp_path: Path) -> None:
+    assert grey(RAMP.astype(np.uint16), tmp_path / "dark.png").max() == 1
+
+
+@pytest.mark.parametrize("largest", [1, 255])
+def test_floats_are_shares_or_8_bit_values(tmp_path: Path, largest: int) -> None:
+    read = grey((RAMP / 255 * largest).astype(np.float32), tmp_path / "float.tif")
+    np.testing.assert_array_equal(read, RAMP)
+
+
+@pytest.mark.parametrize("values", [np.float32([[-1, 2]]), np.int32([[0, 100_000]])])
+def test_numbers_without_a_known_white_are_refused(tmp_path: Path, values: np.ndarray) -> None:
+    Image.fromarray(values).save(tmp_path / "depth.tif")
+    with pytest.raises(DataError, match=r"depth\.tif .* its values go from"):
+        imagefolder.decode(tmp_path / "depth.tif")
+
+
+def test_a_picture_is_turned_as_its_camera_was(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # The camera was turned: the first row is the right-hand side.
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[0] = 255
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    read = np.asarray(imagefolder.decode(tmp_path / "turned.png"))
+    assert read.shape == (40, 20, 3)
+    assert read[:, -1].min() == 255 and read[:, 0].max() == 0
+
+
+def test_a_picture_of_200_megapixels_is_read(tmp_path: Path) -> None:
+    Image.new("1", (16320, 12240), 1).save(tmp_path / "phone.png")
+    limit = Image.MAX_IMAGE_PIXELS
+    assert load(tmp_path, size=16).images.min() == 255
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_picture_beyond_memory_is_refused_by_its_size(tmp_path: Path) -> None:
+    Image.new("1", (20000, 20000)).save(tmp_path / "bomb.png")
+    with pytest.raises(DataError, match="400 megapixels, and 300 are read"):
+        imagefolder.decode(tmp_path / "bomb.png")
+
+
+def test_a_folder_that_may_not_be_read_is_named(classes: Path) -> None:
+    for shut in (classes, classes / "berry"):
+        with closed(shut), pytest.raises(DataError, match=f"cannot read {shut}: Permission"):
+            imagefolder.listing(classes)
+    with closed(classes), pytest.raises(DataError, match="Permission denied"):
+        datasets.ImageFolder(classes).identity()

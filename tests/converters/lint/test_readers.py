@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from permissions import closed
 
 from edgebench.cli import main
 from edgebench.converters.lint.delegates import DELEGATES
@@ -244,3 +245,16 @@ def test_what_is_no_artifact_is_said_in_a_sentence(
     out, err = capsys.readouterr()
     assert out == "" and says in err and "\n  -> " in err
     assert "Traceback" not in err and "[Errno" not in err
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "strips.onnx"
+    onnx.save(strips(), path)
+    for shut in (path, tmp_path):
+        with closed(shut):
+            assert main(["lint", str(path)]) == 1
+        said = capsys.readouterr().err
+        assert f"{path}" in said and "Permission denied" in said
+        assert "not an ONNX file" not in said

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from edgebench import console
 from edgebench.commands.common.measure_options import MODELS, PRECISIONS, MeasureOptions
-from edgebench.errors import UnknownNameError, UsageError
+from edgebench.documents import allows
+from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 
 Files = Mapping[str, tuple[str, Path]]
 """Format and path of each file, by the model's name: see `edgebench.converters.external.files`."""
@@ -59,7 +60,7 @@ def select(options: MeasureOptions) -> Selection:
     if options.models is not None:
         models = tuple(dict.fromkeys(names.get(one, one) for one in options.models))
     elif found and next(artifact.find_artifacts(options.artifacts), None) is None:
-        models = _readable(options, found, files)
+        models = _readable(options, found, files, baseline)
         baseline = _baseline(baseline, models, options.artifacts)
         models = tuple(one for one in models if one != baseline) or models
     else:
@@ -81,8 +82,14 @@ def _names(files: Files, folder: Path) -> dict[str, str]:
     return names | {name: name for name in files}
 
 
-def _readable(options: MeasureOptions, found: Files, files: Files) -> tuple[str, ...]:
-    """The files that can be measured. Raises `UsageError` where none has a format asked for."""
+def _readable(
+    options: MeasureOptions, found: Files, files: Files, baseline: str | None
+) -> tuple[str, ...]:
+    """The files that can be measured.
+
+    Raises `UsageError` where none has a format asked for, and `InvalidFileError` where none may be
+    read, or not the baseline.
+    """
     if not files:
         forms = sorted({form for form, _ in found.values()})
         raise UsageError(
@@ -90,13 +97,13 @@ def _readable(options: MeasureOptions, found: Files, files: Files) -> tuple[str,
             f"{len(found)} of {' and '.join(forms)}",
             f"measure them with: --formats {','.join(forms)}",
         )
-    readable = tuple(name for name, (_, path) in files.items() if os.access(path, os.R_OK))
-    for name in sorted(files.keys() - set(readable)):
+    readable = tuple(name for name, (_, path) in files.items() if allows(path, os.R_OK))
+    closed = sorted(files.keys() - set(readable))
+    if closed and (not readable or baseline in closed):
+        _, path = files[baseline if baseline in closed else closed[0]]
+        raise InvalidFileError(f"cannot read {path}: permission denied", "check its permissions")
+    for name in closed:
         console.say(f"{name} is left out: it cannot be read")
-    if not readable:
-        raise UsageError(
-            f"no model file in {options.artifacts} can be read", "see its permissions: ls -l"
-        )
     return readable
 
 
