@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from edgebench.content import Content
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress
+
+C = TypeVar("C", bound=Content)
 
 
 def unheard(note: str) -> None:
@@ -47,8 +49,11 @@ class Converted(Protocol):
         ...
 
 
-class Backend(Protocol):
-    """The functions of a format's module, such as `edgebench.converters.tflite.target`."""
+class Backend(Protocol[C]):
+    """The functions of a format's module, such as `edgebench.converters.tflite.target`.
+
+    `C` is what its content is: a file's bytes, or a folder's files.
+    """
 
     def convert(
         self,
@@ -57,21 +62,21 @@ class Backend(Protocol):
         calibration: Sequence[Sample],
         instructions: Instructions,
         progress: Progress,
-    ) -> Mapping[str, Content]:
+    ) -> Mapping[str, C]:
         """The file or folder for each precision. Raises `UnsupportedModelError`, `DataError`."""
         ...
 
     def describe(
         self,
         graph: OnnxGraph,
-        content: Content,
+        content: C,
         preprocessing: Preprocessing | None,
         labels: Sequence[str] | None,
-    ) -> Content:
+    ) -> C:
         """The content with mean, std and labels in it, where the format can hold them."""
         ...
 
-    def open_converted(self, graph: OnnxGraph, content: Content, exact: bool = True) -> Converted:
+    def open_converted(self, graph: OnnxGraph, content: C, exact: bool = True) -> Converted:
         """Open what `convert` made of the graph.
 
         With `exact` it computes what the file defines, on every processor alike; without, what the
@@ -79,8 +84,6 @@ class Backend(Protocol):
         """
         ...
 
-    def first_difference(
-        self, graph: OnnxGraph, content: Content, sample: Sample, snr_db: float
-    ) -> str:
+    def first_difference(self, graph: OnnxGraph, content: C, sample: Sample, snr_db: float) -> str:
         """A clause that names the first layer whose values fall below this SNR to the graph's."""
         ...

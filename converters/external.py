@@ -8,11 +8,9 @@ say, so that it fails alone.
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from edgebench.converters.artifact import Artifact, Manifest, Quantization, TensorSpec, has_manifest
 from edgebench.converters.artifact import find_artifacts as find_own
@@ -27,16 +25,13 @@ SUFFIXES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx"}
 NETWORK = "model.xml"
 """A folder with this file in it is OpenVINO's."""
 
+Read = Callable[[Path, str, str], LintGraph]
+"""Reads the file or folder at a path, by the name and the precision that the graph is to have."""
+
 UNKNOWN = "unknown"
 
 RUN_FOLDER = "draft.json"
 """A folder with this file is a run's, and what it holds are copies."""
-
-READERS = {
-    "tflite": "edgebench.converters.lint.readers.tflite_content",
-    "onnx": "edgebench.converters.lint.readers.onnx",
-    "openvino": "edgebench.converters.lint.readers.openvino",
-}
 
 
 def files(folder: Path) -> dict[str, tuple[str, Path]]:
@@ -155,11 +150,31 @@ def _size_bytes(path: Path) -> int:
 def _read(form: str, path: Path) -> LintGraph | None:
     """The file's graph; None where it is damaged, or where what reads it is not installed."""
     try:
-        reader: Any = importlib.import_module(READERS[form])
-        graph: LintGraph = reader.read(path, path.name, UNKNOWN)
+        return READERS[form]()(path, path.name, UNKNOWN)
     except (EdgeBenchError, ModuleNotFoundError):
         return None
-    return graph
+
+
+def _onnx() -> Read:
+    from edgebench.converters.lint.readers import onnx
+
+    return onnx.read
+
+
+def _openvino() -> Read:
+    from edgebench.converters.lint.readers import openvino
+
+    return openvino.read
+
+
+def _tflite() -> Read:
+    # As it lies in the file: what LiteRT would make of it here does not matter.
+    from edgebench.converters.lint.readers import tflite_content
+
+    return tflite_content.read
+
+
+READERS: dict[str, Callable[[], Read]] = {"onnx": _onnx, "openvino": _openvino, "tflite": _tflite}
 
 
 def _specs(graph: LintGraph, names: Collection[str]) -> tuple[TensorSpec, ...]:

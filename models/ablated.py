@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from edgebench.models import ablation
+from edgebench.models.backbones import ablation
 from edgebench.models.backbones.build import network
 from edgebench.models.count import count
 from edgebench.models.spec import ABLATED, ModelSpec

@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from edgebench.models import ablation, manifest
+from edgebench.models import manifest
+from edgebench.models.backbones import ablation
 from edgebench.models.backbones.build import network
 from edgebench.models.manifest import Accuracy
 from edgebench.models.spec import ModelSpec

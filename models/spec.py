@@ -33,7 +33,7 @@ class ModelSpec:
     `madds` counts convolutions and linear layers for one image, `multiplies` the elementwise
     products of the attention, which the papers leave out. `checkpoint` is the stem of the shipped
     weights under models/checkpoints. `without` is the stage whose attention was taken out, for
-    measuring what it costs; see `edgebench.models.ablation`.
+    measuring what it costs; see `edgebench.models.backbones.ablation`.
     """
 
     name: str

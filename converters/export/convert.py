@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgebench.content import Content, digest, size_bytes
 from edgebench.converters import parity, targets
@@ -249,7 +249,7 @@ def _difference(
     pipeline: Pipeline,
     graph: OnnxGraph,
     form: Formed,
-    backend: Backend,
+    backend: Backend[Any],
     content: Content,
     sample: Sample,
     snr_db: float,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from edgebench.content import Content
 from edgebench.converters import parity
@@ -26,7 +27,7 @@ INAUDIBLE_DB = 60.0
 
 def measure(
     target: Target,
-    backend: Backend,
+    backend: Backend[Any],
     graph: OnnxGraph,
     content: Content,
     expected: parity.Outputs,

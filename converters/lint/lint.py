@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgebench.converters.artifact import Manifest, manifest_path
 from edgebench.converters.lint.all_rules import RULES
 from edgebench.converters.lint.delegates import DELEGATES
 from edgebench.converters.lint.graph import LintGraph
+from edgebench.converters.lint.readers.by_format import READERS
 from edgebench.converters.lint.rule import SEVERITIES, LintFinding, Severity, Subject, check
 from edgebench.converters.targets import FORMATS
 from edgebench.documents import load
@@ -92,12 +91,11 @@ def _read(path: Path, manifest: Manifest | None) -> LintGraph:
     _require_readable(path)
     name = manifest.format if manifest is not None else _format(path)
     try:
-        reader: Any = importlib.import_module(f"edgebench.converters.lint.readers.{name}")
+        read = READERS[name]()
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or name, FORMATS[name].extra) from error
     precision = manifest.precision if manifest is not None else "unknown"
-    graph: LintGraph = reader.read(path, path.name, precision)
-    return graph
+    return read(path, path.name, precision)
 
 
 def _require_readable(path: Path) -> None:

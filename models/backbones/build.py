@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from edgebench.models import ablation
 from edgebench.models.attention import ATTENTION
+from edgebench.models.backbones import ablation
 from edgebench.models.backbones.backbone import Backbone
 from edgebench.models.backbones.mobilenet_v2.network import VARIANTS, MobileNetV2
 from edgebench.models.spec import ModelSpec

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from edgebench.errors import UnknownNameError
-from edgebench.models import ablated, ablation, registry
+from edgebench.models import ablated, registry
 from edgebench.models.attention import Attention
+from edgebench.models.backbones import ablation
 from edgebench.models.backbones.build import network
 from edgebench.models.build import build
 from edgebench.models.count import count
