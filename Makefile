@@ -5,8 +5,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-# Test files at once; each takes up to 2 GB of memory.
-JOBS   ?= 2
+# Test files at once; each takes up to 2 GB of memory. One more than cores, because tests of devices
+# mostly wait.
+JOBS   ?= 3
+
+# One thread a process: threads that wait for each other are slow where others have their core.
+PYTEST  = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
+	$(BIN)/python -m pytest --durations=25
+ATONCE  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What `make export-*` exports, and how precisely.
 MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se scenes_v2_ca
@@ -35,13 +41,14 @@ $(READY): pyproject.toml constraints.txt
 demo: export-tflite  ## export, measure on this machine, print the verdict and write the HTML report
 	$(BIN)/edgebench --device local --html || test $$? -eq 3
 
-test: setup check test-devices  ## make the environment and run every check
+test: setup lint types imports docs  ## make the environment and run every check
+	$(PYTEST) $(ATONCE)
 
 check: lint types imports docs  ## every check but those of test-devices, in an environment that is there
-	$(BIN)/python -m pytest -m 'not rig' -n $(JOBS) --dist loadfile
+	$(PYTEST) $(ATONCE) -m 'not rig'
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
-	$(BIN)/python -m pytest -m rig -n $(JOBS) --dist loadfile tests/rigs
+	$(PYTEST) $(ATONCE) -m rig tests/rigs
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -59,7 +66,7 @@ docs: $(READY)  ## build the documentation site in build/site
 	$(BIN)/sphinx-build -q -E -W --keep-going -c docs/site . build/site
 
 test-fast: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest -m 'not slow and not rig'
+	$(PYTEST) -m 'not slow and not rig'
 
 export-tflite: $(READY)  ## export MODELS="..." in PRECISION="..." to artifacts/
 	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to tflite:%) --out $(ARTIFACTS)

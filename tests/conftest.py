@@ -1,4 +1,4 @@
-"""What tests share: small real .tflite models, and run folders for them."""
+"""What tests share: small real .tflite models, run folders for them, and how they are run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from allowed_skips import ALLOWED
 from hypothesis import settings
 from toy_models import MEAN, STD, MakeRun, make_toys
 
@@ -30,6 +32,44 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How fast a machine runs an example is no property of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files that take long first, so that none of them is what others wait for in the end.
+
+    Those with real daemons mostly wait: between two of them stand files that compute.
+    """
+    kinds: dict[Path, int] = {}
+    for item in items:
+        kind = 0 if item.get_closest_marker("rig") else 1 if item.get_closest_marker("slow") else 2
+        kinds[item.path] = min(kind, kinds.get(item.path, 2))
+    waiting = [path for path, kind in kinds.items() if kind == 0]
+    order = [path for kind in (1, 2) for path in kinds if kinds[path] == kind]
+    for number, path in enumerate(waiting):
+        order.insert(3 * number, path)
+    places = {path: place for place, path in enumerate(order)}
+    items.sort(key=lambda item: places[item.path])
+
+
+def _refused_on_ci(report: Any) -> Any:
+    """The report, as a failure where CI does not allow its skip."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(allowed in reason for allowed in ALLOWED):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, which tests/allowed_skips.py does not allow: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Any:
+    return _refused_on_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Any:
+    return _refused_on_ci((yield))
 
 
 @pytest.fixture(scope="session", autouse=True)

