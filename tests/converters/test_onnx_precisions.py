@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from onnx.backend.test.case.test_case import TestCase
-from test_openvino_operators import CASES, graph_of, ops_of
+from onnx_cases import ops_of
+from test_openvino_operators import CASES, buildable
 
 from edgebench.converters.backend import Instructions
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.opset import OPSETS
 from edgebench.converters.onnxruntime import target
 from edgebench.errors import UnsupportedModelError
@@ -38,7 +40,7 @@ ONE_OF_EACH = list(cases())
 @pytest.mark.parametrize("precision", TOLERANCES)
 @pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.name)
 def test_an_operator_keeps_its_meaning(case: TestCase, precision: str) -> None:
-    graph = graph_of(case)
+    graph = OnnxGraph(buildable(case).model, case.name, "file", "")
     names = [info.name for info in case.model.graph.input]
     arrays = dict(zip(names, map(np.asarray, case.data_sets[0][0]), strict=True))
     sample = {port.name: arrays[port.name] for port in graph.inputs}

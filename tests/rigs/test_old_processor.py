@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from without_vnni import check_export
 
-from edgebench.deploy.emulated.debian import fetch_packages
+from edgebench.deploy.transports.emulated.debian import fetch_packages
 from edgebench.places import cache_folder
 
 pytestmark = pytest.mark.rig

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edgebench.benchmarks.gate.check import failed
 from edgebench.benchmarks.gate.machine_checks import GATE, NOTES
-from edgebench.benchmarks.gate.machine_state import Conditions
+from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.deploy.benchmark_model import readings
 from edgebench.deploy.documents.result import MeasuredBlock, Readings, Visit
 from edgebench.deploy.runner.android import (
@@ -216,7 +216,7 @@ def gate(*before: str, after: tuple[str, ...] = ()) -> list[str]:
         MeasuredBlock(index, index, "g", None, read(first), read(last), visits)
         for index, (first, last) in enumerate(zip(before, after, strict=True))
     )
-    conditions = Conditions(blocks, 8, BIG)
+    conditions = MachineState(blocks, 8, BIG)
     return [one.check for one in failed((*GATE, *NOTES), conditions)]
 
 
@@ -288,5 +288,5 @@ def test_what_was_not_seen_is_nothing_that_changed() -> None:
     mute = replace(read(printed("1790000005")), unix_s=1_790_000_005.0)
     start = replace(mute, unix_s=1_790_000_000.0)
     visits = (Visit("a", 0.0, True, (1,), (1000,)),)
-    conditions = Conditions((MeasuredBlock(0, 0, "g", None, start, mute, visits),), 8, None)
+    conditions = MachineState((MeasuredBlock(0, 0, "g", None, start, mute, visits),), 8, None)
     assert failed((*GATE, *NOTES), conditions) == ()
