@@ -19,7 +19,7 @@ from edgebench.benchmarks.explanation import breakdown, profiles
 from edgebench.benchmarks.explanation.profiles import Placed
 from edgebench.benchmarks.results.compare import judged
 from edgebench.benchmarks.results.explanation import Explained, Explanation, StageCost
-from edgebench.benchmarks.results.measured import Run, measured
+from edgebench.benchmarks.results.measured import MeasuredRun, measured
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import TimedBlock, timed_block
 from edgebench.benchmarks.statistics.paired import Floats
@@ -29,13 +29,13 @@ from edgebench.deploy.documents.result import Profile
 from edgebench.intervals import Estimate
 
 
-def wanted(run: Run) -> bool:
+def wanted(run: MeasuredRun) -> bool:
     """Whether a run was made to be explained: with stages removed, or profiled."""
     ablated = any(run.manifests[slot].ablation for slot in run.plan.artifacts)
     return ablated or run.plan.profile
 
 
-def explain(run: Run) -> Explanation:
+def explain(run: MeasuredRun) -> Explanation:
     """Explain every model of a run whose operations are counted and some are attention."""
     return Explanation(
         run=run.name,
@@ -44,7 +44,7 @@ def explain(run: Run) -> Explanation:
     )
 
 
-def _group(run: Run, group: Group) -> Iterable[Explained]:
+def _group(run: MeasuredRun, group: Group) -> Iterable[Explained]:
     blocks = [timed_block(one) for one in measured(run.result.blocks) if one.group == group.name]
     for slot in group.slots:
         manifest = run.manifests[slot]
@@ -57,7 +57,7 @@ def _group(run: Run, group: Group) -> Iterable[Explained]:
 class _Case:
     """One model of one group, with the blocks of the group."""
 
-    run: Run
+    run: MeasuredRun
     group: Group
     slot: str
     blocks: Sequence[TimedBlock]

@@ -205,5 +205,5 @@ NOTES = (
 
 
 def before_the_run(machine: MachineState) -> tuple[Diagnostic, ...]:
-    """What the pilot found that would withhold the verdict if it went on."""
+    """What the pilot found that would withhold the verdict if it continued."""
     return failed(EARLY, machine)

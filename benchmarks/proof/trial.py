@@ -11,7 +11,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import choose_size
 from edgebench.benchmarks.results.compare import compare
 from edgebench.benchmarks.results.comparison import Comparison, ModelRow
-from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.converters.artifact import Artifact, Manifest, file_name
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import MeasuredBlock, RunResult
@@ -92,7 +92,9 @@ def simulate(scenario: str, seed: int, budget_s: float, overheads: tuple[float, 
     result, plan = measure(device, draft, request)
     manifests = {one.key: one.manifest for one in (baseline, *models)}
     manifests[baseline.key + AGAIN] = baseline.manifest
-    return compare(Run(draft.id, request, device.description, plan, result, manifests, {}, {}, ""))
+    return compare(
+        MeasuredRun(draft.id, request, device.description, plan, result, manifests, {}, {}, "")
+    )
 
 
 def _model(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgebench.benchmarks.results.comparison import DeviceAccuracy, Drift, HostComparison
-from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.plan import Group
 from edgebench.errors import InvalidFileError
@@ -13,7 +13,7 @@ from edgebench.intervals import paired_difference, proportion
 from edgebench.snr import snr_db
 
 
-def accuracy(run: Run, group: Group, slot: str) -> DeviceAccuracy | None:
+def accuracy(run: MeasuredRun, group: Group, slot: str) -> DeviceAccuracy | None:
     """A slot's accuracy, and its differences from the trained model and the baseline.
 
     None if its answers have no meaning. Raises `InvalidFileError`.
@@ -36,7 +36,7 @@ def accuracy(run: Run, group: Group, slot: str) -> DeviceAccuracy | None:
     )
 
 
-def drift(run: Run, slot: str) -> Drift | None:
+def drift(run: MeasuredRun, slot: str) -> Drift | None:
     """How a slot's outputs differ from the trained model's. Raises `InvalidFileError`."""
     answers = _answers(run, slot)
     if answers is None:
@@ -51,7 +51,7 @@ def drift(run: Run, slot: str) -> Drift | None:
     )
 
 
-def on_host(run: Run, slot: str) -> HostComparison | None:
+def on_host(run: MeasuredRun, slot: str) -> HostComparison | None:
     """How a slot's outputs differ from those of the host, if the host ran it."""
     outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
     if run.host is None or outputs is None or theirs is None or outputs.shape != theirs.shape:
@@ -66,7 +66,7 @@ def on_host(run: Run, slot: str) -> HostComparison | None:
     )
 
 
-def _answers(run: Run, slot: str) -> tuple[Floats, Floats, Floats] | None:
+def _answers(run: MeasuredRun, slot: str) -> tuple[Floats, Floats, Floats] | None:
     """Labels, the trained model's logits and the device's outputs; None if there are none."""
     if run.manifests[slot].weights == "untrained":
         return None

@@ -15,7 +15,7 @@ from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import accuracy, drift, on_host
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
-from edgebench.benchmarks.results.measured import NOTHING, Run, measured
+from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import SlotTimes, TimedBlock, timed_block
@@ -24,7 +24,7 @@ from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.plan import Group
 
 
-def compare(run: Run) -> Comparison:
+def compare(run: MeasuredRun) -> Comparison:
     """Derive every figure and verdict of a run."""
     plan, result = run.plan, run.result
     interrupted = not result.complete and len(result.blocks) < len(plan.blocks)
@@ -53,7 +53,7 @@ def compare(run: Run) -> Comparison:
     )
 
 
-def _not_run_here(run: Run) -> Iterable[Group]:
+def _not_run_here(run: MeasuredRun) -> Iterable[Group]:
     """The artifacts that the plan leaves out because the device cannot run their format."""
     rest = {slot: one for slot, one in run.manifests.items() if slot not in run.plan.artifacts}
     for key in dict.fromkeys((one.format, one.precision) for one in rest.values()):
@@ -64,11 +64,11 @@ def _not_run_here(run: Run) -> Iterable[Group]:
                 yield Group(f"{one.model}, {' '.join(key)}", slot, (slot, *others))
 
 
-def _baseline(run: Run, manifest: Manifest) -> str:
+def _baseline(run: MeasuredRun, manifest: Manifest) -> str:
     return run.request.baseline or manifest.baseline
 
 
-def _group(run: Run, group: Group) -> GroupComparison:
+def _group(run: MeasuredRun, group: Group) -> GroupComparison:
     manifest = run.manifests[group.baseline]
     members = [run.manifests[slot] for slot in group.slots]
     blocks = [timed_block(b) for b in measured(run.result.blocks) if b.group == group.name]
@@ -85,7 +85,7 @@ def _group(run: Run, group: Group) -> GroupComparison:
     )
 
 
-def _row(run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> ModelRow:
+def _row(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> ModelRow:
     manifest, baseline = run.manifests[slot], run.manifests[group.baseline]
     runs_here = slot in run.plan.artifacts
     evaluation = run.result.evaluations.get(slot, NOTHING)
@@ -150,7 +150,7 @@ def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, .
 
 
 def judged(
-    run: Run, group: Group, slot: str, blocks: Sequence[TimedBlock]
+    run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]
 ) -> tuple[Overhead | None, Verdict]:
     """The overhead of a slot over its group's baseline, and the verdict on it."""
     both = [one for one in blocks if {slot, group.baseline} <= one.slots.keys()]
@@ -188,14 +188,14 @@ def judged(
     return overhead, verdict
 
 
-def _floor(run: Run, slot: str) -> NoiseFloor | None:
+def _floor(run: MeasuredRun, slot: str) -> NoiseFloor | None:
     if run.floors is None:
         return None
     one = run.manifests[slot]
     return run.floors.find(one.format, one.precision, setting_of(run.result, one.format))
 
 
-def _comparisons(run: Run, group: Group, slot: str) -> int:
+def _comparisons(run: MeasuredRun, group: Group, slot: str) -> int:
     """How many models share the 95 % with this one; an artifact against itself does not count."""
     if slot.endswith(AGAIN):
         return 1

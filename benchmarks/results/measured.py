@@ -17,7 +17,7 @@ NOTHING = EvaluationResult(error=None)
 
 
 @dataclass(frozen=True)
-class Run:
+class MeasuredRun:
     """The input of a comparison.
 
     `manifests` is by slot. `evaluations` gives, by slot, the labels (N,) and the trained model's

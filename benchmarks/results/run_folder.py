@@ -24,7 +24,7 @@ import numpy as np
 from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results.explanation import Explanation
-from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.result import RunResult
@@ -94,7 +94,7 @@ def read_explanation(folder: Path) -> Explanation | None:
     return load(path, Explanation) if path.exists() else None
 
 
-def read_run(folder: Path, result: RunResult, description: str, command: str = "") -> Run:
+def read_run(folder: Path, result: RunResult, description: str, command: str = "") -> MeasuredRun:
     """Read everything in a run folder. Raises `InvalidFileError`."""
     if result.plan_sha256 != plan_hash(folder):
         raise InvalidFileError(
@@ -102,7 +102,7 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         )
     plan, manifests = read_plan(folder), read_manifests(folder)
     host, host_outputs = _on_host(folder, result)
-    return Run(
+    return MeasuredRun(
         name=folder.name,
         request=load(folder / REQUEST, RunRequest),
         device_description=description,

@@ -9,11 +9,11 @@ from edgebench.benchmarks.diagnostic import Diagnostic, Values
 from edgebench.benchmarks.gate import noise_floor
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.planning.design import AGAIN
-from edgebench.benchmarks.results.measured import Run
+from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.deploy.documents.result import RunResult
 
 
-def warnings(run: Run) -> tuple[Diagnostic, ...]:
+def warnings(run: MeasuredRun) -> tuple[Diagnostic, ...]:
     """All warnings of a run."""
     return (
         *_other_cores(run),
@@ -24,7 +24,7 @@ def warnings(run: Run) -> tuple[Diagnostic, ...]:
     )
 
 
-def _other_cores(run: Run) -> Iterable[Diagnostic]:
+def _other_cores(run: MeasuredRun) -> Iterable[Diagnostic]:
     """The cores are not those of the device, for example if a farm used another one."""
     context = run.result.context
     if run.cores_known not in (None, context.core_count):
@@ -46,7 +46,7 @@ def _failed_blocks(result: RunResult) -> Iterable[Diagnostic]:
         yield Diagnostic("failed_blocks", values)
 
 
-def _noise_floors(run: Run) -> tuple[Diagnostic, ...]:
+def _noise_floors(run: MeasuredRun) -> tuple[Diagnostic, ...]:
     """What to know of the noise floors that the verdicts are read against."""
     if run.floors is None or not run.timed:
         return ()
@@ -71,7 +71,7 @@ def _summaries(result: RunResult) -> Iterable[Diagnostic]:
         yield Diagnostic("summaries_only", {"runtimes": tuple(names), "kind": kind})
 
 
-def _missing_outputs(run: Run) -> Iterable[Diagnostic]:
+def _missing_outputs(run: MeasuredRun) -> Iterable[Diagnostic]:
     """Artifacts that had inputs to evaluate, and whose outputs did not come back."""
     missing = [
         slot
