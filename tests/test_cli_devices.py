@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from accepted import golden
@@ -21,6 +21,7 @@ from edgebench.deploy.remote.python_runner import PythonRunner
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import Shell
 from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.table import TRANSPORTS
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
@@ -63,7 +64,7 @@ class StandIn:
         self.gone: DeviceError | None = None
         self.prepared: list[str] = []
 
-    def attached(self, entries: Iterable[DeviceEntry]) -> list[AttachedDevice]:
+    def attached(self, entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
         if self.gone is not None:
             raise self.gone
         return self.seen
@@ -77,15 +78,17 @@ class StandIn:
                 prepared.append(entry.name)
 
         store = Store(HereShell(), str(self.home))
-        return Phone(entry.name, entry.description, store, PythonRunner(sys.executable))
+        runner = PythonRunner(sys.executable)
+        return Phone(entry.name, entry.description, store, runner, entry=entry)
+
+    def unavailable(self, entry: DeviceEntry) -> DeviceError | None:
+        return None
 
 
 @pytest.fixture
 def phones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn(tmp_path / "home")
-    module = SimpleNamespace(attached=stand_in.attached, device=stand_in.device)
-    monkeypatch.setitem(sys.modules, "stand_in_transport", module)
-    monkeypatch.setitem(devices.TRANSPORTS, "adb", "stand_in_transport")
+    monkeypatch.setitem(TRANSPORTS, "adb", replace(TRANSPORTS["adb"], package=lambda: stand_in))
     return stand_in
 
 

@@ -66,7 +66,7 @@ def plan(
     Raises `UsageError` for an emulated device, on which times have no meaning, and for a budget
     that is too short, and what `edgebench.benchmarks.runs.run.prepare` raises.
     """
-    if devices.emulated(request.device):
+    if not devices.has_latency(request.device):
         raise UsageError(
             f"times have no meaning on {request.device}, so there is nothing to measure elsewhere",
             f"measure it here: edgebench --device {request.device}",

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from edgebench.deploy.app.contract import CONTRACT, App, AppOutput, Begin, ChangeLine, End, Hello
+from edgebench.deploy.app.contract import App, AppOutput
 from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.documents.change_lines import CONTRACT, Begin, ChangeLine, End, Hello
 from edgebench.deploy.documents.changes import Changes, translated_errors
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.deploy.remote.shell import DeviceLostError

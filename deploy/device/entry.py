@@ -11,17 +11,7 @@ from typing import Literal
 from edgebench.errors import UnknownNameError, UsageError
 from edgebench.places import config_folder
 
-Transport = Literal["local", "adb", "ssh", "emulated", "devicectl", "mac"]
 RunnerName = Literal["python", "benchmark_model", "app"]
-
-BY_TRANSPORT = {
-    "host": ("ssh",),
-    "serial": ("adb", "devicectl"),
-    "match": ("adb", "devicectl", "ssh"),
-    "benchmark_model": ("adb", "ssh", "emulated"),
-    "app": ("adb", "devicectl"),
-}
-"""Fields that mean something to these transports only."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ class Cluster:
 class DeviceEntry:
     """One device, as the registry has it.
 
-    transport: how it is reached.
+    transport: how it is reached, a name of `edgebench.deploy.transports.table`.
     match: how it is recognised: Android's `ro.product.device` or `ro.product.model`, an iPhone's
         product type such as iPhone14,5, how a board's model begins; any of them will do.
     serial: the one phone that is meant, where several of a model are attached.
@@ -60,7 +50,7 @@ class DeviceEntry:
     """
 
     description: str
-    transport: Transport
+    transport: str
     name: str = ""
     match: tuple[str, ...] = ()
     serial: str | None = None
@@ -81,9 +71,6 @@ class DeviceEntry:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, transports in BY_TRANSPORT.items():
-            if getattr(self, name) and self.transport not in transports:
-                raise ValueError(f"{name} is for {' and '.join(transports)} only")
         _once("cluster", (cluster.name for cluster in self.clusters))
         _once("core", (core for cluster in self.clusters for core in cluster.cores))
         unknown = sorted(self.sources.keys() - FIELDS)

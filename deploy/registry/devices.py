@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
-
 from edgebench.deploy.device.cores import ranges
 from edgebench.deploy.device.entry import Cluster, DeviceEntry
 from edgebench.deploy.device.interface import Device
@@ -13,61 +9,39 @@ from edgebench.deploy.registry import registry
 from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.core_check import Cores
 from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.transports.table import TRANSPORTS
 from edgebench.errors import UnknownNameError
 
-TRANSPORTS = {
-    "local": "edgebench.deploy.transports.local",
-    "adb": "edgebench.deploy.transports.adb",
-    "ssh": "edgebench.deploy.transports.ssh",
-    "emulated": "edgebench.deploy.transports.emulated",
-    "devicectl": "edgebench.deploy.transports.apple.iphone",
-    "mac": "edgebench.deploy.transports.apple.mac",
-}
-"""One module each, with a function `device` that makes an entry's device. Imported when used."""
-
-COOLED = ("adb", "ssh")
-"""Transports whose devices are waited for to cool, for nobody else warms those. A machine that
-somebody works at is as warm as that work makes it, and time under emulation means nothing.
-"""
-
-PINNED = COOLED
-"""Transports whose measuring processes stay on cores of one kind, unless they are told which."""
-
 ALL_CORES = "all"
-
-SIMULATED = "simulated"
-"""The name of devices that are numbers, to try things on: one machine on better and worse days."""
 
 
 def get(name: str) -> Device:
     """The device of that name. Raises `UnknownNameError` and `InvalidFileError`."""
-    if is_simulated(name) and name in (simulated := _simulated()):
-        return simulated[name]()
     found = entry(name)
-    make: Callable[[DeviceEntry], Device] = import_module(TRANSPORTS[found.transport]).device
-    return make(found)
+    return TRANSPORTS[found.transport].package().device(found)
+
+
+def entry(name: str) -> DeviceEntry:
+    """What is known of a device. Raises `UnknownNameError` and `InvalidFileError`."""
+    entries = registry.load()
+    if name in entries:
+        return entries[name]
+    simulated = _simulated()
+    if name in simulated:
+        return simulated[name]
+    raise UnknownNameError("device", name, {*entries, *simulated})
 
 
 def is_simulated(name: str) -> bool:
     """Whether that is a simulated device's name, or would be one; no other can be called so."""
-    return name.partition(":")[0] == SIMULATED
+    return name.partition(":")[0] == "simulated"
 
 
-def entry(name: str) -> DeviceEntry:
-    """What the registry has of a device. Raises `UnknownNameError` and `InvalidFileError`."""
-    entries = registry.load()
-    if name not in entries:
-        raise UnknownNameError("device", name, {*entries, *_simulated()})
-    return entries[name]
-
-
-def _simulated() -> dict[str, Callable[[], Device]]:
+def _simulated() -> dict[str, DeviceEntry]:
     """The simulated devices by name; they need NumPy, which a list of devices does not."""
-    from edgebench.deploy.transports.simulated.device import SimulatedDevice
-    from edgebench.deploy.transports.simulated.scenarios import CLEAN, SCENARIOS
+    from edgebench.deploy.transports.simulated import entries
 
-    named = {SIMULATED: CLEAN} | {f"{SIMULATED}:{name}": one for name, one in SCENARIOS.items()}
-    return {name: partial(SimulatedDevice, scenario) for name, scenario in named.items()}
+    return entries()
 
 
 def cores_by_name(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | None:
@@ -89,8 +63,8 @@ def default_cores(
     clusters gives no verdict. Where the entry has no clusters, or such as the device has not, the
     device's own frequencies decide, if it is `reachable`: one that is not is not looked for.
     """
-    found = None if is_simulated(name) else entry(name)
-    if found is None or found.transport not in PINNED or found.runner == "app":
+    found = entry(name)
+    if not TRANSPORTS[found.transport].dedicated or found.runner == "app":
         return None, ""
     enough = [one for one in found.clusters if len(one.cores) >= threads]
     fastest = enough[-1] if len(found.clusters) > 1 and enough else None
@@ -115,9 +89,9 @@ def _fits(cluster: Cluster, there: Cores, own: tuple[int, ...] | None) -> bool:
 
 def cools_down(name: str) -> bool:
     """Whether a device is waited for to cool down between measuring processes."""
-    return not is_simulated(name) and entry(name).transport in COOLED
+    return TRANSPORTS[entry(name).transport].dedicated
 
 
-def emulated(name: str) -> bool:
-    """Whether time means nothing on a device."""
-    return not is_simulated(name) and entry(name).transport == "emulated"
+def has_latency(name: str) -> bool:
+    """Whether the times of a device mean anything."""
+    return TRANSPORTS[entry(name).transport].has_latency

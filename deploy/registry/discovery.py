@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 
 from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.device.interface import AttachedDevice
-from edgebench.deploy.registry.devices import TRANSPORTS
+from edgebench.deploy.transports.table import TRANSPORTS
 from edgebench.errors import DeviceError
 
 
@@ -32,8 +31,7 @@ class Discovery:
 def discover(entries: Iterable[DeviceEntry]) -> Discovery:
     """Ask each transport what it sees, without connecting to a network.
 
-    A transport's module may have two functions: `attached(entries)`, which raises `DeviceError`
-    where its program is missing, and `lacking(entry)`, what a device has to have first.
+    A transport that cannot be asked makes all of its entries unavailable.
     """
     attached: list[AttachedDevice] = []
     unavailable: dict[str, DeviceError] = {}
@@ -41,14 +39,12 @@ def discover(entries: Iterable[DeviceEntry]) -> Discovery:
     for entry in entries:
         by_transport.setdefault(entry.transport, []).append(entry)
     for transport, group in by_transport.items():
-        module = import_module(TRANSPORTS[transport])
+        package = TRANSPORTS[transport].package()
         try:
-            if hasattr(module, "attached"):
-                attached += module.attached(group)
+            attached += package.attached(group)
         except DeviceError as error:
             unavailable |= {entry.name: error for entry in group}
             continue
-        if hasattr(module, "unavailable"):
-            found = {entry.name: module.unavailable(entry) for entry in group}
-            unavailable |= {name: error for name, error in found.items() if error is not None}
+        found = {entry.name: package.unavailable(entry) for entry in group}
+        unavailable |= {name: error for name, error in found.items() if error is not None}
     return Discovery(tuple(attached), unavailable)

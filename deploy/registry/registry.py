@@ -20,9 +20,9 @@ from edgebench.deploy.device.entry import (
     FIELDS,
     DeviceEntry,
     RunnerName,
-    Transport,
     user_file,
 )
+from edgebench.deploy.transports.table import ROWS, misplaced_field
 from edgebench.errors import InvalidFileError
 
 SHIPPED = Path(__file__).with_name("devices.toml")
@@ -96,13 +96,18 @@ def _entry(path: Path, name: str, table: dict[str, Any]) -> DeviceEntry:
     for cluster in clusters if isinstance(clusters, list) else ():
         if isinstance(cluster, dict):
             _known(path, name, cluster, CLUSTER_FIELDS, "field of a cluster")
-    for key, kind in (("transport", Transport), ("runner", RunnerName)):
+    transports = frozenset(row.name for row in ROWS if row.in_registry)
+    for key, known in (("transport", transports), ("runner", frozenset(get_args(RunnerName)))):
         if isinstance(table.get(key), str):
-            _known(path, name, (table[key],), frozenset(get_args(kind)), key)
+            _known(path, name, (table[key],), known, key)
     try:
-        return msgspec.convert({**table, "name": name}, DeviceEntry)
+        entry = msgspec.convert({**table, "name": name}, DeviceEntry)
     except msgspec.ValidationError as error:
         raise _wrong(path, name, str(error).replace("`$.", "`"), "correct it") from error
+    misplaced = misplaced_field(entry)
+    if misplaced:
+        raise _wrong(path, name, misplaced, "correct it")
+    return entry
 
 
 def _known(path: Path, name: str, words: Iterable[str], known: frozenset[str], kind: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgebench.deploy.device.cores import mask, numbers, ranges
@@ -61,11 +61,20 @@ def read_cores(shell: Shell) -> Cores | None:
         return None
 
 
-def check(entry: DeviceEntry, shell: Shell) -> Iterator[CheckStep]:
-    """Compare an entry with the device at the other end of a shell. Raises `DeviceError`."""
-    if entry.match and entry.transport == "ssh":  # A phone's match is looked at when it is found.
-        yield model_step(entry, shell.run(_ASK_MODEL).stdout.strip())
-    yield core_step(entry, parse(shell.check_output(_ASK_CORES)))
+def steps(entry: DeviceEntry, shell: Shell) -> list[CheckStep]:
+    """Compare the cores of an entry with those of the device at the other end of a shell."""
+    try:
+        return [core_step(entry, parse(shell.check_output(_ASK_CORES)))]
+    except DeviceError:  # It went away meanwhile.
+        return [skipped()]
+
+
+def model_steps(entry: DeviceEntry, shell: Shell) -> list[CheckStep]:
+    """Compare the model of an entry with that of the board at the other end of a shell."""
+    try:
+        return [model_step(entry, shell.run(_ASK_MODEL).stdout.strip())] if entry.match else []
+    except DeviceError:
+        return []
 
 
 def model_step(entry: DeviceEntry, model: str) -> CheckStep:
@@ -179,14 +188,6 @@ def _proposal(entry: DeviceEntry, cores: Cores) -> CheckStep:
 def skipped() -> CheckStep:
     """The step where the device could not be asked."""
     return CheckStep(CORES, "skipped", "an earlier step has to work first")
-
-
-def steps(entry: DeviceEntry, shell: Shell) -> Sequence[CheckStep]:
-    """As `check`, for a device that may go away meanwhile."""
-    try:
-        return list(check(entry, shell))
-    except DeviceError:
-        return [skipped()]
 
 
 def _count(cores: Iterable[int]) -> str:

@@ -12,9 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.reconnect import CLEAN_UP_S, RECONNECT_S, clean_up, run_with_reconnect
 from edgebench.deploy.remote.shell import DeviceLostError, Shell
 from edgebench.deploy.remote.store import SPARE_BYTES, Store
@@ -56,6 +58,7 @@ class RemoteDevice:
         store: Store,
         runner: Runner,
         *,
+        entry: DeviceEntry | None = None,
         keep: bool = False,
         reconnect_s: float = RECONNECT_S,
         set_up: Callable[[Shell], object] = lambda shell: None,
@@ -65,6 +68,7 @@ class RemoteDevice:
         self.description = description
         self.store = store
         self.runner = runner
+        self.entry = entry
         self.keep = keep
         self.reconnect_s = reconnect_s
         self.set_up = set_up
@@ -131,10 +135,12 @@ class RemoteDevice:
 
     def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
-        yield from _in_order(self.shell.check, self._check_alone)
-
-    def _check_alone(self) -> Iterator[CheckStep]:
-        """The steps that try things there, which would disturb a run: so none may be under way."""
+        for step in self.shell.check():
+            yield step
+            if step.state == "missing":
+                yield from [core_check.skipped()] if self.entry else []
+                return
+        # What follows tries things on the device, which would disturb a run.
         with ExitStack() as free:
             try:
                 free.enter_context(locked(self.identity, self.name))
@@ -143,10 +149,17 @@ class RemoteDevice:
                 raise
             except DeviceError as error:
                 yield CheckStep("free", "missing", error.message, error.remedy)
+                yield from self.compare()
                 return
-            yield from _in_order(
-                lambda: iter([self._space()]), lambda: self.runner.check(self.store)
-            )
+            space = self._space()
+            yield space
+            yield from self.compare()
+            if space.state != "missing":
+                yield from self.runner.check(self.store)
+
+    def compare(self) -> list[CheckStep]:
+        """Compare the device with its entry."""
+        return core_check.steps(self.entry, self.shell) if self.entry else []
 
     def _space(self) -> CheckStep:
         free = self.store.free_bytes()
@@ -163,12 +176,3 @@ class RemoteDevice:
             wanted = f"{said}, and a run needs {SPARE_BYTES / 1e6:.0f} MB beside its models"
             return CheckStep("space", "missing", wanted, "free space there")
         return CheckStep("space", "ok", said)
-
-
-def _in_order(*parts: Callable[[], Iterator[CheckStep]]) -> Iterator[CheckStep]:
-    """The steps of each part, until one is missing."""
-    for part in parts:
-        for step in part():
-            yield step
-            if step.state == "missing":
-                return

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from edgebench.deploy.device.entry import DeviceEntry
-from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.device.interface import AttachedDevice, CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.changes import step
 from edgebench.deploy.documents.result import RunResult
@@ -115,3 +115,11 @@ def _forward(lines: IO[str], progress: Progress) -> None:
 def device(entry: DeviceEntry) -> LocalDevice:
     """The device of an entry of the registry."""
     return LocalDevice(entry.python or sys.executable)
+
+
+def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
+    return []
+
+
+def unavailable(entry: DeviceEntry) -> DeviceError | None:
+    return None

@@ -12,8 +12,15 @@ import msgspec
 import pytest
 from accepted import accept
 
-from edgebench.deploy.app.contract import CONTRACT, Begin, ChangeLine, End, Hello, ResultChange
 from edgebench.deploy.documents import schemas
+from edgebench.deploy.documents.change_lines import (
+    CONTRACT,
+    Begin,
+    ChangeLine,
+    End,
+    Hello,
+    ResultChange,
+)
 from edgebench.deploy.documents.plan import (
     EvaluationInputs,
     Group,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench.deploy.device.entry import DeviceEntry
-from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.device.interface import AttachedDevice, CheckStep
 from edgebench.deploy.registry import devices, registry
 from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.core_check import Cores, core_step, model_step, parse
@@ -20,6 +20,7 @@ from edgebench.deploy.remote.python_runner import PythonRunner
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import DeviceLostError, Shell
 from edgebench.deploy.remote.store import Store
+from edgebench.deploy.transports.table import TRANSPORTS
 from edgebench.errors import DeviceError
 
 SHIPPED = registry.shipped_entries()
@@ -146,8 +147,10 @@ def test_a_real_shell_is_asked_and_understood() -> None:
     cores: Cores = parse(shell.check_output(core_check._ASK_CORES))
     assert len(cores.max_khz) == os.cpu_count()
     assert cores.usable <= set(cores.max_khz)
-    states = {one.name: one.state for one in core_check.steps(SHIPPED["rpi5"], shell)}
-    assert states["model"] in ("ok", "note", "missing") and "core masks" in states
+    (model,) = core_check.model_steps(SHIPPED["rpi5"], shell)
+    (cores_step,) = core_check.steps(SHIPPED["rpi5"], shell)
+    assert (model.name, cores_step.name) == ("model", "core masks")
+    assert model.state in ("ok", "note", "missing")
 
 
 def test_a_device_that_goes_away_meanwhile_skips_the_step() -> None:
@@ -182,12 +185,17 @@ def test_the_fastest_cores_that_are_enough(
 
 
 class Phones:
-    """A transport's module, whose phones are this machine."""
+    """A transport's package, whose phones are this machine."""
 
-    @staticmethod
-    def device(entry: DeviceEntry) -> RemoteDevice:
+    def device(self, entry: DeviceEntry) -> RemoteDevice:
         store = Store(HereShell(), "/nowhere")
         return RemoteDevice(entry.name, entry.description, store, PythonRunner())
+
+    def attached(self, entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
+        raise AssertionError
+
+    def unavailable(self, entry: DeviceEntry) -> DeviceError | None:
+        raise AssertionError
 
 
 @pytest.mark.parametrize(
@@ -221,8 +229,7 @@ def test_a_run_that_names_no_cores_gets_the_fastest_that_are_really_there(
         '[bare]\ndescription = "d"\ntransport = "adb"\n[app]\nlike = "pixel7"\nrunner = "app"\n'
     )
     monkeypatch.setenv("EDGEBENCH_CONFIG", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "stand_in_phones", Phones)
-    monkeypatch.setitem(devices.TRANSPORTS, "adb", "stand_in_phones")
+    monkeypatch.setitem(TRANSPORTS, "adb", replace(TRANSPORTS["adb"], package=Phones))
     monkeypatch.setattr(core_check, "read_cores", lambda shell: there)
     cores, sentence = devices.default_cores(name, threads)
     assert cores == usual

@@ -108,6 +108,8 @@ PHONE = '[mine]\ndescription = "mine"\ntransport = "adb"\n'
         (PHONE + "serial = 27", "Expected `str | null`, got `int` - at `serial`", "correct it"),
         (PHONE + 'host = "x"', "host is for ssh only", "correct it"),
         ('[mine]\nlike = "rpi5"\nserial = "x"', "serial is for adb", "correct it"),
+        ('[mine]\nlike = "rpi5"\nrunner = "app"', "runner is for adb only", "correct it"),
+        ('[mine]\ndescription = "x"\ntransport = "simulated"', "unknown transport", ""),
         (PHONE + "clusters = 3", "`clusters`", "correct it"),
         (PHONE + "clusters = [3]", "`clusters[0]`", "correct it"),
         (
@@ -173,8 +175,6 @@ def test_the_user_s_file_adds_and_replaces_and_begins_with_what_is_known(own_fol
 
 def test_an_entry_made_in_code_is_held_to_the_same() -> None:
     assert DeviceEntry("d", "ssh").sources == {}
-    with pytest.raises(ValueError, match="only"):
-        DeviceEntry("d", "local", host="x")
     with pytest.raises(ValueError, match="cluster a"):
         DeviceEntry("d", "ssh", clusters=(Cluster("a", "c", (0,)), Cluster("a", "c", (1,))))
     assert {one.name for one in fields(DeviceEntry)} - {"name"} == registry.FIELDS

@@ -19,6 +19,7 @@ from edgebench.deploy.documents.result import Profile, RunResult
 from edgebench.deploy.documents.staging import read_plan, stage_runner, write_plan
 from edgebench.deploy.runner import profilers
 from edgebench.deploy.runner.profilers import onnx as onnx_profiler
+from edgebench.deploy.runner.profilers.inferences import INFERENCES, Rows
 from edgebench.documents import load
 
 CRASH = """
@@ -49,7 +50,7 @@ def test_a_run_with_a_profile_names_the_operations_inside_the_delegate(make_run:
     plain, attention = (result.evaluations[name].profile for name in ("plain", "attention"))
     assert plain is not None and attention is not None
     for found in (plain, attention):
-        assert found.source == "LiteRT profiler" and found.inferences == profilers.INFERENCES // 4
+        assert found.source == "LiteRT profiler" and found.inferences == INFERENCES // 4
         assert any("Convolution" in one.type for one in found.operations)
         assert found.whole_s > 0 and all(one.time_s >= 0 for one in found.operations)
         # Operations run one after another within the inference.
@@ -151,7 +152,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.just("Conv"), st.floats(0, 
 
 @given(st.lists(st.tuples(ROWS, st.floats(0, 1)), min_size=1, max_size=9))
 def test_a_profiles_operations_add_up_to_no_more_than_the_whole(
-    inferences: list[tuple[profilers.Rows, float]],
+    inferences: list[tuple[Rows, float]],
 ) -> None:
     every = [(sum(row[2] for row in rows) + rest, rows) for rows, rest in inferences]
     found = load_profile(profilers.summary(every))

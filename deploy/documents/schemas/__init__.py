@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from edgebench.deploy.app.contract import ChangeLine
+from edgebench.deploy.documents.change_lines import ChangeLine
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
 from edgebench.documents import Document

@@ -10,20 +10,10 @@ the process is one of its own: where a profiler crashes, only the profile is los
 
 from __future__ import annotations
 
-import os
-import time
-from typing import Any, Callable, Iterator, List, Sequence, Tuple  # noqa: UP035
+from typing import Any, Sequence  # noqa: UP035
 
 from ..messages import Json
-
-WARMUP = 10
-INFERENCES = 40
-MAX_S = 5.0
-"""Slow models are run for so long, and once at least."""
-
-# Evaluated, unlike an annotation, and Python 3.8 has no list[...].
-Rows = List[Tuple[str, str, float]]  # noqa: UP006
-Inference = Tuple[float, Rows]  # noqa: UP006
+from .inferences import Inference
 
 
 def profile(path: str, planned: Json, plan: Json) -> Json | None:
@@ -41,18 +31,6 @@ def profile(path: str, planned: Json, plan: Json) -> Json | None:
         return None
     source, inferences = found
     return {"source": source, **summary(inferences)}
-
-
-def repeat(invoke: Callable[[], Any]) -> Iterator[Any]:
-    """What `invoke` gives, time after time, after a warm-up: for profilers to loop over."""
-    end = time.perf_counter() + MAX_S
-    for number in range(WARMUP + INFERENCES):
-        one = invoke()
-        late = time.perf_counter() > end
-        if number >= WARMUP or late:
-            yield one
-        if late:
-            return
 
 
 def summary(inferences: Sequence[Inference]) -> Json:
@@ -87,8 +65,3 @@ def _noise(shape: Sequence[int], dtype: Any) -> Any:
     scale = 1.0 if dtype.kind == "f" else 100.0
     values = numpy.random.RandomState(0).uniform(-scale, scale, tuple(shape))
     return (abs(values) if dtype.kind == "u" else values).astype(dtype)
-
-
-def folder_of(module: Any) -> str:
-    """Where an installed package lies."""
-    return os.path.dirname(os.path.abspath(str(module.__file__)))

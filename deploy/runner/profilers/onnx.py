@@ -9,7 +9,7 @@ from typing import Any, Callable  # noqa: UP035
 
 from ..engines.onnx import dtype_of, find_runtime, session_options
 from ..messages import Json
-from . import Inference, repeat
+from .inferences import Inference, repeat
 
 # A kernel's event is named after its node with this ending.
 KERNEL = "_kernel_time"

@@ -7,7 +7,7 @@ from typing import Any, Callable  # noqa: UP035
 
 from ..engines.openvino import compile_model, find_runtime
 from ..messages import Json
-from . import Inference, repeat
+from .inferences import Inference, repeat
 
 
 def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list[Inference]]:

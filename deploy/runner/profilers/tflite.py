@@ -12,7 +12,7 @@ import os
 from typing import Any, Callable  # noqa: UP035
 
 from ..messages import Json, RunnerError
-from . import Inference, folder_of, repeat
+from .inferences import Inference, folder_of, repeat
 
 LIBRARY = "libLiteRt.so"
 CPU = 1

@@ -7,8 +7,9 @@ from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.transports.adb.phones import attached
 from edgebench.deploy.transports.adb.shell import AdbShell
+from edgebench.errors import DeviceError
 
-__all__ = ["attached", "device"]
+__all__ = ["attached", "device", "unavailable"]
 
 HOME = "/data/local/tmp/edgebench"
 """The one place of a phone that its shell may write to, and run programs from."""
@@ -27,7 +28,12 @@ def device(entry: DeviceEntry) -> RemoteDevice:
         entry.description,
         store,
         runner,
+        entry=entry,
         keep=entry.keep,
         set_up=apply_settings,
         restore=restore_settings,
     )
+
+
+def unavailable(entry: DeviceEntry) -> DeviceError | None:
+    return None

@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgebench.deploy.app.contract import CHANGES, CONTRACT, AppOutput
+from edgebench.deploy.app.contract import AppOutput
 from edgebench.deploy.app.session import SILENCE_S, Session, greeting
 from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.documents.change_lines import CHANGES, CONTRACT
 from edgebench.deploy.documents.staging import FILES, PLAN, RESULT, plan_hash
 from edgebench.deploy.remote.shell import DeviceLostError, Shell, quoted
 from edgebench.deploy.remote.store import Store

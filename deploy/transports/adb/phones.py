@@ -172,14 +172,13 @@ def not_ready(phone: AdbPhone) -> DeviceLostError:
     return DeviceLostError(f"the phone with serial {phone.serial} {what}", remedy)
 
 
-def attached(entries: Iterable[DeviceEntry]) -> list[AttachedDevice]:
+def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
     """The phones that adb sees, once for each entry that means it, its own serial's first.
 
     Raises `DeviceError` where adb is missing or cannot be used.
     """
-    known = [entry for entry in entries if entry.transport == "adb"]
     # The user's own word for this very phone goes before the name of its model.
-    known.sort(key=lambda entry: entry.serial is None)
+    known = sorted(entries, key=lambda entry: entry.serial is None)
     return [found for phone in client.phones() for found in _attached(phone, known)]
 
 

@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from edgebench.deploy.app.contract import CHANGES, CONTRACT, AppOutput
+from edgebench.deploy.app.contract import AppOutput
+from edgebench.deploy.documents.change_lines import CHANGES, CONTRACT
 from edgebench.deploy.documents.staging import FILES, PLAN, RESULT
 from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.deploy.remote.store import SENDING

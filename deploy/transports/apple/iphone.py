@@ -5,7 +5,7 @@ Not verified on hardware: written from devicectl's help and the JSON it prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -177,18 +177,21 @@ def device(entry: DeviceEntry) -> IPhone:
     return IPhone(entry)
 
 
-def attached(entries: Iterable[DeviceEntry]) -> list[AttachedDevice]:
+def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
     """The iPhones that this Mac knows, by their entries. Raises `DeviceError`."""
-    known = list(entries)
     return [
         AttachedDevice(
-            next((one.name for one in known if _is_meant(one, phone)), None),
+            next((one.name for one in entries if _is_meant(one, phone)), None),
             phone.udid,
             problem.message if (problem := phone.problem()) else "ready",
             phone.product_type,
         )
         for phone in phones()
     ]
+
+
+def unavailable(entry: DeviceEntry) -> DeviceError | None:
+    return None
 
 
 def _is_meant(entry: DeviceEntry, phone: ListedIPhone) -> bool:

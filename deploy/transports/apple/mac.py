@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from edgebench.deploy.device.entry import DeviceEntry
-from edgebench.deploy.device.interface import CheckStep
+from edgebench.deploy.device.interface import AttachedDevice, CheckStep
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.runner import engines
 from edgebench.deploy.transports.local import LocalDevice
@@ -60,6 +60,10 @@ def require_mac() -> None:
 def device(entry: DeviceEntry) -> Mac:
     """The device of an entry of the registry."""
     return Mac(entry)
+
+
+def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
+    return []
 
 
 def unavailable(entry: DeviceEntry) -> DeviceError | None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import AttachedDevice
 from edgebench.deploy.transports.ssh.board import Board
 from edgebench.deploy.transports.ssh.shell import SshShell
 from edgebench.errors import DeviceError
 
-HOME = "~/.cache/edgebench"
-
 
 def device(entry: DeviceEntry) -> Board:
     """The board of an entry: its `host`, or else its name, is what `ssh` connects to."""
-    return Board(
-        entry.name,
-        entry.description,
-        SshShell(entry.host or entry.name, entry.name),
-        entry.home or HOME,
-        entry.python or "python3",
-        keep=entry.keep,
-    )
+    return Board(entry, SshShell(entry.host or entry.name, entry.name))
+
+
+def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
+    return []
 
 
 def unavailable(entry: DeviceEntry) -> DeviceError | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from edgebench.deploy.device.entry import DeviceEntry
+from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.device.lock import locked
-from edgebench.deploy.remote import python_check
+from edgebench.deploy.remote import core_check, python_check
 from edgebench.deploy.remote.python_check import OLDEST, PythonFacts
 from edgebench.deploy.remote.python_runner import PythonRunner
 from edgebench.deploy.remote.remote_device import RemoteDevice
@@ -14,6 +16,8 @@ from edgebench.deploy.remote.store import Store
 from edgebench.deploy.transports.ssh.install import METHODS, PACKAGES, Install
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
+
+HOME = "~/.cache/edgebench"
 
 FIRST = "tflite"
 """The format that has to run in the end; a board may do without the others."""
@@ -25,13 +29,22 @@ ROOM_BYTES = 1_000_000_000
 class Board(RemoteDevice):
     """A board over ssh. `wanted` are the formats that preparing it is for."""
 
-    def __init__(
-        self, name: str, description: str, shell: Shell, home: str, python: str, *, keep: bool
-    ) -> None:
-        runner = PythonRunner(python)
-        super().__init__(name, description, Store(shell, home), runner, keep=keep)
-        self.python = python
+    def __init__(self, entry: DeviceEntry, shell: Shell) -> None:
+        self.python = entry.python or "python3"
         self.wanted = tuple(PACKAGES)
+        super().__init__(
+            entry.name,
+            entry.description,
+            Store(shell, entry.home or HOME),
+            PythonRunner(self.python),
+            entry=entry,
+            keep=entry.keep,
+        )
+
+    def compare(self) -> list[CheckStep]:
+        """See `RemoteDevice.compare`. Unlike a phone, a board is not found by its model."""
+        model = core_check.model_steps(self.entry, self.shell) if self.entry else []
+        return [*model, *super().compare()]
 
     def prepare(self, progress: Progress) -> None:
         """See `Preparable.prepare`.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from edgebench import arguments, console
+from edgebench.deploy.device.entry import RunnerName
+from edgebench.deploy.transports.table import ROWS
 from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,14 +24,6 @@ examples:
   edgebench devices add fairphone --transport adb --match FP5 \\
       --cluster little=0-3 --cluster big=4-6 --cluster prime=7
 """
-
-TRANSPORTS = ("adb", "ssh", "devicectl")
-"""What a device of one's own can be reached by; the others are this machine."""
-
-RUNNERS = ("python", "benchmark_model", "app")
-
-INFERRED = {"host": "ssh", "serial": "adb", "match": "adb"}
-"""How a device is reached of which this is said, and neither --transport nor --like."""
 
 FACTS = (
     ("--host", "USER@ADDRESS", "what ssh is to connect to"),
@@ -49,10 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("name", metavar="NAME", help="what to call it")
     option("--like", metavar="DEVICE", help="begin with what is known of that device")
-    option("--transport", choices=TRANSPORTS, help="how it is reached")
+    choices = [row.name for row in ROWS if row.can_add]
+    option("--transport", choices=choices, help="how it is reached")
     for flag, kind, explanation in FACTS:
         option(flag, metavar=kind, help=explanation)
-    option("--runner", choices=RUNNERS, help="what carries out plans there, not the first that can")
+    option(
+        "--runner",
+        choices=get_args(RunnerName),
+        help="what carries out plans there, not the first that can",
+    )
     option("--match", type=arguments.names, metavar="A,B", help="codename or model, to know it by")
     option(
         "--cluster",
@@ -105,7 +104,7 @@ def _begin(options: argparse.Namespace, said: Mapping[str, Value]) -> dict[str, 
     if options.name in registry.shipped_entries() and not reached:
         return {"like": options.name}  # It stays what it is when more is said of it.
     transport = options.transport or next(
-        (means for key, means in INFERRED.items() if key in said), None
+        (row.name for row in ROWS if any(key in said for key in row.implied_by)), None
     )
     if transport is None:
         raise UsageError(

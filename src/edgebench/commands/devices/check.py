@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from edgebench.errors import EdgeBenchError
 
 if TYPE_CHECKING:
-    from edgebench.deploy.device.entry import DeviceEntry
     from edgebench.deploy.device.interface import CheckStep, Device
 
 HELP = "say step by step whether a device works, and how to mend what does not"
@@ -21,12 +20,6 @@ WIDTH = 80
 STATE, NAME = 9, 18
 """Columns of the step's state and of its name."""
 
-FOUND = ("found", "ok")
-"""The step after which a device can be asked things."""
-
-BEFORE_CORES = "space"
-"""The step after which the cores come: what the device is, before what it has installed."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the device")
@@ -34,15 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    from edgebench.deploy.registry import devices, registry
+    from edgebench.deploy.registry import devices
 
     device = devices.get(options.name)
-    entry = registry.load().get(options.name)
     as_json = getattr(options, "json", False)
     if not as_json:
         print(textwrap.fill(f"{options.name}: {device.description}", WIDTH), flush=True)
     found: list[CheckStep] = []
-    for step in steps(device, entry):
+    for step in steps(device):
         found.append(step)
         if not as_json:
             print(shown(step), flush=True)
@@ -55,26 +47,14 @@ def execute(options: argparse.Namespace) -> int:
     return 0 if works else 1
 
 
-def steps(device: Device, entry: DeviceEntry | None) -> Iterator[CheckStep]:
-    """The device's own steps; once it answers, its cores are compared with the registry's too."""
+def steps(device: Device) -> Iterator[CheckStep]:
+    """The steps of a device's check. One that fails for another reason is the last."""
     from edgebench.deploy.device.interface import CheckStep
-    from edgebench.deploy.remote import core_check
-    from edgebench.deploy.remote.remote_device import RemoteDevice
 
-    shell = device.shell if entry and isinstance(device, RemoteDevice) else None
-    answers = False
     try:
-        for step in device.check():
-            yield step
-            answers = answers or (step.name, step.state) == FOUND
-            if entry and shell and answers and step.name == BEFORE_CORES:
-                yield from core_check.steps(entry, shell)
-                shell = None
+        yield from device.check()
     except EdgeBenchError as error:
         yield CheckStep("check", "missing", error.message, error.remedy)
-        answers = False
-    if entry and shell:
-        yield from core_check.steps(entry, shell) if answers else [core_check.skipped()]
 
 
 def shown(step: CheckStep) -> str:

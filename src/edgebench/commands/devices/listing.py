@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from edgebench.deploy.transports.table import TRANSPORTS
+
 if TYPE_CHECKING:
     from edgebench.deploy.device.entry import DeviceEntry
     from edgebench.deploy.device.interface import AttachedDevice
@@ -17,35 +19,6 @@ if TYPE_CHECKING:
 HELP = "list what is known, what is attached now, and what each device lacks"
 
 WIDTH = 80
-
-REACHED = {
-    "local": "here",
-    "emulated": "here",
-    "adb": "adb",
-    "ssh": "ssh",
-    "devicectl": "Xcode",
-    "mac": "here",
-}
-"""How a device is reached, in a word."""
-
-LACKS = {
-    "adb": "needs adb",
-    "ssh": "needs host",
-    "emulated": "unprepared",
-    "devicectl": "needs Mac",
-    "mac": "needs Mac",
-}
-"""What the devices of a transport lack that lack something, in a word; sentences come below."""
-
-AWAY = {
-    "local": "ready",
-    "emulated": "ready",
-    "adb": "absent",
-    "ssh": "not asked",
-    "devicectl": "absent",
-    "mac": "ready",
-}
-"""What else is known of a device now; over a network nobody is asked."""
 
 READY = "ready"
 """The state of what is attached and can be used."""
@@ -76,7 +49,7 @@ def shown(entries: Sequence[DeviceEntry], sight: Discovery) -> list[str]:
         (
             entry.name,
             entry.soc or entry.description,
-            REACHED[entry.transport],
+            TRANSPORTS[entry.transport].shown_as,
             "verified" if entry.verified else "not verified",
             _now(entry, sight),
         )
@@ -102,8 +75,8 @@ def _now(entry: DeviceEntry, sight: Discovery) -> str:
     if attached:
         return "attached" if any(one.state == READY for one in attached) else "not ready"
     if entry.name in sight.unavailable:
-        return LACKS.get(entry.transport, "lacks something")
-    return AWAY[entry.transport]
+        return TRANSPORTS[entry.transport].unavailable
+    return TRANSPORTS[entry.transport].absent
 
 
 def _attached_now(sight: Discovery) -> Iterable[str]:
@@ -135,7 +108,7 @@ def _what_is_lacking(entries: Iterable[DeviceEntry], sight: Discovery) -> Iterab
             yield ""
             yield "what is lacking"
         said.add(error.message)
-        yield from _entry(LACKS.get(entry.transport, entry.transport), error.message, error.remedy)
+        yield from _entry(TRANSPORTS[entry.transport].unavailable, error.message, error.remedy)
 
 
 def _entry(name: str, text: str, remedy: str) -> Iterable[str]:
