@@ -82,11 +82,28 @@ def to_int8(
                 calibrate_method=CalibrationMethod.MinMax,
                 reduce_range=reduce_range,
                 nodes_to_exclude=sorted(graph.float_nodes),
+                extra_options={"TensorQuantOverrides": _by_tensor(graph.model)},
             )
             quantised: onnx.ModelProto = onnx.load(made)
     except Exception as error:
         raise _refused("int8", error) from error
     return quantised
+
+
+def _by_tensor(model: onnx.ModelProto) -> dict[str, list[dict[str, object]]]:
+    """The weights that get one scale: those of grouped transposed convolutions.
+
+    Their second axis counts the output channels of one group, the bias those of all. The tool
+    would give each channel of a group a scale, and the bias too few.
+    """
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return {
+        node.input[1]: [{"quant_type": QuantType.QInt8, "symmetric": True}]
+        for node in model.graph.node
+        if node.op_type == "ConvTranspose"
+        and node.input[1] in weights
+        and any(one.name == "group" and one.i > 1 for one in node.attribute)
+    }
 
 
 def _with_axes(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -172,3 +172,39 @@ def test_files_of_other_exporters_get_every_precision(
     samples = [noise(graph.model, seed) for seed in range(8)]
     made = target.convert(graph, [precision], samples, Instructions(), silent)
     assert snr_db(graph, made[precision], samples) > least
+
+
+@pytest.mark.parametrize("group", [1, 2, 4])
+@pytest.mark.parametrize("biased", [True, False])
+def test_int8_of_a_transposed_convolution_in_groups(group: int, biased: bool) -> None:
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.normal(0, 0.3, (8, 12 // group, 3, 3)).astype(np.float32)}
+    if biased:
+        weights["b"] = rng.normal(0, 0.3, 12).astype(np.float32)
+    node = onnx.helper.make_node(
+        "ConvTranspose",
+        ["x", *weights],
+        ["y"],
+        group=group,
+        strides=[2, 3],
+        pads=[1, 0, 2, 1],
+        output_padding=[1, 2],
+        dilations=[1, 2],
+    )
+    made = onnx.helper.make_graph(
+        [node],
+        "grouped",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 8, 5, 7])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 12, 9, 26])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    model = onnx.helper.make_model(
+        made, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8
+    )
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(model), "grouped", "file", "")
+    samples = [{"x": rng.normal(0, 1, (1, 8, 5, 7)).astype(np.float32)} for _ in range(8)]
+    file = target.convert(graph, ["int8"], samples, Instructions(), silent)["int8"]
+    (found,) = target.open_converted(graph, file).run(samples[0])
+    ((wanted,),) = reference.run(model, samples[:1])
+    error = np.square(found - wanted).sum() / np.square(wanted).sum()
+    assert 10 * np.log10(1 / error) > 30
