@@ -255,7 +255,7 @@ MISSING = CheckStep(
     [
         ((OK,), 0, "x can measure"),
         ((OK, NOTE), 0, "x can measure; the notes say what would make it better"),
-        ((OK, MISSING), 1, "x cannot measure yet: mend what is missing"),
+        ((OK, MISSING), 1, "x cannot measure yet: fix what is missing"),
         ((OK, DeviceError("it broke off", "look")), 1, "x cannot measure yet"),
     ],
 )

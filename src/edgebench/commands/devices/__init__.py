@@ -7,7 +7,7 @@ from typing import Protocol
 
 from edgebench.commands.devices import add, check, clean, listing, prepare, remove
 
-HELP = "list the devices; add, check and prepare them"
+HELP = "list, add, check and prepare devices"
 
 
 class Action(Protocol):
@@ -30,11 +30,11 @@ ACTIONS: dict[str, Action] = {
 }
 
 EXAMPLES = """\
-  edgebench devices                               what is known and attached
-  edgebench devices check pixel7                  does it work, step by step
+  edgebench devices                               known and attached devices
+  edgebench devices check pixel7                  check it, step by step
   edgebench devices add rpi5 --host pi@rpi.local  where your Raspberry Pi 5 is
   edgebench devices add desk --like pixel7 --serial 27061FDH2000XY
-  edgebench devices prepare rpi5                  install there what runs need
+  edgebench devices prepare rpi5                  install what runs need
 """
 
 

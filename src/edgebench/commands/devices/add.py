@@ -14,7 +14,7 @@ from edgebench.errors import UsageError
 if TYPE_CHECKING:
     from edgebench.deploy.registry.user_devices import Value
 
-HELP = "add a device of your own, or say where one that is known can be found"
+HELP = "add a device, or say where a known one is"
 
 EPILOG = """\
 examples:
@@ -26,14 +26,14 @@ examples:
 """
 
 FACTS = (
-    ("--host", "USER@ADDRESS", "what ssh is to connect to"),
-    ("--serial", "SERIAL", "the one phone that is meant, as adb devices lists it"),
-    ("--description", "TEXT", "what it is, for people"),
-    ("--soc", "TEXT", "its chip, for people"),
-    ("--python", "PATH", "the Python there that runs plans"),
-    ("--benchmark-model", "PATH", "LiteRT's benchmark_model, here, to be sent there"),
-    ("--app", "ID", "the sample app's package or bundle identifier, where it is another"),
-    ("--home", "PATH", "the folder there that edgebench keeps its things in"),
+    ("--host", "USER@ADDRESS", "where ssh connects to"),
+    ("--serial", "SERIAL", "serial number of the phone, as listed by adb devices"),
+    ("--description", "TEXT", "description, shown in lists"),
+    ("--soc", "TEXT", "chip, shown in lists"),
+    ("--python", "PATH", "Python on the device that runs plans"),
+    ("--benchmark-model", "PATH", "LiteRT's benchmark_model, to be sent to the device"),
+    ("--app", "ID", "identifier of the sample app, if not the default"),
+    ("--home", "PATH", "folder on the device for edgebench's files"),
 )
 
 
@@ -41,27 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     option = parser.add_argument
-    option("name", metavar="NAME", help="what to call it")
-    option("--like", metavar="DEVICE", help="begin with what is known of that device")
+    option("name", metavar="NAME", help="name for the device")
+    option("--like", metavar="DEVICE", help="start from what is known of this device")
     choices = [row.name for row in ROWS if row.can_add]
-    option("--transport", choices=choices, help="how it is reached")
+    option("--transport", choices=choices, help="how the device is reached")
     for flag, kind, explanation in FACTS:
         option(flag, metavar=kind, help=explanation)
-    option(
-        "--runner",
-        choices=get_args(RunnerName),
-        help="what carries out plans there, not the first that can",
-    )
-    option("--match", type=arguments.names, metavar="A,B", help="codename or model, to know it by")
+    help_ = "what runs plans on the device (default: the first that can)"
+    option("--runner", choices=get_args(RunnerName), help=help_)
+    help_ = "codename or model to recognise the device by"
+    option("--match", type=arguments.names, metavar="A,B", help=help_)
     option(
         "--cluster",
         type=arguments.cluster,
         action="append",
         metavar="NAME=0-3",
-        help="cores of one kind and their name, slowest first; NAME=0-3:Cortex-A55 says which kind",
+        help="cores of one kind, slowest cluster first; NAME=0-3:Cortex-A55 also names the kind",
     )
-    option("--keep", action="store_true", help="leave what is sent there for the next run")
-    option("--replace", action="store_true", help="write it anew if it is there")
+    option("--keep", action="store_true", help="keep files on the device for the next run")
+    option("--replace", action="store_true", help="overwrite a device of the same name")
 
 
 def execute(options: argparse.Namespace) -> int:

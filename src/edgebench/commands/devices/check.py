@@ -14,7 +14,7 @@ from edgebench.errors import EdgeBenchError
 if TYPE_CHECKING:
     from edgebench.deploy.device.interface import CheckStep, Device
 
-HELP = "say step by step whether a device works, and how to mend what does not"
+HELP = "check a device step by step and show how to fix problems"
 
 WIDTH = 80
 STATE, NAME = 9, 18
@@ -22,7 +22,7 @@ STATE, NAME = 9, 18
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device")
+    parser.add_argument("name", metavar="NAME", help="name of the device")
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
@@ -58,7 +58,7 @@ def steps(device: Device) -> Iterator[CheckStep]:
 
 
 def shown(step: CheckStep) -> str:
-    """A step as lines of the terminal: state, name, what was found, and how to mend it."""
+    """A step as lines of the terminal: state, name, what was found, and how to fix it."""
     indent = " " * (2 + STATE + NAME)
     begin = f"  {step.state:{STATE}}{step.name:{NAME - 1}} "
     lines = _wrapped(step.found, begin, indent)
@@ -71,7 +71,7 @@ def verdict(name: str, steps: list[CheckStep]) -> str:
     """The last line: whether a run can work."""
     missing = sum(step.state == "missing" for step in steps)
     if missing:
-        return f"{name} cannot measure yet: mend what is missing, from the top, and check again"
+        return f"{name} cannot measure yet: fix what is missing, from the top, and check again"
     if any(step.state == "note" for step in steps):
         return f"{name} can measure; the notes say what would make it better"
     return f"{name} can measure"

@@ -7,11 +7,11 @@ import argparse
 from edgebench import console
 from edgebench.errors import UsageError
 
-HELP = "remove from a device all that edgebench left there"
+HELP = "remove everything that edgebench left on a device"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device")
+    parser.add_argument("name", metavar="NAME", help="name of the device")
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgebench.deploy.device.interface import AttachedDevice
     from edgebench.deploy.registry.discovery import Discovery
 
-HELP = "list what is known, what is attached now, and what each device lacks"
+HELP = "list known devices, what is attached, and what each device needs"
 
 WIDTH = 80
 

@@ -7,11 +7,11 @@ import argparse
 from edgebench import console
 from edgebench.errors import UsageError
 
-HELP = "install on a device what runs need, in a folder of its own"
+HELP = "install what runs need on a device, in a folder of its own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the device")
+    parser.add_argument("name", metavar="NAME", help="name of the device")
 
 
 def execute(options: argparse.Namespace) -> int:

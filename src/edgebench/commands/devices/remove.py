@@ -6,11 +6,11 @@ import argparse
 
 from edgebench import console
 
-HELP = "forget a device of your own"
+HELP = "remove a device that you added"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="what you called it")
+    parser.add_argument("name", metavar="NAME", help="name of the device")
 
 
 def execute(options: argparse.Namespace) -> int:
