@@ -50,6 +50,9 @@ def execute(options: ModelsOptions) -> int:
     console.show(table)
     print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1.")
     print("trained: top-1 of the checkpoint shipped here; - is for latency alone.")
+    if any(map(_is_absent, MODELS.values())):
+        print("absent: the checkpoint is only in the source repository. Take it from its")
+        print("folder models/checkpoints and export with --weights FILE.")
     for attention, note in {m.attention: m.note for m in MODELS.values() if m.note}.items():
         print(f"{attention}: {note}.")
     return 0
@@ -62,6 +65,11 @@ def _checkpoint(spec: ModelSpec) -> Checkpoint | None:
     return manifest.of(weights) if weights else None
 
 
+def _is_absent(spec: ModelSpec) -> bool:
+    """Whether the model has a checkpoint that this installation does not have."""
+    return spec.checkpoint is not None and _checkpoint(spec) is None
+
+
 def _record(spec: ModelSpec) -> dict[str, object]:
     found = _checkpoint(spec)
     trained = {"accuracy": asdict(found.accuracy)} if found and found.accuracy else None
@@ -69,7 +77,6 @@ def _record(spec: ModelSpec) -> dict[str, object]:
 
 
 def _cells(spec: ModelSpec) -> tuple[str, ...]:
-    found = _checkpoint(spec)
     attention = spec.attention if spec.reduction is None else f"{spec.attention} r={spec.reduction}"
     return (
         spec.name,
@@ -78,8 +85,15 @@ def _cells(spec: ModelSpec) -> tuple[str, ...]:
         f"{spec.parameters / 1e6:.2f}",
         f"{spec.madds / 1e6:.1f}",
         _published(spec),
-        f"{100 * found.accuracy.top1:.1f} %" if found and found.accuracy else "-",
+        _trained(spec),
     )
+
+
+def _trained(spec: ModelSpec) -> str:
+    if _is_absent(spec):
+        return "absent"
+    found = _checkpoint(spec)
+    return f"{100 * found.accuracy.top1:.1f} %" if found and found.accuracy else "-"
 
 
 def _published(spec: ModelSpec) -> str:
