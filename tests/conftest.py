@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections.abc import Sequence
@@ -81,9 +82,20 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with plain, attention, int8, nan and corrupt .tflite files, and images.npz."""
-    folder = tmp_path_factory.mktemp("toys")
-    make_toys(folder)
+    """A folder with plain, attention, int8, nan and corrupt .tflite files, and images.npz.
+
+    Made once and then shared by all processes of a run: whoever comes first makes it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, unfinished = shared / "toys", shared / "toys.unfinished"
+    with (shared / "toys.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished.mkdir(exist_ok=True)
+            make_toys(unfinished)
+            unfinished.rename(folder)
     return folder
 
 
