@@ -4,7 +4,7 @@
     Conv -> BatchNormalization                =>      Conv
     Dropout, Identity                         =>      nothing
 
-onnxsim is C++ and can take its process down with it on a foreign model; there it works in a child
+onnxsim is C++ and can crash on a model of another tool; such a model is simplified in a child
 (`python -m edgebench.converters.onnx.simplify IN OUT`), and its output stays there. The child takes
 two seconds to start, which a graph of our own zoo need not pay. Where it fails, or
 where what it made does not compute the same, onnxscript's optimiser folds constants instead, and
@@ -44,11 +44,11 @@ MAY_INTRODUCE = frozenset(
 
 
 def simplify(
-    model: onnx.ModelProto, foreign: bool = True
+    model: onnx.ModelProto, external: bool = True
 ) -> tuple[onnx.ModelProto, tuple[str, ...]]:
     """Simplify a model of static input shapes; the notes say where it took the second way.
 
-    A `foreign` model is not trusted to leave the process alive.
+    An `external` model is not trusted to leave the process alive.
 
     Raises `UnsupportedModelError` for a model that ONNX Runtime cannot run, for then nothing
     could be compared with it.
@@ -65,7 +65,7 @@ def simplify(
             "export the model with standard ONNX ops",
         ) from error
     reason = ""
-    for way in (_isolated if foreign else _onnxsim, _onnxscript):
+    for way in (_isolated if external else _onnxsim, _onnxscript):
         try:
             simplified = _checked(way(model), model)
             after = session(simplified).run(None, feed)

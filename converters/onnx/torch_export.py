@@ -93,6 +93,6 @@ def _cause(error: BaseException) -> str:
 
 
 def _graph(exported: onnx.ModelProto, name: str, source: Literal["zoo", "module"]) -> OnnxGraph:
-    graph, notes = simplify(exported, foreign=source != "zoo")
+    graph, notes = simplify(exported, external=source != "zoo")
     digest = hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()
     return OnnxGraph(graph, name, source, digest, notes)
