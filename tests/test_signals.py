@@ -14,8 +14,9 @@ import os, sys, time
 from edgebench import cli
 
 class Waits:
-    HELP = "wait"
+    HELP = EXAMPLES = "wait"
     def add_arguments(self, parser): pass
+    def options(self, namespace): pass
     def execute(self, options):
         try:
             print("waiting", flush=True)
