@@ -71,14 +71,14 @@ def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(
     device: RemoteDevice, make_run: MakeRun
 ) -> None:
     # So many blocks that the runner is not done before a slow machine comes to the interruption.
-    folder = make_run("plain", "attention", blocks=30, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=60, min_s=0.05)
 
     def interrupt(step: str, done: int, total: int) -> None:
         if step == "measuring blocks" and done == 2:
             raise KeyboardInterrupt
 
     partial = device.run(folder, interrupt)
-    assert not partial.complete and 2 <= len(partial.blocks) < 30
+    assert not partial.complete and 2 <= len(partial.blocks) < 60
     whole = device.run(folder, silent)
     assert whole.complete
     assert whole.blocks[:2] == partial.blocks[:2]
@@ -254,7 +254,7 @@ def test_a_runner_that_is_killed_is_said_to_be(device: RemoteDevice, make_run: M
             os.kill(device.store.leftover_runners()[0], signal.SIGKILL)
 
     with pytest.raises(DeviceError, match="when memory runs out") as caught:
-        device.run(make_run("plain", "attention", min_s=0.05), kill)
+        device.run(make_run("plain", "attention", blocks=100, min_s=0.05), kill)
     assert "--resume" in caught.value.remedy
 
 
