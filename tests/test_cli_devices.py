@@ -164,16 +164,16 @@ def test_the_list_as_json(phones: StandIn, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("words", "code", "says", "remedy"),
     [
-        ("add x", 2, "nothing is said of x", "--host"),
-        ("add x --soc chip", 2, "how x is reached is not said", "--like"),
+        ("add x", 2, "no facts are given about x", "--host"),
+        ("add x --soc chip", 2, "the transport of x is not given", "--like"),
         ("add a,b --host h", 2, "cannot be a device's name", "letters"),
-        ("add x --like pixle7 --serial 1", 2, "no known device: 'pixle7'", "'pixel7'"),
+        ("add x --like pixle7 --serial 1", 2, "not the name of a device: 'pixle7'", "'pixel7'"),
         ("add pixel7 --host h", 2, "host is for ssh only", "correct it"),
-        ("add x --host h --cluster a=0-2 --cluster b=2", 2, "core 2 is in more", "correct it"),
+        ("add x --host h --cluster a=0-2 --cluster b=2", 2, "core 2 is listed twice", "correct it"),
         ("remove pixel7", 2, "one of edgebench's own", "devices add"),
         ("remove x", 2, "unknown device of your own 'x'", "known: none"),
         ("check pixle7", 2, "unknown device 'pixle7'", "did you mean 'pixel7'?"),
-        ("prepare local", 2, "nothing that edgebench can install on", "devices check local"),
+        ("prepare local", 2, "cannot install anything on", "devices check local"),
         ("clean local", 2, "leaves nothing on local", "nothing to remove"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_cluster_s_name_that_the_device_has_not_is_said(
 ) -> None:
     where = ("--artifacts", str(tmp_path), "--runs", str(tmp_path), "--budget", "1s")
     assert main(["run", "scenes_v2", "--device", "local", "--cores", "big", *where]) == 2
-    assert "the clusters of local's cores are not known" in capsys.readouterr().err
+    assert "local has no named clusters" in capsys.readouterr().err
 
 
 class Checked:
@@ -254,7 +254,7 @@ MISSING = CheckStep(
     ("steps", "code", "last"),
     [
         ((OK,), 0, "x can measure"),
-        ((OK, NOTE), 0, "x can measure; the notes say what would make it better"),
+        ((OK, NOTE), 0, "x can measure; the notes say how to improve it"),
         ((OK, MISSING), 1, "x cannot measure yet: fix what is missing"),
         ((OK, DeviceError("it broke off", "look")), 1, "x cannot measure yet"),
     ],

@@ -44,9 +44,13 @@ def greeting(app: App) -> CheckStep:
     except msgspec.DecodeError:
         hello = None
     if hello is None or hello.contract != CONTRACT:
-        found = f"it keeps {hello.contract}" if hello else f"it said nothing in {GREETING_S:.0f} s"
+        found = (
+            f"it follows {hello.contract}" if hello else f"it wrote nothing in {GREETING_S:.0f} s"
+        )
         return CheckStep("contract", "missing", f"{found}; this needs {CONTRACT}", app.install)
-    return CheckStep("contract", "ok", f"{hello.contract}, kept by version {hello.app}")
+    return CheckStep(
+        "contract", "ok", f"{hello.contract}, followed by version {hello.app} of the app"
+    )
 
 
 class Session:
@@ -110,8 +114,8 @@ class Session:
             return False
         if end.status in ("failed", "stopped"):
             raise DeviceError(
-                f"{self.app.where} {end.status}: {end.reason or 'it did not say why'}",
-                f"what was measured is kept in {self.folder}; go on with --resume",
+                f"{self.app.where} {end.status}: {end.reason or 'it gave no reason'}",
+                f"the results so far are kept in {self.folder}; continue with --resume",
             )
         self._check_end(end)
         return end.status == "done"
@@ -119,13 +123,13 @@ class Session:
     def _check_end(self, end: End) -> None:
         """Raises `DeviceError` where an app says that it did what it did not."""
         if end.status == "again" and not self.changed:
-            raise self._contract_error("did nothing, and asks to be started again")
+            raise self._contract_error("did nothing, but asks to be started again")
         plan, body = read_plan(self.folder), self.result.body
         missing = len(plan.artifacts) - len(body["evaluations"])
         missing += len(plan.blocks) - len(body["blocks"])
         if end.status == "done" and missing:
             raise self._contract_error(
-                f"says that it is done, and {missing} jobs of the plan are not"
+                f"reports that it is done, but {missing} jobs of the plan are not"
             )
 
     def _follow(self) -> End | str:
@@ -146,10 +150,10 @@ class Session:
                 if line.end is not None:
                     return line.end
             if not news.running:
-                return "it was gone without a word: it crashed, or the system ended it"
+                return "it ended without a message: it crashed, or the system stopped it"
             if time.monotonic() - last > self.silence_s:
                 self.app.stop()
-                return f"it said nothing for {self.silence_s:.0f} s and was stopped"
+                return f"it wrote nothing for {self.silence_s:.0f} s and was stopped"
             time.sleep(self.app.poll_s)
 
     def _lines(self, news: AppOutput) -> Iterator[tuple[ChangeLine, str]]:
@@ -165,7 +169,7 @@ class Session:
                 yield msgspec.json.decode(text, type=ChangeLine), text
             except msgspec.ValidationError as error:
                 raise self._contract_error(
-                    f"wrote a line that is not of the contract ({error})"
+                    f"wrote a line that does not follow the contract ({error})"
                 ) from error
             except msgspec.DecodeError:
                 continue
@@ -174,21 +178,21 @@ class Session:
         """Apply one line. Raises `DeviceError` for a change that comes too early."""
         known = self.result.body["context"] or (line.change and line.change.context)
         if (line.begin or line.change) and not known:
-            raise self._contract_error("measures before it says where and with what")
+            raise self._contract_error("measures before it reports its context")
         self.changed = self.changed or line.change is not None
         self.changes.apply(text)
 
     def _check_hello(self, hello: Hello) -> None:
         """Raises `DeviceError` for an app of another contract."""
         if hello.contract != CONTRACT:
-            raise self._contract_error(f"keeps {hello.contract}")
+            raise self._contract_error(f"follows {hello.contract}")
 
     def _contract_error(self, what: str) -> DeviceError:
         """The app is stopped: nothing that it measures could be trusted."""
         self.app.stop()
         return DeviceError(
             f"{self.app.where} {what}; this edgebench needs {CONTRACT}",
-            f"install the app of this edgebench's version: {self.app.install}",
+            f"install the app of this version of edgebench: {self.app.install}",
         )
 
     def _record_failure(self, reason: str) -> None:
@@ -196,7 +200,7 @@ class Session:
         if self.doing is None:
             raise DeviceError(
                 f"{self.app.where} did nothing: {reason}",
-                "open the app by hand once and see what it says; then go on with --resume",
+                "open the app by hand once to see its message, then continue with --resume",
             )
         error = f"the app failed: {reason}"
         if self.doing.kind == "block":
@@ -204,7 +208,7 @@ class Session:
             block = next((one for one in blocks if one.index == self.doing.index), None)
             if block is None:
                 raise self._contract_error(
-                    f"began block {self.doing.index}, which the plan has not"
+                    f"began block {self.doing.index}, which is not in the plan"
                 )
             self.result.change(block=failed_block(msgspec.to_builtins(block), error))
             return

@@ -70,9 +70,9 @@ def _check_cores(tool: Tool, cores: list[int]) -> None:
     name = tool.shell.name
     raise DeviceError(
         f"{name} does not keep programs on cores {ranges(cores)}: "
-        + (done.reason if done.status else f"it takes cores {kept} for them"),
-        f"name others with --cores, or measure on all of them with --cores all; edgebench devices "
-        f"check {name} says which there are",
+        + (done.reason if done.status else f"it uses cores {kept} instead"),
+        f"choose others with --cores, or use all of them with --cores all; edgebench devices "
+        f"check {name} lists them",
     )
 
 

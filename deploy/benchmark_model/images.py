@@ -52,7 +52,9 @@ class Images:
         except Exception as error:  # LiteRT raises ValueError, RuntimeError and others.
             raise RunnerError(first_line(error)) from error
         if len(self.engine.inputs) != 1:
-            raise RunnerError(f"it has {len(self.engine.inputs)} inputs, and images are for one")
+            raise RunnerError(
+                f"it has {len(self.engine.inputs)} inputs, but images need a single one"
+            )
 
     def outputs(
         self, plan: Json, evaluation: Json, files: Path, scratch: str
@@ -103,7 +105,7 @@ class Images:
         try:
             return base64.b64decode("".join(done.stdout.split()), validate=True)
         except binascii.Error as error:
-            raise RunnerError(f"its outputs did not come back whole: {error}") from None
+            raise RunnerError(f"its outputs are incomplete: {error}") from None
 
     def _decoded(self, raw: bytes, count: int) -> Iterator[npt.NDArray[np.float32]]:
         """The first output of each run, as real values. The others follow it in the file."""
@@ -113,7 +115,7 @@ class Images:
         ]
         if len(raw) != sum(sizes) * count:
             raise RunnerError(
-                f"benchmark_model gave {len(raw)} bytes of outputs, not {sum(sizes) * count}"
+                f"benchmark_model wrote {len(raw)} bytes of outputs, not {sum(sizes) * count}"
             )
         detail = self.engine.outputs[0]
         for number in range(count):

@@ -109,14 +109,14 @@ def failure(status: int, text: str) -> str | None:
         found = parse(text).timed
         return None if found else f"{NAME} printed no times; is it LiteRT's?"
     if status == OUT_OF_TIME:
-        return f"{NAME} did not come to an end, and was stopped"
+        return f"{NAME} did not end in time, and was stopped"
     fatal = _FATAL.search(text)
     if fatal:
         return f"{NAME}: {fatal['reason']}"
     if status - 128 in {*signal.Signals}:
         name = signal.Signals(status - 128).name
         more = ", as Android does when memory runs out" if name == "SIGKILL" else ""
-        return f"{NAME} was ended by {name}{more}"
+        return f"{NAME} was stopped by {name}{more}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [one for one in lines if _COMPLAINT.search(one) and not _GENERAL.search(one)]
     reason = (told or lines or [f"exit status {status}"])[-1]

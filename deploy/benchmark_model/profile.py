@@ -50,7 +50,7 @@ def read(path: Path) -> Profile:
     found = parse(text)
     if not found.operations:
         raise InvalidFileError(
-            f"{path} holds no profile by operation",
+            f"{path} contains no profile by operation",
             "make it with: benchmark_model --enable_op_profiling=true",
         )
     return found

@@ -63,7 +63,7 @@ class BenchmarkModelRunner:
         except RunnerError as error:
             raise DeviceError(
                 f"{NAME} on {store.shell.name}: {error}",
-                f"what was measured is kept in {folder}; go on with --resume",
+                f"the results so far are kept in {folder}; continue with --resume",
             ) from error
 
     def check(self, store: Store) -> Iterator[CheckStep]:
@@ -76,21 +76,19 @@ class BenchmarkModelRunner:
             yield CheckStep(NAME, "missing", error.message, error.remedy)
             return
         copy = own_copy(self.given)
-        yield CheckStep(NAME, "ok", f"runs, from {copy or tool.path}")
-        yield CheckStep("delegates", "ok", f"it knows {', '.join(tool.delegates)}")
+        yield CheckStep(NAME, "ok", f"works, from {copy or tool.path}")
+        yield CheckStep("delegates", "ok", f"it supports {', '.join(tool.delegates)}")
         yield _saves_outputs(tool)
         yield _pins(tool.shell)
 
 
 def _saves_outputs(tool: Tool) -> CheckStep:
     if "output_filepath" in tool.flags:
-        return CheckStep(
-            "outputs", "ok", "it saves outputs, so that drift is measured on the phone"
-        )
+        return CheckStep("outputs", "ok", "it saves outputs, so drift is measured on the phone")
     return CheckStep(
         "outputs",
         "note",
-        f"this {NAME} is too old to save outputs, so the drift on the phone stays unknown",
+        f"this {NAME} is too old to save outputs, so drift on the phone is not measured",
         f"get a newer one from {PAGE}",
     )
 
@@ -98,10 +96,8 @@ def _saves_outputs(tool: Tool) -> CheckStep:
 def _pins(shell: Shell) -> CheckStep:
     done = shell.run("taskset 1 true")
     if done.status == 0:
-        return CheckStep("cores", "ok", "taskset keeps a process on the cores that --cores names")
-    return CheckStep(
-        "cores", "note", f"taskset does not work: {done.reason}", "measure with --cores all"
-    )
+        return CheckStep("cores", "ok", "taskset pins processes to the cores of --cores")
+    return CheckStep("cores", "note", f"taskset does not work: {done.reason}", "use --cores all")
 
 
 def end_leftovers(tool: Tool) -> None:

@@ -93,22 +93,22 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
     if copy is None and usage.status in (126, 127):
         raise DeviceError(
             f"{store.shell.name} has no {NAME}, LiteRT's own benchmark program",
-            f"get the one for Android from {PAGE} and put it at {data_folder() / 'android' / NAME}",
+            f"get it for Android from {PAGE} and put it at {data_folder() / 'android' / NAME}",
         )
     if "use_npu" in found:
         raise DeviceError(
-            f"{copy or path} is the {NAME} of LiteRT's CompiledModel API, whose options differ",
+            f"{copy or path} is the {NAME} of LiteRT's CompiledModel API, which has other options",
             f"get the one of the Interpreter API from {PAGE}",
         )
     # What comes before names the shell, and the path.
     said = usage.reason.rpartition(": ")[2] if usage.status else "it lists no options"
     if copy is not None and said == "Permission denied":
         raise DeviceError(
-            f"{store.shell.name} starts no programs that lie in {store.home}",
+            f"{store.shell.name} does not start programs in {store.home}",
             store.shell.other_folder_remedy,
         )
     raise DeviceError(
-        f"{copy or path} does not run on {store.shell.name}: {said}",
+        f"{copy or path} does not work on {store.shell.name}: {said}",
         f"get the one for this phone's processor from {PAGE}",
     )
 
@@ -117,12 +117,12 @@ def _sent(store: Store, copy: Path, progress: Progress) -> str:
     """Send the copy, by content, and return where it is."""
     try:
         if copy.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder, and not the program")
+            raise IsADirectoryError(errno.EISDIR, "it is a folder, not the program")
         name = f"{sha256(copy)}.{NAME}"
     except OSError as error:
         raise DeviceError(
             f"cannot read {copy}: {error.strerror}",
-            f"put the program there, or name where it is: {NAME} in {user_file()}",
+            f"put the program there, or set its path: {NAME} in {user_file()}",
         ) from error
     store.shell.check_output(f"mkdir -p {quoted(store.files)}")
     store.send({name: copy}, store.files, progress)

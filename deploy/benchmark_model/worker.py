@@ -174,7 +174,7 @@ class BenchmarkWorker:
             self.delegated.add(slot)
         elif slot in self.delegated:
             raise RunnerError(
-                f"{slot}: the {self.plan['delegate']} delegate was used, and then not"
+                f"{slot}: the {self.plan['delegate']} delegate was used before, and now is not"
             )
         return {
             "slot": slot,

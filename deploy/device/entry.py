@@ -25,7 +25,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         if not self.cores or any(core < 0 for core in self.cores):
-            raise ValueError(f"cluster '{self.name}' needs the numbers of its cores, from 0")
+            raise ValueError(f"cluster '{self.name}' needs core numbers, from 0")
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,15 @@ class DeviceEntry:
         _once("core", (core for cluster in self.clusters for core in cluster.cores))
         unknown = sorted(self.sources.keys() - FIELDS)
         if unknown:
-            raise ValueError(f"sources names no field of a device: {', '.join(unknown)}")
+            raise ValueError(
+                f"sources has fields that a device does not have: {', '.join(unknown)}"
+            )
 
     def cluster(self, name: str) -> Cluster:
         """A cluster by name. Raises `UnknownNameError`, and `UsageError` if none is known."""
         if not self.clusters:
             raise UsageError(
-                f"the clusters of {self.name}'s cores are not known",
+                f"{self.name} has no named clusters",
                 "give the cores by number: --cores 0,1",
             )
         for cluster in self.clusters:
@@ -103,4 +105,4 @@ def _once(kind: str, values: Iterable[object]) -> None:
     """Raises `ValueError` where a value comes twice."""
     twice = [str(value) for value, count in Counter(values).items() if count > 1]
     if twice:
-        raise ValueError(f"{kind} {', '.join(twice)} is in more than one place")
+        raise ValueError(f"{kind} {', '.join(twice)} is listed twice")

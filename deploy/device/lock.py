@@ -37,7 +37,7 @@ def locked(identity: str, name: str | None = None) -> Iterator[None]:
         except OSError:
             raise DeviceError(
                 f"{name or identity} is in use by another run{_holder(file)}",
-                "wait until that is done, or stop it",
+                "wait until it ends, or stop it",
             ) from None
         try:
             _sign(file, name or identity)

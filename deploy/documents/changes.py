@@ -66,7 +66,7 @@ class Changes:
             except (AttributeError, KeyError, TypeError, binascii.Error) as error:
                 raise InvalidFileError(
                     f"a change of the result cannot be applied: {error!r}",
-                    "the runner on the device has to be of this edgebench's version",
+                    "the runner on the device must come from this version of edgebench",
                 ) from error
         elif message.get("event") in STEPS and not self.quiet:
             self.progress(step(message), message["done"], message["total"])
@@ -88,5 +88,5 @@ def translated_errors() -> Iterator[None]:
         yield
     except RunnerError as error:
         raise UnwritableError(
-            str(error), "free some space there, and go on with --resume: all before that is kept"
+            str(error), "free some space, then continue with --resume; all earlier results are kept"
         ) from error

@@ -73,12 +73,12 @@ def default_cores(
     own = there.fastest(threads) if there else None
     if fastest is None:
         said = f"{name} is measured on its fastest cores, {ranges(own or ())}"
-        return (own, f"{said}, unless --cores names others") if own else (None, "")
+        return (own, f"{said}, (change with --cores)") if own else (None, "")
     if there is None or _fits(fastest, there, own):
         what = f"{ranges(fastest.cores)} ({fastest.name}, {fastest.core})"
-        return fastest.cores, f"{name} is measured on cores {what}, unless --cores names others"
+        return fastest.cores, f"{name} is measured on cores {what}, (change with --cores)"
     has = ranges(there.usable) + (f", the fastest {ranges(own)}" if own else "")
-    lack = f"{has}, and not the {ranges(fastest.cores)} that its entry names"
+    lack = f"{has}, but its entry names {ranges(fastest.cores)}"
     return own, f"{name} has cores {lack}: edgebench devices check {name}"
 
 

@@ -74,13 +74,13 @@ def _tables(
     known = dict(before)
     for name, table in content.items():
         if not isinstance(table, dict):
-            raise _wrong(path, name, "this is a value, and a device is a table", f"write [{name}]")
+            raise _wrong(path, name, "this is a value, but a device is a table", f"write [{name}]")
         if LIKE in table:
             like = table[LIKE]
             if not isinstance(like, str) or like not in known:
                 near = difflib.get_close_matches(str(like), known, n=1)
                 remedy = f"did you mean '{near[0]}'?" if near else "edgebench devices lists them"
-                raise _wrong(path, name, f"like names no known device: {like!r}", remedy)
+                raise _wrong(path, name, f"like is not the name of a device: {like!r}", remedy)
             table = known[like] | {key: value for key, value in table.items() if key != LIKE}
         known[name] = table
     return {name: known[name] for name in content}

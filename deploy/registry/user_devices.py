@@ -24,8 +24,8 @@ Value = str | bool | int | Sequence["Value"] | Mapping[str, "Value"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 HEAD = """\
-# Your own devices, beside those that edgebench knows. `edgebench devices add` writes this file, and
-# so may you: a table a device, with the fields of edgebench's own. `like` begins with another's.
+# Your own devices. `edgebench devices add` writes this file, and you can edit it: one table for
+# each device. `like` starts with the fields of another device.
 """
 
 
@@ -36,7 +36,7 @@ def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path
     where the facts do not fit together; `InvalidFileError`, and `UnwritableError`.
     """
     if is_simulated(name):
-        raise UsageError(f"'{name}' is the name of simulated devices", "choose another name")
+        raise UsageError(f"'{name}' is a name of simulated devices", "choose another name")
     if not NAME.fullmatch(name):
         raise UsageError(
             f"'{name}' cannot be a device's name",
@@ -53,7 +53,7 @@ def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path
         lines[first:last] = table
     else:
         raise UsageError(
-            f"{name} is in {path} already", "give --replace to write it anew, or another name"
+            f"{name} is in {path} already", "use --replace to replace it, or another name"
         )
     return _write(path, lines)
 
@@ -68,8 +68,8 @@ def remove(name: str) -> Path:
     if name not in own:
         if name in registry.load():
             raise UsageError(
-                f"{name} is one of edgebench's own devices, and nothing of yours",
-                "there is nothing to remove; edgebench devices add gives it other facts",
+                f"{name} is one of edgebench's own devices, not one of yours",
+                "nothing has to be removed; edgebench devices add changes its fields",
             )
         raise UnknownNameError("device of your own", name, own)
     lines = registry.text(path).splitlines()
@@ -130,7 +130,7 @@ def _write(path: Path, lines: Sequence[str]) -> Path:
     except InvalidFileError as error:
         # The file is as it was: what would be wrong with it is the command's, not the file's.
         what = error.message.removeprefix(f"{path}, device ")
-        raise UsageError(f"that would make no device: {what}", error.remedy) from error
+        raise UsageError(f"the device is not valid: {what}", error.remedy) from error
     with replacing(path) as temporary:
         temporary.write_text(said, encoding="utf-8")
     return path

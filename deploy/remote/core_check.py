@@ -17,12 +17,9 @@ TOLERANCE = 0.03
 CORES = "core masks"
 MODEL = "model"
 
-UNUSABLE = "cannot be used now: they are turned off, or kept for other programs"
+UNUSABLE = "cannot be used now: they are turned off or reserved for other programs"
 
-TURN_ON = (
-    "turn them on (a phone: its screen on, and power saving off), or do not ask for them with "
-    "--cores"
-)
+TURN_ON = "turn them on (on a phone: screen on, power saving off), or leave them out of --cores"
 
 _ASK_CORES = (
     "for f in /sys/devices/system/cpu/cpu[0-9]*; do "
@@ -80,14 +77,16 @@ def model_steps(entry: DeviceEntry, shell: Shell) -> list[CheckStep]:
 def model_step(entry: DeviceEntry, model: str) -> CheckStep:
     """Whether a board that says what it is is the entry's."""
     if not model:
-        return CheckStep(MODEL, "note", f"it does not say whether it is a {entry.description}")
+        return CheckStep(
+            MODEL, "note", f"it does not report its model, so it may not be a {entry.description}"
+        )
     if any(model.lower().startswith(one.lower()) for one in entry.match):
         return CheckStep(MODEL, "ok", model)
     return CheckStep(
         MODEL,
         "missing",
-        f"this is a {model}, and not a {entry.description}",
-        f"correct its host, or name it for what it is: edgebench devices add NAME --host "
+        f"this is a {model}, not a {entry.description}",
+        f"correct its host, or add it under another name: edgebench devices add NAME --host "
         f"{entry.host or entry.name} --like ...",
     )
 
@@ -96,7 +95,7 @@ def core_step(entry: DeviceEntry, cores: Cores) -> CheckStep:
     """Whether the entry's clusters are the device's."""
     if not cores.max_khz:
         return CheckStep(
-            CORES, "note", "it does not tell its cores, so runs cannot stay on some of them"
+            CORES, "note", "it does not report its cores, so runs cannot be pinned to some of them"
         )
     if not entry.clusters:
         return _proposal(entry, cores)
@@ -105,9 +104,9 @@ def core_step(entry: DeviceEntry, cores: Cores) -> CheckStep:
         return CheckStep(
             CORES,
             "missing",
-            f"it has {_count(cores.max_khz)} ({ranges(cores.max_khz)}), and {entry.description} "
+            f"it has {_count(cores.max_khz)} ({ranges(cores.max_khz)}), but {entry.description} "
             f"has {_count(listed)} ({ranges(listed)})",
-            "see that it is the device you mean, or state its cores: edgebench devices add NAME "
+            "make sure that it is the right device, or set its cores: edgebench devices add NAME "
             f"--like {entry.name} --cluster NAME=CORES ...",
         )
     off = sorted(set(listed) - cores.usable)
@@ -124,10 +123,10 @@ def core_step(entry: DeviceEntry, cores: Cores) -> CheckStep:
             CORES,
             "note",
             "; ".join(odd),
-            "it may be another version of the chip, or be set to another speed; give cores by "
-            "number with --cores if the clusters are others",
+            "it may be another version of the chip, or run at another speed; use core "
+            "numbers with --cores if the clusters are different",
         )
-    untold = "" if any(cores.max_khz.values()) else "; it does not tell their frequencies"
+    untold = "" if any(cores.max_khz.values()) else "; it does not report their frequencies"
     return CheckStep(CORES, "ok", "; ".join(map(_described, entry.clusters)) + untold)
 
 
@@ -159,7 +158,7 @@ def _differs(cluster: Cluster, cores: Cores) -> str:
         return ""
     speeds = " and ".join(map(_ghz, found))
     expected = _ghz(cluster.max_khz) if cluster.max_khz else "one speed"
-    return f"{cluster.name} {ranges(cluster.cores)} reaches {speeds}, and {expected} was expected"
+    return f"{cluster.name} {ranges(cluster.cores)} reaches {speeds}, but {expected} was expected"
 
 
 def _proposal(entry: DeviceEntry, cores: Cores) -> CheckStep:
@@ -180,14 +179,14 @@ def _proposal(entry: DeviceEntry, cores: Cores) -> CheckStep:
     return CheckStep(
         CORES,
         "note",
-        f"{found}; they have no names yet, so only numbers can be given to --cores",
+        f"{found}; they have no names yet, so --cores accepts only numbers",
         f"name them: edgebench devices add NAME --like {entry.name} {words}",
     )
 
 
 def skipped() -> CheckStep:
     """The step where the device could not be asked."""
-    return CheckStep(CORES, "skipped", "an earlier step has to work first")
+    return CheckStep(CORES, "skipped", "an earlier step failed")
 
 
 def _count(cores: Iterable[int]) -> str:

@@ -54,8 +54,8 @@ def apart(names):
     status = os.waitpid(child, 0)[1]
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
-        return {"error": "it crashes when it is imported (%s)" % name}
-    return json.loads(told) if told else {"error": "it ends whatever imports it"}
+        return {"error": "it crashes when imported (%s)" % name}
+    return json.loads(told) if told else {"error": "it ends the process that imports it"}
 libc = platform.libc_ver()
 print()
 print(json.dumps({
@@ -122,7 +122,8 @@ def inspect_python(shell: Shell, python: str) -> PythonFacts | str:
         told = json.loads(answer.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
         raise DeviceError(
-            f"{python} on {shell.name} is no Python: {answer.reason}", "name another one"
+            f"{python} on {shell.name} is not a Python: {answer.reason}",
+            "set another one with `python`",
         ) from None
     return PythonFacts(
         version=tuple(told["version"]),
@@ -146,7 +147,7 @@ def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[CheckStep
         yield CheckStep(
             "Python",
             "missing",
-            f"no Python runs there: {found}",
+            f"no Python works there: {found}",
             f"{first}{prepare}",
         )
         return
@@ -156,16 +157,16 @@ def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[CheckStep
             "Python",
             "missing",
             f"Python {found.version_text} is too old",
-            f"install Python {oldest} or newer there, and name it with `python` in the device's "
+            f"install Python {oldest} or newer there, and set it with `python` in the device's "
             "entry",
         )
         return
     libc = f"glibc {found.glibc}" if found.glibc else "no glibc"
     yield CheckStep("Python", "ok", f"Python {found.version_text}, {found.platform}, {libc}")
     if found.bits == 32:
-        said = "a 32-bit system, for which hardly any wheels are made"
+        said = "a 32-bit system, for which there are hardly any wheels"
         yield CheckStep(
-            "system", "note", said, "install the 64-bit system, if the processor has 64"
+            "system", "note", said, "install a 64-bit system, if the processor supports it"
         )
     if not found.numpy.name:
         said = found.numpy.error or "not installed"

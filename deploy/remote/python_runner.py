@@ -66,12 +66,14 @@ class PythonRunner:
             if result.body["context"] is None:  # It never came to load an artifact.
                 raise DeviceError(
                     f"the runner did not start on {name}: {reason}",
-                    full.remedy if full else f"edgebench devices check {name} says what is missing",
+                    full.remedy
+                    if full
+                    else f"edgebench devices check {name} shows what is missing",
                 )
             raise DeviceError(
                 f"the runner failed on {name}: {reason}",
-                f"{f'{full.remedy}; ' if full else ''}what was measured is kept in {folder}; "
-                "go on with --resume",
+                f"{f'{full.remedy}; ' if full else ''}the results so far are kept in {folder}; "
+                "continue with --resume",
             )
 
     def _end_earlier(self, store: Store) -> None:

@@ -102,5 +102,5 @@ def _done(folder: Path) -> int:
 def _given_up(problem: DeviceError, folder: Path) -> DeviceError:
     return DeviceError(
         problem.message,
-        f"{problem.remedy}; what was measured is kept in {folder}; go on with --resume",
+        f"{problem.remedy}; the results so far are kept in {folder}; continue with --resume",
     )

@@ -170,9 +170,9 @@ class RemoteDevice:
         except DeviceError as error:
             return CheckStep("space", "missing", error.message, error.remedy)
         if free is None:
-            return CheckStep("space", "note", f"{self.store.home} does not tell how much is free")
+            return CheckStep("space", "note", f"{self.store.home} does not report its free space")
         said = f"{free / 1e6:.0f} MB free in {self.store.home}"
         if free < SPARE_BYTES:
-            wanted = f"{said}, and a run needs {SPARE_BYTES / 1e6:.0f} MB beside its models"
-            return CheckStep("space", "missing", wanted, "free space there")
+            wanted = f"{said}, but a run needs {SPARE_BYTES / 1e6:.0f} MB plus its models"
+            return CheckStep("space", "missing", wanted, "free some space there")
         return CheckStep("space", "ok", said)

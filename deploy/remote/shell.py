@@ -126,25 +126,25 @@ class Shell(ABC):
         answer = self.run(command, timeout_s)
         if answer.status != 0:
             raise self.file_error(answer.reason) or DeviceError(
-                f"{self.name}: {answer.reason}", f"it was doing: {command}"
+                f"{self.name}: {answer.reason}", f"the command was: {command}"
             )
         return answer.stdout
 
     def file_error(self, reason: str) -> DeviceError | None:
         """The error of a file system that does not take a file; None for any other reason."""
-        remedies = dict.fromkeys(FULL, "free space there, or measure fewer models at once")
+        remedies = dict.fromkeys(FULL, "free some space there, or measure fewer models at once")
         remedies |= dict.fromkeys(CLOSED, self.other_folder_remedy)
         for sign, remedy in remedies.items():
             if sign in reason:
-                return DeviceError(f"{self.name} cannot keep what it is sent: {reason}", remedy)
+                return DeviceError(f"{self.name} cannot store files: {reason}", remedy)
         return None
 
     @property
     def other_folder_remedy(self) -> str:
         """What to do where the folder of the store does not serve."""
         return (
-            "give edgebench another folder there: edgebench devices add "
-            f"{self.name} --home FOLDER, or its `home` in {user_file()}"
+            "use another folder: edgebench devices add "
+            f"{self.name} --home FOLDER, or set `home` in {user_file()}"
         )
 
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -114,8 +114,8 @@ class Store:
         for pid, owner in found.items():
             if owner != this_host():
                 raise DeviceError(
-                    f"{self.shell.name} is in use by an edgebench on {owner.partition(':')[0]}",
-                    "wait until that is done; if nobody runs it any more, end process "
+                    f"{self.shell.name} is in use by edgebench on {owner.partition(':')[0]}",
+                    "wait until it ends; if it is not running any more, stop process "
                     f"{pid} on {self.shell.name}",
                 )
         return tuple(found)
@@ -145,9 +145,9 @@ class Store:
         free = self.free_bytes()
         if free is not None and wanted_bytes and free < wanted_bytes + SPARE_BYTES:
             raise DeviceError(
-                f"{self.shell.name} has {free / 1e6:.0f} MB left in {self.home}, and "
+                f"{self.shell.name} has {free / 1e6:.0f} MB left in {self.home}, but "
                 f"{(wanted_bytes + SPARE_BYTES) / 1e6:.0f} MB are needed",
-                "free space there, or measure fewer models at once",
+                "free some space there, or measure fewer models at once",
             )
 
     def remove_runs(self) -> None:

@@ -55,13 +55,13 @@ class Child:
         if cores is None:
             return
         if not hasattr(os, "sched_setaffinity"):
-            raise RunnerError("this system cannot pin a process to cores; leave out --cores")
+            raise RunnerError("this system cannot pin a process to cores; omit --cores")
         try:
             os.sched_setaffinity(0, cores)
         except OSError:
             raise RunnerError(
-                f"cannot run on cores {cores}: this machine lets it have "
-                f"{sorted(os.sched_getaffinity(0))}; name others with --cores"
+                f"cannot run on cores {cores}: allowed are "
+                f"{sorted(os.sched_getaffinity(0))}; choose others with --cores"
             ) from None
 
     def _context(self, job: Json) -> None:

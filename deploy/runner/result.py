@@ -41,11 +41,11 @@ class Result:
             with open(self.path, encoding="utf-8") as file:
                 body: Json = json.load(file)
         except ValueError:
-            raise RunnerError(f"{self.path} is not JSON; move it away to start afresh") from None
+            raise RunnerError(f"{self.path} is not JSON; move it away to start again") from None
         if body.get("schema") != SCHEMA:
             raise RunnerError(f"{self.path} is not a {SCHEMA} file; move it away")
         if body["plan_sha256"] != plan_sha256:
-            raise RunnerError(f"{self.path} belongs to another plan; give a new result file")
+            raise RunnerError(f"{self.path} belongs to another plan; use a new result file")
         return body
 
     def change(self, **parts: Any) -> None:

@@ -144,7 +144,7 @@ class Scheduler:
         if baseline in failed:
             return [], f"the baseline {baseline} does not run"
         if set(order) == {baseline}:
-            return [], f"nothing that runs is left to compare with {baseline}"
+            return [], f"no model that runs is left to compare with {baseline}"
         return order, None
 
     def _blocks_of(self, todo: list[Json]) -> Iterator[Json]:

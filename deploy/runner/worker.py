@@ -12,7 +12,7 @@ from typing import IO, Callable, Iterator  # noqa: UP035
 
 from .messages import Json
 
-KILLED = "it was ended by SIGKILL, as Linux and Android do when memory runs out"
+KILLED = "it was stopped by SIGKILL, as Linux and Android do when memory runs out"
 
 
 def fresh_process(plan_path: str) -> Callable[[Json], Iterator[Json]]:

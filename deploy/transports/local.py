@@ -92,9 +92,9 @@ class LocalDevice:
         if status not in (0, INTERRUPTED) and not interrupted:
             raise DeviceError(
                 f"the runner failed on this machine: {lines[-1] if lines else f'status {status}'}",
-                f"what was measured is kept in {folder}; go on with --resume"
+                f"the results so far are kept in {folder}; continue with --resume"
                 if _measured(folder)
-                else "nothing was measured yet: mend that, or ask for something else",
+                else "nothing was measured yet: fix the problem, or change what is measured",
             )
         if not (folder / RESULT).exists():
             raise KeyboardInterrupt  # Stopped before there was anything to keep.

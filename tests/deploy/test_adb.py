@@ -188,7 +188,7 @@ def test_an_adb_that_is_missing_or_fails_is_said(
     assert "server does not start: cannot connect to daemon" in problem(AdbShell("pixel7"))
     (tmp_path / "bin" / "adb").write_text("#!/bin/sh\necho 'no libbase.so' >&2; exit 127\n")
     client.version.cache_clear()
-    assert "does not say its version: no libbase.so" in problem(AdbShell("pixel7"))
+    assert "does not print its version: no libbase.so" in problem(AdbShell("pixel7"))
     monkeypatch.setenv("PATH", "/nowhere")
     assert "adb is not installed" in problem(AdbShell("pixel7"))
     assert "apt install adb" in problem(AdbShell("pixel7"))
@@ -202,15 +202,15 @@ def test_a_server_is_used_only_where_that_ends_nobody_elses(
     lists: Lists, server: list[bytes], tmp_path: Path
 ) -> None:
     lists(PIXEL)
-    assert "its server runs" in client.check_server()
+    assert "its server is running" in client.check_server()
     server[0] = b"OKAY00040020"
     (tmp_path / "asked").unlink()
     shell = AdbShell("pixel7")
-    assert "of version 32" in problem(shell) and "adb kill-server" in problem(shell)
+    assert "has version 32" in problem(shell) and "adb kill-server" in problem(shell)
     assert not isinstance(shell.problem(), DeviceLostError)
     assert not (tmp_path / "asked").exists() or "devices" not in (tmp_path / "asked").read_text()
     server[0] = b"HTTP/1.1 400"
-    assert "is no adb server" in problem(shell)
+    assert "is not an adb server" in problem(shell)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_what_core_ml_leaves_elsewhere_is_told(
 
 def test_other_systems_have_no_core_ml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(RunnerError, match="Apple's systems only"):
+    with pytest.raises(RunnerError, match="only runs on Apple's systems"):
         CoreMLEngine.runtime()
     with pytest.raises(DeviceError, match="not a Mac"), Mac(ENTRY).reserved():
         pass

@@ -96,9 +96,9 @@ PHONE = '[mine]\ndescription = "mine"\ntransport = "adb"\n'
     [
         (PHONE + 'serail = "X"', "device mine: unknown field 'serail'", "did you mean 'serial'?"),
         (PHONE + "shoe_size = 43", "unknown field 'shoe_size'", "known: "),
-        ('[mine]\nlike = "pixle7"', "like names no known device: 'pixle7'", "'pixel7'"),
-        ('[mine]\nlike = ["x"]', "like names no known device: ['x']", "edgebench devices"),
-        ('[mine]\nlike = "mine"', "like names no known device: 'mine'", "edgebench devices"),
+        ('[mine]\nlike = "pixle7"', "like is not the name of a device: 'pixle7'", "'pixel7'"),
+        ('[mine]\nlike = ["x"]', "like is not the name of a device: ['x']", "edgebench devices"),
+        ('[mine]\nlike = "mine"', "like is not the name of a device: 'mine'", "edgebench devices"),
         ('[mine]\ndescription = "x"', "`transport`", "correct it"),
         (
             '[mine]\ndescription = "x"\ntransport = "usb"',
@@ -124,16 +124,16 @@ PHONE = '[mine]\ndescription = "mine"\ntransport = "adb"\n'
         ),
         (
             PHONE + 'clusters = [{ name = "a", core = "c", cores = [] }]',
-            "cluster 'a' needs the numbers of its cores",
+            "cluster 'a' needs core numbers",
             "correct it",
         ),
         (
             PHONE + 'clusters = [{ name = "a", core = "c", cores = [0, 1] }, '
             '{ name = "b", core = "c", cores = [1, 2] }]',
-            "core 1 is in more than one place",
+            "core 1 is listed twice",
             "correct it",
         ),
-        (PHONE + 'sources = { colour = "x" }', "no field of a device: colour", "correct it"),
+        (PHONE + 'sources = { colour = "x" }', "that a device does not have: colour", "correct it"),
         ("mine = 3", "a device is a table", "write [mine]"),
         ("[mine", "is not TOML", "correct it"),
     ],

@@ -98,7 +98,7 @@ def test_what_cannot_be_a_name_is_refused(own: Path, name: str) -> None:
 
 def test_facts_that_make_no_device_are_not_written(written: Path) -> None:
     for facts in ({"like": "pixel7", "host": "x"}, {"like": "nothing"}, {"host": "x"}):
-        with pytest.raises(UsageError, match="that would make no device: new"):
+        with pytest.raises(UsageError, match="the device is not valid: new"):
             user_devices.add("new", facts)
     assert written.read_text() == WRITTEN
 
@@ -106,7 +106,7 @@ def test_facts_that_make_no_device_are_not_written(written: Path) -> None:
 def test_a_device_that_others_are_like_cannot_be_taken_from_under_them(written: Path) -> None:
     user_devices.add("rack-2", {"like": "rack-1", "host": "rack2"})
     said = written.read_text()
-    with pytest.raises(UsageError, match="rack-2: like names no known device"):
+    with pytest.raises(UsageError, match="rack-2: like is not the name of a device"):
         user_devices.remove("rack-1")
     assert written.read_text() == said
 

@@ -116,12 +116,12 @@ def first_array(ports: Any) -> str:
     for port in ports:
         if port.type.WhichOneof("Type") == "multiArrayType":
             return str(port.name)
-    raise RunnerError("the model gives no array, so its outputs cannot be compared")
+    raise RunnerError("the model has no array output, so its outputs cannot be compared")
 
 
 def find_runtime() -> Any:
     if sys.platform != "darwin":
-        raise RunnerError("Core ML runs on Apple's systems only")
+        raise RunnerError("Core ML only runs on Apple's systems")
     try:
         import coremltools
     except Exception as error:

@@ -59,7 +59,7 @@ def shape_of(port: Any) -> list[int]:
     if not all(isinstance(side, int) for side in port.shape):
         sides = ", ".join("?" if side is None else str(side) for side in port.shape)
         raise RunnerError(
-            f"the size of its {port.name} is not fixed ({sides}); fix it with edgebench export "
+            f"the shape of its {port.name} is not fixed ({sides}); fix it with edgebench export "
             "--input-shape"
         )
     return list(port.shape)

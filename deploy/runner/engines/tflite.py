@@ -33,7 +33,7 @@ class TFLiteEngine(Feeding):
         if plan["delegate"] not in RESOLVERS:
             raise RunnerError(
                 f"{distribution} has no {plan['delegate']} delegate in Python; "
-                "on a phone LiteRT's benchmark_model has"
+                "on a phone, LiteRT's benchmark_model has one"
             )
         resolver = getattr(module.OpResolverType, RESOLVERS[plan["delegate"]])
         self.interpreter = module.Interpreter(

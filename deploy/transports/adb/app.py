@@ -87,7 +87,7 @@ class AndroidApp:
         if wrong or said.status != 0:
             raise DeviceError(
                 f"{self.where} does not start: {wrong[-1] if wrong else said.reason}",
-                f"see that it is the app of this edgebench's version: {self.install}",
+                f"make sure that the app belongs to this version of edgebench: {self.install}",
             )
 
     def stop(self) -> None:
@@ -160,7 +160,7 @@ class AppRunner:
             yield CheckStep("app", "missing", error.message, error.remedy)
             return
         if app.running():
-            yield CheckStep("contract", "note", "the app is at work, and was not asked")
+            yield CheckStep("contract", "note", "the app is in use, so it was not asked")
             return
         yield greeting(app)
         app.tidy()

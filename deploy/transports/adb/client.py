@@ -21,7 +21,7 @@ from edgebench.errors import DeviceError
 
 INSTALL = (
     "install Android's platform tools (Debian, Ubuntu: sudo apt install adb; macOS: brew install "
-    "--cask android-platform-tools), or set ANDROID_HOME to the SDK that has them"
+    "--cask android-platform-tools), or set ANDROID_HOME to an SDK that contains them"
 )
 SDKS = ("ANDROID_HOME", "ANDROID_SDK_ROOT")
 """Environment variables that name a folder with `platform-tools/adb` in it."""
@@ -64,7 +64,7 @@ def program() -> str:
         path = Path(os.environ.get(name, "")) / "platform-tools" / "adb"
         if os.environ.get(name) and os.access(path, os.X_OK):
             return str(path)
-    raise DeviceError("adb is not installed: it is the program that speaks to phones", INSTALL)
+    raise DeviceError("adb is not installed; edgebench uses it to connect to phones", INSTALL)
 
 
 @functools.cache
@@ -73,8 +73,8 @@ def version(adb: str) -> str:
     done = _run([adb, "version"], LIST_S)
     found = re.search(r"version (\d+\.\d+\.\d+)", done.stdout)
     if not found:
-        *_, reason = ["it is no adb", *done.stderr.strip().splitlines()]
-        raise DeviceError(f"{adb} does not say its version: {reason}", INSTALL)
+        *_, reason = ["it is not adb", *done.stderr.strip().splitlines()]
+        raise DeviceError(f"{adb} does not print its version: {reason}", INSTALL)
     return found[1]
 
 
@@ -84,15 +84,15 @@ def check_server() -> str:
     running = server_version()
     own = version(adb)
     if running is None:
-        return f"adb {own}; its server starts when it is needed"
+        return f"adb {own}; its server starts when needed"
     if running != int(own.rpartition(".")[2]):
         raise DeviceError(
-            f"the adb server that runs here is of version {running}, and {adb} is of version "
-            f"{own}: using it would end that server and cut off whoever uses it",
-            "put the adb that started it first on the PATH, or, when nobody needs it any more, end "
-            "it with: adb kill-server",
+            f"the adb server that is running has version {running}, but {adb} has version {own}: "
+            "using it would stop that server and disconnect the programs that use it",
+            "put the adb that started the server first on the PATH, or, if no program needs it, "
+            "stop the server with: adb kill-server",
         )
-    return f"adb {own}, and its server runs"
+    return f"adb {own}, and its server is running"
 
 
 def server_version() -> int | None:
@@ -111,8 +111,8 @@ def server_version() -> int | None:
         return None
     except (OSError, ValueError):
         raise DeviceError(
-            f"what listens at {_spoken(address)} is no adb server, or one that hangs",
-            "end it, or give adb a port of its own with ANDROID_ADB_SERVER_PORT",
+            f"the program that listens at {_spoken(address)} is not an adb server, or it hangs",
+            "stop it, or set another port for adb with ANDROID_ADB_SERVER_PORT",
         ) from None
 
 
@@ -129,7 +129,7 @@ def _server_address() -> tuple[socket.AddressFamily, str | tuple[str, int]]:
     host = host or os.environ.get("ANDROID_ADB_SERVER_ADDRESS", "") or "127.0.0.1"
     port = port or os.environ.get("ANDROID_ADB_SERVER_PORT", "") or str(USUAL_PORT)
     if not port.isdigit():
-        raise DeviceError(f"the adb server's port '{port}' is no number", "correct or unset it")
+        raise DeviceError(f"the adb server's port '{port}' is not a number", "correct or unset it")
     return socket.AF_INET, (host, int(port))
 
 
@@ -146,7 +146,7 @@ def phones() -> list[AdbPhone]:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["no reason given"]
         raise DeviceError(
             f"adb's server does not start: {lines[-1].removeprefix('error: ')}",
-            "see what it says to: adb start-server",
+            "see what this prints: adb start-server",
         )
     return [phone for line in listed.splitlines() if (phone := _phone(line))]
 

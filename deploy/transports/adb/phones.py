@@ -21,8 +21,8 @@ TURN_ON = (
 )
 
 NETWORK = (
-    "see that it is on and in the same network; where its screen shows another port under Wireless "
-    "debugging, correct its `serial` in {}"
+    "make sure that it is on and in the same network; if its screen shows another port under "
+    "Wireless debugging, correct its `serial` in {}"
 )
 
 STATES = {
@@ -36,7 +36,7 @@ STATES = {
         "unlock the phone and accept 'Allow USB debugging' if it asks, then try again",
     ),
     "offline": (
-        "is offline: adb sees it, and it does not answer",
+        "is offline: adb lists it, but it does not answer",
         "unplug it and plug it in again; if that does not help, restart the phone",
     ),
     "connecting": (
@@ -46,7 +46,7 @@ STATES = {
     "no permissions": (
         "may not be used by this user over USB",
         "install the rules that allow it (Debian, Ubuntu: sudo apt install "
-        "android-sdk-platform-tools-common), and plug it in again",
+        "android-sdk-platform-tools-common), then plug it in again",
     ),
 }
 """What adb's words for a phone that is not ready mean, and what to do."""
@@ -70,7 +70,7 @@ class Identity:
         return any(_plain(one) in names for one in match)
 
     def __str__(self) -> str:
-        return f"{self.model or 'a phone of no name'} ({self.codename or 'no codename'})"
+        return f"{self.model or 'a phone without a name'} ({self.codename or 'no codename'})"
 
 
 PROPERTIES = (
@@ -128,7 +128,7 @@ def find(name: str, match: Sequence[str], serial: str | None) -> tuple[AdbPhone,
         serials = [phone.serial for phone, _ in fitting]
         raise DeviceError(
             f"{len(serials)} phones that may be {name} are attached: serials {', '.join(serials)}",
-            f"choose one for now with ANDROID_SERIAL={serials[0]}, or give it a name of its own: "
+            f"choose one with ANDROID_SERIAL={serials[0]}, or give each a name: "
             f"edgebench devices add my-{name} --like {name} --serial {serials[0]}",
         )
     silent += [not_ready(phone) for phone in listed if not phone.ready]
@@ -138,10 +138,9 @@ def find(name: str, match: Sequence[str], serial: str | None) -> tuple[AdbPhone,
         others = ", ".join(f"{identity}, serial {phone.serial}" for phone, identity in known)
         raise DeviceError(
             f"no {name} is attached, but {others}",
-            f"attach the {name}, or measure with the name of the phone that is there: see "
-            "edgebench devices",
+            f"attach the {name}, or use the name of the attached phone: see edgebench devices",
         )
-    raise DeviceLostError(f"no phone is attached: {name} is not found", TURN_ON)
+    raise DeviceLostError(f"no phone is attached, so {name} is not found", TURN_ON)
 
 
 def _by_serial(
@@ -159,8 +158,8 @@ def _by_serial(
     identity = identify(phone)
     if match and not identity.is_one_of(match):
         raise DeviceError(
-            f"the phone with serial {serial} is {identity}, which is not {name}",
-            "attach the right one, or measure with its own name: see edgebench devices",
+            f"the phone with serial {serial} is {identity}, not {name}",
+            "attach the right one, or use its own name: see edgebench devices",
         )
     return phone, identity
 

@@ -65,7 +65,7 @@ class FirstWorkingRunner:
                 return runner
             unavailable.append(missing[0])
         raise DeviceError(
-            f"nothing on {self.store.shell.name} can carry out a plan: "
+            f"nothing on {self.store.shell.name} can execute a plan: "
             + "; ".join(f"{step.name}: {step.found}" for step in unavailable),
             unavailable[-1].remedy,  # What a phone can be given; Python it has or has not.
         )
@@ -107,5 +107,5 @@ class FirstWorkingRunner:
                 yield from steps
                 return
             for step in missing:
-                yield replace(step, state="note", remedy="not needed where the next runner works")
+                yield replace(step, state="note", remedy="not needed if the next runner works")
         yield from self.candidates[-1].check(store)

@@ -90,12 +90,12 @@ def settings_step(shell: Shell) -> CheckStep:
     """Whether the phone takes the settings; it has none of them afterwards."""
     answer = shell.run(f"{FIXED_MODE} true && {FIXED_MODE} false")
     if answer.status == 0:
-        return CheckStep("settings", "ok", "keeps awake, and has the fixed performance mode")
+        return CheckStep("settings", "ok", "it stays awake, and has the fixed performance mode")
     return CheckStep(
         "settings",
         "note",
         f"this phone has no fixed performance mode ({answer.reason})",
-        "measure in a cool place and for longer; changes of its speed are noticed, and said",
+        "measure in a cool place and for longer; changes of its speed are detected and reported",
     )
 
 
@@ -110,8 +110,8 @@ def thermal_step(shell: Shell) -> CheckStep:
         return CheckStep(
             "thermal readings",
             "note",
-            f"this phone does not tell its thermal status, which takes Android 10{battery}",
-            "heat then shows in the times alone",
+            f"this phone does not report its thermal status, which needs Android 10{battery}",
+            "heat then only shows in the times",
         )
     found = f"thermal status {status} of 6"
     if temperatures:
@@ -123,6 +123,6 @@ def thermal_step(shell: Shell) -> CheckStep:
         return CheckStep("thermal readings", "note", found, "let it cool down before a run")
     if level is not None and level < LOW_PERCENT:
         return CheckStep(
-            "thermal readings", "note", found, "charge it: many phones save power so low"
+            "thermal readings", "note", found, "charge it: many phones save power at this level"
         )
     return CheckStep("thermal readings", "ok", found)

@@ -103,5 +103,7 @@ class AdbShell(Shell):
         except DeviceError as error:
             yield CheckStep("found", "missing", error.message, error.remedy)
             return
-        yield CheckStep("found", "ok", f"serial {self.serial}, authorised, and it answers")
-        yield CheckStep("model", "ok", f"{identity}, Android {identity.android or 'of no version'}")
+        yield CheckStep("found", "ok", f"serial {self.serial}, authorised and answering")
+        yield CheckStep(
+            "model", "ok", f"{identity}, Android {identity.android or 'of unknown version'}"
+        )

@@ -43,7 +43,7 @@ class DevicectlFailure:
 DEVELOPER_MODE = DevicectlFailure(
     ("Developer Mode is disabled", "Developer mode is not enabled"),
     "has Developer Mode off",
-    "switch it on there in Settings > Privacy & Security > Developer Mode; the phone restarts",
+    "switch it on in Settings > Privacy & Security > Developer Mode; the phone restarts",
 )
 LOCKED = DevicectlFailure(
     ("could not be, unlocked", "device is locked", "DeviceLocked"),
@@ -57,9 +57,9 @@ NOT_PAIRED = DevicectlFailure(
 )
 NOT_MOUNTED = DevicectlFailure(
     ("developer disk image", "error 12040"),
-    "cannot mount the developer disk image, without which nothing can be started there",
+    "cannot mount the developer disk image, which is needed to start apps",
     "unlock the phone, and open Xcode > Window > Devices and Simulators once, which mounts it; an "
-    "Xcode older than the phone's iOS has none for it",
+    "Xcode that is older than the phone's iOS has no image for it",
 )
 NOT_INSTALLED = DevicectlFailure(
     ("is not installed", "unknown to FrontBoard"),
@@ -69,12 +69,12 @@ NOT_INSTALLED = DevicectlFailure(
 NOT_TRUSTED = DevicectlFailure(
     ("has not been explicitly trusted", "Certificate is not trusted"),
     "does not trust the developer of the edgebench app",
-    "trust it there in Settings > General > VPN & Device Management",
+    "trust it on the phone in Settings > General > VPN & Device Management",
 )
 NOT_CONNECTED = DevicectlFailure(
     ("device was not found", "not connected", "connection was interrupted", "timed out"),
     "is not connected",
-    "connect it with a cable, or bring it into this Mac's network, and unlock it",
+    "connect it with a cable or to this Mac's network, and unlock it",
     transient=True,
 )
 
@@ -94,7 +94,7 @@ def require_mac() -> None:
     """Raises `DeviceError` on any other system."""
     if sys.platform != "darwin":
         raise DeviceError(
-            "this is not a Mac: iPhones are reached by Apple's devicectl, which runs on no other",
+            "this is not a Mac: Apple's devicectl, which connects to iPhones, only runs on Macs",
             "run edgebench on a Mac with Xcode 15 or newer",
         )
 
@@ -117,7 +117,7 @@ def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]
                 timeout=timeout_s,
             )
         except OSError as error:
-            raise _no_xcode("xcrun is not there") from error
+            raise _no_xcode("xcrun is missing") from error
         except subprocess.TimeoutExpired:
             raise NOT_CONNECTED.of(name) from None
         try:
@@ -125,7 +125,7 @@ def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]
         except (OSError, ValueError):
             said = {}
     if "unable to find utility" in done.stderr or "no developer tools" in done.stderr:
-        raise _no_xcode("xcrun finds no devicectl")
+        raise _no_xcode("xcrun does not find devicectl")
     outcome = said.get("info", {}).get("outcome")
     if done.returncode == 0 and outcome == "success":
         result: dict[str, Any] = said.get("result", {})
@@ -141,10 +141,10 @@ def devicectl_error(name: str, error: dict[str, Any], stderr: str) -> DeviceErro
             return refusal.of(name)
     described = error.get("userInfo", {}).get("NSLocalizedDescription", {})
     reason = described.get("string") if isinstance(described, dict) else described
-    last = (stderr.strip().splitlines() or ["it does not say why"])[-1]
+    last = (stderr.strip().splitlines() or ["it gives no reason"])[-1]
     return DevicectlError(
-        f"devicectl failed with {name}: {reason or last}",
-        "unlock the phone, connect it anew, and see whether Xcode can use it",
+        f"devicectl failed for {name}: {reason or last}",
+        "unlock the phone, connect it again, and check that Xcode can use it",
     )
 
 

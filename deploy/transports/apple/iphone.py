@@ -68,7 +68,7 @@ class IPhone:
             names = ", ".join(f"{one.name} ({one.udid})" for one in found)
             raise DeviceError(
                 f"several phones may be {self.name}: {names}",
-                f"say which one is meant: edgebench devices add NAME --like {self.name} --serial "
+                f"name the one to use: edgebench devices add NAME --like {self.name} --serial "
                 f"{found[0].udid}",
             )
         wanted = entry.serial or " or ".join(entry.match)
@@ -115,7 +115,7 @@ class IPhone:
         """See `Cleanable.clean`."""
         with locked(self.identity, self.name):
             self._app("").clear()
-        return f"removed what edgebench left in its app on {self.name}"
+        return f"removed the files of edgebench in its app on {self.name}"
 
     def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
@@ -151,7 +151,7 @@ class IPhone:
         return CheckStep(
             step,
             "note",
-            "the developer disk image is not mounted yet; it is when it is needed",
+            "the developer disk image is not mounted yet; it is mounted when needed",
             "unlock the phone if that fails",
         )
 

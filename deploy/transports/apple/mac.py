@@ -43,7 +43,7 @@ class Mac(LocalDevice):
         except DeviceError as error:
             yield CheckStep("Mac", "missing", error.message, error.remedy)
             return
-        yield CheckStep("Mac", "ok", "this is one")
+        yield CheckStep("Mac", "ok", "this is a Mac")
         yield from super().check()
 
 
@@ -51,8 +51,8 @@ def require_mac() -> None:
     """Raises `DeviceError` on any other system."""
     if sys.platform != "darwin":
         raise DeviceError(
-            "this is not a Mac: Core ML runs on Apple's systems only",
-            "run edgebench on a Mac with macOS 13 or newer; on this machine measure another "
+            "this is not a Mac: Core ML only runs on Apple's systems",
+            "run edgebench on a Mac with macOS 13 or newer; on this machine, measure another "
             "format with: --device local",
         )
 

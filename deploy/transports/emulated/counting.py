@@ -49,7 +49,7 @@ class Counter:
             counts, self._code[form] = trace(folder, slot, known)
             if self._code[form] == known:
                 return counts
-        raise DeviceError(f"the runtime of {slot} lies elsewhere in memory in every process")
+        raise DeviceError(f"the runtime of {slot} is at another address in each process")
 
 
 def trace(folder: Path, slot: str, code: Addresses) -> tuple[tuple[int, ...], Addresses]:

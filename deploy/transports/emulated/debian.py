@@ -95,8 +95,8 @@ def fetch_packages(
 def _need(program: str) -> None:
     if shutil.which(program) is None:
         raise DeviceError(
-            f"this system has no {program}, and what is to be emulated comes from Debian",
-            "do this on Debian, or in a container with Debian; the measured files are the same",
+            f"this system has no {program}, but the emulated system is made of Debian packages",
+            "use Debian, or a container with Debian; the measured files are the same",
         )
 
 
@@ -153,8 +153,8 @@ def mirror() -> str:
         if component == "main" and debian and "-" not in release:
             return address
     raise DeviceError(
-        "this system's package sources name no mirror of Debian",
-        "do this on Debian, or in a container with Debian",
+        "this system's package sources have no Debian mirror",
+        "use Debian, or a container with Debian",
     )
 
 

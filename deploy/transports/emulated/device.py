@@ -32,7 +32,7 @@ from edgebench.errors import DeviceError, UnwritableError
 from edgebench.progress import Progress
 
 COUNTING = "counting instructions"
-TRYING = "trying the Arm system"
+TRYING = "testing the Arm system"
 ON_HOST = "on this machine's own processor: "
 
 
@@ -46,7 +46,7 @@ class _HostShell(Shell):
         return ["/usr/bin/env", "-u", "PYTHONPATH", "/bin/sh", "-c", command]
 
     def send(self, source: Path, target: str) -> None:
-        raise DeviceError(f"{self.name} needs no copy of {source}")
+        raise DeviceError(f"{self.name} does not need a copy of {source}")
 
     def problem(self) -> DeviceError | None:
         return None
@@ -80,8 +80,8 @@ class EmulatedDevice:
             unavailable = self._lacking()
             if unavailable is not None:
                 raise DeviceError(
-                    f"the Arm system does not run here: {unavailable.name}: {unavailable.found}",
-                    "make it on another machine with Debian, or in a container",
+                    f"the Arm system does not work here: {unavailable.name}: {unavailable.found}",
+                    "use another machine with Debian, or a container",
                 )
 
     def _lacking(self) -> CheckStep | None:
@@ -116,7 +116,7 @@ class EmulatedDevice:
         try:
             result = _without_time(arm.run(folder, progress))
         except DeviceError as error:
-            whole = f"whether the Arm system is whole: edgebench devices check {self.name}"
+            whole = f"check the Arm system: edgebench devices check {self.name}"
             raise DeviceError(error.message, f"{error.remedy}; {whole}") from error
         save(folder / RESULT, result)
         interrupted = not all(slot in result.evaluations for slot in plan.artifacts)

@@ -69,14 +69,14 @@ def run(
 
 def _failure(program: str, lines: Sequence[str]) -> UnwritableError | DeviceError:
     """The sentence of a program that failed: its own, of an error before that of a warning."""
-    said = [line.strip() for line in lines if line.strip()] or ["it says nothing"]
+    said = [line.strip() for line in lines if line.strip()] or ["it gives no reason"]
     marked = [one for mark in ("E:", "Err:", "ERROR:") for one in said if one.startswith(mark)]
     if any("No space left" in line or "enough free space" in line for line in said):
         return UnwritableError(
             f"the disk with {cache_folder()} is full",
-            "free some space, or set EDGEBENCH_CACHE to a folder elsewhere",
+            "free some space, or set EDGEBENCH_CACHE to another folder",
         )
     reason = (marked or said)[0].split(maxsplit=1)[-1] if marked else said[-1]
     return DeviceError(
-        f"{program} failed: {reason}", "check the network, then try again; it goes on from there"
+        f"{program} failed: {reason}", "check the network, then try again; it continues from there"
     )

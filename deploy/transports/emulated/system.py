@@ -77,7 +77,7 @@ def prepare(progress: Progress = silent) -> Path:
     if machine not in DEBIAN_NAMES:
         raise DeviceError(
             f"Arm code cannot be emulated on {platform.system()} {machine}",
-            f"do this on Debian on {' or '.join(DEBIAN_NAMES)}",
+            f"use Debian on {' or '.join(DEBIAN_NAMES)}",
         )
     emulator = folder() / "emulator"
     fetch_packages(["qemu-user"], SUITE, DEBIAN_NAMES[machine], emulator, progress, [EMULATOR])

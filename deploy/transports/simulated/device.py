@@ -56,7 +56,7 @@ class SimulatedDevice:
         self.name = "simulated" if scenario == CLEAN else f"simulated:{scenario.name}"
         self.identity = self.name
         self.formats = engines.FORMATS
-        self.description = f"no machine, but numbers to try things on: {scenario.description}"
+        self.description = f"simulated, to try things out: {scenario.description}"
         self._overheads = dict(overheads or {})
         self._latency_s = latency_s
 
@@ -66,7 +66,7 @@ class SimulatedDevice:
 
     def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
-        yield CheckStep("found", "ok", "numbers are always there")
+        yield CheckStep("found", "ok", "always available")
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`. The same plan gives the same result."""

@@ -71,7 +71,7 @@ class Scenario:
     silent: bool = False
 
 
-CLEAN = Scenario("clean", "log-normal noise and nothing else")
+CLEAN = Scenario("clean", "log-normal noise only")
 BIASED = replace(
     CLEAN,
     name="process-bias",
@@ -81,7 +81,7 @@ BIASED = replace(
 THROTTLING = replace(
     BIASED,
     name="throttling",
-    description="heat slows the machine down in steps, on the way",
+    description="heat slows the machine down in steps during the run",
     throttling=Throttling(slow_down=(1.2, 1.8), steps=3),
 )
 BURSTS = replace(
@@ -91,7 +91,7 @@ BURSTS = replace(
     bursts=Bursts(a_minute=12, length_s=2.0, slow_down=(1.15, 1.6)),
 )
 RANDOM = "stranger"
-TELLS_NOTHING = "the same on a machine that tells nothing"
+TELLS_NOTHING = "the same on a machine that reports nothing"
 
 
 SCENARIOS: dict[str, Scenario] = {
@@ -105,11 +105,11 @@ SCENARIOS: dict[str, Scenario] = {
         replace(
             BIASED,
             name="hiccups",
-            description="now and then a tenth of a second of other work",
+            description="sometimes a tenth of a second of other work",
             bursts=Bursts(a_minute=6, length_s=0.1, slow_down=(1.2, 2.0)),
         ),
         replace(
-            BIASED, name="silent", description="a quiet machine that tells nothing", silent=True
+            BIASED, name="silent", description="a quiet machine that reports nothing", silent=True
         ),
         THROTTLING,
         replace(THROTTLING, name="throttling-silent", description=TELLS_NOTHING, silent=True),
@@ -140,7 +140,7 @@ def random_scenario(seed: int) -> Scenario:
     worst = 1 + between(0.03, 1.0)
     return Scenario(
         name=RANDOM,
-        description="a machine with habits of its own, another in each run",
+        description="a machine with random properties, different in each run",
         inference_noise=between(0.003, 0.08),
         visit_noise=between(0.001, 0.03),
         process_bias=between(0.001, 0.02),

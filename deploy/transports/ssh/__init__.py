@@ -25,6 +25,6 @@ def unavailable(entry: DeviceEntry) -> DeviceError | None:
     if entry.host is not None:
         return None
     return DeviceError(
-        "no host is set, so ssh connects to a host of the device's own name",
+        "no host is set, so ssh would connect to a host with the device's name",
         f"edgebench devices add {entry.name} --host USER@ADDRESS",
     )

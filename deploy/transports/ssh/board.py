@@ -78,19 +78,19 @@ class Board(RemoteDevice):
         facts = python_check.inspect_python(self.shell, quoted(self.python))
         if isinstance(facts, str):
             raise DeviceError(
-                f"no {self.python} runs on {self.name}: {facts}",
-                "install it there: sudo apt install python3",
+                f"{self.python} does not work on {self.name}: {facts}",
+                "install it on the board: sudo apt install python3",
             )
         if facts.version < OLDEST:
             raise DeviceError(
                 f"{self.name} has Python {facts.version_text}, which is too old",
-                f"install Python {'.'.join(map(str, OLDEST))} or newer there, and name it with "
+                f"install Python {'.'.join(map(str, OLDEST))} or newer there, and set it with "
                 f"python = in the entry of {self.name}",
             )
         if not facts.glibc:
             raise DeviceError(
-                f"the system of {self.name} has no glibc, and the runtimes' wheels need it",
-                "use a system that has, such as Raspberry Pi OS, Debian or Ubuntu",
+                f"the system of {self.name} has no glibc, which the runtimes' wheels need",
+                "use a system with glibc, such as Raspberry Pi OS, Debian or Ubuntu",
             )
         return facts
 
@@ -103,7 +103,7 @@ class Board(RemoteDevice):
                 way.install(FIRST, progress)
                 if FIRST in self._running():
                     return way
-                failures.append(DeviceError("what was installed cannot be imported"))
+                failures.append(DeviceError("the installed packages cannot be imported"))
             except DeviceLostError:
                 raise
             except DeviceError as error:
@@ -114,14 +114,14 @@ class Board(RemoteDevice):
         )
         if ways[0].facts.bits == 32:
             raise DeviceError(
-                f"{message}; hardly any wheels are made for 32-bit systems",
-                f"install the 64-bit system on {self.name}",
+                f"{message}; there are hardly any wheels for 32-bit systems",
+                f"install a 64-bit system on {self.name}",
             )
         # Only a trouble that no way of installing gets round has one, such as a full disk.
         advice = next((failure.remedy for failure in failures if failure.remedy), "")
         raise DeviceError(
             message,
             advice
-            or f"connect {self.name} or this machine to the network; where venv is missing: "
-            "sudo apt install python3-venv, there",
+            or f"connect {self.name} or this machine to a network; if venv is missing: "
+            "sudo apt install python3-venv, on the board",
         )

@@ -59,50 +59,51 @@ class SshFailure:
 SSH_FAILURES = (
     SshFailure(
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "the host key of {name} at {address} is not the one it had before",
-        "if the board was set up anew, forget the old key with: ssh-keygen -R '{known_as}', and "
-        "then connect once by hand: ssh {host}; if it was not, somebody may be in between",
+        "the host key of {name} at {address} has changed",
+        "if the board was installed again, remove the old key with: ssh-keygen -R '{known_as}', "
+        "then connect once by hand: ssh {host}; if not, somebody may be intercepting the "
+        "connection",
     ),
     SshFailure(
         "No .* host key is known for|Host key verification failed",
         "the host key of {name} at {address} is not known yet",
-        "connect once by hand and compare the fingerprint it shows with the board's: ssh {host}",
+        "connect once by hand and compare the fingerprint with the board's: ssh {host}",
     ),
     SshFailure(
         "booting up|going down",
-        "{name} at {address} is starting or going down, and lets nobody in just now",
+        "{name} at {address} is starting or shutting down, and accepts no logins now",
         "wait a minute",
         transient=True,
     ),
     SshFailure(
         "UNPROTECTED PRIVATE KEY FILE",
-        "ssh does not use your key for {name}, for others can read it",
-        "take their permission away: chmod 600 on the key's file",
+        "ssh does not use your key for {name}, because others can read it",
+        "change its permissions: chmod 600 on the key's file",
     ),
     SshFailure(
         "Too many authentication failures",
-        "{name} at {address} gave up after too many keys were tried",
-        "name the right one in ~/.ssh/config under Host {host}, with IdentityFile, and say "
+        "{name} at {address} refused the login after too many keys",
+        "set the right one in ~/.ssh/config under Host {host}, with IdentityFile, and add "
         "IdentitiesOnly yes",
     ),
     SshFailure(
         r"Permission denied \([^)]*(password|keyboard-interactive)",
-        "ssh needs a password for {name} at {address}, and edgebench never asks for one",
-        "let your key in instead: ssh-copy-id {host} (ssh-keygen makes a key; one with a "
-        "passphrase has to be in the agent: ssh-add)",
+        "ssh needs a password for {name} at {address}, but edgebench never asks for one",
+        "install your key instead: ssh-copy-id {host} (ssh-keygen makes a key; add a key with a "
+        "passphrase to the agent: ssh-add)",
     ),
     SshFailure(
         "Permission denied",
-        "{name} at {address} lets in none of your keys",
-        "see that the user is right; if you have no key yet, make one with ssh-keygen; let it in "
-        "by adding the line in its .pub file to ~/.ssh/authorized_keys there; a key with a "
-        "passphrase has to be in the agent: ssh-add; one in another place is named in "
-        "~/.ssh/config with IdentityFile",
+        "{name} at {address} accepts none of your keys",
+        "check the user name; if you have no key yet, make one with ssh-keygen; add the line in "
+        "its .pub file to ~/.ssh/authorized_keys on the board; add a key with a "
+        "passphrase to the agent: ssh-add; set a key in another place with IdentityFile in "
+        "~/.ssh/config",
     ),
     SshFailure(
         "Could not resolve hostname",
-        "no host of the name {hostname} is found for {name}",
-        "check the name and the network, or say where it is: edgebench devices add {name} "
+        "no host named {hostname} is found for {name}",
+        "check the name and the network, or set its address: edgebench devices add {name} "
         "--host pi@192.168.1.7 (or HostName in ~/.ssh/config)",
         transient=True,
     ),
@@ -116,13 +117,13 @@ SSH_FAILURES = (
     SshFailure(
         "timed out|[Tt]imeout|No route to host|Network is unreachable|Host is down",
         "{name} does not answer at {address}",
-        "see whether it is switched on and in the same network",
+        "check that it is switched on and in the same network",
         transient=True,
     ),
     SshFailure(
         "Unable to negotiate|no matching",
-        "{name} at {address} and this ssh have no method in common",
-        "bring the board's ssh server up to date, or allow what it offers in ~/.ssh/config: {line}",
+        "{name} at {address} and this ssh have no common algorithm",
+        "update the board's ssh server, or allow its algorithms in ~/.ssh/config: {line}",
     ),
     SshFailure(
         "Bad configuration option|Bad owner or permissions|bad configuration",
@@ -131,8 +132,8 @@ SSH_FAILURES = (
     ),
     SshFailure(
         "ControlPath too long|unix_listener: .*",
-        "ssh cannot share the connection to {name} as its configuration says: {line}",
-        "correct ControlPath in ~/.ssh/config: a short path in a folder that is there",
+        "ssh cannot share the connection to {name} as configured: {line}",
+        "correct ControlPath in ~/.ssh/config: use a short path in an existing folder",
     ),
 )
 
@@ -143,7 +144,7 @@ def ssh_error(name: str, address: Address, status: int, said: str) -> DeviceErro
     A `DeviceLostError` where it may work later.
     """
     lines = [line.strip() for line in said.strip().splitlines() if line.strip()]
-    last = lines[-1] if lines else "it does not say why"
+    last = lines[-1] if lines else "it gives no reason"
     words = {
         "name": name,
         "address": address,
@@ -153,16 +154,16 @@ def ssh_error(name: str, address: Address, status: int, said: str) -> DeviceErro
     }
     if status != SSH_FAILED:
         return DeviceError(
-            f"{name} at {address} lets you in, but runs no commands: {last}",
-            f"give that user a shell there, such as: sudo chsh -s /bin/sh {address.user}; if it "
-            "has one, see that its .profile or .bashrc does not end it",
+            f"{name} at {address} accepts the login, but runs no commands: {last}",
+            f"give that user a shell, for example: sudo chsh -s /bin/sh {address.user}; if it "
+            "has one, make sure that its .profile or .bashrc does not exit",
         )
     if BEHIND_ANOTHER in said:
         why = [line for line in lines if not re.search(FOLLOWS, line)]
         return ConnectionBrokenError(
-            f"the way to {name} leads through another host, and breaks there: {(why or lines)[-1]}",
-            f"see whether this works: ssh {address.host} true (in ~/.ssh/config the way is "
-            "ProxyJump or ProxyCommand)",
+            f"the connection to {name} fails at another host on the way: {(why or lines)[-1]}",
+            f"check that this works: ssh {address.host} true (see ProxyJump or ProxyCommand in "
+            "~/.ssh/config)",
         )
     for trouble in SSH_FAILURES:
         found = re.search(f".*({trouble.sign}).*", said)
@@ -172,5 +173,5 @@ def ssh_error(name: str, address: Address, status: int, said: str) -> DeviceErro
             return kind(trouble.message.format(**words), trouble.remedy.format(**words))
     return ConnectionBrokenError(
         f"the connection to {name} at {address} broke: {last}",
-        f"see whether this works: ssh {address.host} true",
+        f"check that this works: ssh {address.host} true",
     )

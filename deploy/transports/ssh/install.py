@@ -90,7 +90,7 @@ class PipOnBoard(Install):
     mark = "pyvenv.cfg"
 
     def make(self, progress: Progress) -> None:
-        progress("making a Python environment there", 0, 0)
+        progress("making a Python environment on the board", 0, 0)
         # Where there are hardly any wheels, what the system has is better than nothing.
         system = "--system-site-packages " if self.facts.bits == 32 else ""
         folder, python = quoted(self.folder), quoted(self.facts.executable)
@@ -100,18 +100,18 @@ class PipOnBoard(Install):
         )
         if made.status != 0:
             raise DeviceError(
-                "its Python makes no environments (venv): sudo apt install python3-venv"
+                "its Python cannot make environments (venv): sudo apt install python3-venv"
             )
 
     def add(self, packages: tuple[str, ...], progress: Progress) -> None:
-        progress(f"installing {packages[-1]} there", 0, 0)
+        progress(f"installing {packages[-1]} on the board", 0, 0)
         done = self.store.shell.run(
             f"{quoted(self.store.python)} {PIP} install --quiet --retries 1 --only-binary=:all: "
             f"{shlex.join(packages)}",
             timeout_s=PIP_LIMIT_S,
         )
         if done.status != 0:
-            raise DeviceError(f"its pip does not get {packages[-1]}: {done.reason}")
+            raise DeviceError(f"its pip cannot install {packages[-1]}: {done.reason}")
 
 
 class WheelsFromHost(Install):
@@ -131,11 +131,11 @@ class WheelsFromHost(Install):
     def add(self, packages: tuple[str, ...], progress: Progress) -> None:
         wheels = f"{self.folder}/wheels"
         with tempfile.TemporaryDirectory() as temporary:
-            progress(f"downloading {packages[-1]} here", 0, 0)
+            progress(f"downloading {packages[-1]} on this machine", 0, 0)
             self._download(packages, temporary)
             files = {path.name: path for path in sorted(Path(temporary).glob("*.whl"))}
             self.store.send(files, wheels, progress)
-        progress(f"unpacking {packages[-1]} there", 0, 0)
+        progress(f"unpacking {packages[-1]} on the board", 0, 0)
         self.store.shell.check_output(
             f"{quoted(self.facts.executable)} -c {shlex.quote(UNPACK)} "
             f"{quoted(wheels)} {quoted(self.folder)}/site && rm -rf {quoted(wheels)}",
@@ -156,8 +156,8 @@ class WheelsFromHost(Install):
             text=True,
         )
         if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
-            raise DeviceError(f"no wheels of {packages[-1]} came from here: {reason}")
+            reason = (done.stderr.strip().splitlines() or ["pip gives no reason"])[-1]
+            raise DeviceError(f"wheels of {packages[-1]} cannot be downloaded: {reason}")
 
 
 METHODS: tuple[type[Install], ...] = (PipOnBoard, WheelsFromHost)

@@ -80,7 +80,7 @@ class SshShell(Shell):
         if answer.status != 0:
             raise DeviceError(
                 f"{source.name} could not be written to {target} on {self.name}: {answer.reason}",
-                "see that there is space left and that the folder can be written",
+                "check the free space and the permissions of the folder",
             )
 
     def problem(self) -> DeviceError | None:
@@ -104,7 +104,7 @@ class SshShell(Shell):
         except subprocess.TimeoutExpired:
             return DeviceLostError(
                 f"{self.name} gave no answer at {self.address} in {ANSWER_S:.0f} s",
-                f"see whether it is up, and whether this works: ssh {self.host} true",
+                f"check that it is running, and that this works: ssh {self.host} true",
             )
         except DeviceError as error:
             return error
@@ -146,9 +146,9 @@ class SshShell(Shell):
                 f"cannot start ssh: {error.strerror}", "install OpenSSH's client"
             ) from error
         if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["it does not say why"])[-1]
+            reason = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
             raise DeviceError(
-                f"ssh cannot read its configuration of {self.host}: {reason}",
+                f"ssh cannot read its configuration for {self.host}: {reason}",
                 f"correct ~/.ssh/config, or the host of {self.name}",
             )
         lines = (line.partition(" ") for line in done.stdout.splitlines())

@@ -124,8 +124,8 @@ def test_no_more_images_are_run_than_the_limit(
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ({"fail": "crash"}, "ended by SIGSEGV"),
-        ({"fail": "killed"}, "ended by SIGKILL, as Android does when memory runs out"),
+        ({"fail": "crash"}, "stopped by SIGSEGV"),
+        ({"fail": "killed"}, "stopped by SIGKILL, as Android does when memory runs out"),
         ({"fail": "garbage"}, "printed no times"),
         ({"fail": "nan"}, "are not finite"),
         ({"gpu": "refused"}, "Failed to apply GPU delegate"),
@@ -155,7 +155,7 @@ def test_processes_of_the_tool_that_nobody_hears_are_ended(
     ("taskset", "why"),
     [
         ("echo 'taskset: inaccessible or not found' >&2; exit 127", "not found"),
-        ('shift; exec taskset -c 1 "$@"', "it takes cores 1 for them"),
+        ('shift; exec taskset -c 1 "$@"', "it uses cores 1 instead"),
     ],
 )
 def test_cores_that_a_process_is_not_kept_on_are_said(
@@ -254,9 +254,12 @@ def test_the_check_says_where_to_get_the_tool_and_tries_it(
     ("content", "sentence"),
     [
         ("#!/bin/sh\necho '--graph=x --use_npu=false'\n", "CompiledModel"),
-        ("#!/nowhere/loader\n", "does not run on phone"),
-        ("#!/bin/sh\n", "does not run on phone: it lists no options"),
-        ("#!/bin/sh\necho $0: Permission denied >&2; exit 126\n", "phone starts no programs that"),
+        ("#!/nowhere/loader\n", "does not work on phone"),
+        ("#!/bin/sh\n", "does not work on phone: it lists no options"),
+        (
+            "#!/bin/sh\necho $0: Permission denied >&2; exit 126\n",
+            "phone does not start programs in",
+        ),
         (None, "cannot read"),
     ],
 )

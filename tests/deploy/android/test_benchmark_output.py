@@ -96,10 +96,10 @@ def test_whatever_is_printed_breaks_nothing(text: str) -> None:
     [
         (1, "INFO: fine\nERROR: Failed to apply GPU delegate.\nERROR: Benchmarking failed.\n",
          "benchmark_model: Failed to apply GPU delegate."),
-        (128 + signal.SIGSEGV, "", "benchmark_model was ended by SIGSEGV"),
+        (128 + signal.SIGSEGV, "", "benchmark_model was stopped by SIGSEGV"),
         (128 + signal.SIGABRT, "INFO: so\nFATAL: The size of a.raw is 3 bytes.\n", "is 3 bytes"),
         (128 + signal.SIGKILL, "", "when memory runs out"),
-        (124, "count=1 curr=5\n", "did not come to an end"),
+        (124, "count=1 curr=5\n", "did not end in time"),
         (0, "hello\n", "printed no times"),
         (1, "", "exit status 1"),
     ],

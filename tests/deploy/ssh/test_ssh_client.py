@@ -90,7 +90,7 @@ def test_sockets_go_to_a_private_folder_with_a_short_path(
     [
         ("ssh: connect to host x port 22: No route to host", "does not answer", True),
         ("Received disconnect: 2: Too many authentication failures", "too many keys", False),
-        ("System is booting up. See pam_nologin(8)", "starting or going down", True),
+        ("System is booting up. See pam_nologin(8)", "starting or shutting down", True),
         ("kex_exchange_identification: Connection reset by peer", "broke", True),
         ("ControlPath too long ('/x' >= 108 bytes)", "cannot share the connection", False),
     ],

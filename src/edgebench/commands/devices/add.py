@@ -67,7 +67,7 @@ def execute(options: argparse.Namespace) -> int:
 
     path = user_devices.add(options.name, _facts(options), replace=options.replace)
     console.say(f"added {options.name} to {path}")
-    console.say(f"see whether it works: edgebench devices check {options.name}")
+    console.say(f"check it with: edgebench devices check {options.name}")
     return 0
 
 
@@ -86,8 +86,8 @@ def _facts(options: argparse.Namespace) -> dict[str, Value]:
         said["keep"] = True
     if not said:
         raise UsageError(
-            f"nothing is said of {options.name}",
-            "say what you know of it, such as --host for a board or --serial for a phone",
+            f"no facts are given about {options.name}",
+            "give an option, such as --host for a board or --serial for a phone",
         )
     return _begin(options, said) | said
 
@@ -100,13 +100,13 @@ def _begin(options: argparse.Namespace, said: Mapping[str, Value]) -> dict[str, 
     if options.like:
         return {"like": options.like} | reached
     if options.name in registry.shipped_entries() and not reached:
-        return {"like": options.name}  # It stays what it is when more is said of it.
+        return {"like": options.name}  # It keeps its other fields.
     transport = options.transport or next(
         (row.name for row in ROWS if any(key in said for key in row.implied_by)), None
     )
     if transport is None:
         raise UsageError(
-            f"how {options.name} is reached is not said",
+            f"the transport of {options.name} is not given",
             "give --host (a board), --serial or --match (a phone), or --like DEVICE",
         )
     described = {} if options.description else {"description": f"{options.name}, over {transport}"}

@@ -1,4 +1,4 @@
-"""`edgebench devices check`: step by step whether a run on a device can work."""
+"""`edgebench devices check`: check step by step whether a device can measure."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def verdict(name: str, steps: list[CheckStep]) -> str:
     if missing:
         return f"{name} cannot measure yet: fix what is missing, from the top, and check again"
     if any(step.state == "note" for step in steps):
-        return f"{name} can measure; the notes say what would make it better"
+        return f"{name} can measure; the notes say how to improve it"
     return f"{name} can measure"
 
 

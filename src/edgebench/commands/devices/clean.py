@@ -1,4 +1,4 @@
-"""`edgebench devices clean`: remove from a device what edgebench left there."""
+"""`edgebench devices clean`: remove all that edgebench left on a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edgebench devices list`: what is known, what is attached now, and what each device lacks."""
+"""`edgebench devices list`: all devices, what is attached, and what is missing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def shown(entries: Sequence[DeviceEntry], sight: Discovery) -> list[str]:
 
 NOT_VERIFIED = (
     "",
-    "not verified on hardware: nobody has seen edgebench work with such a device yet",
+    "not verified on hardware: edgebench was not tested with such a device yet",
 )
 
 
@@ -82,7 +82,7 @@ def _now(entry: DeviceEntry, sight: Discovery) -> str:
 def _attached_now(sight: Discovery) -> Iterable[str]:
     if sight.attached:
         yield ""
-        yield "attached now"
+        yield "attached"
     for one in sight.attached:
         yield from _entry(one.name or "(unknown)", f"{one.identity}: {one.state}", next_step(one))
 
@@ -90,7 +90,7 @@ def _attached_now(sight: Discovery) -> Iterable[str]:
 def next_step(one: AttachedDevice) -> str:
     """What to do with something that is attached; nothing where it is ready and has a name."""
     if one.state != READY:
-        return f"edgebench devices check {one.name or 'NAME'} says what to do"
+        return f"edgebench devices check {one.name or 'NAME'} shows what to do"
     if one.name is not None:
         return ""
     match = f" --match '{one.model}'" if one.model else ""
@@ -106,7 +106,7 @@ def _what_is_lacking(entries: Iterable[DeviceEntry], sight: Discovery) -> Iterab
             continue
         if not said:
             yield ""
-            yield "what is lacking"
+            yield "what is missing"
         said.add(error.message)
         yield from _entry(TRANSPORTS[entry.transport].unavailable, error.message, error.remedy)
 

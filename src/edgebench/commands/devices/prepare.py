@@ -1,4 +1,4 @@
-"""`edgebench devices prepare`: install on a device what runs need."""
+"""`edgebench devices prepare`: install what runs need on a device."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def execute(options: argparse.Namespace) -> int:
     device = devices.get(options.name)
     if not isinstance(device, Preparable):
         raise UsageError(
-            f"{options.name} is nothing that edgebench can install on",
-            f"see what it lacks: edgebench devices check {options.name}",
+            f"edgebench cannot install anything on {options.name}",
+            f"see what is missing: edgebench devices check {options.name}",
         )
     with console.shown_progress() as progress:
         device.prepare(progress)

@@ -1,4 +1,4 @@
-"""`edgebench devices remove`: forget a device of your own."""
+"""`edgebench devices remove`: remove one of your own devices from your file."""
 
 from __future__ import annotations
 
