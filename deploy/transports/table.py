@@ -1,7 +1,7 @@
 """The transports: the ways to reach a device, one row each.
 
-To add one, write a package beside this file that has the three functions of `Package`, and add a
-row to `TRANSPORTS`. Nothing else lists the transports.
+To add one, write a package beside this file that has the three functions of `TransportPackage`, add
+a row to `ROWS`, and name it in the transports' `layers` contract in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgebench.errors import DeviceError
 
 
-class Package(Protocol):
+class TransportPackage(Protocol):
     """What the package of a transport has. None of it connects to a network."""
 
     def device(self, entry: DeviceEntry) -> Device:
@@ -53,7 +53,7 @@ class Transport:
     """
 
     name: str
-    package: Callable[[], Package]
+    package: Callable[[], TransportPackage]
     fields: frozenset[str]
     shown_as: str
     absent: str = "ready"
@@ -65,43 +65,43 @@ class Transport:
     in_registry: bool = True
 
 
-def _local() -> Package:
+def _local() -> TransportPackage:
     from edgebench.deploy.transports import local
 
     return local
 
 
-def _adb() -> Package:
+def _adb() -> TransportPackage:
     from edgebench.deploy.transports import adb
 
     return adb
 
 
-def _ssh() -> Package:
+def _ssh() -> TransportPackage:
     from edgebench.deploy.transports import ssh
 
     return ssh
 
 
-def _emulated() -> Package:
+def _emulated() -> TransportPackage:
     from edgebench.deploy.transports import emulated
 
     return emulated
 
 
-def _devicectl() -> Package:
+def _devicectl() -> TransportPackage:
     from edgebench.deploy.transports.apple import iphone
 
     return iphone
 
 
-def _mac() -> Package:
+def _mac() -> TransportPackage:
     from edgebench.deploy.transports.apple import mac
 
     return mac
 
 
-def _simulated() -> Package:
+def _simulated() -> TransportPackage:
     from edgebench.deploy.transports import simulated
 
     return simulated
