@@ -13,6 +13,7 @@ import pytest
 from allowed_skips import ALLOWED
 from hypothesis import settings
 from toy_models import MEAN, STD, MakeRun, make_toys
+from zoo import exported
 
 from edgebench.deploy.documents.plan import (
     EvaluationInputs,
@@ -97,6 +98,12 @@ def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
             make_toys(unfinished)
             unfinished.rename(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of trained models in most targets; see `zoo`. Copy what a test changes."""
+    return exported(tmp_path_factory)
 
 
 @pytest.fixture

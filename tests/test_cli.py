@@ -13,6 +13,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from zoo import copy
 
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.cli import COMMANDS, main
@@ -130,9 +131,14 @@ def test_devices_are_listed() -> None:
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(tmp_path_factory: pytest.TempPathFactory, zoo: Path) -> Path:
     """A folder with the small baseline and coordinate attention, exported by the command line."""
     folder = tmp_path_factory.mktemp("cli")
+    for model in ("scenes_v2", "scenes_v2_ca"):
+        copy(zoo, folder / "artifacts", f"{model}.*.tflite*", f"{model}.reference.npz")
+    copy(zoo, folder / "artifacts", "*.evaluation.npz")
+    for path in (folder / "artifacts").glob("scenes_v2_ca.int8.*"):
+        path.unlink()  # So that one is exported here.
     words = ("export", "scenes_v2", "scenes_v2_ca", "--to", "tflite:fp32", "--to", "tflite:int8")
     done = edgebench(*words, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -201,7 +207,7 @@ def test_a_model_against_itself_shows_no_difference(exported: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_there_is_and_resume_goes_on(exported: Path) -> None:
     runs = exported / "interrupted"
-    words = (*EDGEBENCH, *RUN[:-1], "30s", "--runs", str(runs))
+    words = (*EDGEBENCH, *RUN[:-1], "15s", "--runs", str(runs))
     process = subprocess.Popen(words, cwd=exported, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

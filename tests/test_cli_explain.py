@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from zoo import copy
 
 EDGEBENCH = (sys.executable, "-m", "edgebench.cli")
 
@@ -17,7 +18,9 @@ def edgebench(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_explain_exports_measures_and_explains(tmp_path: Path) -> None:
+def test_explain_exports_measures_and_explains(tmp_path: Path, zoo: Path) -> None:
+    copy(zoo, tmp_path / "artifacts", "scenes_v2.fp32.tflite*", "scenes_v2.reference.npz")
+    copy(zoo, tmp_path / "artifacts", "*.evaluation.npz")
     words = ("scenes_v2_ca_late", "--precisions", "fp32", "--budget", "10s")
     done = edgebench("explain", *words, "--html", "page.html", "--md", "page.md", cwd=tmp_path)
     # A machine that is busy with something else gets no verdict, and the exit code says so.

@@ -1,54 +1,53 @@
-"""The matrix: trained models through every format, proved and printed."""
+"""The matrix: trained models through every format, proved before they were written."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from zoo import MODELS, TARGETS
 
-from edgebench.cli import main
-from edgebench.converters.targets import FORMATS
+from edgebench.converters.artifact import Artifact, find_artifacts
+from edgebench.converters.tflite import inspect
 
 pytestmark = pytest.mark.slow
 
-# The papers' attentions; `edgebench export MODEL --to all` prints the same of any other.
-TRAINED = ("scenes_v2", "scenes_v2_se", "scenes_v2_cbam", "scenes_v2_ca")
-BRIEF = ("all:fp32", "all:int8", "coreml:fp16", "coreml:int8w")
+FLOOR_DB = {"fp32": 100, "fp16": 50}
+AGREEMENT = {"onnx": 0.95, "openvino": 0.95}
 
 
-def export(models: tuple[str, ...], targets: tuple[str, ...], out: Path, capsys) -> list[dict]:
-    words = ["export", *models, *(word for one in targets for word in ("--to", one))]
-    assert main([*words, "--out", str(out), "--json"]) == 0
-    manifests = json.loads(capsys.readouterr().out)
-    with capsys.disabled():
-        print("\n" + "\n".join(map(line, manifests)))
-    return manifests
-
-
-def line(manifest: dict) -> str:
-    hop = manifest["hops"][-1]
-    snr_db = "exact" if hop["snr_db"] is None else f"{hop['snr_db']:.0f} dB"
-    return (
-        f"{manifest['model']:20} {manifest['format']:>8} {manifest['precision']:11}"
-        f"{manifest['size_bytes'] / 1e6:6.2f} MB {snr_db:>7} {hop['top1_agreement']:6.1%}"
-    )
-
-
-def test_the_papers_attentions_go_through_every_format(tmp_path: Path, capsys) -> None:
-    manifests = export(TRAINED, BRIEF, tmp_path, capsys)
-    there = {(one["model"], one["format"], one["precision"]) for one in manifests}
-    assert there == {
-        (model, form, kind)
-        for model in TRAINED
-        for form, kind in (
-            *((form, "fp32") for form in FORMATS),
-            *((form, "int8") for form in FORMATS if form != "coreml"),
-            ("coreml", "fp16"),
-            ("coreml", "int8w"),
-        )
+@pytest.fixture(scope="module")
+def artifacts(zoo: Path) -> dict[tuple[str, str], Artifact]:
+    """By model and target."""
+    return {
+        (one.manifest.model, f"{one.manifest.format}:{one.manifest.precision}"): one
+        for one in find_artifacts(zoo)
     }
-    for one in manifests:
-        assert one["hops"][-1]["top1_agreement"] > 0.9
-        if one["precision"] == "fp32":
-            assert one["hops"][-1]["snr_db"] > 100
+
+
+def test_the_papers_attentions_go_through_every_format(
+    artifacts: dict[tuple[str, str], Artifact],
+) -> None:
+    assert set(artifacts) == {(model, target) for model in MODELS for target in TARGETS}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("model", MODELS)
+def test_answers_are_kept(
+    artifacts: dict[tuple[str, str], Artifact], model: str, target: str
+) -> None:
+    first, *_, hop = artifacts[model, target].manifest.hops
+    assert first.step == "torch->onnx"
+    assert hop.top1_agreement is not None
+    form, _, kind = target.partition(":")
+    assert hop.snr_db is None or hop.snr_db > FLOOR_DB.get(kind, 20)  # None: they are equal.
+    assert hop.top1_agreement > AGREEMENT.get(form, 0.9)
+
+
+@pytest.mark.parametrize("kind", ["fp32", "dynamic", "int8"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_tflite_file_is_one_partition_without_transposes(
+    artifacts: dict[tuple[str, str], Artifact], model: str, kind: str
+) -> None:
+    found = inspect.summary(artifacts[model, f"tflite:{kind}"].path.read_bytes())
+    assert (found.transposes, found.partitions, found.outside) == (0, 1, {})

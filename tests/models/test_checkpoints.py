@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from edgebench.models.data import scenes
 from edgebench.models.manifest import Accuracy, Checkpoint
 
 RECORDS = summary.shipped()
+evaluation = functools.cache(scenes.evaluation)
 
 
 def test_every_model_with_a_checkpoint_has_one_and_no_file_is_left_over() -> None:
@@ -52,7 +54,7 @@ def test_a_checkpoint_gives_the_accuracy_it_records(stem: str) -> None:
     assert model.trained
     assert model.accuracy == record.accuracy
     found = evaluate.accuracy(
-        model.module, [scenes.evaluation(record.accuracy.count)], torch.device("cpu")
+        model.module, [evaluation(record.accuracy.count)], torch.device("cpu")
     )
     assert found is not None
     # Another machine rounds differently, which may turn a scene that is on the edge.
