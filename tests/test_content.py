@@ -53,15 +53,26 @@ def test_a_folders_hash_tells_names_and_bytes_apart() -> None:
     assert len({digest(one) for one in (PACKAGE, moved, changed, b"<net/>")}) == 4
 
 
-@pytest.mark.parametrize("old", [b"a file", OTHER])
-@pytest.mark.parametrize("new", [b"another file", PACKAGE])
-def test_files_and_folders_take_each_others_place(
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"a file", b"another file"), (b"a file", PACKAGE), (OTHER, PACKAGE)]
+)
+def test_what_is_new_takes_the_place_of_what_was_there(
     tmp_path: Path, old: Content, new: Content
 ) -> None:
     path = tmp_path / "thing"
     place(path, old)
     place(path, new)
     assert read_content(path) == new
+    assert os.listdir(tmp_path) == ["thing"]
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
+    """Such as a report that is written to a path where the user has a folder."""
+    path = tmp_path / "thing"
+    place(path, OTHER)
+    with pytest.raises(UnwritableError, match="it is a folder"):
+        place(path, b"a file")
+    assert read_content(path) == OTHER
     assert os.listdir(tmp_path) == ["thing"]
 
 

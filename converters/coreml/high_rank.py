@@ -46,6 +46,8 @@ def lowered(node: Node, shapes: Sequence[Shape]) -> list[Value]:
     family = next((how for ops, how in _FAMILIES if node.op_type in ops), None)
     if family is None:
         raise CannotLower(f"it works on more than {LARGEST_RANK} axes, which Core ML has not")
+    if not shapes:
+        raise CannotLower("the shape of its result is not known before it runs")
     results = family(node, shapes)
     return [_under(value, shape) for value, shape in zip(results, shapes, strict=False)]
 

@@ -216,6 +216,7 @@ class _Builder:
         outputs = len([name for name in proto.output if name])
         node = Node(proto.op_type, opset, operands, outputs, attributes(proto))
         shapes = [self._shapes[name][0] for name in proto.output if name in self._shapes]
+        shapes = shapes or _computed_shapes(node)
         ranks = [*(value.rank for value in operands if value is not None), *map(len, shapes)]
         try:
             if max(ranks) > LARGEST_RANK:
@@ -250,6 +251,24 @@ class _Builder:
             data = mb.identity(x=data)
         data.name = data.op.name = port.key
         return data
+
+
+def _computed_shapes(node: Node) -> list[tuple[int, ...]]:
+    """The result's shape where ONNX's inference does not follow it, but its operands are known."""
+    x = node.inputs[0]
+    if x is None:
+        return []
+    if node.op_type == "Transpose":
+        perm = node.attribute("perm", range(x.rank)[::-1])
+        return [tuple(x.shape[int(axis)] for axis in perm)]
+    wanted = node.inputs[1] if node.op_type == "Reshape" else None
+    if wanted is None or not wanted.is_constant:
+        return []
+    kept = not node.attribute("allowzero", 0)
+    sizes = [x.shape[i] if n == 0 and kept else int(n) for i, n in enumerate(wanted.array)]
+    if -1 in sizes:
+        sizes[sizes.index(-1)] = math.prod(x.shape) // -math.prod(sizes)
+    return [tuple(sizes)]
 
 
 def _placeholder(port: Port, dtype: np.dtype[Any]) -> Any:

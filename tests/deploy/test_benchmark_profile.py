@@ -59,7 +59,7 @@ def test_a_delegates_own_list_stands_in_its_place() -> None:
 def test_a_file_without_a_profile_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "profile.txt"
     path.write_text(content)
-    with pytest.raises(InvalidFileError, match="holds no profile by operation"):
+    with pytest.raises(InvalidFileError, match="contains no profile by operation"):
         profile.read(path)
 
 

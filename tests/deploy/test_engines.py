@@ -143,7 +143,7 @@ def test_a_size_that_is_not_fixed_is_said(tmp_path: Path) -> None:
         {},
     )
     onnx.save(made, tmp_path / "dynamic.onnx")
-    with pytest.raises(RunnerError, match=r"size of its image is not fixed \(batch, 3, \?\)"):
+    with pytest.raises(RunnerError, match=r"shape of its image is not fixed \(batch, 3, \?\)"):
         engine("onnx")(str(tmp_path / "dynamic.onnx"), PLAN)
 
 

@@ -293,7 +293,7 @@ IMPATIENT = """
 import sys
 from edgebench import cli
 from edgebench.deploy.remote.remote_device import RemoteDevice
-RemoteDevice.__init__.__kwdefaults__["patience_s"] = {}
+RemoteDevice.__init__.__kwdefaults__["reconnect_s"] = {}
 sys.exit(cli.main(sys.argv[1:]))
 """
 

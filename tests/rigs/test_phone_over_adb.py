@@ -165,7 +165,7 @@ def test_a_phone_that_stays_away_fails_the_run_which_resumes_later(
     hurried = (
         "import sys; from edgebench.cli import main; "
         "from edgebench.deploy.remote.remote_device import RemoteDevice; "
-        "RemoteDevice.__init__.__kwdefaults__['patience_s'] = 2.0; "
+        "RemoteDevice.__init__.__kwdefaults__['reconnect_s'] = 2.0; "
         "sys.exit(main(sys.argv[1:]))"
     )
     words = [sys.executable, "-c", hurried, *unplug.run_words(toy_artifacts, "away")]

@@ -293,7 +293,7 @@ PASSWORD = "ssh needs a password for board"
         ("no shell", "", "runs no commands", "chsh", False),
         ("", "Host board\n Cypher none", "cannot read its configuration", "correct", False),
         ("", f"Host board\n ProxyCommand {GATEWAY}", "the gateway says no", "ssh board true", True),
-        ("", "Host board\n Ciphers aes128-cbc", "no method in common", "~/.ssh/config", False),
+        ("", "Host board\n Ciphers aes128-cbc", "no common algorithm", "~/.ssh/config", False),
     ],
 )
 def test_each_trouble_has_its_sentence(

@@ -87,7 +87,7 @@ def test_a_board_without_python_says_so(
     done = board.edgebench(*run)
     assert done.returncode == 1
     assert "edgebench devices check board" in done.stderr
-    with pytest.raises(DeviceError, match="no python3 runs on board"):
+    with pytest.raises(DeviceError, match="python3 does not work on board"):
         prepare(device)
 
 

@@ -127,7 +127,7 @@ def test_an_app_that_hangs_is_stopped_and_the_run_goes_on(
     (phone / "hang at block 2").touch()
     device.runner.silence_s = 2.0  # type: ignore[attr-defined]
     result = device.run(make_run("plain", "attention"), silent)
-    assert ["said nothing" in str(block.error) for block in result.blocks] == [
+    assert ["wrote nothing" in str(block.error) for block in result.blocks] == [
         False, False, True, False,
     ]  # fmt: skip
 
@@ -181,9 +181,9 @@ def test_an_app_put_in_the_background_says_so(
     ("failure", "said"),
     [
         ("other version", "edgebench.app/2"),
-        ("nonsense at evaluate plain", "not of the contract"),
-        ("idle at evaluate attention", "did nothing, and asks to be started again"),
-        ("too soon at block 0", "says that it is done, and 4 jobs"),
+        ("nonsense at evaluate plain", "does not follow the contract"),
+        ("idle at evaluate attention", "did nothing, but asks to be started again"),
+        ("too soon at block 0", "reports that it is done, but 4 jobs"),
     ],
 )
 def test_an_app_of_another_contract_is_stopped(

@@ -129,7 +129,7 @@ def test_a_crash_costs_the_block_and_nothing_else(
         (
             {"deviceProperties": {"developerModeStatus": "disabled"}},
             "Developer Mode off",
-            "on there",
+            "switch it on",
         ),
         ({"hardwareProperties": {"productType": "iPhone17,3"}}, "is iPhone17,3", "cable"),
         ({"hardwareProperties": {"reality": "virtual"}}, "no iphone15", "cable"),
