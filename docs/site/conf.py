@@ -34,7 +34,7 @@ html_theme = "furo"
 html_title = "edgebench"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
-html_extra_path = ["root"]  # index.html, which leads to the first page.
+html_extra_path = ["landing"]  # index.html, which leads to the first page.
 html_copy_source = False
 html_theme_options = {
     "source_repository": "https://github.com/edgebench/edgebench/",
