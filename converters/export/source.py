@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -80,7 +80,27 @@ def open_source(request: ExportRequest, progress: Progress) -> Source:
 
 
 def _from_file(request: ExportRequest, path: Path) -> Source:
-    graph = read_graph(path, request.input_shapes)
+    return _users(request, read_graph(path, request.input_shapes))
+
+
+def _from_module(request: ExportRequest, progress: Progress) -> Source:
+    from edgebench.converters.export.user_module import open_module, runs
+    from edgebench.converters.onnx.torch_export import module_to_onnx, one_thread
+
+    progress("build the model", 0, 0)
+    with one_thread():
+        opened = open_module(request)
+        progress("torch to ONNX", 0, 0)
+        graph = module_to_onnx(opened.module, request.name, opened.inputs, opened.shapes)
+    return replace(
+        _users(request, graph),
+        parameters=sum(weights.numel() for weights in opened.module.parameters()),
+        torch=runs(opened, [port.name for port in graph.inputs]),
+    )
+
+
+def _users(request: ExportRequest, graph: OnnxGraph) -> Source:
+    """What is known of a user's model by its graph alone."""
     preprocessing, notes = _of_pictures(request)
     return Source(
         graph=graph,
@@ -92,30 +112,6 @@ def _from_file(request: ExportRequest, path: Path) -> Source:
         parameters=None,
         madds=None,
         torch=None,
-        notes=notes,
-    )
-
-
-def _from_module(request: ExportRequest, progress: Progress) -> Source:
-    from edgebench.converters.export.user_module import one_thread, open_module, runs
-    from edgebench.converters.onnx.torch_export import module_to_onnx
-
-    progress("build the model", 0, 0)
-    with one_thread():
-        opened = open_module(request)
-        progress("torch to ONNX", 0, 0)
-        graph = module_to_onnx(opened.module, request.name, opened.inputs, opened.shapes)
-    preprocessing, notes = _of_pictures(request)
-    return Source(
-        graph=graph,
-        baseline=graph.name,
-        weights="unknown",
-        weights_sha256=graph.sha256,
-        preprocessing=preprocessing,
-        labels=read_labels(request.labels) if request.labels else None,
-        parameters=sum(weights.numel() for weights in opened.module.parameters()),
-        madds=None,
-        torch=runs(opened, [port.name for port in graph.inputs]),
         notes=notes,
     )
 
@@ -132,8 +128,7 @@ def _of_pictures(request: ExportRequest) -> tuple[Preprocessing | None, tuple[st
 def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> Source:
     import torch
 
-    from edgebench.converters.export.user_module import one_thread
-    from edgebench.converters.onnx.torch_export import INPUT, to_onnx
+    from edgebench.converters.onnx.torch_export import INPUT, one_thread, to_onnx
     from edgebench.models.build import build
 
     progress("build the model", 0, 0)

@@ -6,8 +6,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.onnx.torch_export import one_thread
 from edgebench.errors import UnsupportedModelError, UsageError
 from edgebench.models.weights import load_into
 
@@ -110,18 +110,3 @@ def runs(
 def _outputs(module: nn.Module, arguments: Sequence[Array]) -> list[Array]:
     made = module(*(torch.from_numpy(one) for one in arguments))
     return [one.numpy() for one in pytree.tree_leaves(made) if isinstance(one, torch.Tensor)]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: its sums then come out the same on every machine.
-
-    The networks are small, and on a busy machine torch's threads wait for each other far longer
-    than they compute.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
