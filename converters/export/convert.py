@@ -24,7 +24,7 @@ from edgebench.converters.export.source import Source, open_source
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
-from edgebench.converters.passes.bisect import culprit
+from edgebench.converters.passes.bisect import first_wrong_pass
 from edgebench.converters.passes.pipelines import PLAIN, Formed, Pipeline, formed, pipeline_of
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import EdgeBenchError
@@ -255,7 +255,7 @@ def _difference(
     snr_db: float,
 ) -> str:
     """A clause that names the pass, or else the layer of the converted form, that differs."""
-    blamed = culprit(graph, pipeline, sample)
+    blamed = first_wrong_pass(graph, pipeline, sample)
     if blamed:
         return f"the pass {blamed} changes what the graph computes"
     return backend.first_difference(form.graph, content, sample, snr_db)

@@ -17,7 +17,7 @@ TOLERANCE = 1e-3
 """Of the largest output; float32 sums in another order stay far below."""
 
 
-def culprit(graph: OnnxGraph, pipeline: Pipeline, sample: Sample) -> str | None:
+def first_wrong_pass(graph: OnnxGraph, pipeline: Pipeline, sample: Sample) -> str | None:
     """The first pass after which the outputs for a sample are others; None where none is."""
     wanted = reference.run(graph.model, [sample])[0]
     for count, each in enumerate(pipeline.passes, 1):

@@ -182,7 +182,8 @@ def open_data(text: str) -> DataSet:
         raise UnknownNameError("data set", name, (written for written, _ in DATA_SETS.values()))
     written, opened = DATA_SETS[name]
     if (":" in written) != bool(path):
-        raise UsageError(f"'{text}' is not how {name} is written", f"write {written}")
+        wrong = "takes no path" if path else "needs a path"
+        raise UsageError(f"{name} {wrong}", f"write {written}")
     return opened(path)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgebench import cli
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
-from edgebench.converters.passes.bisect import culprit
+from edgebench.converters.passes.bisect import first_wrong_pass
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.gates_in_float import gates_in_float
 from edgebench.converters.passes.pad_squeezes import pad_squeezes
@@ -324,8 +324,8 @@ def _halve(model: onnx.ModelProto) -> onnx.ModelProto:
 def test_a_pass_that_changes_the_function_is_named() -> None:
     graph = OnnxGraph(squeeze_excite(), "block", "file", "")
     sample = reference.noise(graph.model, 0)
-    assert culprit(graph, Pipeline((pool_means, _halve, widen_gates)), sample) == "_halve"
-    assert culprit(graph, Pipeline((pool_means, widen_gates)), sample) is None
+    assert first_wrong_pass(graph, Pipeline((pool_means, _halve, widen_gates)), sample) == "_halve"
+    assert first_wrong_pass(graph, Pipeline((pool_means, widen_gates)), sample) is None
 
 
 def test_an_export_that_a_pass_spoils_names_the_pass_and_writes_nothing(
