@@ -217,6 +217,8 @@ class SshBoard:
     def stop(self) -> None:
         """End the server at once, with all its connections, as if its power went."""
         if self.server is not None:
+            # Stopped first: a client that is faster than this would be back, and stay connected.
+            self.server.send_signal(signal.SIGSTOP)
             self.signal_sessions(signal.SIGKILL)
             self.server.kill()
             self.server.wait()
