@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 
 from edgebench.documents import load, sha256
 from edgebench.errors import InvalidFileError
+from edgebench.tasks.task import Assignment
 
 MANIFEST_SUFFIX = ".json"
 
@@ -85,14 +86,16 @@ class Calibration:
 class Evaluation:
     """Files beside the artifact: inputs with labels, and the source model's own outputs.
 
-    `inputs` is an .npz with `images` (N, H, W, channels) uint8 and `labels` (N,) int64; `reference`
-    is an .npz with `logits` (N, classes) float32 of the source: the trained model in torch, or the
-    user's ONNX file in ONNX Runtime without optimisation. `data` names where they come from.
-    `outputs` is an .npz
-    with `logits` (M, classes) of the artifact itself for the first M inputs, taken when it was
-    exported; None where a run takes them on the device.
+    `task` says what the outputs mean and what is kept of them. `inputs` is an .npz with `images`
+    (N, H, W, 3) uint8 and the label arrays of the task, if there are labels. `reference` is
+    an .npz with one array for each role, (N, *reduction.shape): the reduced outputs of the source,
+    which is the trained model in torch, or the user's ONNX file in ONNX Runtime without
+    optimisation. `data` names where the images come from. `outputs` is an .npz of the same form:
+    the artifact's own reduced outputs for the first M inputs, taken when it was exported; None
+    where a run takes them on the device.
     """
 
+    task: Assignment
     inputs: str
     inputs_sha256: str
     reference: str
@@ -164,7 +167,7 @@ class Manifest:
     is '' for somebody else's file, which came without a manifest (`edgebench.converters.external`).
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.artifact/1"
+    SCHEMA: ClassVar[str] = "edgebench.artifact/2"
 
     model: str
     baseline: str

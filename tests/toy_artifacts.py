@@ -10,10 +10,13 @@ import numpy as np
 from replay import Toy, make_artifacts
 from toy_models import MEAN, STD
 
+from edgebench import tasks
 from edgebench.converters.artifact import Evaluation, Manifest, Preprocessing, manifest_path
 from edgebench.documents import load, save, sha256
+from edgebench.tasks.task import ModelOutput, Signature
 
 CLASSES = 5
+TASK = tasks.get("classification").assign(Signature((ModelOutput("logits", (1, CLASSES)),)), {})
 ZOO = (Toy("plain", "plain", 1000, 10), Toy("attention", "plain", 1010, 12))
 
 
@@ -37,6 +40,7 @@ def make_real_artifacts(toys: Path, artifacts: Path) -> None:
                 sha256=sha256(path),
                 preprocessing=Preprocessing(MEAN, STD),
                 evaluation=Evaluation(
+                    task=TASK,
                     inputs="images.npz",
                     inputs_sha256=sha256(artifacts / "images.npz"),
                     reference="reference.npz",

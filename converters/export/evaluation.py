@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgebench import tasks
 from edgebench.converters.artifact import PLAIN_PIXELS, Evaluation
 from edgebench.converters.backend import Converted
 from edgebench.converters.export.examples import batches, image_axes, image_port, left_out
@@ -21,6 +22,8 @@ from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.errors import DataError
 from edgebench.models.data import datasets
+from edgebench.tasks.reduction import reduce
+from edgebench.tasks.task import Assignment, ModelOutput, Signature
 
 EVALUATED = 500
 """Of so many inputs an artifact's own outputs are taken; of more it would take minutes."""
@@ -28,9 +31,13 @@ EVALUATED = 500
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """The manifest's entry, the content of the files that it names, and the inputs to feed."""
+    """The manifest's entry, the content of the files that it names, and the inputs to feed.
+
+    `outputs` are the names of the model's outputs, in order.
+    """
 
     entry: Evaluation
+    outputs: Sequence[str]
     contents: Mapping[str, bytes]
     samples: Sequence[Sample]
     notes: tuple[str, ...] = ()
@@ -60,18 +67,20 @@ def evaluate(data: str, source: Source) -> EvaluationFiles | None:
     test = found.evaluation(found.measures, height, width)
     classes = source.graph.outputs[0].shape[1]
     labels = datasets.model_classes(test, found.source, classes, source.labels)
+    task = _assigned(source, (height, width))
     samples = batches(test.images, port, source.preprocessing or PLAIN_PIXELS)
     if source.torch is not None:
         outputs = source.torch(samples)
     else:
         outputs = reference.run(source.graph.model, samples)
-    logits = np.concatenate([output[0] for output in outputs]).astype(np.float32)
+    names = [port.name for port in source.graph.outputs]
     inputs = _npz(images=test.images, labels=labels)
-    beside = _npz(logits=logits)
+    beside = _npz(**_reduced(task, names, outputs))
     sha256 = hashlib.sha256(inputs).hexdigest()
     inputs_name = f"{data.partition(':')[0]}.{sha256[:12]}.evaluation.npz"
     reference_name = f"{source.graph.name}.reference.npz"
     entry = Evaluation(
+        task=task,
         inputs=inputs_name,
         inputs_sha256=sha256,
         reference=reference_name,
@@ -80,7 +89,9 @@ def evaluate(data: str, source: Source) -> EvaluationFiles | None:
         data=found.source,
     )
     notes = left_out(test, found.source)
-    return EvaluationFiles(entry, {inputs_name: inputs, reference_name: beside}, samples, notes)
+    return EvaluationFiles(
+        entry, names, {inputs_name: inputs, reference_name: beside}, samples, notes
+    )
 
 
 def own_outputs(
@@ -88,11 +99,31 @@ def own_outputs(
 ) -> bytes:
     """The outputs of an artifact for the first `EVALUATED` inputs, as the .npz of the manifest."""
     samples = files.samples[:EVALUATED]
-    rows = []
-    for done, sample in enumerate(samples):
-        progress(done, len(samples))
-        rows.append(converted.run(sample)[0])
-    return _npz(logits=np.concatenate(rows).astype(np.float32))
+
+    def outputs() -> Iterator[Sequence[Array]]:
+        for done, sample in enumerate(samples):
+            progress(done, len(samples))
+            yield converted.run(sample)
+
+    return _npz(**_reduced(files.entry.task, files.outputs, outputs()))
+
+
+def _assigned(source: Source, image: tuple[int, int]) -> Assignment:
+    outputs = [ModelOutput(one.name, one.shape, str(one.dtype)) for one in source.graph.outputs]
+    classes = len(source.labels) if source.labels else None
+    return tasks.get("classification").assign(Signature(tuple(outputs), image, classes), {})
+
+
+def _reduced(
+    task: Assignment, names: Sequence[str], outputs: Iterable[Sequence[Array]]
+) -> dict[str, Array]:
+    """What is kept of the outputs, image by image, by role: (images, ...)."""
+    kept: dict[str, list[Array]] = {one.role: [] for one in task.outputs}
+    for image in outputs:
+        by_name = dict(zip(names, image, strict=True))
+        for one in task.outputs:
+            kept[one.role].append(reduce(one.reduction, one.output, by_name))
+    return {role: np.concatenate(arrays) for role, arrays in kept.items()}
 
 
 def _npz(**arrays: Array) -> bytes:

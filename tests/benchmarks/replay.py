@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgebench import tasks
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.planning.pilot import PILOT
 from edgebench.benchmarks.results.comparison import Comparison
@@ -38,11 +39,15 @@ from edgebench.deploy.documents.result import (
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
 from edgebench.progress import Progress
+from edgebench.tasks.task import ModelOutput, Signature
 
 Replay = Callable[..., Comparison]
 
 IMAGES = 400
 CLASSES = 10
+TASK = tasks.get("classification").assign(
+    Signature((ModelOutput("logits", (1, CLASSES)),), image=(4, 4)), {}
+)
 START = 1_790_000_000.0
 
 
@@ -80,6 +85,7 @@ def make_artifacts(
         reference = folder / f"{toy.model}.reference.npz"
         np.savez(reference, logits=logits(labels, toy.accuracy))
         evaluation = Evaluation(
+            task=TASK,
             inputs="evaluation.npz",
             inputs_sha256=sha256(folder / "evaluation.npz"),
             reference=reference.name,
