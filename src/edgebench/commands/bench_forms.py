@@ -48,6 +48,18 @@ COMMAND = "python -m edgebench.commands.bench_forms"
 
 
 @dataclass(frozen=True)
+class BenchOptions:
+    """The model, its targets, how long to measure, and where files go."""
+
+    model: str = "mobilenet_v2_ca"
+    to: tuple[str, ...] = TARGETS
+    budget: float = 420.0
+    artifacts: Path = Path("artifacts/forms")
+    runs: Path = Path("runs/forms")
+    jobs: int = 2
+
+
+@dataclass(frozen=True)
 class Forms:
     """One target's forms of a model, by the name of what each lacks: "" is the full form."""
 
@@ -170,15 +182,16 @@ def _percent(found: Overhead | None) -> str:
 def main(words: Sequence[str] | None = None) -> int:
     """Export, measure, print. Exit code 1 where something failed."""
     parser = argparse.ArgumentParser(prog=COMMAND)
-    parser.add_argument("model", nargs="?", default="mobilenet_v2_ca", help="a model of the zoo")
-    parser.add_argument("--to", action="append", metavar="FORMAT:PRECISION", help="may be repeated")
-    parser.add_argument("--budget", type=arguments.seconds, default="420s", help="of the measuring")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts/forms"), metavar="DIR")
-    parser.add_argument("--runs", type=Path, default=Path("runs/forms"), metavar="DIR")
-    parser.add_argument("--jobs", type=arguments.positive, default=2, metavar="N", help="exports")
-    options = parser.parse_args(words)
+    add = arguments.adder(parser, BenchOptions)
+    add("model", nargs="?", help="a model of the zoo")
+    add("--to", action="append", metavar="FORMAT:PRECISION", help="may be repeated")
+    add("--budget", type=arguments.seconds, help="seconds of measuring")
+    add("--artifacts", type=Path, metavar="DIR", help="folder for the artifacts")
+    add("--runs", type=Path, metavar="DIR", help="folder for the runs")
+    add("--jobs", type=arguments.positive, metavar="N", help="parallel exports")
+    options = arguments.read(BenchOptions, parser.parse_args(words))
     try:
-        targets = [parse(text) for text in dict.fromkeys(options.to or TARGETS)]
+        targets = [parse(text) for text in dict.fromkeys(options.to)]
         return _bench(options, targets)
     except EdgeBenchError as error:
         console.explain(error)
@@ -188,7 +201,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _bench(options: argparse.Namespace, targets: Sequence[Target]) -> int:
+def _bench(options: BenchOptions, targets: Sequence[Target]) -> int:
     """A target that cannot be measured does not take the others with it."""
     device = devices.get("local")
     baseline = registry.get(options.model).baseline

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from edgebench.commands.devices import add, check, clean, listing, prepare, remove
 
 HELP = "list, add, check and prepare devices"
 
 
-class Action(Protocol):
+O = TypeVar("O")  # noqa: E741
+
+
+class Action(Protocol[O]):
     """What each module of this package offers."""
 
     HELP: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
-    def execute(self, options: argparse.Namespace) -> int: ...
+    def options(self, namespace: argparse.Namespace) -> O: ...
+
+    def execute(self, options: O) -> int: ...
 
 
-ACTIONS: dict[str, Action] = {
+@dataclass(frozen=True)
+class DevicesOptions:
+    """An action by name, and its own options."""
+
+    action: str
+    of_action: Any
+
+
+ACTIONS: dict[str, Action[Any]] = {
     "list": listing,
     "check": check,
     "add": add,
@@ -49,9 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def options(namespace: argparse.Namespace) -> argparse.Namespace:
-    return namespace
+def options(namespace: argparse.Namespace) -> DevicesOptions:
+    action = namespace.action or "list"
+    return DevicesOptions(action, ACTIONS[action].options(namespace))
 
 
-def execute(options: argparse.Namespace) -> int:
-    return ACTIONS[options.action or "list"].execute(options)
+def execute(options: DevicesOptions) -> int:
+    return ACTIONS[options.action].execute(options.of_action)

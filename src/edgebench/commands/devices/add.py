@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
 
 from edgebench import arguments, console
 from edgebench.deploy.device.entry import RunnerName
@@ -37,10 +38,32 @@ FACTS = (
 )
 
 
+@dataclass(frozen=True)
+class AddOptions:
+    """What is known of a device; what is None is not said. The fields are those of its entry."""
+
+    name: str
+    like: str | None = None
+    transport: str | None = None
+    host: str | None = None
+    serial: str | None = None
+    description: str | None = None
+    soc: str | None = None
+    python: str | None = None
+    benchmark_model: str | None = None
+    app: str | None = None
+    home: str | None = None
+    runner: str | None = None
+    match: tuple[str, ...] | None = None
+    cluster: tuple[dict[str, Any], ...] | None = None
+    keep: bool = False
+    replace: bool = False
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    option = parser.add_argument
+    option = arguments.adder(parser, AddOptions)
     option("name", metavar="NAME", help="name for the device")
     option("--like", metavar="DEVICE", help="start from what is known of this device")
     choices = [row.name for row in ROWS if row.can_add]
@@ -62,7 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--replace", action="store_true", help="overwrite a device of the same name")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> AddOptions:
+    return arguments.read(AddOptions, namespace)
+
+
+def execute(options: AddOptions) -> int:
     from edgebench.deploy.registry import user_devices
 
     path = user_devices.add(options.name, _facts(options), replace=options.replace)
@@ -71,7 +98,7 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _facts(options: argparse.Namespace) -> dict[str, Value]:
+def _facts(options: AddOptions) -> dict[str, Value]:
     """The fields of the device's table. Raises `UsageError`."""
     said: dict[str, Value] = {
         key: getattr(options, key) for key in _fields() if getattr(options, key)
@@ -81,7 +108,7 @@ def _facts(options: argparse.Namespace) -> dict[str, Value]:
     if options.match:
         said["match"] = list(options.match)
     if options.cluster:
-        said["clusters"] = options.cluster
+        said["clusters"] = list(options.cluster)
     if options.keep:
         said["keep"] = True
     if not said:
@@ -89,10 +116,10 @@ def _facts(options: argparse.Namespace) -> dict[str, Value]:
             f"no facts are given about {options.name}",
             "give an option, such as --host for a board or --serial for a phone",
         )
-    return _begin(options, said) | said
+    return {**_begin(options, said), **said}
 
 
-def _begin(options: argparse.Namespace, said: Mapping[str, Value]) -> dict[str, Value]:
+def _begin(options: AddOptions, said: Mapping[str, Value]) -> Mapping[str, Value]:
     """What the table begins with: another device, or how it is reached. Raises `UsageError`."""
     from edgebench.deploy.registry import registry
 

@@ -6,9 +6,10 @@ import argparse
 import json
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from edgebench import arguments
 from edgebench.errors import EdgeBenchError
 
 if TYPE_CHECKING:
@@ -21,25 +22,36 @@ STATE, NAME = 9, 18
 """Columns of the step's state and of its name."""
 
 
+@dataclass(frozen=True)
+class CheckOptions:
+    """The device to check, and whether its steps are printed as JSON."""
+
+    name: str
+    json: bool = False
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="name of the device")
+    arguments.adder(parser, CheckOptions)("name", metavar="NAME", help="name of the device")
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> CheckOptions:
+    return arguments.read(CheckOptions, namespace)
+
+
+def execute(options: CheckOptions) -> int:
     from edgebench.deploy.registry import devices
 
     device = devices.get(options.name)
-    as_json = getattr(options, "json", False)
-    if not as_json:
+    if not options.json:
         print(textwrap.fill(f"{options.name}: {device.description}", WIDTH), flush=True)
     found: list[CheckStep] = []
     for step in steps(device):
         found.append(step)
-        if not as_json:
+        if not options.json:
             print(shown(step), flush=True)
     works = all(step.state != "missing" for step in found)
-    if as_json:
+    if options.json:
         body = {"device": options.name, "works": works, "steps": [asdict(one) for one in found]}
         print(json.dumps(body, indent=1))
     else:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
-
 from edgebench import console
+from edgebench.commands.devices.named import NamedDevice, add_arguments, options
 from edgebench.errors import UsageError
+
+__all__ = ["HELP", "add_arguments", "execute", "options"]
 
 HELP = "remove everything that edgebench left on a device"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="name of the device")
-
-
-def execute(options: argparse.Namespace) -> int:
+def execute(options: NamedDevice) -> int:
     from edgebench.deploy.device.interface import Cleanable
     from edgebench.deploy.registry import devices
 

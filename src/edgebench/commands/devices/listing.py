@@ -6,9 +6,10 @@ import argparse
 import json
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgebench import arguments
 from edgebench.deploy.transports.table import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -24,16 +25,27 @@ READY = "ready"
 """The state of what is attached and can be used."""
 
 
+@dataclass(frozen=True)
+class ListOptions:
+    """Whether the list is printed as JSON."""
+
+    json: bool = False
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
-def execute(options: argparse.Namespace) -> int:
+def options(namespace: argparse.Namespace) -> ListOptions:
+    return arguments.read(ListOptions, namespace)
+
+
+def execute(options: ListOptions) -> int:
     from edgebench.deploy.registry import discovery, registry
 
     entries = registry.load()
     sight = discovery.discover(entries.values())
-    if getattr(options, "json", False):
+    if options.json:
         own = registry.user_entries()
         rows = [_row(entry, sight, entry.name in own) for entry in entries.values()]
         print(json.dumps([*rows, *map(_stranger_row, sight.unknown)], indent=1))

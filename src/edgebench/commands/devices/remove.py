@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-
 from edgebench import console
+from edgebench.commands.devices.named import NamedDevice, add_arguments, options
+
+__all__ = ["HELP", "add_arguments", "execute", "options"]
 
 HELP = "remove a device that you added"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="name of the device")
-
-
-def execute(options: argparse.Namespace) -> int:
+def execute(options: NamedDevice) -> int:
     from edgebench.deploy.registry import user_devices
 
     path = user_devices.remove(options.name)
