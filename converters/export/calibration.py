@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebench.errors import DataError
-from edgebench.models.data import datasets
+from edgebench.models.data import datasets, parts
 
 RANDOM, NONE = "random", "none"
 
@@ -54,7 +54,7 @@ def identity(source: str) -> str:
         return source
     if datasets.is_named(source):
         return datasets.open_data(source).identity()
-    return datasets.ImageFolder(calibration_folder(source)).identity()
+    return parts.identity(calibration_folder(source))
 
 
 def calibration_folder(source: str) -> Path:

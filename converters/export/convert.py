@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgebench.content import Content, digest, size_bytes
 from edgebench.converters import parity, targets
 from edgebench.converters.analysis import operations
 from edgebench.converters.artifact import Artifact, Calibration, Evaluation, Hop, Manifest
 from edgebench.converters.backend import Backend, Converted, Instructions
-from edgebench.converters.export import examples, native
+from edgebench.converters.export import evaluation, examples, native
 from edgebench.converters.export import request as requests
+from edgebench.converters.export.evaluation import EvaluationFiles
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source, open_source
 from edgebench.converters.onnx import reference
@@ -29,9 +30,6 @@ from edgebench.converters.passes.pipelines import PLAIN, Formed, Pipeline, forme
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress
-
-if TYPE_CHECKING:
-    from edgebench.converters.export.evaluation import EvaluationFiles
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,8 @@ def _proven(request: ExportRequest, progress: Progress) -> _Proven:
     source = open_source(request, progress)
     graph = source.graph
     progress("read the examples", 0, 0)
-    data = examples.load(request.calibration_source, graph, source.preprocessing)
+    subject = evaluation.subject(request, source)
+    data = examples.load(request, graph, source.preprocessing, subject)
     trial = parity.Trial(
         samples=data.held_out,
         outputs=[port.name for port in graph.outputs],
@@ -118,13 +117,11 @@ def _proven(request: ExportRequest, progress: Progress) -> _Proven:
         progress("prove torch->onnx", 0, 0)
         outputs = source.torch(data.held_out)
         hops.append(parity.check("torch->onnx", outputs, expected, trial))
-    evaluation = None
-    if request.evaluation_source is not None:
-        from edgebench.converters.export.evaluation import evaluate
-
+    files = None
+    if subject is not None:
         progress("evaluate the source", 0, 0)
-        evaluation = evaluate(request.evaluation_source, source)
-    return _Proven(source, data, trial, expected, tuple(hops), evaluation)
+        files = evaluation.evaluate(subject, source)
+    return _Proven(source, data, trial, expected, tuple(hops), files)
 
 
 def _pipeline(request: ExportRequest, target: Target) -> Pipeline:
@@ -213,7 +210,7 @@ def _item(
     if target.needs_calibration:
         calibration = Calibration(data.source, len(data.calibration), data.sha256)
     path = request.path(target)
-    evaluation, beside = _evaluated(target, path, converted, proven.evaluation, progress)
+    entry, beside = _evaluated(target, path, converted, proven.evaluation, progress)
     manifest = Manifest(
         model=request.name,
         baseline=source.baseline,
@@ -233,7 +230,7 @@ def _item(
         hops=(*proven.hops, hop),
         native=here,
         calibration=calibration,
-        evaluation=evaluation,
+        evaluation=entry,
         maker=requests.maker(target),
         tools=requests.tools(target),
         command=request.command,
@@ -276,9 +273,7 @@ def _evaluated(
         return None, {}
     if FORMATS[target.format].measured_here:
         return files.entry, {}
-    from edgebench.converters.export.evaluation import own_outputs
-
     name = f"{path.name}.outputs.npz"
-    content = own_outputs(converted, files, partial(progress, f"evaluate {target}"))
+    content = evaluation.own_outputs(converted, files, partial(progress, f"evaluate {target}"))
     entry = replace(files.entry, outputs=name, outputs_sha256=hashlib.sha256(content).hexdigest())
     return entry, {name: content}

@@ -1,7 +1,8 @@
 """The files beside an artifact that measure its accuracy and drift anywhere, without torch.
 
-The inputs are shared by all models of a data set; the reference holds the outputs of the source
-model itself, so that drift is measured from where it starts.
+The inputs are shared by all models of a data set; the reference holds what is kept of the outputs
+of the source model itself, so that drift is measured from where it starts. Outputs are reduced
+image by image, for those of a segmenter would not fit into memory.
 """
 
 from __future__ import annotations
@@ -16,17 +17,35 @@ import numpy as np
 from edgebench import tasks
 from edgebench.converters.artifact import PLAIN_PIXELS, Evaluation
 from edgebench.converters.backend import Converted
-from edgebench.converters.export.examples import batches, image_axes, image_port, left_out
+from edgebench.converters.export.images import ImageSamples, frame_of, image_port
+from edgebench.converters.export.meaning import assigned, check_labels
+from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.errors import DataError
 from edgebench.models.data import datasets
+from edgebench.models.data.dataset import DataSet, Examples
+from edgebench.models.data.pictures import left_out
 from edgebench.tasks.reduction import reduce
-from edgebench.tasks.task import Assignment, ModelOutput, Signature
+from edgebench.tasks.task import Assignment, Score, Truth
 
 EVALUATED = 500
 """Of so many inputs an artifact's own outputs are taken; of more it would take minutes."""
+
+_BYTES_AT_ONCE = 64_000_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a model is evaluated on, and what its outputs mean."""
+
+    name: str
+    data: DataSet
+    task: Assignment
+    examples: Examples
+    samples: Sequence[Sample]
+    truth: Truth | None
 
 
 @dataclass(frozen=True)
@@ -43,87 +62,139 @@ class EvaluationFiles:
     notes: tuple[str, ...] = ()
 
 
-def evaluate(data: str, source: Source) -> EvaluationFiles | None:
-    """Make both files for a classifier of images; None where its outputs say nothing of classes.
+def subject(request: ExportRequest, source: Source) -> Subject | None:
+    """Read what the source is to be evaluated on; None where nothing is, or it is untrained.
 
-    Raises `DataError` for data that cannot be read, or whose classes are not the model's.
+    Raises `DataError` for data that cannot be read or does not fit the model, and what
+    `meaning.assigned` raises.
     """
+    name = request.evaluation_source
+    data = None if name is None else datasets.open_data(name)
     if source.weights == "untrained":
         return None
-    if not source.is_classifier:
+    task = assigned(request, source, data)
+    if task is None or data is None or name is None:
+        return None
+    check_labels(data, task)
+    graph = source.graph
+    frame = frame_of(graph, request.resize or data.resize)
+    port = image_port(graph)
+    if port.shape[0] != 1:
         raise DataError(
-            f"{source.graph.name} has outputs that are no scores of classes, one for each image, "
-            "so that its accuracy cannot be measured",
-            "leave out --data, and calibrate with --calibration",
+            f"the input '{port.name}' takes {port.shape[0]} images at once",
+            "accuracy is measured one image at a time: export the model with a batch of 1",
         )
-    found = datasets.open_data(data)
-    port = image_port(source.graph)
-    axis, height, width = image_axes(port)
-    if axis != 1 or port.shape[0] != 1:
+    examples = data.evaluation(data.measures, frame, task.task, not request.shares_data)
+    return Subject(
+        name=name.partition(":")[0],
+        data=data,
+        task=task,
+        examples=examples,
+        samples=ImageSamples(examples.images, port, source.preprocessing or PLAIN_PIXELS),
+        truth=_truth(examples, data, task, source.labels),
+    )
+
+
+def _truth(
+    examples: Examples, data: DataSet, assignment: Assignment, labels: Sequence[str] | None
+) -> Truth | None:
+    """The labels in the model's numbers; None where the task has no use for them."""
+    task = tasks.get(assignment.task)
+    if not task.figures:
+        return None
+    arrays = dict(examples.labels)
+    if not arrays:
         raise DataError(
-            f"the input '{port.name}' {port.shape} is not (1, channels, height, width)",
-            "accuracy is measured on inputs in this layout, one image at a time",
+            f"{data.source} has no class folders, so that no answer is known to be right",
+            "put the images of each class into a folder named for it",
         )
-    test = found.evaluation(found.measures, height, width)
-    classes = source.graph.outputs[0].shape[1]
-    labels = datasets.model_classes(test, found.source, classes, source.labels)
-    task = _assigned(source, (height, width))
-    samples = batches(test.images, port, source.preprocessing or PLAIN_PIXELS)
-    if source.torch is not None:
-        outputs = source.torch(samples)
-    else:
-        outputs = reference.run(source.graph.model, samples)
+    if examples.numbered is not None:
+        classes = task.classes(assignment)
+        numbers = datasets.model_classes(examples.class_names, data.source, classes, labels)
+        arrays[examples.numbered] = np.array(numbers, np.int64)[arrays[examples.numbered]]
+    return task.truth(arrays)
+
+
+def evaluate(subject: Subject, source: Source) -> EvaluationFiles:
+    """Run the source on all inputs. Raises `DataError` where outputs and labels do not fit."""
     names = [port.name for port in source.graph.outputs]
-    inputs = _npz(images=test.images, labels=labels)
-    beside = _npz(**_reduced(task, names, outputs))
+    count = len(subject.samples)
+    outputs = _reduced(subject.task, names, _source_outputs(source, subject.samples), count)
+    labels = {} if subject.truth is None else subject.truth.arrays()
+    inputs = _npz(images=subject.examples.images, **labels)
+    beside = _npz(**outputs)
     sha256 = hashlib.sha256(inputs).hexdigest()
-    inputs_name = f"{data.partition(':')[0]}.{sha256[:12]}.evaluation.npz"
+    inputs_name = f"{subject.name}.{sha256[:12]}.evaluation.npz"
     reference_name = f"{source.graph.name}.reference.npz"
     entry = Evaluation(
-        task=task,
+        task=subject.task,
         inputs=inputs_name,
         inputs_sha256=sha256,
         reference=reference_name,
         reference_sha256=hashlib.sha256(beside).hexdigest(),
-        samples=len(test),
-        data=found.source,
+        samples=count,
+        data=subject.data.source,
     )
-    notes = left_out(test, found.source)
-    return EvaluationFiles(
-        entry, names, {inputs_name: inputs, reference_name: beside}, samples, notes
+    notes = (*left_out(subject.examples.left_out, subject.data.source), *_score(subject, outputs))
+    contents = {inputs_name: inputs, reference_name: beside}
+    return EvaluationFiles(entry, names, contents, subject.samples, notes)
+
+
+def _score(subject: Subject, outputs: Mapping[str, Array]) -> tuple[str, ...]:
+    """A sentence on how right the source is: wrong words or labels show at once."""
+    task = tasks.get(subject.task.task)
+    tally = task.tally(subject.task)
+    if tally is None or subject.truth is None:
+        return ()
+    tally.add(outputs, subject.truth)
+    score: Score | None = tally.score()
+    if score is None:
+        return (f"{subject.data.source} holds nothing to find",)
+    figures = ", ".join(
+        f"{column.heading} {100 * score.figures[column.id].value:.1f} {column.unit}".rstrip()
+        for column in task.figures
+        if column.id in score.figures
     )
+    return (f"the source model on {score.images} images of {subject.data.source}: {figures}",)
+
+
+def _source_outputs(source: Source, samples: Sequence[Sample]) -> Iterator[Sequence[Array]]:
+    if source.torch is None:
+        yield from reference.stream(source.graph.model, samples)
+        return
+    held = sum(4 * int(np.prod(port.shape)) for port in source.graph.outputs)
+    at_once = max(1, _BYTES_AT_ONCE // max(1, held))
+    for start in range(0, len(samples), at_once):
+        yield from source.torch(samples[start : start + at_once])
 
 
 def own_outputs(
     converted: Converted, files: EvaluationFiles, progress: Callable[[int, int], None]
 ) -> bytes:
     """The outputs of an artifact for the first `EVALUATED` inputs, as the .npz of the manifest."""
-    samples = files.samples[:EVALUATED]
+    count = min(EVALUATED, len(files.samples))
 
     def outputs() -> Iterator[Sequence[Array]]:
-        for done, sample in enumerate(samples):
-            progress(done, len(samples))
-            yield converted.run(sample)
+        for done in range(count):
+            progress(done, count)
+            yield converted.run(files.samples[done])
 
-    return _npz(**_reduced(files.entry.task, files.outputs, outputs()))
-
-
-def _assigned(source: Source, image: tuple[int, int]) -> Assignment:
-    outputs = [ModelOutput(one.name, one.shape, str(one.dtype)) for one in source.graph.outputs]
-    classes = len(source.labels) if source.labels else None
-    return tasks.get("classification").assign(Signature(tuple(outputs), image, classes), {})
+    return _npz(**_reduced(files.entry.task, files.outputs, outputs(), count))
 
 
 def _reduced(
-    task: Assignment, names: Sequence[str], outputs: Iterable[Sequence[Array]]
+    task: Assignment, names: Sequence[str], outputs: Iterable[Sequence[Array]], count: int
 ) -> dict[str, Array]:
-    """What is kept of the outputs, image by image, by role: (images, ...)."""
-    kept: dict[str, list[Array]] = {one.role: [] for one in task.outputs}
-    for image in outputs:
-        by_name = dict(zip(names, image, strict=True))
+    """What is kept of the outputs of `count` images, by role: (count, ...)."""
+    kept: dict[str, Array] = {
+        one.role: np.empty((count, *one.reduction.shape), one.reduction.dtype)
+        for one in task.outputs
+    }
+    for image, made in enumerate(outputs):
+        by_name = dict(zip(names, made, strict=True))
         for one in task.outputs:
-            kept[one.role].append(reduce(one.reduction, one.output, by_name))
-    return {role: np.concatenate(arrays) for role, arrays in kept.items()}
+            (kept[one.role][image],) = reduce(one.reduction, one.output, by_name)
+    return kept
 
 
 def _npz(**arrays: Array) -> bytes:

@@ -16,11 +16,19 @@ import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
 from edgebench.converters.export.calibration import NONE, RANDOM, calibration_folder
+from edgebench.converters.export.evaluation import Subject
+from edgebench.converters.export.images import ImageSamples, frame_of, image_port
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.export.source import PLAINLY_FED
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, noise
 from edgebench.errors import DataError
-from edgebench.models.data import datasets, imagefolder
-from edgebench.models.data.images import Floats, ImageSet, Pixels, normalise
+from edgebench.models.data import datasets, pictures
+from edgebench.models.data.class_folders import ImageFolder
+from edgebench.models.data.dataset import Examples
+from edgebench.models.data.images import Pixels
+from edgebench.models.data.parts import spread
+from edgebench.models.data.pictures import Resize
 
 # Fewer than this leave the ranges to chance; more than this change them hardly at all.
 MINIMUM = 8
@@ -28,55 +36,110 @@ CALIBRATED_ON = 128
 PROVED_ON = 256
 _PROVED_ON_OWN = 64
 _RANDOM_CALIBRATION, _RANDOM_PROOF = 16, 8
-
-PLAINLY_FED = "no --mean and --std were given: images were fed as pixels in 0..1"
+_OUTPUT_BYTES = 256_000_000
 
 
 @dataclass(frozen=True)
 class ExampleSet:
     """Inputs by ONNX name, in ONNX's order of axes, batch axis included, already normalised.
 
-    `calibration` sets ranges, `held_out` is for proof. `meaningful` says whether they are what the
-    model is meant for, so that a top-1 means something; noise is not.
+    Images become inputs when they are asked for. `calibration` sets ranges, `held_out` is for
+    proof. `meaningful` says whether they are what the model is meant for; noise is not.
     """
 
-    calibration: tuple[Sample, ...]
-    held_out: tuple[Sample, ...]
+    calibration: Sequence[Sample]
+    held_out: Sequence[Sample]
     source: str
     sha256: str
     meaningful: bool
     notes: tuple[str, ...] = ()
 
 
-def load(source: str, graph: OnnxGraph, preprocessing: Preprocessing | None) -> ExampleSet:
-    """Read or make the examples.
+def load(
+    request: ExportRequest,
+    graph: OnnxGraph,
+    preprocessing: Preprocessing | None,
+    evaluated: Subject | None,
+) -> ExampleSet:
+    """Read or make the examples; what is evaluated also proves, and calibrates nothing.
 
     Raises `DataError` where they are too few, cannot be read, or do not fit the inputs.
     """
+    source = request.calibration_source
+    plainly = () if preprocessing else (PLAINLY_FED,)
+    if source == NONE and evaluated is not None:
+        proof = _proving(evaluated, graph)
+        return _set((), proof, evaluated.data.source, True)
     if source in (RANDOM, NONE):
         return _random(graph, source)
-    plainly = () if preprocessing else (PLAINLY_FED,)
     if datasets.is_named(source):
-        found = _of_data_set(datasets.open_data(source), graph, preprocessing or PLAIN_PIXELS)
+        found = _of_data_set(request, graph, preprocessing or PLAIN_PIXELS, evaluated)
         return replace(found, notes=(*found.notes, *plainly))
     folder = calibration_folder(source)
-    samples = _arrays(folder, graph)
-    if samples:
-        plainly = ()
-    else:
-        samples = _images(folder, graph, preprocessing or PLAIN_PIXELS)
-    if len(samples) < MINIMUM:
+    name = f"folder {folder.name}"
+    arrays = _arrays(folder, graph)
+    if arrays:
+        return _parted(arrays, name, graph)
+    images = _images(folder, graph, request.resize)
+    kept, notes = _apart(images, evaluated, name)
+    samples = ImageSamples(kept, image_port(graph), preprocessing or PLAIN_PIXELS)
+    notes = (*pictures.left_out(images.left_out, name), *notes, *plainly)
+    if evaluated is None:
+        return replace(_parted(samples, name, graph), notes=notes)
+    _require(len(samples), name)
+    found = _set(samples, _proving(evaluated, graph), name, True)
+    return replace(found, notes=notes)
+
+
+def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSet:
+    """Samples of which some, at even distances, prove: each class has its share of both."""
+    _require(len(samples), name)
+    proof = min(_PROVED_ON_OWN, _fitting(graph), max(2, len(samples) // 4))
+    held = {i * len(samples) // proof for i in range(proof)}
+    return _set(
+        [sample for i, sample in enumerate(samples) if i not in held],
+        [sample for i, sample in enumerate(samples) if i in held],
+        name,
+        True,
+    )
+
+
+def _require(count: int, name: str) -> None:
+    if count < MINIMUM:
         raise DataError(
-            f"{folder} holds {len(samples)} calibration samples; at least {MINIMUM} are needed",
+            f"{name} holds {count} calibration samples; at least {MINIMUM} are needed",
             "add more of what the model will see; 100 to 200 are good",
         )
-    proof = min(_PROVED_ON_OWN, max(2, len(samples) // 4))
-    # At even distances, so that each class has its share of both.
-    held = {i * len(samples) // proof for i in range(proof)}
-    calibration = [s for i, s in enumerate(samples) if i not in held]
-    held_out = [s for i, s in enumerate(samples) if i in held]
-    found = _set(calibration, held_out, f"folder {folder.name}", True)
-    return replace(found, notes=plainly)
+
+
+def _fitting(graph: OnnxGraph) -> int:
+    """How many samples' outputs may be held in memory at once, `MINIMUM` at least."""
+    each = sum(4 * int(np.prod(port.shape)) for port in graph.outputs)
+    return max(MINIMUM, _OUTPUT_BYTES // max(1, each))
+
+
+def _proving(evaluated: Subject, graph: OnnxGraph) -> Sequence[Sample]:
+    samples = evaluated.samples
+    count = min(PROVED_ON, _fitting(graph), len(samples))
+    return [samples[i] for i in spread(len(samples), count)]
+
+
+def _apart(found: Examples, evaluated: Subject | None, name: str) -> tuple[Pixels, tuple[str, ...]]:
+    """The images without those that are evaluated too, and a sentence on these."""
+    if evaluated is None:
+        return found.images, ()
+    measured = {_digest(image) for image in evaluated.examples.images}
+    keep = [i for i, image in enumerate(found.images) if _digest(image) not in measured]
+    if len(keep) == len(found):
+        return found.images, ()
+    both = len(found) - len(keep)
+    return found.images[keep], (
+        f"{both} images of {name} do not calibrate, because they are evaluated",
+    )
+
+
+def _digest(image: Pixels) -> bytes:
+    return hashlib.sha256(image.tobytes()).digest()
 
 
 def _set(
@@ -87,38 +150,37 @@ def _set(
         for name in sorted(sample):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(sample[name]).tobytes())
-    return ExampleSet(tuple(calibration), tuple(held_out), source, digest.hexdigest(), meaningful)
+    return ExampleSet(calibration, held_out, source, digest.hexdigest(), meaningful)
 
 
 def _of_data_set(
-    data: datasets.DataSet, graph: OnnxGraph, preprocessing: Preprocessing
+    request: ExportRequest,
+    graph: OnnxGraph,
+    preprocessing: Preprocessing,
+    evaluated: Subject | None,
 ) -> ExampleSet:
-    port = image_port(graph)
-    _, height, width = image_axes(port)
-    train = data.calibration(CALIBRATED_ON, height, width)
-    test = data.evaluation(PROVED_ON, height, width)
-    if min(len(train), len(test)) < MINIMUM:
+    data = datasets.open_data(request.calibration_source)
+    resize = request.resize or (evaluated.data.resize if evaluated else data.resize)
+    frame, port = frame_of(graph, resize), image_port(graph)
+    alone = evaluated is not None and not request.shares_data
+    task = evaluated.task.task if evaluated else request.task
+    train = data.calibration(CALIBRATED_ON * port.shape[0], frame, task, alone)
+    kept, notes = _apart(train, evaluated, data.source)
+    samples = ImageSamples(kept, port, preprocessing)
+    if evaluated is not None:
+        proof, source = _proving(evaluated, graph), evaluated.data.source
+    else:
+        count = min(PROVED_ON, _fitting(graph)) * port.shape[0]
+        test = data.evaluation(count, frame, None, False)
+        proof, source = ImageSamples(test.images, port, preprocessing), data.source
+    if min(len(samples), len(proof)) < MINIMUM:
         raise DataError(
-            f"{data.source} has {len(train)} images to calibrate with and {len(test)} to prove "
-            f"with; {MINIMUM} of each are needed",
+            f"{data.source} has {len(samples)} samples to calibrate with, and {source} "
+            f"{len(proof)} to prove with; {MINIMUM} of each are needed",
             "add more of what the model will see; some hundreds are good",
         )
-    found = _set(
-        batches(train.images, port, preprocessing),
-        batches(test.images, port, preprocessing),
-        data.source,
-        True,
-    )
-    return replace(found, notes=left_out(train, data.source))
-
-
-def left_out(found: ImageSet, source: str) -> tuple[str, ...]:
-    """A sentence on what could not be read, if anything."""
-    if not found.left_out:
-        return ()
-    count = len(found.left_out)
-    which = "1 image" if count == 1 else f"{count} images"
-    return (f"{which} of {source} left out: {found.left_out[0]}",)
+    found = _set(samples, proof, data.source, True)
+    return replace(found, notes=(*pictures.left_out(train.left_out, data.source), *notes))
 
 
 def _random(graph: OnnxGraph, source: str) -> ExampleSet:
@@ -152,68 +214,7 @@ def _array_sample(path: Path, ports: Sequence[TensorInfo]) -> Sample:
     return sample
 
 
-def _images(folder: Path, graph: OnnxGraph, preprocessing: Preprocessing) -> list[Sample]:
-    port = image_port(graph)
-    _, height, width = image_axes(port)
-    listing = imagefolder.listing(folder)
-    total = len(listing.files)
-    count = min(total, port.shape[0] * (CALIBRATED_ON + _PROVED_ON_OWN))
-    chosen = [listing.files[i * total // count] for i in range(count)]
-    pictures = [imagefolder.centre(imagefolder.decode(path), height, width) for path in chosen]
-    return batches(np.stack(pictures), port, preprocessing)
-
-
-def image_port(graph: OnnxGraph) -> TensorInfo:
-    """The only input of a graph. Raises `DataError` where there are several."""
-    if len(graph.inputs) > 1:
-        names = ", ".join(port.name for port in graph.inputs)
-        raise DataError(
-            f"the model has several inputs ({names}), and a picture fills only one",
-            "calibrate with a folder of .npz files, each with one array for every input",
-        )
-    return graph.inputs[0]
-
-
-def image_axes(port: TensorInfo) -> tuple[int, int, int]:
-    """Which axis holds the channels, and the height and width, of an image input.
-
-    Raises `DataError` for an input that is no image.
-    """
-    if len(port.shape) == 4 and port.dtype.kind == "f":
-        for axis, height, width in ((1, 2, 3), (3, 1, 2)):
-            if port.shape[axis] in (1, 3):
-                return axis, port.shape[height], port.shape[width]
-    raise DataError(
-        f"the input '{port.name}' {port.shape} of {port.dtype} does not take images",
-        f"give a folder of .npz files, each with an array '{port.name}'",
-    )
-
-
-def batches(images: Pixels, port: TensorInfo, preprocessing: Preprocessing) -> list[Sample]:
-    """Images (N, H, W, 3) as inputs: normalised, in the port's layout and batches."""
-    axis, _, _ = image_axes(port)
-    channels, batch = port.shape[axis], port.shape[0]
-    floats = _normalised(images, channels, preprocessing)
-    if axis == 3:
-        floats = floats.transpose(0, 2, 3, 1)
-    floats = floats.astype(port.dtype)
-    whole = range(0, len(floats) - batch + 1, batch)
-    return [{port.name: np.ascontiguousarray(floats[i : i + batch])} for i in whole]
-
-
-def _normalised(images: Pixels, channels: int, preprocessing: Preprocessing) -> Floats:
-    mean, std = (
-        values * channels if len(values) == 1 else values
-        for values in (preprocessing.mean, preprocessing.std)
-    )
-    if len(mean) != channels or len(std) != channels:
-        raise DataError(
-            f"mean and std have {len(mean)} and {len(std)} values, the input {channels} channels",
-            "give one value a channel with --mean and --std",
-        )
-    if channels == 3:
-        return normalise(images, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
-    # ITU-R BT.601 luma, as Pillow's conversion to "L".
-    grey = images.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
-    grey = (grey - np.float32(mean[0])) / np.float32(std[0])
-    return grey.astype(np.float32)[:, None]
+def _images(folder: Path, graph: OnnxGraph, resize: Resize | None) -> Examples:
+    data = ImageFolder(folder)
+    count = image_port(graph).shape[0] * (CALIBRATED_ON + _PROVED_ON_OWN)
+    return data.calibration(count, frame_of(graph, resize or data.resize), None, alone=True)

@@ -7,11 +7,11 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from edgebench import documents, version
+from edgebench import documents, tasks, version
 from edgebench.converters.artifact import (
     Ablation,
     Artifact,
@@ -25,6 +25,7 @@ from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
 from edgebench.models import registry
 from edgebench.models.data.datasets import DATA_SETS, open_data
+from edgebench.models.data.pictures import Resize
 from edgebench.models.spec import ABLATED, ModelSpec
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ Kind = Literal["zoo", "file", "factory", "module"]
 IOS_VERSIONS = range(15, 19)
 PLAIN = "+plain"
 WITHOUT = "+without_"
-_SOURCES = ("models", "converters")
+_SOURCES = ("models", "converters", "tasks")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ class ExportRequest:
     A module needs `input_shapes`.
     `input_shapes` is one shape, or shapes by input name; `calibration` a data set, a folder or
     `random`, or None for the model's own. `data` is a data set such as `imagefolder:PATH`, of which
-    one part calibrates, where `calibration` names nothing else, and another measures the accuracy.
+    one part calibrates, where `calibration` names nothing else, and another measures the accuracy,
+    where `evaluation` names no other data set.
+    `task` names what the outputs mean, and `outputs` its roles and words (docs/tasks.md); None
+    where the data tells. `resize` is how pictures come to the size of the input, None for what is
+    usual for the data.
     `mean` and `std` are per channel, for pixels in 0..1.
     `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them (None for
     what each precision is usually for), and whether they take images where the preprocessing is
@@ -63,6 +68,10 @@ class ExportRequest:
     weights: Path | None = None
     calibration: str | None = None
     data: str | None = None
+    evaluation: str | None = None
+    task: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    resize: Resize | None = None
     input_shapes: Mapping[str, tuple[int, ...]] | tuple[int, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -131,9 +140,15 @@ class ExportRequest:
     @property
     def evaluation_source(self) -> str | None:
         """The data set that measures the accuracy: the user's, or what the model was trained on."""
-        if self.data is not None or self.spec is None or self.weights_file is None:
-            return self.data
+        given = self.evaluation or self.data
+        if given is not None or self.spec is None or self.weights_file is None:
+            return given
         return self.spec.data if self.spec.data in DATA_SETS else None
+
+    @property
+    def shares_data(self) -> bool:
+        """Whether one data set both calibrates and evaluates, so that each gets a part of it."""
+        return self.calibration_source == self.evaluation_source
 
     def path(self, target: Target) -> Path:
         """Where the artifact for a target goes."""
@@ -169,8 +184,13 @@ def check(request: ExportRequest) -> None:
         raise UsageError(
             "--mean and --std differ in their number of values", "give one value a channel in each"
         )
-    if request.data is not None:
-        open_data(request.data)
+    for data in (request.data, request.evaluation):
+        if data is not None:
+            open_data(data)
+    if request.task is not None:
+        tasks.get(request.task)
+    if request.outputs and request.task is None and request.evaluation_source is None:
+        raise UsageError("nothing says what the outputs are for", "name the task with --task")
     for path, what in ((request.file, "model"), (request.weights, "weights")):
         if path is not None and not path.is_file():
             found = "a folder, not a file" if path.is_dir() else "not there"
@@ -223,6 +243,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "target": str(target),
         "calibration": calibration.identity(request.calibration_source),
         "evaluation": _identity(request.evaluation_source),
+        "task": [request.task, dict(request.outputs), request.resize],
         "input_shapes": _plain(request.input_shapes),
         "mean": request.mean,
         "std": request.std,

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
-from edgebench.converters.export import examples
 from edgebench.converters.export.request import ExportRequest, read_labels
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
@@ -21,6 +20,8 @@ from edgebench.models.data import imagefolder
 from edgebench.models.data.datasets import DATA_SETS, open_data
 from edgebench.models.spec import ModelSpec
 from edgebench.progress import Progress
+
+PLAINLY_FED = "no --mean and --std were given: images were fed as pixels in 0..1"
 
 _UNTRAINED = "has untrained weights"
 _ABLATED = "lacks a part of the network that its weights were made for"
@@ -120,8 +121,8 @@ def _of_pictures(request: ExportRequest) -> tuple[Preprocessing | None, tuple[st
     """How pictures become the input of a user's model, and what to know of it."""
     if request.mean is not None and request.std is not None:
         return Preprocessing(request.mean, request.std), ()
-    if request.data is not None:
-        return PLAIN_PIXELS, (examples.PLAINLY_FED,)
+    if request.evaluation_source is not None:
+        return PLAIN_PIXELS, (PLAINLY_FED,)
     return None, ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,9 +54,15 @@ def run(model: onnx.ModelProto, samples: Iterable[Sample]) -> list[list[Array]]:
 
     Raises `UnsupportedModelError` where ONNX Runtime cannot compute them.
     """
+    return list(stream(model, samples))
+
+
+def stream(model: onnx.ModelProto, samples: Iterable[Sample]) -> Iterator[list[Array]]:
+    """The same as `run`, one sample after the other."""
     opened = session(model)
     try:
-        return [list(opened.run(None, dict(sample))) for sample in samples]
+        for sample in samples:
+            yield list(opened.run(None, dict(sample)))
     except Exception as error:  # ONNX Runtime's errors share no narrower base.
         raise UnsupportedModelError(
             f"ONNX Runtime cannot run the model on the examples: {str(error).splitlines()[0]}",

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from edgebench.errors import DataError
+from edgebench.models.data import pictures
 from edgebench.models.data.images import ImageSet, Pixels
+from edgebench.models.data.parts import unreadable
+from edgebench.models.data.pictures import Frame, Labelled, decode
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm"})
-LARGEST_PIXELS = 300_000_000
-"""Decoded, such a picture takes a gigabyte of memory."""
 
-# Evaluation scales the short side to size / 0.875 and takes the centre: 256 and 224 for ImageNet.
-CENTRE_SHARE = 0.875
 # Random resized crop, Szegedy et al., "Going deeper with convolutions", CVPR 2015, section 6.
 CROP_AREA = (0.08, 1.0)
 CROP_RATIO = (3 / 4, 4 / 3)
@@ -72,18 +70,8 @@ def listing(folder: Path) -> Listing:
     return Listing(folder, tuple(flat), (), ())
 
 
-def unreadable(error: OSError) -> DataError:
-    """The error for a file or folder of the data that the system does not let us read."""
-    return DataError(f"cannot read {error.filename}: {error.strerror}", "check its permissions")
-
-
 def _pictures(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
-
-
-def spread(total: int, wanted: int) -> list[int]:
-    """So many of the numbers below `total`, at even distances: every class has its share."""
-    return [i * total // wanted for i in range(wanted)]
 
 
 def read(found: Listing, chosen: Sequence[int], height: int, width: int) -> ImageSet:
@@ -91,78 +79,15 @@ def read(found: Listing, chosen: Sequence[int], height: int, width: int) -> Imag
 
     Those that cannot be read are named and left out. Raises `DataError` where none can be read.
     """
-    images, kept, left_out = [], [], []
-    for index in chosen:
-        try:
-            images.append(centre(decode(found.files[index]), height, width))
-        except DataError as error:
-            left_out.append(error.message)
-        else:
-            kept.append(index)
-    if not images:
-        raise DataError(f"no image of {found.folder} can be read: {left_out[0]}", "replace them")
-    labels = np.array([found.labels[i] for i in kept] if found.labels else [], np.int64)
-    names = [str(found.files[i].relative_to(found.folder)) for i in kept]
-    pixels = np.stack(images)
+    files = [Labelled(found.files[i], None, i) for i in chosen]
+    made = pictures.read(files, Frame(height, width, "crop"), str(found.folder))
+    labels = np.array([found.labels[i] for i in made.labels] if found.labels else [], np.int64)
+    names = [str(found.files[i].relative_to(found.folder)) for i in made.labels]
     digest = hashlib.sha256(json.dumps(["imagefolder/2", height, width, names]).encode())
-    digest.update(pixels.tobytes())
+    digest.update(made.images.tobytes())
     return ImageSet(
-        pixels, labels, found.class_names, MEAN, STD, digest.hexdigest(), tuple(left_out)
+        made.images, labels, found.class_names, MEAN, STD, digest.hexdigest(), made.left_out
     )
-
-
-def decode(path: Path) -> Image.Image:
-    """The picture upright and in 8-bit RGB. Raises `DataError` for what cannot be read as one."""
-    try:
-        with _of_any_size(), Image.open(path) as picture:
-            pixels = picture.width * picture.height
-            if pixels > LARGEST_PIXELS:
-                raise ValueError(
-                    f"it has {pixels / 1e6:.0f} megapixels, and {LARGEST_PIXELS / 1e6:.0f} are read"
-                )
-            return ImageOps.exif_transpose(_in_8_bits(picture)).convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        raise DataError(
-            f"cannot read {path} as an image: {error}", "remove or replace it"
-        ) from error
-
-
-@contextmanager
-def _of_any_size() -> Iterator[None]:
-    """Let Pillow open more than its own limit: the cameras of phones have 200 megapixels."""
-    limit = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _in_8_bits(picture: Image.Image) -> Image.Image:
-    """Scans of more bits by their whole range; Pillow itself would clip them at 255."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    values = np.asarray(picture)
-    low, high = float(values.min()), float(values.max())
-    if values.dtype.kind == "f":
-        largest = 1.0 if high <= 1 else 255.0
-    else:
-        largest = 255.0 if picture.mode == "I" and high <= 255 else 65535.0
-    if not 0 <= low <= high <= largest:
-        raise ValueError(f"its values go from {low:g} to {high:g}, and {largest:g} is white")
-    grey = Image.fromarray(np.rint(values * (255 / largest)).astype(np.uint8))
-    grey.info = picture.info
-    return grey
-
-
-def centre(picture: Image.Image, height: int, width: int) -> Pixels:
-    """(height, width, 3): scaled until one side is the wanted one / 0.875, then the centre."""
-    scale = max(width / picture.width, height / picture.height) / CENTRE_SHARE
-    wide = max(width, round(picture.width * scale))
-    high = max(height, round(picture.height * scale))
-    picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
-    left, top = (wide - width) // 2, (high - height) // 2
-    return np.asarray(picture.crop((left, top, left + width, top + height)))
 
 
 def augmented(path: Path, size: int, rng: np.random.Generator) -> Pixels:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
     from edgebench.deploy.device.entry import DeviceEntry
     from edgebench.deploy.documents.plan import Delegate
+    from edgebench.models.data.pictures import Resize
 
 T = TypeVar("T")
 
@@ -56,6 +57,10 @@ def export(
     weights: str | Path | None = None,
     data: str | None = None,
     calibration: str | Path | None = None,
+    evaluation: str | None = None,
+    task: str | None = None,
+    outputs: Mapping[str, str] | None = None,
+    resize: Resize | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     labels: str | Path | None = None,
@@ -68,8 +73,11 @@ def export(
     is called `name` (otherwise like its class). `input_shape` is needed for modules and fixes
     dynamic shapes of ONNX files: one shape, or shapes by input name. `data` gives labelled images,
     such as `imagefolder:val/`, that calibrate and evaluate; `calibration` images that calibrate
-    only. `mean` and `std` are per channel, for pixels in 0..1. What is up to date is not made again
-    unless `force` says so. Raises as `edgebench.converters.export.export.export` does.
+    only, and `evaluation` labelled ones that evaluate only. `task` says what the outputs mean, and
+    `outputs` their roles and layout by name (docs/tasks.md). `resize` is how images are brought to
+    the input's size. `mean` and `std` are per channel, for pixels in 0..1. What is up to date is
+    not made again unless `force` says so. Raises as `edgebench.converters.export.export.export`
+    does.
     """
     from edgebench.converters.export.export import export as exported
     from edgebench.converters.export.request import ExportRequest
@@ -87,6 +95,10 @@ def export(
         weights=_path(weights),
         calibration=None if calibration is None else str(calibration),
         data=data,
+        evaluation=evaluation,
+        task=task,
+        outputs=dict(outputs or {}),
+        resize=resize,
         input_shapes=_shapes(input_shape),
         mean=None if mean is None else tuple(mean),
         std=None if std is None else tuple(std),

@@ -151,3 +151,11 @@ def needs(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "a package", extra) from error
+
+
+def words(text: str) -> dict[str, str]:
+    """`name=value` pairs with commas between."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if any(not (name and equals and value) for name, equals, value in pairs):
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form name=value,name=value")
+    return {name: value for name, _, value in pairs}

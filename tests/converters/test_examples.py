@@ -11,7 +11,9 @@ from tiny_models import SIDE, tiny_cnn
 
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.export import calibration, examples
-from edgebench.converters.export.examples import MINIMUM, PLAINLY_FED, load
+from edgebench.converters.export.examples import MINIMUM, ExampleSet
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.export.source import PLAINLY_FED
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.errors import DataError
 
@@ -20,6 +22,13 @@ HALF = Preprocessing((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 def graph(dims: Sequence[int | str] = (1, 3, SIDE, SIDE)) -> OnnxGraph:
     return OnnxGraph(tiny_cnn(dims), "tiny", "file", "0" * 64)
+
+
+def load(
+    source: str, of: OnnxGraph, preprocessing: Preprocessing | None, model: str = "tiny.onnx"
+) -> ExampleSet:
+    request = ExportRequest(model, (), Path("out"), calibration=source)
+    return examples.load(request, of, preprocessing, None)
 
 
 def two_inputs() -> OnnxGraph:
@@ -163,15 +172,15 @@ def test_mean_and_std_must_have_a_value_a_channel(photos: Path) -> None:
 
 
 def test_noise_is_seeded_and_of_unit_variance() -> None:
-    made = load("random", graph(), None)
-    again = load("random", graph(), None)
+    made = load("random", graph(), None, "mobilenet_v2")
+    again = load("random", graph(), None, "mobilenet_v2")
     assert made.sha256 == again.sha256
     assert not made.meaningful
     assert np.std(made.calibration[0]["x"]) == pytest.approx(1.0, abs=0.01)
 
 
 def test_scenes_of_training_digits_calibrate_and_of_test_digits_prove() -> None:
-    made = load("scenes", graph((1, 3, 48, 48)), HALF)
+    made = load("scenes", graph((1, 3, 48, 48)), HALF, "scenes_v2")
     assert (len(made.calibration), len(made.held_out)) == (
         examples.CALIBRATED_ON,
         examples.PROVED_ON,

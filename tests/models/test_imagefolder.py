@@ -11,9 +11,12 @@ from PIL import Image
 
 from edgebench.errors import DataError
 from edgebench.models import registry
-from edgebench.models.data import datasets, imagefolder
+from edgebench.models.data import imagefolder
+from edgebench.models.data.class_folders import ImageFolder
 from edgebench.models.data.feeds import feed_for
 from edgebench.models.data.images import ImageSet
+from edgebench.models.data.parts import spread
+from edgebench.models.data.pictures import decode
 
 
 def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> None:
@@ -24,7 +27,7 @@ def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (4
 def load(folder: Path, size: int, count: int | None = None) -> ImageSet:
     found = imagefolder.listing(folder)
     total = len(found.files)
-    return imagefolder.read(found, imagefolder.spread(total, count or total), size, size)
+    return imagefolder.read(found, spread(total, count or total), size, size)
 
 
 @pytest.fixture
@@ -193,7 +196,7 @@ RAMP = np.linspace(0, 255, 64 * 48).astype(np.uint8).reshape(48, 64)
 def grey(array: np.ndarray, path: Path) -> np.ndarray:
     """What is read of a picture of these numbers, one channel of it."""
     Image.fromarray(array).save(path)
-    read = np.asarray(imagefolder.decode(path))
+    read = np.asarray(decode(path))
     assert (read[..., 0] == read[..., 2]).all()
     return read[..., 1]
 
@@ -218,7 +221,7 @@ def test_floats_are_shares_or_8_bit_values(tmp_path: Path, largest: int) -> None
 def test_numbers_without_a_known_white_are_refused(tmp_path: Path, values: np.ndarray) -> None:
     Image.fromarray(values).save(tmp_path / "depth.tif")
     with pytest.raises(DataError, match=r"depth\.tif .* its values go from"):
-        imagefolder.decode(tmp_path / "depth.tif")
+        decode(tmp_path / "depth.tif")
 
 
 def test_a_picture_is_turned_as_its_camera_was(tmp_path: Path) -> None:
@@ -227,7 +230,7 @@ def test_a_picture_is_turned_as_its_camera_was(tmp_path: Path) -> None:
     pixels = np.zeros((20, 40, 3), np.uint8)
     pixels[0] = 255
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    read = np.asarray(imagefolder.decode(tmp_path / "turned.png"))
+    read = np.asarray(decode(tmp_path / "turned.png"))
     assert read.shape == (40, 20, 3)
     assert read[:, -1].min() == 255 and read[:, 0].max() == 0
 
@@ -242,7 +245,7 @@ def test_a_picture_of_200_megapixels_is_read(tmp_path: Path) -> None:
 def test_a_picture_beyond_memory_is_refused_by_its_size(tmp_path: Path) -> None:
     Image.new("1", (20000, 20000)).save(tmp_path / "bomb.png")
     with pytest.raises(DataError, match="400 megapixels, and 300 are read"):
-        imagefolder.decode(tmp_path / "bomb.png")
+        decode(tmp_path / "bomb.png")
 
 
 def test_a_folder_that_may_not_be_read_is_named(classes: Path) -> None:
@@ -250,4 +253,4 @@ def test_a_folder_that_may_not_be_read_is_named(classes: Path) -> None:
         with closed(shut), pytest.raises(DataError, match=f"cannot read {shut}: Permission"):
             imagefolder.listing(classes)
     with closed(classes), pytest.raises(DataError, match="Permission denied"):
-        datasets.ImageFolder(classes).identity()
+        ImageFolder(classes).identity()

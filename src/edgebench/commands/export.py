@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
     from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.targets import Target
+    from edgebench.models.data.pictures import Resize
 
 HELP = "export models to device formats"
 
@@ -23,6 +24,7 @@ EXAMPLES = """\
   edgebench export mobilenet_v2_ca --to tflite:int8 --to onnx
   edgebench export scenes_v2 --to all          every format and precision
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
+  edgebench export my_detector.onnx --to tflite:int8 --data coco:val/,val.json
   edgebench export my_package.models:small --to coreml --input-shape 1,3,96,96
 """
 
@@ -40,6 +42,10 @@ class ExportOptions:
     weights: Path | None = None
     calibration: str | None = None
     data: str | None = None
+    evaluation: str | None = None
+    task: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    resize: Resize | None = None
     input_shapes: Shapes | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -73,13 +79,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--input-shape", action="append", metavar="[NAME=]1,3,224,224", help=help_)
     add("--mean", type=arguments.floats, metavar="R,G,B", help="mean of the input, in 0..1")
     add("--std", type=arguments.floats, metavar="R,G,B", help="its standard deviation, in 0..1")
-    help_ = "labelled images, to calibrate with and to evaluate on"
-    add("--data", metavar="imagefolder:PATH", help=help_)
     add("--labels", type=Path, metavar="FILE", help="class names, one per line")
+    help_ = (
+        "what the outputs mean: classification, detection, segmentation or none "
+        "(default: what the data has labels for)"
+    )
+    add("--task", metavar="NAME", help=help_)
+    help_ = "roles and layout of the outputs, such as boxes=OUTPUT,scale=normalised"
+    add("--outputs", type=arguments.words, metavar="NAME=VALUE,...", help=help_)
+
+    group = parser.add_argument_group(
+        "data", "DATA is imagefolder:PATH, coco:IMAGES,ANNOTATIONS.json, voc:PATH or scenes."
+    )
+    add = arguments.adder(group, ExportOptions)
+    help_ = "labelled images: one part sets the int8 ranges, the other measures the accuracy"
+    add("--data", metavar="DATA", help=help_)
+    help_ = "images that set the int8 ranges: DATA, a folder of images or .npz files, or random"
+    add("--calibration", metavar="DATA|DIR|random", help=help_)
+    add("--evaluation", metavar="DATA", help="labelled images that measure the accuracy")
+    help_ = "how images are brought to the input's size (default: crop; coco and voc: stretch)"
+    add("--resize", choices=("crop", "stretch", "pad"), help=help_)
 
     add = arguments.adder(parser.add_argument_group("conversion"), ExportOptions)
-    help_ = "images that set the int8 ranges"
-    add("--calibration", metavar="DIR|scenes|random", help=help_)
     help_ = "oldest iOS that Core ML files are for: 15 to 18"
     add("--ios", type=arguments.positive, metavar="VERSION", help=help_)
     help_ = "let Core ML take a normalised array instead of an image"
@@ -140,6 +161,10 @@ def _requests(options: ExportOptions, targets: tuple[Target, ...]) -> list[Expor
             weights=options.weights,
             calibration=options.calibration,
             data=options.data,
+            evaluation=options.evaluation,
+            task=options.task,
+            outputs=options.outputs,
+            resize=options.resize,
             input_shapes=options.input_shapes,
             mean=options.mean,
             std=options.std,

@@ -157,6 +157,10 @@ class Classification:
         wanted = f"one output of images x {count}"
         return roles.misfit(self.name, wanted, signature, f"name it, such as {LOGITS}=NAME")
 
+    def classes(self, assignment: Assignment) -> int:
+        layout = roles.layout_of(assignment.layout, ClassificationLayout)
+        return assignment.outputs[0].reduction.shape[0] - (layout.background == "first")
+
     def truth(self, arrays: Mapping[str, Array]) -> ClassLabels:
         labels = arrays.get("labels")
         if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":

@@ -148,6 +148,9 @@ class Detection:
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
         return detection_layout.assign(signature, given)
 
+    def classes(self, assignment: Assignment) -> int | None:
+        return detection_layout.classes(assignment)
+
     def truth(self, arrays: Mapping[str, Array]) -> Boxes:
         try:
             boxes, classes, crowd, offsets = (

@@ -97,6 +97,18 @@ def assign(signature: Signature, given: Mapping[str, str]) -> Assignment:
     return Assignment(NAME, tuple(kept), roles.stored(layout))
 
 
+def classes(assignment: Assignment) -> int | None:
+    """How many labels have scores; None where boxes come with the number of one class each."""
+    layout = roles.layout_of(assignment.layout, DetectionLayout)
+    for role, first in ((SCORES, 0), (DETECTIONS, layout.fused_scores)):
+        kept = assignment.reduction(role)
+        if kept is None or len(kept.source) != 2 or layout.columns == "box+score+class":
+            continue
+        columns = kept.source[1 - int(layout.rows_last(role))]
+        return columns - first - (layout.background != "none")
+    return None
+
+
 def _misfit(signature: Signature) -> UsageError:
     return roles.misfit(
         NAME,

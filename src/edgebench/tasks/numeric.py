@@ -57,6 +57,9 @@ class Numeric:
         kept = [_kept(known[name], signature.batch) for name in names]
         return Assignment(self.name, tuple(kept), roles.stored(layout))
 
+    def classes(self, assignment: Assignment) -> None:
+        return None
+
     def truth(self, arrays: Mapping[str, Array]) -> Truth:
         raise DataError(
             f"the task '{self.name}' has no labels", "name the task that the labels are for"

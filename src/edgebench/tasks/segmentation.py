@@ -152,6 +152,9 @@ class Segmentation:
         stored = roles.stored(SegmentationLayout(layout.channels, classes))
         return Assignment(self.name, (RoleOutput(role, output.name, reduction),), stored)
 
+    def classes(self, assignment: Assignment) -> int | None:
+        return roles.layout_of(assignment.layout, SegmentationLayout).classes
+
     def truth(self, arrays: Mapping[str, Array]) -> ClassMaps:
         maps = arrays.get("maps")
         if maps is None or maps.ndim != 3 or maps.dtype not in (np.uint8, np.uint16):

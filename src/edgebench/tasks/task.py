@@ -205,6 +205,9 @@ class Task(Protocol):
         for a role, word or output that does not exist.
         """
 
+    def classes(self, assignment: Assignment) -> int | None:
+        """How many labels the outputs tell apart; None where they do not say."""
+
     def truth(self, arrays: Mapping[str, Array]) -> Truth:
         """The labels in the arrays of an .npz. Raises `DataError` where they are none."""
 

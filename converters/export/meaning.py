@@ -1,0 +1,87 @@
+"""What the outputs of a model mean: the task that the user names, or the only one that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from edgebench import tasks
+from edgebench.converters.export.images import image_axes
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.export.source import Source
+from edgebench.errors import DataError, UsageError
+from edgebench.models.data.dataset import DataSet
+from edgebench.tasks.task import Assignment, ModelOutput, Signature
+
+
+def assigned(request: ExportRequest, source: Source, data: DataSet | None) -> Assignment | None:
+    """How the outputs are read; None where neither the user nor the data asks.
+
+    Without a task it is the only one that the data has labels for and the outputs fit. Raises
+    `UsageError` where the outputs do not fit or fit several, and `UnknownNameError` for names that
+    do not exist.
+    """
+    if request.task is not None:
+        return _assign(request.task, source, data, request.outputs)
+    if data is None:
+        return None
+    fitting, misfits = _fitting(data.tasks, source, data, request.outputs)
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting and len(misfits) == 1:
+        raise misfits[0]
+    others, _ = _fitting(tasks.TASKS, source, data, {})
+    names = ", ".join(one.task for one in fitting or others)
+    raise UsageError(
+        f"{data.source} has labels for {' and '.join(data.tasks)}, and the outputs of "
+        f"{source.graph.name} fit {'both' if fitting else 'neither'} without a word",
+        f"name the task with --task (fitting: {names}), and the outputs with --outputs",
+    )
+
+
+def check_labels(data: DataSet, assignment: Assignment) -> None:
+    """Raise `DataError` for a data set without labels for a task that needs them."""
+    task = tasks.get(assignment.task)
+    if task.figures and task.name not in data.tasks:
+        raise DataError(
+            f"{data.source} has labels for {' and '.join(data.tasks)}, not for {task.name}",
+            f"give other data, or --task {' or '.join((*data.tasks, 'none'))}",
+        )
+
+
+def _fitting(
+    names: Iterable[str], source: Source, data: DataSet, words: Mapping[str, str]
+) -> tuple[list[Assignment], list[UsageError]]:
+    fitting, misfits = [], []
+    for name in names:
+        try:
+            fitting.append(_assign(name, source, data, words))
+        except UsageError as error:
+            misfits.append(error)
+    return fitting, misfits
+
+
+def _assign(
+    name: str, source: Source, data: DataSet | None, words: Mapping[str, str]
+) -> Assignment:
+    """Where no labels say how many classes there are, those of the data may."""
+    task = tasks.get(name)
+    if source.labels is None and data is not None and data.class_names is not None:
+        try:
+            return task.assign(_signature(source, len(data.class_names)), words)
+        except UsageError:  # The model may have more classes than the data.
+            pass
+    return task.assign(_signature(source, len(source.labels) if source.labels else None), words)
+
+
+def _signature(source: Source, classes: int | None) -> Signature:
+    graph = source.graph
+    image, batch = None, 1
+    if len(graph.inputs) == 1 and graph.inputs[0].shape:
+        batch = graph.inputs[0].shape[0]
+        try:
+            _, height, width = image_axes(graph.inputs[0])
+            image = (height, width)
+        except DataError:
+            pass
+    outputs = (ModelOutput(one.name, one.shape, str(one.dtype)) for one in graph.outputs)
+    return Signature(tuple(outputs), image, classes, batch)

@@ -1,0 +1,83 @@
+"""Which pictures of a data set calibrate, and which evaluate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from edgebench.errors import DataError
+
+T = TypeVar("T")
+
+TRAIN = ("train",)
+HELD_OUT = ("val", "validation", "test")
+
+CALIBRATION_SHARE = 0.25
+CALIBRATION_MINIMUM = 8
+"""What calibration takes of a set that has no split of its own; of a tiny one half at most."""
+
+
+@dataclass(frozen=True)
+class Parts(Generic[T]):
+    """A data set in its own parts: `train` calibrates and `held_out` evaluates.
+
+    Without `held_out` the set is split: pictures at even distances through the list calibrate, a
+    quarter of them at most, and all others evaluate. A set that serves `alone` one of the two is
+    not split for it.
+    """
+
+    train: Sequence[T]
+    held_out: Sequence[T] | None = None
+
+    def calibration(self, count: int, alone: bool) -> list[T]:
+        """At most `count` of those that calibrate."""
+        if self.held_out is not None or alone:
+            return _evenly(self.train, count)
+        return _evenly([self.train[i] for i in self._calibrating()], count)
+
+    def evaluation(self, count: int, alone: bool) -> list[T]:
+        """At most `count` of those that evaluate."""
+        if self.held_out is not None:
+            return _evenly(self.held_out, count)
+        taken = set() if alone else set(self._calibrating())
+        left = [one for i, one in enumerate(self.train) if i not in taken]
+        return _evenly(left, count)
+
+    def _calibrating(self) -> list[int]:
+        total = len(self.train)
+        share = max(round(total * CALIBRATION_SHARE), min(CALIBRATION_MINIMUM, total // 2))
+        return spread(total, share)
+
+
+def spread(total: int, wanted: int) -> list[int]:
+    """So many of the numbers below `total`, at even distances: every class has its share."""
+    return [i * total // wanted for i in range(wanted)]
+
+
+def _evenly(every: Sequence[T], count: int) -> list[T]:
+    return [every[i] for i in spread(len(every), min(count, len(every)))]
+
+
+def identity(folder: Path) -> str:
+    """What changes when a folder does, without reading it. Raises `DataError`."""
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}", "give a folder of images")
+    try:
+        next(folder.iterdir(), None)  # which, unlike rglob, says where it may not look
+        rows = [
+            (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+    except OSError as error:
+        raise unreadable(error) from error
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def unreadable(error: OSError) -> DataError:
+    """The error for a file or folder of the data that the system does not let us read."""
+    return DataError(f"cannot read {error.filename}: {error.strerror}", "check its permissions")
