@@ -34,7 +34,7 @@ class TensorSpec:
     """One input or output of the file, as the file has it.
 
     `axes[i]` is the ONNX axis that axis i of the file's tensor is: (0, 2, 3, 1) for an NHWC
-    image, (0, 1) for logits.
+    image, (0, 1) for logits. `onnx` is ONNX's name of it where the file has another.
     """
 
     name: str
@@ -42,6 +42,7 @@ class TensorSpec:
     dtype: str
     axes: tuple[int, ...]
     quantization: Quantization | None = None
+    onnx: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from allowed_skips import ALLOWED
 from hypothesis import settings
-from toy_models import MEAN, STD, MakeRun, make_toys
+from toy_models import LOGITS, MEAN, STD, MakeRun, make_toys
 from zoo import exported
 
 from edgebench.deploy.documents.plan import (
@@ -127,7 +127,7 @@ def make_run(toys: Path, tmp_path: Path) -> MakeRun:
             images = toys / "images.npz"
             digest = sha256(images)
             evaluation = EvaluationInputs(
-                stage_file(images, digest, folder), digest, MEAN, STD, (0, 2, 3, 1), (0, 1)
+                stage_file(images, digest, folder), digest, MEAN, STD, (0, 2, 3, 1), (LOGITS,)
             )
         artifacts = {}
         for name in names:

@@ -84,7 +84,8 @@ def main(run: Path, own: Path, here: Path) -> None:
     sys.argv[0] = str(here / "runner.pyz")  # Which the worker starts for each job.
     sys.path.insert(0, sys.argv[0])
     from edgebench_runner.files import hash_of  # type: ignore[import-not-found]
-    from edgebench_runner.messages import RemoteReporter, send  # type: ignore[import-not-found]
+    from edgebench_runner.messages import send  # type: ignore[import-not-found]
+    from edgebench_runner.remote import RemoteReporter  # type: ignore[import-not-found]
     from edgebench_runner.result import Result  # type: ignore[import-not-found]
     from edgebench_runner.worker import fresh_process  # type: ignore[import-not-found]
 
@@ -95,7 +96,7 @@ def main(run: Path, own: Path, here: Path) -> None:
     os.dup2(os.open(changes, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
     if cut_short:
         print(flush=True)
-    contract = "edgebench.app/2" if mode(here, "other version") else "edgebench.app/1"
+    contract = "edgebench.app/1" if mode(here, "other version") else "edgebench.app/2"
     send({"hello": {"contract": contract, "app": "0.1.0"}})
     plan_path = run / "plan.json"
     if not plan_path.exists():
@@ -155,7 +156,7 @@ class App:
 
     def _evaluate(self, slot: str) -> None:
         self._begin({"kind": "evaluate", "slot": slot})
-        job = {"kind": "evaluate", "slot": slot, "outputs": str(self.folder / "outputs")}
+        job = {"kind": "evaluate", "slot": slot, "folder": str(self.folder)}
         self.result.change(evaluations={slot: next(self.worker(job))})
         counts = len(self.result.body["evaluations"]), len(self.plan["artifacts"])
         self.send({"event": "evaluate", "done": counts[0], "total": counts[1]})

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from edgebench.deploy.documents.plan import KeptOutput
+from edgebench.tasks.reduction import identity
+
 MakeRun = Callable[..., Path]
 
 SIZE = 16
 IMAGES = 24
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)
+CLASSES = 5
+LOGITS = KeptOutput("logits", "logits", "Identity", 0, (0, 1), identity((CLASSES,)))
 
 # TensorFlow stays out of the test process: it is slow to load, and its threads would outlive it.
 MAKE = f"""

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import MIN_INFERENCES, Size
-from edgebench.converters.artifact import Artifact
+from edgebench.converters.artifact import Artifact, Manifest
 from edgebench.deploy.documents.plan import (
     Cooldown,
     EvaluationInputs,
     Group,
+    KeptOutput,
     Plan,
     PlannedArtifact,
     PlannedBlock,
@@ -28,7 +29,8 @@ from edgebench.deploy.documents.plan import (
     Warmup,
 )
 from edgebench.deploy.documents.staging import content_name
-from edgebench.errors import DataError, UnknownNameError, UsageError
+from edgebench.errors import DataError, InvalidFileError, UnknownNameError, UsageError
+from edgebench.tasks.task import RoleOutput
 
 AGAIN = "~again"
 """Marks the second slot of an artifact that is measured against itself."""
@@ -239,5 +241,16 @@ def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
         mean=manifest.preprocessing.mean,
         std=manifest.preprocessing.std,
         axes=manifest.inputs[0].axes,
-        output_axes=manifest.outputs[0].axes,
+        outputs=tuple(_kept(one, manifest) for one in inputs.task.outputs),
+    )
+
+
+def _kept(role: RoleOutput, manifest: Manifest) -> KeptOutput:
+    """Where the file has the output of a role. Raises `InvalidFileError` where it has none."""
+    for index, spec in enumerate(manifest.outputs):
+        if (spec.onnx or spec.name) == role.output:
+            return KeptOutput(role.role, role.output, spec.name, index, spec.axes, role.reduction)
+    raise InvalidFileError(
+        f"the manifest of {manifest.file} has no output {role.output}",
+        "export it again with: edgebench export",
     )

@@ -93,7 +93,7 @@ def simulate(scenario: str, seed: int, budget_s: float, overheads: tuple[float, 
     manifests = {one.key: one.manifest for one in (baseline, *models)}
     manifests[baseline.key + AGAIN] = baseline.manifest
     return compare(
-        MeasuredRun(draft.id, request, device.description, plan, result, manifests, {}, {}, "")
+        MeasuredRun(draft.id, request, device.description, plan, result, manifests, {}, {}, {}, "")
     )
 
 

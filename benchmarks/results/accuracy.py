@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from edgebench.benchmarks.results.comparison import DeviceAccuracy, Drift, HostComparison
 from edgebench.benchmarks.results.measured import MeasuredRun
-from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.documents.plan import Group
 from edgebench.errors import InvalidFileError
 from edgebench.intervals import paired_difference, proportion
 from edgebench.snr import snr_db
+from edgebench.tasks.task import Array, Outputs
 
 
 def accuracy(run: MeasuredRun, group: Group, slot: str) -> DeviceAccuracy | None:
@@ -53,8 +55,10 @@ def drift(run: MeasuredRun, slot: str) -> Drift | None:
 
 def on_host(run: MeasuredRun, slot: str) -> HostComparison | None:
     """How a slot's outputs differ from those of the host, if the host ran it."""
-    outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
-    if run.host is None or outputs is None or theirs is None or outputs.shape != theirs.shape:
+    if run.host is None or slot not in run.outputs or slot not in run.host_outputs:
+        return None
+    outputs, theirs = (_only(run, slot, each) for each in (run.outputs, run.host_outputs))
+    if outputs.shape != theirs.shape:
         return None
     return HostComparison(
         machine=run.host.context.machine,
@@ -66,14 +70,14 @@ def on_host(run: MeasuredRun, slot: str) -> HostComparison | None:
     )
 
 
-def _answers(run: MeasuredRun, slot: str) -> tuple[Floats, Floats, Floats] | None:
+def _answers(run: MeasuredRun, slot: str) -> tuple[Array, Array, Array] | None:
     """Labels, the trained model's logits and the device's outputs; None if there are none."""
     if run.manifests[slot].weights == "untrained":
         return None
     if slot not in run.references or slot not in run.outputs:
         return None
-    labels, logits = run.references[slot]
-    outputs = run.outputs[slot]
+    labels = run.labels[slot]["labels"]
+    logits, outputs = (_only(run, slot, each) for each in (run.references, run.outputs))
     evaluation = run.result.evaluations.get(slot)
     alone = len(outputs) if evaluation is None else evaluation.images
     labels, logits = labels[:alone], logits[:alone]  # Some devices run the first inputs only.
@@ -83,3 +87,10 @@ def _answers(run: MeasuredRun, slot: str) -> tuple[Floats, Floats, Floats] | Non
             "export it again with: edgebench export",
         )
     return labels, logits, outputs
+
+
+def _only(run: MeasuredRun, slot: str, outputs: Mapping[str, Outputs]) -> Array:
+    """The array of a classifier's one role."""
+    evaluation = run.manifests[slot].evaluation
+    assert evaluation is not None
+    return outputs[slot][evaluation.task.outputs[0].role]

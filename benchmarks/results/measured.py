@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult
+from edgebench.tasks.task import Array, Outputs
 
 NOTHING = EvaluationResult(error=None)
 """What is known of an artifact that did not run: the plan leaves it out, or was interrupted."""
@@ -20,12 +20,14 @@ NOTHING = EvaluationResult(error=None)
 class MeasuredRun:
     """The input of a comparison.
 
-    `manifests` is by slot. `evaluations` gives, by slot, the labels (N,) and the trained model's
-    logits (N, classes); slots without a meaningful accuracy have none. `outputs` gives, by slot,
-    what came back from the device, (N, classes). `floors` are the device's noise floors; None for
-    a run that is read against none. `host` and its outputs are those of the same plan on the
-    host's own processor, where a device asked for them. `cores_known` is the number of cores
-    that the registry gives for the device, None if it gives none.
+    `manifests` is by slot. `labels` gives, by slot, the label arrays of the evaluation inputs, by
+    name, and `references` the source model's reduced outputs, by role; slots without an
+    evaluation have none. `outputs` gives, by slot and role, what came back from the device. All
+    outputs are (N, *reduction.shape), and those of the device lie in files. `floors` are the
+    device's noise floors; None for a run that is read against none. `host` and its outputs are
+    those of the same plan on the host's own processor, where a device asked for them.
+    `cores_known` is the number of cores that the registry gives for the device, None if it gives
+    none.
     """
 
     name: str
@@ -34,12 +36,13 @@ class MeasuredRun:
     plan: Plan
     result: RunResult
     manifests: Mapping[str, Manifest]
-    references: Mapping[str, tuple[Floats, Floats]]
-    outputs: Mapping[str, Floats]
+    labels: Mapping[str, Mapping[str, Array]]
+    references: Mapping[str, Outputs]
+    outputs: Mapping[str, Outputs]
     command: str
     floors: NoiseFloors | None = None
     host: RunResult | None = None
-    host_outputs: Mapping[str, Floats] = field(default_factory=dict)
+    host_outputs: Mapping[str, Outputs] = field(default_factory=dict)
     cores_known: int | None = None
 
     @property

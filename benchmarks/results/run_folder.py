@@ -15,6 +15,8 @@ The run folder is complete; in addition to what `deploy/documents/staging.py` li
 from __future__ import annotations
 
 import datetime
+import zipfile
+import zlib
 from collections.abc import Container, Mapping
 from pathlib import Path
 from urllib.parse import unquote
@@ -25,7 +27,6 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results.explanation import Explanation
 from edgebench.benchmarks.results.measured import MeasuredRun
-from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import (
@@ -40,6 +41,7 @@ from edgebench.deploy.documents.staging import (
 from edgebench.deploy.registry import devices
 from edgebench.documents import load
 from edgebench.errors import DataError, EdgeBenchError, InvalidFileError
+from edgebench.tasks.task import Array, Outputs
 
 REQUEST = "request.json"
 MANIFESTS = "manifests"
@@ -48,6 +50,9 @@ FORECAST = "forecast.json"
 NOISE = "noise.json"
 COMPARISON = "comparison.json"
 EXPLANATION = "explanation.json"
+
+IMAGES = "images"
+"""The array of evaluation inputs beside the labels."""
 
 
 def new_folder(out: Path, device: str) -> Path:
@@ -102,6 +107,7 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         )
     plan, manifests = read_plan(folder), read_manifests(folder)
     host, host_outputs = _on_host(folder, result)
+    beside = _evaluation_files(folder, manifests, plan.artifacts)
     return MeasuredRun(
         name=folder.name,
         request=load(folder / REQUEST, RunRequest),
@@ -109,7 +115,8 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         plan=plan,
         result=result,
         manifests=manifests,
-        references=_references(folder, manifests, plan.artifacts),
+        labels={slot: _archive(files[0]) for slot, files in beside.items()},
+        references={slot: _archive(files[1]) for slot, files in beside.items()},
         outputs={
             **_own_outputs(folder, manifests, plan.artifacts),
             **load_outputs(result, folder),
@@ -130,7 +137,7 @@ def _cores_known(device: str) -> int | None:
     return sum(len(cluster.cores) for cluster in entry.clusters) or None
 
 
-def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping[str, Floats]]:
+def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping[str, Outputs]]:
     """The same plan's result and outputs on the host's processor, if the folder has them."""
     host_folder = folder / HOST
     if not (host_folder / RESULT).exists():
@@ -141,61 +148,60 @@ def _on_host(folder: Path, result: RunResult) -> tuple[RunResult | None, Mapping
     return host, load_outputs(host, host_folder)
 
 
-def load_outputs(result: RunResult, folder: Path) -> dict[str, Floats]:
-    """The outputs in a run folder, by slot. Raises `InvalidFileError`."""
-    outputs = {}
-    for slot, evaluation in result.evaluations.items():
-        if evaluation.outputs is not None:
-            outputs[slot] = _array(folder / evaluation.outputs)
-    return outputs
+def load_outputs(result: RunResult, folder: Path) -> dict[str, Outputs]:
+    """The outputs in a run folder, by slot and role, left on the disk until they are read.
+
+    Raises `InvalidFileError`.
+    """
+    return {
+        slot: {role: _array(folder / name) for role, name in evaluation.outputs.items()}
+        for slot, evaluation in result.evaluations.items()
+        if evaluation.outputs is not None
+    }
 
 
 def _own_outputs(
     folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
-) -> dict[str, Floats]:
-    """The outputs that were computed at the export, (M, classes), by slot."""
-    outputs = {}
+) -> dict[str, Outputs]:
+    """The outputs that were computed at the export, by slot and role."""
+    outputs: dict[str, Outputs] = {}
     for slot, manifest in manifests.items():
         known = manifest.evaluation if slot not in measured else None
         if known is not None and known.outputs is not None and known.outputs_sha256 is not None:
             name = content_name(Path(known.outputs), known.outputs_sha256)
-            outputs[slot] = _member(folder / FILES / name, "logits")
+            outputs[slot] = _archive(folder / FILES / name)
     return outputs
 
 
-def _references(
+def _evaluation_files(
     folder: Path, manifests: Mapping[str, Manifest], measured: Container[str]
-) -> dict[str, tuple[Floats, Floats]]:
-    """Labels (N,) and the trained model's logits (N, classes), by slot."""
-    references = {}
+) -> dict[str, tuple[Path, Path]]:
+    """The files of inputs with labels and of the source model's outputs, by slot."""
+    files = {}
     for slot, manifest in manifests.items():
         evaluation = manifest.evaluation
         if evaluation is not None and (slot in measured or evaluation.outputs is not None):
             inputs = content_name(Path(evaluation.inputs), evaluation.inputs_sha256)
             reference = content_name(Path(evaluation.reference), evaluation.reference_sha256)
-            references[slot] = (
-                _member(folder / FILES / inputs, "labels"),
-                _member(folder / FILES / reference, "logits"),
-            )
-    return references
+            files[slot] = (folder / FILES / inputs, folder / FILES / reference)
+    return files
 
 
-def _array(path: Path) -> Floats:
+def _array(path: Path) -> Array:
     try:
-        array: Floats = np.load(path, allow_pickle=False)
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise InvalidFileError(
             f"cannot read {path}: {error}", "bring it back from the device, or measure again"
         ) from error
-    return array
 
 
-def _member(path: Path, name: str) -> Floats:
+def _archive(path: Path) -> dict[str, Array]:
+    """The arrays of an .npz by name, but for the images, which nothing here looks at."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            member: Floats = archive[name]
-    except (OSError, ValueError, KeyError) as error:
+            return {name: archive[name] for name in archive.files if name != IMAGES}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidFileError(
-            f"{path} holds no {name}: {error}", "export the model again with: edgebench export"
+            f"cannot read {path}: {error}", "export the model again with: edgebench export"
         ) from error
-    return member

@@ -80,8 +80,8 @@ def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Co
     return Converted(
         graph,
         image,
-        tuple(_spec(known[names[port.name]]) for port in graph.inputs),
-        tuple(_spec(known[names[port.name]]) for port in graph.outputs),
+        tuple(_spec(port.name, known[names[port.name]]) for port in graph.inputs),
+        tuple(_spec(port.name, known[names[port.name]]) for port in graph.outputs),
         compute,
     )
 
@@ -102,10 +102,12 @@ def first_difference(graph: OnnxGraph, content: Content, sample: Sample, snr_db:
     return layers.first_difference(graph.model, by_onnx, sample, snr_db)
 
 
-def _spec(port: program.Port) -> TensorSpec:
+def _spec(onnx_name: str, port: program.Port) -> TensorSpec:
     shape = tuple(extent or 1 for extent in port.shape)
     dtype = port.dtype if port.image is None else IMAGE
-    return TensorSpec(port.name, shape, dtype, tuple(range(len(shape))))
+    axes = tuple(range(len(shape)))
+    renamed = None if port.name == onnx_name else onnx_name
+    return TensorSpec(port.name, shape, dtype, axes, onnx=renamed)
 
 
 def _core_ml(path: Any, opened: program.Program) -> Run:

@@ -44,3 +44,10 @@ class App(Protocol):
     def read_output(self, offset: int) -> AppOutput:
         """What it wrote since, from a byte of the file on. Raises `DeviceError`."""
         ...
+
+    def fetch(self, name: str, target: Path, size_bytes: int) -> None:
+        """Copy a file of that size, by its path in the app's folder of the run, to one here.
+
+        Raises `DeviceError`.
+        """
+        ...

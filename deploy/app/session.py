@@ -63,7 +63,8 @@ class Session:
         self.folder = folder
         self.silence_s = silence_s
         self.result = Result(str(folder / RESULT), plan_hash(folder), Reporter())
-        self.changes = Changes(folder, self.result, progress)
+        self.changes = Changes(folder, self.result, progress, app.fetch)
+        self.kept_back: list[str] = []
         self.offset = 0
         self.doing: Begin | None = None
         self.changed = False
@@ -92,6 +93,7 @@ class Session:
         for line, text in self._lines(self.app.read_output(self.offset)):
             if known:  # Who removed the result wants it measured anew.
                 self._apply_line(line, text)
+        self._apply_kept_back()
 
     def _drop_errors(self) -> None:
         """What failed is tried again by a new session, and by none of its starts."""
@@ -109,6 +111,7 @@ class Session:
         self.doing = None
         self.changed = False
         end = self._follow()
+        self._apply_kept_back()
         if isinstance(end, str):
             self._record_failure(end)
             return False
@@ -180,7 +183,16 @@ class Session:
         if (line.begin or line.change) and not known:
             raise self._contract_error("measures before it reports its context")
         self.changed = self.changed or line.change is not None
-        self.changes.apply(text)
+        if line.files or (self.kept_back and line.change is not None):
+            self.kept_back.append(text)
+        else:
+            self.changes.apply(text)
+
+    def _apply_kept_back(self) -> None:
+        """Apply the changes whose files had to wait: fetching disturbs what an app measures."""
+        while self.kept_back:
+            self.changes.apply(self.kept_back[0])
+            del self.kept_back[0]
 
     def _check_hello(self, hello: Hello) -> None:
         """Raises `DeviceError` for an app of another contract."""

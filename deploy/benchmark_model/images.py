@@ -7,11 +7,8 @@ Python. Starting a process for each image takes its time: only the first are run
 
 from __future__ import annotations
 
-import base64
-import binascii
 import tempfile
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +20,11 @@ from edgebench.deploy.benchmark_model.tool import TIMEOUT_S, Tool
 from edgebench.deploy.remote.shell import quoted
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.runner.engines import engine
-from edgebench.deploy.runner.files import images
 from edgebench.deploy.runner.messages import Json, RunnerError, first_line
 from edgebench.documents import sha256
 from edgebench.progress import silent
+
+Array = npt.NDArray[Any]
 
 LIMIT = 32
 """How many images are run; a process takes a third of a second and more."""
@@ -57,17 +55,15 @@ class Images:
             )
 
     def outputs(
-        self, plan: Json, evaluation: Json, files: Path, scratch: str
-    ) -> npt.NDArray[np.float32]:
-        """The outputs (N, ...) for the first N images. Raises `RunnerError` and `DeviceError`."""
-        taken = islice(images(np, str(files), evaluation), LIMIT)
+        self, plan: Json, taken: Iterable[Array], scratch: str
+    ) -> Iterator[Sequence[Array]]:
+        """All outputs of each image, as real values. Raises `RunnerError` and `DeviceError`."""
         names = self._send(self.engine.encoded(self.engine.inputs[0], image) for image in taken)
-        raw = self._run(plan, names, scratch)
-        axes = np.argsort(evaluation["output_axes"])
-        rows = [np.transpose(one, axes) for one in self._decoded(raw, len(names))]
-        return np.concatenate(rows)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in names:
+                yield self._decoded(self._run(plan, name, scratch, Path(folder, "output")))
 
-    def _send(self, tensors: Iterator[npt.NDArray[Any]]) -> Sequence[str]:
+    def _send(self, tensors: Iterator[Array]) -> Sequence[str]:
         """Send each tensor's bytes by content, and return their names in the store."""
         with tempfile.TemporaryDirectory() as folder:
             names, wanted = [], {}
@@ -79,8 +75,8 @@ class Images:
             self.store.send(wanted, self.store.files, silent)
         return names
 
-    def _run(self, plan: Json, names: Sequence[str], scratch: str) -> bytes:
-        """Run each input once, and return all outputs in a row."""
+    def _run(self, plan: Json, name: str, scratch: str, target: Path) -> bytes:
+        """Run an input once, and return all outputs in a row."""
         shape = ",".join(str(int(one)) for one in self.engine.inputs[0]["shape"])
         command = self.tool.command(
             plan,
@@ -91,34 +87,36 @@ class Images:
             f"--input_layer_value_files=image:{scratch}/input",
             f"--{OUTPUT}={scratch}/output",
         )
-        # One name for all, so that the command is the same: the input of the turn is linked there.
-        done = self.store.shell.run(
+        shell = self.store.shell
+        done = shell.run(
             f"rm -rf {quoted(scratch)}; mkdir -p {quoted(scratch)}; ( cd {quoted(scratch)}; "
-            f"for one in {' '.join(map(quoted, names))}; do rm -f input output; "
-            f"ln -s {quoted(self.store.files)}/$one input; "
+            f"ln -s {quoted(self.store.files)}/{quoted(name)} input; "
             f"{{ {command}; }} >said || {{ status=$?; cat said; exit $status; }}; "
-            f"cat output >>outputs || exit; done; base64 outputs )",
-            timeout_s=TIMEOUT_S + 10.0 * len(names),
+            "wc -c <output && sha256sum <output )",
+            timeout_s=TIMEOUT_S,
         )
         if done.status != 0:
             raise RunnerError(failure(done.status, done.stdout + done.stderr) or done.reason)
-        try:
-            return base64.b64decode("".join(done.stdout.split()), validate=True)
-        except binascii.Error as error:
-            raise RunnerError(f"its outputs are incomplete: {error}") from None
+        said = done.stdout.split()
+        wanted = sum(map(size_bytes, self.engine.outputs))
+        if said[0] != str(wanted):
+            raise RunnerError(f"benchmark_model wrote {said[0]} bytes of outputs, not {wanted}")
+        shell.fetch(quoted(f"{scratch}/output"), target, wanted)
+        if sha256(target) != said[1]:
+            raise RunnerError("its outputs were damaged on the way from the device")
+        return target.read_bytes()
 
-    def _decoded(self, raw: bytes, count: int) -> Iterator[npt.NDArray[np.float32]]:
-        """The first output of each run, as real values. The others follow it in the file."""
-        sizes = [
-            int(np.prod(one["shape"])) * np.dtype(one["dtype"]).itemsize
-            for one in self.engine.outputs
-        ]
-        if len(raw) != sum(sizes) * count:
-            raise RunnerError(
-                f"benchmark_model wrote {len(raw)} bytes of outputs, not {sum(sizes) * count}"
-            )
-        detail = self.engine.outputs[0]
-        for number in range(count):
-            start = number * sum(sizes)
-            values = np.frombuffer(raw[start : start + sizes[0]], detail["dtype"])
-            yield self.engine.decoded(detail, values.reshape(tuple(detail["shape"])))
+    def _decoded(self, raw: bytes) -> Sequence[Array]:
+        """The outputs of one run, which follow each other in the file's order, as real values."""
+        found, start = [], 0
+        for one in self.engine.outputs:
+            end = start + size_bytes(one)
+            values = np.frombuffer(raw[start:end], one["dtype"]).reshape(tuple(one["shape"]))
+            found.append(self.engine.decoded(one, values))
+            start = end
+        return found
+
+
+def size_bytes(detail: Json) -> int:
+    """The size of a tensor of the file."""
+    return int(np.prod(detail["shape"], dtype=np.int64)) * np.dtype(detail["dtype"]).itemsize

@@ -16,14 +16,14 @@ import numpy as np
 
 from edgebench.deploy.benchmark_model import profile, readings
 from edgebench.deploy.benchmark_model.context import context
-from edgebench.deploy.benchmark_model.images import ONCE, OUTPUT, Images
+from edgebench.deploy.benchmark_model.images import LIMIT, ONCE, OUTPUT, Images
 from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, parse
 from edgebench.deploy.benchmark_model.tool import TIMEOUT_S, Tool
 from edgebench.deploy.remote.store import Store
-from edgebench.deploy.runner.child import check_finite
+from edgebench.deploy.runner.files import StoredImages
 from edgebench.deploy.runner.messages import Json, RunnerError
+from edgebench.deploy.runner.outputs import KeptOutputs
 from edgebench.deploy.runner.scheduler import failed_block
-from edgebench.documents import replacing
 
 WARMUP_S = 0.1
 """How long a visit warms up at least, for a governor takes so long to see that there is work."""
@@ -94,30 +94,31 @@ class BenchmarkWorker:
             "load_s": found.init_s,
             "first_inference_s": found.first_inference_s,
             "peak_memory_bytes": found.memory_bytes,
-            **self._outputs(slot, Path(job["outputs"])),
+            **self._outputs(slot, job["folder"]),
             "partitions": found.kernels,
             "leftover_ops": left,
             "layer_types": None,
         }
 
-    def _outputs(self, slot: str, folder: Path) -> Json:
+    def _outputs(self, slot: str, folder: str) -> Json:
         """Run the first evaluation inputs, and keep the outputs as the Python runner does.
 
         Raises `RunnerError` for outputs that are not finite.
         """
         planned = self.plan["artifacts"][slot]
-        if planned["evaluation"] is None or OUTPUT not in self.tool.flags:
+        evaluation = planned["evaluation"]
+        if evaluation is None or OUTPUT not in self.tool.flags:
             return {"outputs": None}
         try:
             images = Images(self.store, self.tool, self.here / planned["file"], self._graph(slot))
         except RunnerError:
             return {"outputs": None}  # It can be measured all the same.
-        scratch = f"{self.there}/scratch"
-        outputs = images.outputs(self.plan, planned["evaluation"], self.here, scratch)
-        check_finite(np, outputs)
-        with replacing(folder / f"{slot}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, outputs)
-        return {"outputs": f"outputs/{slot}.npy", "images": len(outputs)}
+        limit = min(LIMIT, self.plan.get("images") or LIMIT)
+        taken = StoredImages(np, str(self.here), evaluation, limit)
+        with KeptOutputs(np, evaluation["outputs"], folder, slot, taken.count) as kept:
+            for made in images.outputs(self.plan, taken, f"{self.there}/scratch"):
+                kept.add(lambda one, made=made: made[one["index"]])  # type: ignore[misc]
+        return {"outputs": kept.names, "images": taken.count}
 
     def _profile(self, job: Json) -> Json:
         found = profile.parse(self._printed(job["slot"], *PROFILE))

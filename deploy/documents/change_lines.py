@@ -2,7 +2,7 @@
 
 They are those of `documents.changes`, and three of the app's own:
 
-    {"hello": {"contract": "edgebench.app/1", "app": "0.1.0"}}   the first of every start
+    {"hello": {"contract": "edgebench.app/2", "app": "0.1.0"}}   the first of every start
     {"begin": {"kind": "block", "index": 7}}                    what it is at, before it is at it
     {"end": {"status": "again", "reason": null}}                the last of every start
 
@@ -18,7 +18,7 @@ from typing import Literal
 
 from edgebench.deploy.documents.result import Context, EvaluationResult, MeasuredBlock
 
-CONTRACT = "edgebench.app/1"
+CONTRACT = "edgebench.app/2"
 CHANGES = "changes.jsonl"
 
 
@@ -64,11 +64,19 @@ class ResultChange:
 
 
 @dataclass(frozen=True)
+class OutputFile:
+    """What the host has to get when it fetches a file: its hash, in hex, and its size."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class ChangeLine:
     """One line of `changes.jsonl`: one of these five, and what goes with it.
 
     An `event` tells how much of a step is `done`, of a `total`. `files` are the outputs that a
-    change names: base64 of each .npy, by path.
+    change is the first to name, by path: whole by then, for the host to fetch.
     """
 
     hello: Hello | None = None
@@ -78,4 +86,4 @@ class ChangeLine:
     end: End | None = None
     done: int | None = None
     total: int | None = None
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, OutputFile] = field(default_factory=dict)

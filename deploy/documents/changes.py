@@ -1,27 +1,31 @@
 """The lines that a runner tells its changes in, applied to the result here as they come.
 
     {"event": "block", "done": 3, "total": 24}             how far it is
-    {"change": {"block": {...}}, "files": {"outputs/a.npy": "<base64>"}}
+    {"change": {"block": {...}}, "files": {}}
+    {"change": {"evaluations": {...}}, "files": {"outputs/a/map.npy": {"sha256": ..., ...}}}
 
 A change is what `edgebench.deploy.runner.result.Result.change` takes; applying one twice changes
-nothing. What else is printed there, and lines that are no JSON, are left.
+nothing. The files that it lists are fetched first, so that a result never names what is not here;
+one that is here already is not fetched again. What else is printed there, and lines that are no
+JSON, are left.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from edgebench.deploy.documents.change_lines import OutputFile
 from edgebench.deploy.runner.messages import RunnerError
 from edgebench.deploy.runner.result import Result
-from edgebench.documents import replacing
-from edgebench.errors import InvalidFileError, UnwritableError
+from edgebench.documents import replacing, sha256
+from edgebench.errors import DeviceError, InvalidFileError, UnwritableError
 from edgebench.progress import Progress
 
 STEPS = {
@@ -31,8 +35,14 @@ STEPS = {
     "cooldown": "cooling down",
 }
 
-OUTPUT = re.compile(r"outputs/[^/\\]+\.npy")
-"""The files that come with changes; nothing a device says may name another place."""
+OUTPUT = re.compile(r"outputs/(?!\.\.?/)[^/\\]+/[^/\\]+\.npy")
+"""The files that go with changes; nothing a device says may name another place."""
+
+Fetch = Callable[[str, Path, int], None]
+"""Copies a file of the result's folder on the device, of so many bytes, to a path here.
+
+Raises `DeviceLostError` and `DeviceError`.
+"""
 
 
 def step(event: dict[str, Any]) -> str:
@@ -43,16 +53,18 @@ def step(event: dict[str, Any]) -> str:
 class Changes:
     """Keeps a run folder's result up to date. With `quiet` nobody hears of the progress."""
 
-    def __init__(self, folder: Path, result: Result, progress: Progress) -> None:
+    def __init__(self, folder: Path, result: Result, progress: Progress, fetch: Fetch) -> None:
         self.folder = folder
         self.result = result
         self.progress = progress
+        self.fetch = fetch
         self.quiet = False
 
     def apply(self, line: bytes | str) -> dict[str, Any]:
         """Apply one line and return it read, or nothing of what is no message.
 
-        Raises `InvalidFileError` for a change that cannot be applied, and `UnwritableError`.
+        Raises `InvalidFileError` for a change that cannot be applied, `UnwritableError`, and what
+        fetching raises; such a change is not applied.
         """
         try:
             message = json.loads(line)
@@ -63,7 +75,7 @@ class Changes:
         if "change" in message:
             try:
                 self._apply(message["change"], message.get("files", {}))
-            except (AttributeError, KeyError, TypeError, binascii.Error) as error:
+            except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as error:
                 raise InvalidFileError(
                     f"a change of the result cannot be applied: {error!r}",
                     "the runner on the device must come from this version of edgebench",
@@ -72,13 +84,31 @@ class Changes:
             self.progress(step(message), message["done"], message["total"])
         return message
 
-    def _apply(self, change: dict[str, Any], files: dict[str, str]) -> None:
-        for name, content in files.items():
+    def _apply(self, change: dict[str, Any], told: dict[str, Any]) -> None:
+        files = msgspec.convert(told, dict[str, OutputFile])
+        evaluations = change.get("evaluations", {}).values()
+        named = {name for one in evaluations for name in (one.get("outputs") or {}).values()}
+        for name in sorted(named | files.keys()):
             if not OUTPUT.fullmatch(name):
                 raise KeyError(name)
-            with replacing(self.folder / name) as temporary:
-                temporary.write_bytes(base64.b64decode(content))
+            if name in files:
+                self._fetch(name, files[name])
+            elif not (self.folder / name).exists():
+                raise KeyError(f"{name} has no hash")
         self.result.change(**change)
+
+    def _fetch(self, name: str, file: OutputFile) -> None:
+        """Bring a file here, if it is not here already."""
+        target = self.folder / name
+        if target.is_file() and sha256(target) == file.sha256:
+            return
+        with replacing(target) as temporary:
+            self.fetch(name, temporary, file.size_bytes)
+            if temporary.stat().st_size != file.size_bytes or sha256(temporary) != file.sha256:
+                raise DeviceError(
+                    f"{name} was damaged on the way from the device, or changed there",
+                    f"the results so far are kept in {self.folder}; continue with --resume",
+                )
 
 
 @contextmanager

@@ -10,17 +10,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from edgebench.tasks.reduction import Reduction
+
 Delegate = Literal["xnnpack", "none", "gpu", "nnapi", "ane"]
 """What runs a graph beside the runtime: XNNPACK, nothing, the GPU, NNAPI, the Neural Engine."""
 
 
 @dataclass(frozen=True)
+class KeptOutput:
+    """An output that holds a role, and what of it is kept.
+
+    `output` is its name in the ONNX graph, by which reductions refer to it, `name` the file's own
+    name of it, and `index` its place among the file's outputs (Core ML's go by name). Axis i of
+    the file's output is axis `axes[i]` of ONNX's, which the reduction starts from.
+    """
+
+    role: str
+    output: str
+    name: str
+    index: int
+    axes: tuple[int, ...]
+    reduction: Reduction
+
+
+@dataclass(frozen=True)
 class EvaluationInputs:
-    """Images (N, H, W, 3) uint8 to run once, and how they become the artifact's input.
+    """Images (N, H, W, channels) uint8 to run once, and how they become the artifact's input.
 
     `file` is the .npz in the run's `files` folder. An image becomes (image / 255 - mean) / std,
     then NCHW, then the file's own layout: axis i of the input is axis `axes[i]` of NCHW.
-    `output_axes` leads back in the same way.
+    `outputs` are kept, each for a role of the task; the others are not looked at.
     """
 
     file: str
@@ -28,7 +47,7 @@ class EvaluationInputs:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     axes: tuple[int, ...]
-    output_axes: tuple[int, ...]
+    outputs: tuple[KeptOutput, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +129,7 @@ class Plan:
     each other at once. With `images` the first that many evaluation inputs are run and no more.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.plan/2"
+    SCHEMA: ClassVar[str] = "edgebench.plan/3"
 
     id: str
     seed: int

@@ -68,8 +68,9 @@ class EvaluationResult:
     """One artifact, alone in a fresh process.
 
     `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
-    resident memory above what the bare runtime held. `outputs` names the .npy of float32 outputs
-    for the evaluation inputs, or for the first `images` of them alone. `partitions` counts the
+    resident memory above what the bare runtime held. `outputs` names, by role, the .npy of what
+    was kept of the outputs, (N, *reduction.shape), for the evaluation inputs or for the first
+    `images` of them alone. `partitions` counts the
     delegate's nodes and `leftover_ops` names what it did not take. `layer_types` counts, where the
     runtime tells, the layers that it runs in each type of value, such as 54 in `u8` and 2 in `f32`.
     `profile` is None where it was not asked for or the runtime has none. `instructions` are those
@@ -81,7 +82,7 @@ class EvaluationResult:
     load_s: float | None = None
     first_inference_s: float | None = None
     peak_memory_bytes: int | None = None
-    outputs: str | None = None
+    outputs: dict[str, str] | None = None
     images: int | None = None
     partitions: int | None = None
     leftover_ops: tuple[str, ...] | None = None
@@ -168,7 +169,7 @@ class RunResult:
     long it was waited for that, in all.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.result/2"
+    SCHEMA: ClassVar[str] = "edgebench.result/3"
 
     plan_sha256: str
     started: str

@@ -4,7 +4,7 @@
     runner.pyz           the program that carries it out
     files/<sha256>.<ext> the artifacts (files or folders) and evaluation inputs, by content
     result.json          the result, as it comes
-    outputs/<slot>.npy   the outputs of the evaluation inputs
+    outputs/<slot>/<role>.npy  what is kept of the outputs of the evaluation inputs
     host/                the same plan evaluated on this machine's own processor, where a device
                          wants that beside its own outputs
 

@@ -52,7 +52,11 @@ class PythonRunner:
         with translated_errors(), tempfile.TemporaryFile() as complaints:
             result = Result(str(folder / RESULT), digest, Reporter())
             process = store.shell.start(self._command(store, there), complaints)
-            status = _Stream(process, Changes(folder, result, progress)).follow()
+
+            def fetch(name: str, target: Path, size_bytes: int) -> None:
+                store.shell.fetch(quoted(f"{there}/{name}"), target, size_bytes)
+
+            status = _Stream(process, Changes(folder, result, progress, fetch)).follow()
             complaints.seek(0)
             lines = complaints.read().decode(errors="replace").strip().splitlines()
         if status is None:
@@ -124,7 +128,8 @@ class _Stream:
                         return None
                     if line.startswith(END.encode()):
                         return int(line[len(END) :])
-                    self.changes.apply(line)
+                    if self.changes.apply(line).get("files"):
+                        self._answer()
                 except KeyboardInterrupt:
                     if self.changes.quiet:
                         raise
@@ -133,6 +138,13 @@ class _Stream:
             self.process.kill()
             self.process.stdout.close()
             self.process.wait()
+
+    def _answer(self) -> None:
+        """Tell the runner, which waits for it, that the files of a change are here."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError, ValueError):  # It ended, or was told to.
+            self.process.stdin.write(b"\n")
+            self.process.stdin.flush()
 
     def _stop(self) -> None:
         """Tell the runner to stop; nobody hears of its progress any more."""

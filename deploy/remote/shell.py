@@ -71,6 +71,42 @@ class Shell(ABC):
         Raises `DeviceLostError`, and `DeviceError` such as for a full disk.
         """
 
+    def stream_argv(self, command: str) -> list[str]:
+        """The same, for a command whose output is not text and has to come unchanged."""
+        return self.argv(command)
+
+    def fetch(self, source: str, target: Path, size_bytes: int) -> None:
+        """Copy a file of that size, given as a word of a shell command there, to a path here.
+
+        Raises `DeviceLostError`, and `DeviceError` for a file that is not there or has another
+        size. What is at `target` then is of no use.
+        """
+        words = self.stream_argv(f"echo; echo {BEGIN}; cat {source} 2>/dev/null")
+        pipe, null = subprocess.PIPE, subprocess.DEVNULL
+        try:
+            process = subprocess.Popen(
+                words, stdin=null, stdout=pipe, stderr=null, start_new_session=True
+            )
+        except OSError as error:
+            raise _cannot_start(words[0], error) from error
+        with process, target.open("wb") as file:
+            assert process.stdout is not None
+            left = _copy(process.stdout, file, size_bytes)
+            process.kill()  # A file that has grown is not read to its end.
+        if left == 0:
+            return
+        found = self.run(f"wc -c <{source}")
+        if found.status != 0:
+            raise DeviceError(
+                f"{self.name} does not give {source}: {found.reason}", "continue with --resume"
+            )
+        if found.stdout.strip() != str(size_bytes):
+            raise DeviceError(
+                f"{source} on {self.name} has {found.stdout.strip()} bytes, not {size_bytes}",
+                "continue with --resume",
+            )
+        raise self.lost(f"{source} ended early")
+
     @abstractmethod
     def problem(self) -> DeviceError | None:
         """Why the device cannot be used now, with what to do; None if it can.
@@ -168,6 +204,17 @@ class Shell(ABC):
         return self.problem() or DeviceLostError(
             f"the connection to {self.name} broke: {reason}", "check the cable or the network"
         )
+
+
+def _copy(stream: IO[bytes], file: IO[bytes], size_bytes: int) -> int:
+    """Copy what follows the line `BEGIN`; how much of so many bytes did not come."""
+    while (line := stream.readline()) and line.strip() != BEGIN.encode():
+        pass
+    left = size_bytes
+    while left and (part := stream.read(min(left, 1 << 20))):
+        file.write(part)
+        left -= len(part)
+    return left + len(stream.read(1)) if left == 0 else left
 
 
 def _cannot_start(program: str, error: OSError) -> DeviceError:

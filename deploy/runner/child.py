@@ -8,13 +8,13 @@ import platform
 import signal
 import sys
 import time
-from itertools import islice
 from typing import Any
 
 from . import machine
 from .engines import engine
-from .files import checked, images
+from .files import StoredImages, checked
 from .messages import Json, RunnerError, first_line
+from .outputs import KeptOutputs, check_finite
 from .profilers import profile
 from .readings import readings, readings_after
 from .timing import timed, warm_up
@@ -107,7 +107,7 @@ class Child:
 
     def _evaluate(self, job: Json) -> None:
         try:
-            self._answer({"error": None, **self._evaluation(job["slot"], job["outputs"])})
+            self._answer({"error": None, **self._evaluation(job["slot"], job["folder"])})
         except Exception as error:
             self._answer({"error": first_line(error)})
 
@@ -126,7 +126,7 @@ class Child:
         first = time.perf_counter_ns()
         opened.invoke()
         peak = machine.peak_memory_bytes()
-        outputs = self._outputs(opened, planned, os.path.join(folder, slot + ".npy"))
+        outputs = self._outputs(opened, slot, folder)
         return {
             "load_s": (loaded - start) / 1e9,
             "first_inference_s": (first - fed) / 1e9,
@@ -136,26 +136,20 @@ class Child:
             **opened.delegation(),
         }
 
-    def _outputs(self, opened: Any, planned: Json, path: str) -> str | None:
-        """Run the evaluation inputs and save the outputs as (N, ...) float32 .npy."""
-        np = opened.np
-        if planned["evaluation"] is None:
-            check_finite(np, opened.output())
+    def _outputs(self, opened: Any, slot: str, folder: str) -> Json | None:
+        """Run the evaluation inputs and save the outputs: their files, by role."""
+        np, evaluation = opened.np, self.plan["artifacts"][slot]["evaluation"]
+        if evaluation is None:
+            for number, name in enumerate(opened.output_names()):
+                check_finite(np, name, opened.output(number))
             return None
-        rows = []
-        for image in islice(images(np, self.files, planned["evaluation"]), self.plan.get("images")):
-            opened.feed(opened.inputs[0], image)
-            opened.invoke()
-            rows.append(
-                np.transpose(opened.output(), np.argsort(planned["evaluation"]["output_axes"]))
-            )
-        outputs = np.concatenate(rows)
-        check_finite(np, outputs)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path + ".part", "wb") as file:
-            np.save(file, outputs)
-        os.replace(path + ".part", path)
-        return "outputs/" + os.path.basename(path)
+        images = StoredImages(np, self.files, evaluation, self.plan.get("images"))
+        with KeptOutputs(np, evaluation["outputs"], folder, slot, images.count) as kept:
+            for image in images:
+                opened.feed(opened.inputs[0], image)
+                opened.invoke()
+                kept.add(lambda one: opened.output(opened.place(one)))
+        return kept.names
 
     def _profile(self, job: Json) -> None:
         try:
@@ -177,7 +171,8 @@ class Child:
             engines[slot] = self._engine(planned)
             np = engines[slot].np
             evaluation = planned["evaluation"]
-            engines[slot].fill(next(images(np, self.files, evaluation)) if evaluation else None)
+            images = StoredImages(np, self.files, evaluation) if evaluation else None
+            engines[slot].fill(next(iter(images)) if images else None)
         for block in job["blocks"]:
             before = readings()
             visits = [self._visit(slot, engines[slot]) for slot in block["order"]]
@@ -199,9 +194,3 @@ class Child:
             "warmup_ns": warmup,
             "samples_ns": samples,
         }
-
-
-def check_finite(np: Any, outputs: Any) -> None:
-    bad = int(np.size(outputs) - np.isfinite(outputs).sum())
-    if bad:
-        raise RunnerError(f"{bad} of {np.size(outputs)} outputs are not finite (NaN or infinity)")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from typing import Any, Sequence  # noqa: UP035
 
 from .child import Child
-from .messages import RemoteReporter, Reporter, RunnerError, say
+from .messages import Reporter, RunnerError, say
+from .remote import Host, RemoteReporter
 from .scheduler import Scheduler
 from .worker import fresh_process
 
@@ -19,20 +19,6 @@ def stop(number: int, frame: Any) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)  # Once is enough; a second must not cut the exit short.
     raise KeyboardInterrupt
-
-
-def stop_with_stdin() -> None:
-    """Stop as on Ctrl-C when stdin ends: the host is gone, or wants no more.
-
-    Nothing else tells a program on a device that the cable was pulled.
-    """
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,8 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     if len(arguments) > 2:
-        reporter = RemoteReporter(os.path.dirname(os.path.abspath(result)))
-        stop_with_stdin()
+        reporter = RemoteReporter(os.path.dirname(os.path.abspath(result)), Host())
     try:
         Scheduler(plan, result, fresh_process(plan), reporter).run()
     except RunnerError as error:

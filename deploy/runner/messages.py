@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import sys
 import time
 from typing import Any, Dict  # noqa: UP035
@@ -29,24 +27,6 @@ class Reporter:
 
     def change(self, parts: Json) -> None:
         """The result has changed, and is written: see `result.Result.change`."""
-
-
-class RemoteReporter(Reporter):
-    """A host that keeps a copy of the result: it hears every change, with the outputs in it.
-
-    `folder` is the result's own. Outputs go as base64 of their .npy, by path, beside the change.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-
-    def change(self, parts: Json) -> None:
-        files = {}
-        for found in parts.get("evaluations", {}).values():
-            if found.get("outputs"):
-                with open(os.path.join(self.folder, found["outputs"]), "rb") as file:
-                    files[found["outputs"]] = base64.b64encode(file.read()).decode()
-        send({"change": parts, "files": files})
 
 
 def send(message: Json) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .messages import Json, Reporter, RunnerError, now
 
-SCHEMA = "edgebench.result/2"
+SCHEMA = "edgebench.result/3"
 
 
 class Result:
@@ -43,7 +43,7 @@ class Result:
         except ValueError:
             raise RunnerError(f"{self.path} is not JSON; move it away to start again") from None
         if body.get("schema") != SCHEMA:
-            raise RunnerError(f"{self.path} is not a {SCHEMA} file; move it away")
+            raise RunnerError(f"{self.path} is not an {SCHEMA} file; move it away")
         if body["plan_sha256"] != plan_sha256:
             raise RunnerError(f"{self.path} belongs to another plan; use a new result file")
         return body

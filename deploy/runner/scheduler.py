@@ -12,7 +12,7 @@ from .cooling import Temperatures, cool_down
 from .messages import Json, Reporter, RunnerError
 from .result import Result
 
-PLAN_SCHEMA = "edgebench.plan/2"
+PLAN_SCHEMA = "edgebench.plan/3"
 
 Worker = Callable[[Json], Iterator[Json]]
 """Carries out one job in a fresh process, and answers; see `worker.fresh_process`.
@@ -40,13 +40,15 @@ class Scheduler:
             content = file.read()
         self.plan: Json = json.loads(content)
         if self.plan.get("schema") != PLAN_SCHEMA:
-            raise RunnerError(f"{plan_path} is not a {PLAN_SCHEMA} file")
+            raise RunnerError(
+                f"{plan_path} is not an {PLAN_SCHEMA} file; make it again with edgebench plan"
+            )
         self._worker = worker
         self._reporter = reporter
         self._clock = clock
         self._sleep = sleep
         self.result = Result(result_path, hashlib.sha256(content).hexdigest(), reporter)
-        self.outputs = os.path.join(os.path.dirname(os.path.abspath(result_path)), "outputs")
+        self.folder = os.path.dirname(os.path.abspath(result_path))
 
     def run(self) -> None:
         context = self._only_answer({"kind": "context"})
@@ -72,9 +74,7 @@ class Scheduler:
         done = self.result.body["evaluations"]
         for number, slot in enumerate(self.plan["artifacts"]):
             if slot not in done or done[slot]["error"]:
-                found = self._only_answer(
-                    {"kind": "evaluate", "slot": slot, "outputs": self.outputs}
-                )
+                found = self._only_answer({"kind": "evaluate", "slot": slot, "folder": self.folder})
                 self.result.change(evaluations={slot: found})
                 if found["error"]:
                     self._reporter.say(f"{slot}: {found['error']}")

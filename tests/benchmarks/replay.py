@@ -196,9 +196,10 @@ class ReplayedDevice:
         outputs = None
         if slot in self.outputs_accuracy:
             labels = np.arange(IMAGES) % CLASSES
-            (folder / "outputs").mkdir(exist_ok=True)
-            outputs = f"outputs/{slot}.npy"
-            np.save(folder / outputs, logits(labels, self.outputs_accuracy[slot]) * 0.99)
+            outputs = {"logits": f"outputs/{slot}/logits.npy"}
+            path = folder / outputs["logits"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, logits(labels, self.outputs_accuracy[slot]) * np.float32(0.99))
         parts = self.partitions.get(slot, 1)
         leftover = ("SPLIT_V",) if parts > 1 else ()
         profile = self.profiles.get(slot)

@@ -162,7 +162,7 @@ def test_outputs_of_another_shape_are_refused(replay: Replay, tmp_path: Path) ->
     device = ReplayedDevice(LATENCY, outputs_accuracy=ACCURACY)
     replay(device)
     folder = run_folder.latest(tmp_path / "runs", "replayed")
-    np.save(folder / "outputs" / "scenes_v2.fp32.tflite.npy", np.zeros((3, 10), np.float32))
+    np.save(folder / "outputs/scenes_v2.fp32.tflite/logits.npy", np.zeros((3, 10), np.float32))
     run = run_folder.read_run(folder, run_folder.read_result(folder), "")
     with pytest.raises(InvalidFileError, match=r"scenes_v2\.fp32\.tflite are \(3, 10"):
         compare(run)

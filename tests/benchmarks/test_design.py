@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from edgebench.benchmarks.planning import design
 from edgebench.benchmarks.planning.design import choose, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import SIZES, Size
-from edgebench.converters.artifact import Artifact, find_artifacts
-from edgebench.deploy.documents.plan import Plan
-from edgebench.errors import DataError, UnknownNameError, UsageError
+from edgebench.converters.artifact import Artifact, TensorSpec, find_artifacts
+from edgebench.deploy.documents.plan import KeptOutput, Plan
+from edgebench.errors import DataError, InvalidFileError, UnknownNameError, UsageError
+from edgebench.tasks.reduction import identity
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +156,24 @@ def test_no_artifacts_are_refused() -> None:
 def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="out of range"):
         RunRequest("a", **options)
+
+
+def with_outputs(artifact: Artifact, *outputs: TensorSpec) -> Artifact:
+    return Artifact(artifact.path, replace(artifact.manifest, outputs=outputs))
+
+
+def test_what_is_kept_is_where_the_file_has_it(artifacts: list[Artifact]) -> None:
+    features = TensorSpec("features", (1, 8), "float32", (0, 1))
+    logits = TensorSpec("var_7", (10, 1), "float32", (1, 0), onnx="logits")
+    named = [with_outputs(one, features, logits) for one in artifacts]
+    plan = draft_plan("id", choose(named, RunRequest("a")), RunRequest("a"))
+    evaluation = next(iter(plan.artifacts.values())).evaluation
+    assert evaluation is not None
+    whole = identity((10,))
+    assert evaluation.outputs == (KeptOutput("logits", "logits", "var_7", 1, (1, 0), whole),)
+
+
+def test_a_manifest_without_the_output_of_a_role_is_refused(artifacts: list[Artifact]) -> None:
+    other = [with_outputs(one, TensorSpec("y", (1, 10), "float32", (0, 1))) for one in artifacts]
+    with pytest.raises(InvalidFileError, match="has no output logits"):
+        draft_plan("id", choose(other, RunRequest("a")), RunRequest("a"))

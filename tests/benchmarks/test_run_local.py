@@ -56,7 +56,7 @@ def test_the_accuracy_on_the_device_is_that_of_its_own_outputs(
     request = RunRequest(str(folder), budget_s=4.0, out=str(tmp_path / "runs"))
     comparison = running.run(request, LocalDevice())
     outputs = np.load(
-        run_folder.latest(tmp_path / "runs", "local") / "outputs" / "attention.fp32.tflite.npy"
+        run_folder.latest(tmp_path / "runs", "local") / "outputs/attention.fp32.tflite/logits.npy"
     )
     labels = np.load(toys / "images.npz")["labels"]
     row = comparison.groups[0].rows[1]

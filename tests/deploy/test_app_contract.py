@@ -19,11 +19,13 @@ from edgebench.deploy.documents.change_lines import (
     ChangeLine,
     End,
     Hello,
+    OutputFile,
     ResultChange,
 )
 from edgebench.deploy.documents.plan import (
     EvaluationInputs,
     Group,
+    KeptOutput,
     Plan,
     PlannedArtifact,
     PlannedBlock,
@@ -40,11 +42,13 @@ from edgebench.deploy.documents.result import (
     Visit,
 )
 from edgebench.documents import dump, load
+from edgebench.tasks.reduction import identity
 
 DOC = Path(__file__).parents[2] / "docs/app-contract.md"
 
 MODEL, INPUTS = "5f0c" + 60 * "1", "9a3e" + 60 * "2"
-IMAGES = EvaluationInputs(f"{INPUTS}.npz", INPUTS, (0.5,) * 3, (0.25,) * 3, (0, 2, 3, 1), (0, 1))
+KEPT = KeptOutput("logits", "logits", "Identity", 0, (0, 1), identity((5,)))
+IMAGES = EvaluationInputs(f"{INPUTS}.npz", INPUTS, (0.5,) * 3, (0.25,) * 3, (0, 2, 3, 1), (KEPT,))
 PLAN = Plan(
     id="20261121-120000-pixel7",
     seed=0,
@@ -91,12 +95,13 @@ VISITS = tuple(
     for slot in PLAN.blocks[0].order
 )
 BLOCK = MeasuredBlock(0, 0, "base, tflite fp32", None, READINGS, READINGS, VISITS)
+LOGITS = "outputs/base.fp32/logits.npy"
 EVALUATION = EvaluationResult(
     error=None,
     load_s=0.041,
     first_inference_s=0.013,
     peak_memory_bytes=18_350_080,
-    outputs="outputs/base.fp32.npy",
+    outputs={"logits": LOGITS},
     partitions=1,
     leftover_ops=(),
 )
@@ -122,7 +127,7 @@ RESULT = RunResult(
     evaluations={"base.fp32": EVALUATION},
     blocks=(MeasuredBlock(0, 0, "base, tflite fp32", None, None, None, VISITS[:1]),),
 )
-NPY = "k05VTVBZAQB2AA=="
+FILE = OutputFile("27be" + 60 * "4", 608)
 
 
 def line(**parts: Any) -> str:
@@ -157,7 +162,7 @@ def examples() -> dict[str, str]:
         line(begin=Begin("evaluate", slot="base.fp32")),
         line(
             change=ResultChange(evaluations={"base.fp32": EVALUATION}),
-            files={"outputs/base.fp32.npy": NPY},
+            files={LOGITS: FILE},
         ),
         line(event="evaluate", done=1, total=2),
         line(end=End("again")),

@@ -175,7 +175,8 @@ def test_the_runner_here_reads_its_own_sensors(folder: Path) -> None:
 def test_a_host_hears_what_is_waited_for(folder: Path) -> None:
     heard: list[tuple[str, int, int]] = []
     kept = folder / "kept.json"
-    changes = Changes(folder, Result(str(kept), "", Reporter()), lambda *step: heard.append(step))
+    result = Result(str(kept), "", Reporter())
+    changes = Changes(folder, result, lambda *step: heard.append(step), lambda *_: None)
     detail = ": 45 °C, waiting for 38 °C"
     changes.apply(json.dumps({"event": "cooldown", "done": 2, "total": 60, "detail": detail}))
     assert heard == [("cooling down: 45 °C, waiting for 38 °C", 2, 60)]

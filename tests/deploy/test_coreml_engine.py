@@ -71,10 +71,19 @@ def test_real_values_go_in_and_come_out(tmp_path: Path, image: bool) -> None:
     engine.invoke()
     # A package with an image as its input normalises the pixels itself; this one does nothing.
     expected = 2 * (pixels if image else values)
-    assert np.allclose(engine.output(), expected, atol=1e-4)
+    assert np.allclose(engine.output(0), expected, atol=1e-4)
     engine.fill(None)
     engine.invoke()
-    assert np.isfinite(engine.output()).all()
+    assert np.isfinite(engine.output(0)).all()
+
+
+def test_outputs_go_by_their_names(tmp_path: Path) -> None:
+    path = package(tmp_path, False)
+    engine = CoreMLEngine(str(path), plan(path))
+    assert engine.output_names() == ["doubled"]
+    assert engine.place({"index": 7, "name": "doubled"}) == 0
+    with pytest.raises(RunnerError, match="no array output tripled"):
+        engine.place({"index": 0, "name": "tripled"})
 
 
 @pytest.mark.parametrize(

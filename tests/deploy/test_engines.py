@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from toy_models import MEAN, SIZE, STD
+from toy_models import LOGITS, MEAN, SIZE, STD
 
 from edgebench.content import write_content
 from edgebench.converters.backend import Instructions
@@ -110,7 +110,7 @@ def test_an_engine_computes_the_file_in_float32(form: str, files: Mapping[str, P
         sample = {"image": image(seed).astype(np.float32)}
         ((wanted,),) = reference.run(network(), [sample])
         # Far closer than bfloat16, which OpenVINO would choose by itself, could come.
-        np.testing.assert_allclose(opened.output(), wanted, rtol=0, atol=1e-4 * abs(wanted).max())
+        np.testing.assert_allclose(opened.output(0), wanted, rtol=0, atol=1e-4 * abs(wanted).max())
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -132,7 +132,35 @@ def test_scalars_and_integers_are_fed_too(form: str, tmp_path: Path) -> None:
     opened.feed(opened.inputs[0], np.array([3.0, 1.0]))
     opened.feed(opened.inputs[1], np.array(2.0))
     opened.invoke()
-    np.testing.assert_allclose(opened.output(), [[18, 20, 22], [6, 8, 10]])
+    np.testing.assert_allclose(opened.output(0), [[18, 20, 22], [6, 8, 10]])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_output_is_given_by_its_place(form: str, tmp_path: Path) -> None:
+    made = model(
+        [
+            helper.make_node("Relu", ["image"], ["positive"]),
+            helper.make_node("ArgMax", ["image"], ["largest"], axis=1, keepdims=0),
+            helper.make_node("Neg", ["image"], ["negative"]),
+        ],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIZE, SIZE])],
+        [
+            helper.make_tensor_value_info("negative", TensorProto.FLOAT, [1, 3, SIZE, SIZE]),
+            helper.make_tensor_value_info("largest", TensorProto.INT64, [1, SIZE, SIZE]),
+            helper.make_tensor_value_info("positive", TensorProto.FLOAT, [1, 3, SIZE, SIZE]),
+        ],
+        {},
+    )
+    opened = engine(form)(str(write(tmp_path, form, made)), PLAN)
+    values = image(0).astype(np.float32)
+    opened.feed(opened.inputs[0], values)
+    opened.invoke()
+    assert opened.output_names() == ["negative", "largest", "positive"]
+    negative, largest, positive = map(opened.output, range(3))
+    np.testing.assert_allclose(negative, -values)
+    np.testing.assert_allclose(positive, values.clip(0))
+    assert largest.dtype.kind == "i" and np.array_equal(largest, values.argmax(1))
+    assert opened.place({"index": 1, "name": "largest"}) == 1
 
 
 def test_a_size_that_is_not_fixed_is_said(tmp_path: Path) -> None:
@@ -164,7 +192,7 @@ def stage(folder: Path, files: Mapping[str, Path]) -> Path:
     np.savez(images, images=pixels)
     digest = sha256(images)
     inputs = EvaluationInputs(
-        stage_file(images, digest, folder), digest, MEAN, STD, (0, 1, 2, 3), (0, 1)
+        stage_file(images, digest, folder), digest, MEAN, STD, (0, 1, 2, 3), (LOGITS,)
     )
     artifacts = {}
     for form, path in files.items():
@@ -201,7 +229,7 @@ def test_a_run_measures_both_and_brings_back_the_same_outputs(
         assert evaluation.error is None and evaluation.outputs is not None
         assert (evaluation.partitions, evaluation.leftover_ops) == (None, None)
         assert evaluation.layer_types == (None if form == "onnx" else {"f32": LAYERS})
-        found[form] = np.load(folder / evaluation.outputs)
+        found[form] = np.load(folder / evaluation.outputs["logits"])
         assert found[form].shape == (IMAGES, 5)
     np.testing.assert_allclose(found["onnx"], found["openvino"], atol=1e-4)
     assert np.ptp(found["onnx"], axis=0).min() > 0  # Each image was fed.

@@ -9,7 +9,6 @@ import signal
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from toy_models import MakeRun
 
@@ -55,16 +54,18 @@ def device(shell: HereShell, tmp_path: Path) -> RemoteDevice:
 
 
 def test_a_remote_run_is_the_same_run(device: RemoteDevice, make_run: MakeRun) -> None:
-    folder = make_run("plain", "attention")
+    folder = make_run("plain", "attention", evaluate=True)
     seen: list[tuple[str, int, int]] = []
     result = device.run(folder, lambda *step: seen.append(step))
     assert result.complete
-    local = LocalDevice().run(make_run("plain", "attention"), silent)
+    here = make_run("plain", "attention", evaluate=True, where="here")
+    local = LocalDevice().run(here, silent)
     assert [block.index for block in result.blocks] == [block.index for block in local.blocks]
     assert {step for step, _, _ in seen} >= {"sending files (KiB)", "measuring blocks"}
-    for evaluation in result.evaluations.values():
-        if evaluation.outputs:
-            assert np.load(folder / evaluation.outputs).dtype == np.float32
+    for slot, evaluation in result.evaluations.items():
+        assert evaluation.outputs == {"logits": f"outputs/{slot}/logits.npy"}
+        name = evaluation.outputs["logits"]
+        assert (folder / name).read_bytes() == (here / name).read_bytes()
 
 
 def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(

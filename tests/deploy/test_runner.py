@@ -121,7 +121,8 @@ def test_outputs_are_those_of_the_preprocessed_images(
     finish(folder)
     stored = result_of(folder).evaluations[name].outputs
     assert stored is not None
-    outputs = np.load(folder / stored)
+    assert stored == {"logits": f"outputs/{name}/logits.npy"}
+    outputs = np.load(folder / stored["logits"])
     interpreter = Interpreter(model_path=str(toys / f"{name}.tflite"), num_threads=1)
     interpreter.allocate_tensors()
     (source,), (sink,) = interpreter.get_input_details(), interpreter.get_output_details()

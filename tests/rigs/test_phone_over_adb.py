@@ -77,7 +77,7 @@ def test_a_whole_run_measures_on_the_phone_and_leaves_it_as_it_was(
     for slot, evaluation in result.evaluations.items():
         assert evaluation.outputs is not None, slot
         (folder,) = (bench.folder / "runs-whole").glob("*/outputs")
-        assert (folder.parent / evaluation.outputs).exists()
+        assert all((folder.parent / name).exists() for name in evaluation.outputs.values())
     assert nothing_is_left_on(phone)
     assert "cmd power set-fixed-performance-mode-enabled true" in phone.calls
     assert (phone.state / "fixed").read_text() == "false\n"

@@ -65,7 +65,8 @@ def test_a_run_on_the_gpu_goes_on_when_the_phone_is_back(
         assert (block.before.thermal_status, block.after.battery_percent) == (0, 86)
     for evaluation in result.evaluations.values():
         assert evaluation.partitions == 2 and evaluation.leftover_ops == ("MEAN", "SOFTMAX")
-        (outputs,) = bench.folder.glob(f"runs/*/{evaluation.outputs}")
+        assert evaluation.outputs is not None
+        (outputs,) = bench.folder.glob(f"runs/*/{evaluation.outputs['logits']}")
         assert len(np.load(outputs)) == evaluation.images
     assert "the gpu delegate runs attention in 2 partitions" in " ".join(said.split())
     assert "benchmark_model reports no single times" in " ".join(said.split())

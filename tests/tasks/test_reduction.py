@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from edgebench.deploy.documents import schemas
+from edgebench.deploy.runner import reduction as runners
 from edgebench.tasks.reduction import Reduction, argmax, reduce, small
 
-CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "reductions.json").read_text())[
-    "cases"
-]
+CASES: list[dict[str, Any]] = json.loads((schemas.FOLDER / "reductions.json").read_text())["cases"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
@@ -26,6 +25,9 @@ def test_what_is_kept_is_what_the_vectors_say(case: dict[str, Any]) -> None:
     assert kept.shape[1:] == reduction.shape
     assert kept.tobytes() == np.array(case["kept"], reduction.dtype).tobytes()
     assert kept.nbytes == len(kept) * reduction.bytes_an_image
+    on_device = runners.reduce(np, case["reduction"], case["output"], outputs)
+    assert (on_device.dtype, on_device.shape) == (kept.dtype, kept.shape)
+    assert on_device.tobytes() == kept.tobytes()
 
 
 def test_every_kind_has_a_vector() -> None:

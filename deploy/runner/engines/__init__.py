@@ -6,7 +6,9 @@ inputs              what `feed` takes, the image input first
 fill(image)         set every input: the image where there is one, else seeded noise
 feed(input, values) set one input from real values
 invoke()            one inference and nothing else
-output()            the first output, as real values
+output_names()      the outputs, as the file names them, in its order
+place(kept)         which of them a plan means by what it keeps
+output(place)       one of them, as real values: floats in float32, integers as they are
 delegation()        how much of the graph the delegate took, and in which types layers run
 np                  NumPy
 """

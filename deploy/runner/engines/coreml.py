@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
-from .feeding import Feeding
+from .feeding import Feeding, real
 
 UNITS = {"none": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ane": "CPU_AND_NE"}
 """The compute units that a plan's delegate means; with any other Core ML may use all of them."""
@@ -33,7 +33,7 @@ class CoreMLEngine(Feeding):
         description = self.model.get_spec().description
         self.evaluation = evaluation_of(os.path.basename(path), plan)
         self.inputs = [port_of(port) for port in description.input]
-        self.first = first_array(description.output)
+        self.arrays = arrays_of(description.output)
         self.given: Json = {}
         self.made: Json = {}
 
@@ -56,9 +56,17 @@ class CoreMLEngine(Feeding):
     def invoke(self) -> None:
         self.made = self.model.predict(self.given)
 
-    def output(self) -> Any:
-        """The first output, as real values."""
-        return self.np.asarray(self.made[self.first], "float32")
+    def output_names(self) -> list[str]:
+        return self.arrays
+
+    def place(self, kept: Json) -> int:
+        """By its name: a package need not have its outputs in ONNX's order."""
+        if kept["name"] not in self.arrays:
+            raise RunnerError(f"the model has no array output {kept['name']}")
+        return self.arrays.index(kept["name"])
+
+    def output(self, place: int) -> Any:
+        return real(self.np.asarray(self.made[self.arrays[place]]))
 
     def delegation(self) -> Json:
         """How often Core ML means to go over to the unit asked for, and what it leaves elsewhere.
@@ -111,12 +119,12 @@ def evaluation_of(file: str, plan: Json) -> tuple[Any, Any]:
     return [0.5], [0.5]
 
 
-def first_array(ports: Any) -> str:
-    """The name of the first output that is an array, and not a classifier's label or scores."""
-    for port in ports:
-        if port.type.WhichOneof("Type") == "multiArrayType":
-            return str(port.name)
-    raise RunnerError("the model has no array output, so its outputs cannot be compared")
+def arrays_of(ports: Any) -> list[str]:
+    """The names of the outputs that are arrays, and not a classifier's label or scores."""
+    names = [str(one.name) for one in ports if one.type.WhichOneof("Type") == "multiArrayType"]
+    if not names:
+        raise RunnerError("the model has no array output, so its outputs cannot be compared")
+    return names
 
 
 def find_runtime() -> Any:

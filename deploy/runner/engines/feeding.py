@@ -1,4 +1,4 @@
-"""What the engines share: inputs that are filled before anything is timed."""
+"""What the engines share: inputs that are filled before anything is timed, and outputs found."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ class Feeding:
         raise NotImplementedError
 
     def fill(self, image: Any | None) -> None:
-        """Set every input: an image where there is one, else seeded noise in -1..1."""
+        """Set the first input to an image, if there is one, and the others to seeded noise.
+
+        The noise is in -1..1.
+        """
         noise = self.np.random.RandomState(0)
-        for detail in self.inputs:
+        for number, detail in enumerate(self.inputs):
             values = noise.uniform(-1, 1, tuple(detail["shape"]))
-            self.feed(detail, values if image is None else image)
+            self.feed(detail, values if image is None or number else image)
+
+    def place(self, kept: Json) -> int:
+        """The place among the file's outputs of one that the plan keeps."""
+        return int(kept["index"])
 
 
 class Buffers(Feeding):
@@ -45,3 +52,8 @@ class Buffers(Feeding):
     def delegation(self) -> Json:
         """Nothing: only TFLite hands parts of a graph to a delegate."""
         return {"partitions": None, "leftover_ops": None, "layer_types": None}
+
+
+def real(values: Any) -> Any:
+    """An output's own values: floats in float32, integers as they are."""
+    return values.astype("float32") if values.dtype.kind == "f" else values

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
-from .feeding import Buffers
+from .feeding import Buffers, real
 
 # The others are NumPy's own names, in brackets: tensor(uint8).
 DTYPES = {"float": "float32", "double": "float64"}
@@ -27,6 +27,7 @@ class OnnxEngine(Buffers):
             array = self.add_input(shape_of(port), dtype_of(port))
             value = onnxruntime.OrtValue.ortvalue_from_numpy(array)
             binding.bind_ortvalue_input(port.name, value)
+        self.names = [str(port.name) for port in session.get_outputs()]
         self.outputs = []
         for port in session.get_outputs():
             shape, dtype = shape_of(port), self.np.dtype(dtype_of(port)).type
@@ -39,9 +40,11 @@ class OnnxEngine(Buffers):
     def runtime() -> tuple[str, str]:
         return "onnxruntime", str(find_runtime().__version__)
 
-    def output(self) -> Any:
-        """The first output, as real values."""
-        return self.outputs[0].numpy().astype("float32")
+    def output_names(self) -> list[str]:
+        return self.names
+
+    def output(self, place: int) -> Any:
+        return real(self.outputs[place].numpy())
 
 
 def session_options(onnxruntime: Any, plan: Json) -> Any:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
-from .feeding import Buffers
+from .feeding import Buffers, real
 
 INFO = ("layerType", "originalLayersNames", "runtimePrecision")
 # Layers that compute nothing of the network: its borders, constants, and changes of form.
@@ -35,9 +35,11 @@ class OpenVinoEngine(Buffers):
         find_runtime()
         return "openvino", version("openvino")
 
-    def output(self) -> Any:
-        """The first output, as real values."""
-        return self.request.get_output_tensor(0).data.astype("float32")
+    def output_names(self) -> list[str]:
+        return [min(port.names, default="") for port in self.compiled.outputs]
+
+    def output(self, place: int) -> Any:
+        return real(self.request.get_output_tensor(place).data)
 
     def delegation(self) -> Json:
         """The types that the layers really run in, as the plugin's execution graph says."""

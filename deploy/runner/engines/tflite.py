@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
-from .feeding import Feeding
+from .feeding import Feeding, real
 
 # In order of preference: the maintained package, its predecessor that boards still carry, and
 # the framework that has it inside. (Module, distribution.)
@@ -64,16 +64,19 @@ class TFLiteEngine(Feeding):
             values = np.clip(np.round(values / scale + zero_point), limits.min, limits.max)
         return values.astype(dtype)
 
-    def output(self) -> Any:
-        """The first output, as real values."""
-        return self.decoded(self.outputs[0], self.interpreter.get_tensor(self.outputs[0]["index"]))
+    def output_names(self) -> list[str]:
+        return [str(detail["name"]) for detail in self.outputs]
+
+    def output(self, place: int) -> Any:
+        detail = self.outputs[place]
+        return self.decoded(detail, self.interpreter.get_tensor(detail["index"]))
 
     def decoded(self, detail: Json, values: Any) -> Any:
         """What a tensor of the file holds, as real values."""
         scale, zero_point = detail["quantization"]
         if values.dtype.kind in "iu" and scale:
             values = (values.astype("float64") - zero_point) * scale
-        return values.astype("float32")
+        return real(values)
 
     def delegation(self) -> Json:
         """How many nodes the delegate made of the graph, and which operations it left over.

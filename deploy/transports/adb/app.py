@@ -61,8 +61,13 @@ class AndroidApp:
         return f"{EXTERNAL}/{quoted(self.package)}/files/edgebench"
 
     @property
+    def own_run(self) -> str:
+        """Its folder of this run."""
+        return f"{self.own}/{PurePosixPath(self.run).name}"
+
+    @property
     def changes(self) -> str:
-        return f"{self.own}/{PurePosixPath(self.run).name}/{CHANGES}"
+        return f"{self.own_run}/{CHANGES}"
 
     def require_installed(self) -> str:
         """Where its package lies. Raises `DeviceError` where it is not installed."""
@@ -110,6 +115,10 @@ class AndroidApp:
         )
         state, _, text = said.partition("\n")
         return AppOutput(text, state == "running")
+
+    def fetch(self, name: str, target: Path, size_bytes: int) -> None:
+        """See `App.fetch`."""
+        self.shell.fetch(f"{self.own_run}/{quoted(name)}", target, size_bytes)
 
     def tidy(self) -> None:
         """Remove what it wrote, of any run. Raises `DeviceError`."""

@@ -58,6 +58,10 @@ class AdbShell(Shell):
         assert self.serial is not None
         return [client.program(), "-s", self.serial, "shell", command]
 
+    def stream_argv(self, command: str) -> list[str]:
+        """See `Shell.stream_argv`. Before Android 7 `adb shell` would add carriage returns."""
+        return [*self.argv("")[:-2], "exec-out", command]
+
     def send(self, source: Path, target: str) -> None:
         """See `Shell.send`."""
         part = f"{target}.part"

@@ -4,7 +4,7 @@ Nothing but the app itself can write where devicectl may read, its data containe
 shell: so files go one by one, and what is to go from there the app removes.
 
     Documents/edgebench/files/<sha256>.<ext>
-    Documents/edgebench/runs/<id>/plan.json, result.json, changes.jsonl
+    Documents/edgebench/runs/<id>/plan.json, result.json, changes.jsonl, outputs/
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from edgebench.progress import Progress
 
 HOME = "Documents/edgebench"
 COPY_S = 300.0
+SLOWEST_BYTES_PER_S = 100_000
+"""A copy that is slower than this, after a while, is taken for a broken connection."""
 
 
 class IPhoneApp:
@@ -104,12 +106,22 @@ class IPhoneApp:
         listed = self._device("info", "processes").get("runningProcesses", [])
         return self.pid in [one.get("processIdentifier") for one in listed]
 
+    def fetch(self, name: str, target: Path, size_bytes: int) -> None:
+        """See `App.fetch`."""
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            copy = Path(folder, target.name)  # devicectl takes the place of no file.
+            self._copy_from(name, copy, COPY_S + size_bytes / SLOWEST_BYTES_PER_S)
+            copy.replace(target)
+
+    def _copy_from(self, name: str, target: Path, timeout_s: float = COPY_S) -> None:
+        place = ("--source", f"{self.run}/{name}", "--destination", str(target))
+        self._device("copy", "from", *self._container(), *place, timeout_s=timeout_s)
+
     def _written(self, offset: int) -> str:
         with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder, CHANGES)  # devicectl takes the place of no file.
-            place = ("--source", f"{self.run}/{CHANGES}", "--destination", str(target))
+            target = Path(folder, CHANGES)
             try:
-                self._device("copy", "from", *self._container(), *place, timeout_s=COPY_S)
+                self._copy_from(CHANGES, target)
             except DeviceLostError:
                 raise
             except DeviceError:

@@ -15,7 +15,7 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
-from edgebench.deploy.benchmark_model import images
+from edgebench.deploy.benchmark_model import worker
 from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner, end_leftovers
 from edgebench.deploy.benchmark_model.tool import Tool
 from edgebench.deploy.device.interface import CheckStep
@@ -106,19 +106,22 @@ def test_outputs_on_the_phone_are_those_of_the_runner_here(
     expected = LocalDevice().run(here, silent)
     for slot, evaluation in result.evaluations.items():
         assert evaluation.outputs is not None and evaluation.images == IMAGES
-        ours = np.load(folder / evaluation.outputs)
-        np.testing.assert_array_equal(ours, np.load(here / str(expected.evaluations[slot].outputs)))
-        assert ours.dtype == np.float32
+        assert evaluation.outputs == expected.evaluations[slot].outputs
+        for role in evaluation.outputs.values():
+            ours = np.load(folder / role)
+            np.testing.assert_array_equal(ours, np.load(here / role))
+            assert ours.dtype == np.float32
 
 
 def test_no_more_images_are_run_than_the_limit(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "LIMIT", 3)
+    monkeypatch.setattr(worker, "LIMIT", 3)
     folder, result = measure(phone, tmp_path, make_run, evaluate=True)
     for evaluation in result.evaluations.values():
         assert evaluation.images == 3
-        assert len(np.load(folder / str(evaluation.outputs))) == 3
+        assert evaluation.outputs is not None
+        assert len(np.load(folder / evaluation.outputs["logits"])) == 3
 
 
 @pytest.mark.parametrize(
