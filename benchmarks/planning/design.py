@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import MIN_INFERENCES, Size
-from edgebench.converters.artifact import Artifact, Manifest
+from edgebench.converters.artifact import PLAIN_PIXELS, Artifact, Manifest, TensorSpec
 from edgebench.deploy.documents.plan import (
     Cooldown,
     EvaluationInputs,
@@ -232,17 +232,34 @@ def _planned(artifact: Artifact) -> PlannedArtifact:
 
 def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
     manifest = artifact.manifest
-    if manifest.evaluation is None or manifest.preprocessing is None:
-        return None
     inputs = manifest.evaluation
+    if inputs is None:
+        return None
+    preprocessing = manifest.preprocessing or PLAIN_PIXELS
+    channels, axes = _image_axes(manifest.inputs[0])
+    mean, std = (
+        values * channels if len(values) == 1 else values
+        for values in (preprocessing.mean, preprocessing.std)
+    )
     return EvaluationInputs(
         file=content_name(Path(inputs.inputs), inputs.inputs_sha256),
         sha256=inputs.inputs_sha256,
-        mean=manifest.preprocessing.mean,
-        std=manifest.preprocessing.std,
-        axes=manifest.inputs[0].axes,
+        mean=mean,
+        std=std,
+        axes=axes,
         outputs=tuple(_kept(one, manifest) for one in inputs.task.outputs),
     )
+
+
+def _image_axes(spec: TensorSpec) -> tuple[int, tuple[int, ...]]:
+    """How many channels an image input has, and which axis of NCHW each of the file's axes is.
+
+    A graph may have its channels last itself; they are one or three, wherever they are.
+    """
+    onnx = dict(zip(spec.axes, spec.shape, strict=True))
+    if len(onnx) == 4 and onnx[1] not in (1, 3) and onnx[3] in (1, 3):
+        return onnx[3], tuple((0, 2, 3, 1)[axis] for axis in spec.axes)
+    return onnx[1], spec.axes
 
 
 def _kept(role: RoleOutput, manifest: Manifest) -> KeptOutput:

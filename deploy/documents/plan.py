@@ -35,10 +35,12 @@ class KeptOutput:
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """Images (N, H, W, channels) uint8 to run once, and how they become the artifact's input.
+    """Images (N, H, W, 3) uint8 to run once, and how they become the artifact's input.
 
-    `file` is the .npz in the run's `files` folder. An image becomes (image / 255 - mean) / std,
-    then NCHW, then the file's own layout: axis i of the input is axis `axes[i]` of NCHW.
+    `file` is the .npz in the run's `files` folder. `mean` and `std` have a value for each channel
+    of the input; where that is one, an image becomes 0.299 R + 0.587 G + 0.114 B first. Then it
+    becomes (image / 255 - mean) / std, then NCHW, then the file's own layout: axis i of the input
+    is axis `axes[i]` of NCHW.
     `outputs` are kept, each for a role of the task; the others are not looked at.
     """
 

@@ -38,6 +38,10 @@ def hash_of(path: str) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+GREY = (0.299, 0.587, 0.114)
+"""How red, green and blue make a grey value (ITU-R BT.601)."""
+
+
 class StoredImages:
     """The first images of an evaluation, streamed out of its .npz: one at a time is in memory.
 
@@ -63,8 +67,10 @@ class StoredImages:
                 content = member.read(size)
                 if len(content) != size:
                     raise RunnerError(f"{self.path} ends within its images")
-                pixels = np.frombuffer(content, "uint8").reshape((1, *shape))
-                nhwc = (pixels.astype("float32") / 255 - mean) / std
+                pixels = np.frombuffer(content, "uint8").reshape((1, *shape)).astype("float32")
+                if len(mean) == 1:
+                    pixels = pixels @ np.array(GREY, "float32")[:, np.newaxis]
+                nhwc = (pixels / 255 - mean) / std
                 yield nhwc.transpose(0, 3, 1, 2).transpose(evaluation["axes"])
 
     @contextmanager
@@ -76,11 +82,11 @@ class StoredImages:
             raise RunnerError(f"{self.path} has no images that can be read ({error})") from None
 
     def _header(self, member: IO[bytes]) -> tuple[int, ...]:
-        """The shape of the images, (N, H, W, channels)."""
+        """The shape of the images, (N, H, W, 3)."""
         form = self.np.lib.format
         version = form.read_magic(member)
         read = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
         shape, by_columns, dtype = read(member)
-        if by_columns or dtype != "uint8" or len(shape) != 4:
+        if by_columns or dtype != "uint8" or len(shape) != 4 or shape[3] != 3:
             raise ValueError(f"they are {dtype} of shape {shape}")
         return tuple(int(side) for side in shape)

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,8 +17,12 @@ from edgebench.benchmarks.planning import design
 from edgebench.benchmarks.planning.design import choose, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import SIZES, Size
-from edgebench.converters.artifact import Artifact, TensorSpec, find_artifacts
+from edgebench.converters.artifact import Artifact, Preprocessing, TensorSpec, find_artifacts
+from edgebench.converters.export.images import ImageSamples
+from edgebench.converters.onnx.graph import TensorInfo
 from edgebench.deploy.documents.plan import KeptOutput, Plan
+from edgebench.deploy.runner.files import StoredImages
+from edgebench.documents import sha256
 from edgebench.errors import DataError, InvalidFileError, UnknownNameError, UsageError
 from edgebench.tasks.reduction import identity
 
@@ -177,3 +183,35 @@ def test_a_manifest_without_the_output_of_a_role_is_refused(artifacts: list[Arti
     other = [with_outputs(one, TensorSpec("y", (1, 10), "float32", (0, 1))) for one in artifacts]
     with pytest.raises(InvalidFileError, match="has no output logits"):
         draft_plan("id", choose(other, RunRequest("a")), RunRequest("a"))
+
+
+@pytest.mark.parametrize(("channels", "values"), [(1, (0.5,)), (3, (0.5,)), (3, (0.25, 0.5, 0.75))])
+@pytest.mark.parametrize("last", [False, True])
+def test_a_device_feeds_what_the_export_fed(
+    artifacts: list[Artifact],
+    channels: int,
+    last: bool,
+    values: tuple[float, ...],
+    tmp_path: Path,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 6, 3), np.uint8)
+    np.savez(tmp_path / "images.npz", images=pixels)
+    shape = (1, 8, 6, channels) if last else (1, channels, 8, 6)
+    preprocessing = Preprocessing(values, values)
+    port = TensorInfo("x", shape, np.dtype(np.float32))
+    exported = ImageSamples(pixels, port, preprocessing)
+    source = next(one for one in artifacts if one.manifest.evaluation is not None)
+    manifest = replace(
+        source.manifest,
+        inputs=(TensorSpec("x", shape, "float32", (0, 1, 2, 3)),),
+        preprocessing=preprocessing,
+    )
+    evaluation = design._evaluation(Artifact(source.path, manifest))
+    assert evaluation is not None
+    entry = {
+        **msgspec.to_builtins(evaluation),
+        "file": "images.npz",
+        "sha256": sha256(tmp_path / "images.npz"),
+    }
+    for one, other in zip(StoredImages(np, str(tmp_path), entry), exported, strict=True):
+        np.testing.assert_allclose(one, other["x"], atol=2e-6)

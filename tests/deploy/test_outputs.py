@@ -88,10 +88,10 @@ def test_what_does_not_fit_is_said_and_leaves_no_file(
 def test_images_come_one_by_one_as_the_artifact_takes_them(
     save: Callable[..., None], tmp_path: Path
 ) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 3, 2), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 4, 2, 3), np.uint8)
     save(tmp_path / "a.npz", images=pixels, labels=np.arange(5))
     digest = sha256(tmp_path / "a.npz")
-    mean, std = [0.5, 0.25], [0.5, 1.0]
+    mean, std = [0.5, 0.25, 0.0], [0.5, 1.0, 2.0]
     entry = {"file": "a.npz", "sha256": digest, "mean": mean, "std": std, "axes": [0, 3, 1, 2]}
     images = StoredImages(np, str(tmp_path), entry)
     wanted = ((pixels.astype(np.float32) / 255 - mean) / std).transpose(0, 2, 3, 1)
@@ -101,7 +101,10 @@ def test_images_come_one_by_one_as_the_artifact_takes_them(
     assert len(list(StoredImages(np, str(tmp_path), entry, 2))) == 2
 
 
-@pytest.mark.parametrize("images", [np.zeros((2, 3)), np.zeros((2, 3, 3, 3)), None])
+GREY_PIXELS = np.zeros((2, 3, 3, 1), np.uint8)
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 3, 3, 3)), GREY_PIXELS, None])
 def test_a_file_without_images_is_said(images: Any, tmp_path: Path) -> None:
     arrays = {"labels": np.arange(2)} if images is None else {"images": images}
     np.savez(tmp_path / "a.npz", **arrays)
