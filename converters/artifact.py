@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 
 from edgebench.documents import load, sha256
 from edgebench.errors import InvalidFileError
+from edgebench.intervals import Estimate
 from edgebench.tasks.task import Assignment
 
 MANIFEST_SUFFIX = ".json"
@@ -58,19 +59,42 @@ PLAIN_PIXELS = Preprocessing((0.0,), (1.0,))
 
 
 @dataclass(frozen=True)
+class Part:
+    """One index along an axis of an output, such as a channel or a row, over all samples.
+
+    The axis is ONNX's. `lost` of the `count` indices of the axis have an error as large as
+    themselves.
+    """
+
+    output: str
+    axis: int
+    index: int
+    snr_db: float
+    lost: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"index {self.index} along axis {self.axis} of the output '{self.output}'"
+
+
+@dataclass(frozen=True)
 class Hop:
     """How far one step of the conversion moved the outputs, measured before the file was written.
 
     Errors compare with the step's own source over `samples` inputs. `max_abs_error` is in the
-    outputs' unit; `snr_db` is 10 log10(signal power / error power), None where both are equal;
-    `top1_agreement` is a fraction, None for models that do not classify or are untrained.
+    outputs' unit; `snr_db` is 10 log10(signal power / error power), None where both are equal.
+    `agreement` is the share of inputs with the same best class, None for models that do not
+    classify or are untrained, and for inputs that mean nothing. `part` is the one that fares worst,
+    None where none errs, and for classes. `tolerance` says what was required; '' is nothing: then
+    the figures are what a precision costs.
     """
 
     step: str
     samples: int
     max_abs_error: float
     snr_db: float | None
-    top1_agreement: float | None
+    agreement: Estimate | None
+    part: Part | None
     tolerance: str
 
 

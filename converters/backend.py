@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from edgebench.content import Content
 from edgebench.converters.artifact import Preprocessing, TensorSpec
+from edgebench.converters.layers import Values
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress
@@ -84,6 +85,10 @@ class Backend(Protocol[C]):
         """
         ...
 
-    def first_difference(self, graph: OnnxGraph, content: C, sample: Sample, snr_db: float) -> str:
-        """A clause that names the first layer whose values fall below this SNR to the graph's."""
+    def values(self, graph: OnnxGraph, content: C, samples: Iterable[Sample]) -> Iterable[Values]:
+        """For each sample what the file computes in exact arithmetic, by the graph's names.
+
+        That is all that the file holds as the graph has it. Where the file rounds a value, it is
+        what comes after that.
+        """
         ...

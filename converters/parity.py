@@ -1,112 +1,49 @@
-"""Whether a converted model computes what its source computes: figures and explicit tolerances.
+"""How far one step of a conversion moved the outputs, and whether a conversion in float32 is right.
 
-A hop's figures are those of its worst output over all samples. The signal-to-noise ratio is
-10 log10(sum of squares of the reference / sum of squares of the error); its range is that of the
-reference, never of the output under test.
+A step's figures are those of its worst output over all samples. Beside the whole output its parts
+are measured, each index along each axis by itself: a channel of scores between 0 and 1 may be gone
+where one of boxes between 0 and 640 leaves the whole at 36 dB.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edgebench.converters.artifact import Hop
+from edgebench.converters.artifact import Hop, Part
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.output_error import FLOOR_DB, NEGLIGIBLE, OutputError
 from edgebench.errors import ParityError
+from edgebench.intervals import Estimate, proportion
 
-Outputs = Sequence[Sequence[Array]]
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """What a hop must hold.
-
-    `relative_error` bounds max |error| / max |reference| and `snr_db` the ratio from below, over
-    inputs that the model was trained for. `noise_snr_db` takes the place of both where weights or
-    inputs mean nothing: a network that has learnt nothing amplifies rounding, block by block, so
-    that the same errors end up larger. `top1` is the least share of held-out inputs with the same
-    best class, asked only where a class means something. Errors up to `negligible`, in the outputs'
-    own unit, are none: a probability next to zero is only as exact as float32 is next to one.
-    """
-
-    relative_error: float
-    snr_db: float
-    noise_snr_db: float
-    top1: float
-    negligible: float = 0.0
-
-    def text(self, meaningful: bool, classifies: bool) -> str:
-        if not meaningful:
-            return f"SNR >= {self.noise_snr_db:g} dB (untrained weights or noise as input)"
-        parts = [f"SNR >= {self.snr_db:g} dB"]
-        if math.isfinite(self.relative_error):
-            parts.insert(0, f"max error <= {self.relative_error:g} of the largest output")
-        if classifies:
-            parts.append(f"top-1 agreement >= {self.top1:.0%}")
-        return ", ".join(parts)
-
+Outputs = Iterable[Sequence[Array]]
 
 # Measured in November 2026 over the zoo (trained: the digit scenes' models on 256 held-out scenes;
 # noise: untrained MobileNetV2 with every attention at 224x224), the worst figure of each:
 #
-#                     trained: relative error, SNR, top-1       noise: SNR
-#   torch->onnx              1e-6      124 dB    1.00              73 dB
-#   tflite:fp32              1e-6      123 dB    1.00              73 dB
-#   tflite:fp16              1e-3       60 dB    1.00              14 dB
-#   tflite:dynamic           0.02       37 dB    1.00             7.8 dB
-#   tflite:int16x8           0.04       35 dB    0.99             7.3 dB
-#   tflite:int8, int8f       0.09       25 dB    0.96             0.8 dB (triplet; the next is 6.9)
-#   onnx:fp32                2e-6      125 dB    1.00              85 dB
-#   onnx:fp16                4e-3       56 dB    1.00              26 dB
-#   onnx:int8                0.11       21 dB    0.96             7.3 dB
-#   openvino:fp32            1e-6      124 dB    1.00              85 dB
-#   openvino:fp16            4e-3       56 dB    1.00              26 dB
-#   openvino:int8            0.23       22 dB    0.94             7.9 dB
-#   coreml:fp32              5e-7      129 dB    1.00
-#   coreml:fp16              2e-3       55 dB    1.00
-#   coreml:int8w             0.02       37 dB    1.00
-#   coreml:palettized6       0.05       25 dB    0.96
-#   coreml:w8a8              0.11       24 dB    0.96
-#   coreml:palettized4       0.42       11 dB    0.88
+#                     trained: relative error, SNR     noise: SNR
+#   torch->onnx              1e-6      124 dB            73 dB
+#   tflite:fp32              1e-6      123 dB            73 dB
+#   onnx:fp32                2e-6      125 dB            85 dB
+#   openvino:fp32            1e-6      124 dB            85 dB
+#   coreml:fp32              5e-7      129 dB
 #
-# (noise for ONNX and OpenVINO: the plain MobileNetV2, CBAM, coordinate and triplet attention.
-# Core ML, in the MIL evaluator: the plain network and coordinate attention on 48 scenes; those of
-# int8w, palettized6 and fp32 are of the plain network alone.)
-#
-# In half precision a single output says little: of the steep edges in a text detector's map of
-# 102,400 pixels the worst was off by 0.17 where the whole map held 45 dB. The bound is the SNR's.
-#
-# Other networks came within 1.2e-4 and 95 dB in fp32 (a text recogniser with attention), 40 dB
-# in fp16, 12 dB in int8 (a detector with boxes and scores on one scale). Each bound leaves room for
-# such, and stays above what a wrong axis, pad or activation leaves: unrelated outputs of equal
-# power have -3 dB, zeros 0 dB. On untrained weights the int8 bound says no more than that: it is
-# the fp32 hop, over the same lowering, that finds faults there.
-TOLERANCES: dict[str, Tolerance] = {
-    "coreml:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
-    "coreml:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
-    "coreml:int8w": Tolerance(math.inf, 20.0, 5.0, 0.90),
-    "coreml:w8a8": Tolerance(math.inf, 10.0, 0.5, 0.80),
-    "coreml:palettized4": Tolerance(math.inf, 5.0, 0.5, 0.70),
-    "coreml:palettized6": Tolerance(math.inf, 20.0, 5.0, 0.90),
-    "torch->onnx": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
-    "onnx:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
-    "onnx:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
-    "onnx:int8": Tolerance(math.inf, 10.0, 3.0, 0.80),
-    "onnx:int8r": Tolerance(math.inf, 10.0, 3.0, 0.80),
-    "openvino:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
-    "openvino:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
-    "openvino:int8": Tolerance(math.inf, 10.0, 3.0, 0.80),
-    "openvino:int8r": Tolerance(math.inf, 10.0, 3.0, 0.80),
-    "tflite:fp32": Tolerance(1e-3, 80.0, 60.0, 0.99, negligible=1e-6),
-    "tflite:fp16": Tolerance(math.inf, 30.0, 10.0, 0.97),
-    "tflite:dynamic": Tolerance(math.inf, 20.0, 5.0, 0.90),
-    "tflite:int8": Tolerance(math.inf, 10.0, 0.5, 0.80),
-    "tflite:int8f": Tolerance(math.inf, 10.0, 0.5, 0.80),
-    "tflite:int16x8": Tolerance(math.inf, 20.0, 5.0, 0.90),
-}
+# A text recogniser with attention came within 1.2e-4 and 95 dB. The bounds leave room for such, and
+# stay above what a wrong axis, pad or activation leaves: unrelated outputs of equal power have
+# -3 dB, zeros 0 dB.
+LEAST_DB = 80.0
+LARGEST_ERROR = 1e-3
+"""Of the largest output."""
+
+LEAST_DB_ON_NOISE = 60.0
+"""Where weights or inputs mean nothing: a network that has learnt nothing amplifies rounding."""
+
+LEAST_DB_OF_A_PART = 20.0
 
 
 @dataclass(frozen=True)
@@ -126,71 +63,40 @@ class Trial:
 def measure(
     step: str, reference: Outputs, outputs: Outputs, trial: Trial, tolerance: str = ""
 ) -> Hop | None:
-    """How far some outputs are from a reference; None where they are not finite or misshapen."""
-    figures = [_measure(reference, outputs, i) for i in range(len(trial.outputs))]
-    absolute = max(figure.absolute for figure in figures)
-    snr_db = min(figure.snr_db for figure in figures)
-    if not math.isfinite(absolute) or snr_db == -math.inf:
-        return None
-    agreement = _agreement(reference, outputs) if trial.meaningful and trial.classifies else None
-    return Hop(
-        step=step,
-        samples=len(reference),
-        max_abs_error=absolute,
-        snr_db=snr_db if math.isfinite(snr_db) else None,
-        top1_agreement=agreement,
-        tolerance=tolerance,
-    )
+    """Compare outputs with a reference, sample by sample.
+
+    None where they hold NaN or infinite values that the reference does not have, or have another
+    shape.
+    """
+    found = _compare(reference, outputs, trial)
+    return None if found.broken else found.hop(step, trial, tolerance)
 
 
-def check(
+def prove(
     step: str,
     reference: Outputs,
     outputs: Outputs,
     trial: Trial,
-    explain: Callable[[Sample, float], str] = lambda sample, snr_db: "",
+    explain: Callable[[], tuple[str, str]],
 ) -> Hop:
-    """Compare the outputs of one step with its source's, sample by sample.
+    """Compare the outputs of a conversion in float32 with its source's.
 
-    `explain` is asked only after a failure, with a sample and the SNR that was wanted, and names
-    the first layer that differs. Raises `ParityError`.
+    `explain` is asked only after a failure, and gives what is wrong and a remedy. Raises
+    `ParityError`.
     """
-    tolerance = TOLERANCES[step.removeprefix("onnx->")]
-    figures = [_measure(reference, outputs, i) for i in range(len(trial.outputs))]
-    absolute = max(figure.absolute for figure in figures)
-    relative = max(figure.absolute / figure.largest for figure in figures)
-    snr_db = min(figure.snr_db for figure in figures)
-    agreement = _agreement(reference, outputs) if trial.meaningful and trial.classifies else None
-    floor = tolerance.snr_db if trial.meaningful else tolerance.noise_snr_db
-    failure = ""
-    if not math.isfinite(absolute):
-        bad = (n for n, f in zip(trial.outputs, figures, strict=True) if f.absolute == math.inf)
-        failure = f"its output '{next(bad)}' holds NaN or infinite values, or has another shape"
-    elif absolute <= tolerance.negligible:
-        pass
-    elif snr_db < floor:
-        failure = f"the SNR is {snr_db:.1f} dB"
-    elif trial.meaningful and relative > tolerance.relative_error:
-        failure = f"the largest error is {relative:.2g} of the largest output"
-    elif agreement is not None and agreement < tolerance.top1:
-        failure = f"the best class agrees on {agreement:.1%} of the samples"
-    wanted = tolerance.text(trial.meaningful, agreement is not None)
+    least_db = LEAST_DB if trial.meaningful else LEAST_DB_ON_NOISE
+    wanted = f"SNR >= {least_db:g} dB"
+    if trial.meaningful:
+        wanted += f", max error <= {LARGEST_ERROR:g} of the largest output"
+    found = _compare(reference, outputs, trial)
+    failure = found.failure(least_db, trial)
     if failure:
-        layer = explain(trial.samples[0], floor)
+        reason, remedy = explain()
         raise ParityError(
-            f"{step} does not compute what it should: {failure}, wanted is {wanted}"
-            + (f"; {layer}" if layer else ""),
-            "nothing was written; calibrate with inputs such as the model will see (--calibration, "
-            "--mean, --std), or choose another precision",
+            f"{step} does not compute what it should: {failure}, required: {wanted}; {reason}",
+            remedy,
         )
-    return Hop(
-        step=step,
-        samples=len(reference),
-        max_abs_error=absolute,
-        snr_db=snr_db if math.isfinite(snr_db) else None,
-        top1_agreement=agreement,
-        tolerance=wanted,
-    )
+    return found.hop(step, trial, wanted)
 
 
 def is_classifier(outputs: Sequence[tuple[int, ...]]) -> bool:
@@ -198,43 +104,70 @@ def is_classifier(outputs: Sequence[tuple[int, ...]]) -> bool:
     return len(outputs) == 1 and len(outputs[0]) == 2 and outputs[0][1] > 1
 
 
-@dataclass(frozen=True)
-class _Error:
-    absolute: float
-    largest: float
-    snr_db: float
+@dataclass
+class _Comparison:
+    outputs: list[OutputError]
+    names: Sequence[str]
+    samples: int = 0
+    same: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+
+    @property
+    def broken(self) -> str:
+        """The first output that is not finite or has another shape; '' where there is none."""
+        bad = (n for n, o in zip(self.names, self.outputs, strict=True) if o.broken)
+        return next(bad, "")
+
+    @property
+    def snr_db(self) -> float:
+        return min(output.errors.decibels for output in self.outputs)
+
+    @property
+    def part(self) -> Part | None:
+        found = (o.worst(name) for name, o in zip(self.names, self.outputs, strict=True))
+        parts = [part for part in found if part is not None]
+        return min(parts, key=lambda part: part.snr_db) if parts else None
+
+    def failure(self, least_db: float, trial: Trial) -> str:
+        """What is wrong with a conversion in float32; '' where nothing is."""
+        if self.broken:
+            return f"its output '{self.broken}' holds NaN or infinite values, or has another shape"
+        if max(output.errors.largest_error for output in self.outputs) <= NEGLIGIBLE:
+            return ""
+        if self.snr_db < least_db:
+            return f"the SNR is {self.snr_db:.1f} dB"
+        relative = max(output.relative for output in self.outputs)
+        if trial.meaningful and relative > LARGEST_ERROR:
+            return f"the largest error is {relative:.2g} of the largest output"
+        part = self.part
+        if part is not None and part.snr_db < LEAST_DB_OF_A_PART:
+            return f"the SNR of {part} is {part.snr_db:.1f} dB"
+        return ""
+
+    def hop(self, step: str, trial: Trial, tolerance: str) -> Hop:
+        agreement: Estimate | None = None
+        if trial.meaningful and trial.classifies:
+            agreement = proportion(np.concatenate(self.same))
+        return Hop(
+            step=step,
+            samples=self.samples,
+            max_abs_error=max(output.errors.largest_error for output in self.outputs),
+            snr_db=None if self.snr_db == math.inf else max(self.snr_db, FLOOR_DB),
+            agreement=agreement,
+            part=None if trial.classifies else self.part,
+            tolerance=tolerance,
+        )
 
 
-def _measure(reference: Outputs, outputs: Outputs, index: int) -> _Error:
-    signal = error = absolute = largest = 0.0
-    for wanted, found in zip(reference, outputs, strict=True):
-        a, b = (np.asarray(x[index], np.float64) for x in (wanted, found))
-        if a.shape != b.shape:
-            return _Error(math.inf, 1.0, -math.inf)
-        keep = np.isfinite(a)
-        a, b = a[keep], b[keep]
-        if not np.isfinite(b).all():
-            return _Error(math.inf, 1.0, -math.inf)
-        absolute = max(absolute, float(np.abs(a - b).max(initial=0.0)))
-        largest = max(largest, float(np.abs(a).max(initial=0.0)))
-        signal += float(np.square(a).sum())
-        error += float(np.square(a - b).sum())
-    if error == 0.0:
-        return _Error(absolute, largest or 1.0, math.inf)
-    snr_db = 10 * math.log10(signal / error) if signal else -math.inf
-    return _Error(absolute, largest or 1.0, snr_db)
+def _compare(reference: Outputs, outputs: Outputs, trial: Trial) -> _Comparison:
+    found = _Comparison([OutputError() for _ in trial.outputs], trial.outputs)
+    for wanted, there in zip(reference, outputs, strict=True):
+        for output, a, b in zip(found.outputs, wanted, there, strict=True):
+            output.add(a, b)
+        found.samples += 1
+        if trial.classifies and wanted[0].shape == there[0].shape:
+            found.same.append(_same_class(wanted[0], there[0]))
+    return found
 
 
-def _agreement(reference: Outputs, outputs: Outputs) -> float:
-    same = [
-        (np.argmax(wanted[0], -1) == np.argmax(found[0], -1)).mean()
-        for wanted, found in zip(reference, outputs, strict=True)
-    ]
-    return float(np.mean(same))
-
-
-def _fail(step: str, what: str, explain: Callable[[], str]) -> None:
-    raise ParityError(
-        f"{step}: {what}; {explain()}",
-        "nothing was written; report the model, or leave this target out",
-    )
+def _same_class(wanted: Any, found: Any) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.argmax(wanted, -1) == np.argmax(found, -1)).reshape(-1)

@@ -206,7 +206,10 @@ def _chains(comparison: Comparison) -> list[Chain]:
 
 def _links(row: ModelRow) -> tuple[Link, ...]:
     assert row.drift is not None
-    links = [_link(hop.step, hop.top1_agreement, hop.snr_db) for hop in row.drift.hops]
+    links = [
+        _link(hop.step, None if hop.agreement is None else hop.agreement.value, hop.snr_db)
+        for hop in row.drift.hops
+    ]
     last = _link("overall, on the device", row.drift.agreement.value, row.drift.snr_db)
     if row.on_host is None:
         return (*links, last)

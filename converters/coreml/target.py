@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from edgebench.content import Content
-from edgebench.converters import layers
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.coreml import package
 from edgebench.converters.coreml.convert import convert_all
 from edgebench.converters.coreml.evaluator import program
-from edgebench.converters.coreml.evaluator.drift import in_steps, plain
 from edgebench.converters.coreml.evaluator.package import read
+from edgebench.converters.coreml.evaluator.values import file_values
 from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import value_names
 from edgebench.converters.coreml.metadata import image_of
+from edgebench.converters.layers import Value
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress
@@ -86,20 +86,17 @@ def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Co
     )
 
 
-def first_difference(graph: OnnxGraph, content: Content, sample: Sample, snr_db: float) -> str:
-    """By the evaluator's values, on a Mac too: Core ML shows none but its outputs."""
+def values(
+    graph: OnnxGraph, content: Content, samples: Iterable[Sample]
+) -> Iterator[dict[str, Value]]:
+    """The evaluator's, on a Mac too: Core ML shows none but its outputs."""
     with package.on_disk(content) as path:
         opened = program.load(path)
         image = image_of(read(path).description, graph)
     names = value_names(graph.model)
-    found: dict[str, Array] = {}
-    opened.trace(
-        feed(graph, image, sample),
-        lambda name, op_type, array: found.__setitem__(name.removesuffix("_cast_fp16"), array),
-    )
-    others = {plain(name) for name in in_steps(opened)}
-    by_onnx = {n: found[key] for n, key in names.items() if key in found and key not in others}
-    return layers.first_difference(graph.model, by_onnx, sample, snr_db)
+    for sample in samples:
+        found = file_values(opened, feed(graph, image, sample))
+        yield {name: found[key] for name, key in names.items() if key in found}
 
 
 def _spec(onnx_name: str, port: program.Port) -> TensorSpec:

@@ -9,7 +9,7 @@ what stood there all at once. A target that fails leaves what stood in its place
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from edgebench.converters.artifact import Artifact, manifest_path
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.process_pool import Failure, Pool
 from edgebench.converters.export.request import ExportRequest
-from edgebench.errors import EdgeBenchError, UsageError
+from edgebench.errors import AgreementError, EdgeBenchError, UsageError
 from edgebench.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def export(request: ExportRequest, progress: Progress = silent) -> Export:
     """Make what is not up to date and write it.
 
     Raises `UsageError`, `MissingExtraError`, `InvalidFileError`, `DataError`,
-    `UnsupportedModelError`, `ParityError` and `UnwritableError`. Where only some targets fail, the
-    others are written first, and the error is an `EdgeBenchError` that says so.
+    `UnsupportedModelError`, `ParityError`, `AgreementError` and `UnwritableError`. Where only some
+    targets fail, the others are written first, and the error, an `EdgeBenchError` (where all failed
+    their gate, an `AgreementError`), says so.
     """
     done = finished(request)
     if done is not None:
@@ -91,10 +92,16 @@ def _failure(made: Made, asked: int) -> EdgeBenchError:
         return errors[0]
     reasons = "; ".join(f"{', '.join(names)}: {cause}" for cause, names in causes.items())
     written = "; the others are written" if made.items else ""
-    return EdgeBenchError(
+    return _kind(error.exit_code for error in errors)(
         f"{len(made.failed)} of {asked} targets were not made: {reasons}{written}",
         "; ".join(dict.fromkeys(error.remedy for error in errors if error.remedy)),
     )
+
+
+def _kind(codes: Iterable[int]) -> type[EdgeBenchError]:
+    """The error that stands for several: a failed gate where each of them is one."""
+    gate = all(code == AgreementError.exit_code for code in codes)
+    return AgreementError if gate else EdgeBenchError
 
 
 def export_many(
@@ -151,7 +158,7 @@ def _in_processes(
     if failed:
         reasons = "; ".join(f"{name}: {failure.message}" for name, failure in failed.items())
         remedies = dict.fromkeys(f.remedy for f in failed.values() if f.remedy)
-        raise EdgeBenchError(
+        raise _kind(failure.exit_code for failure in failed.values())(
             f"{len(failed)} of {len(todo)} models were not exported: {reasons}",
             "; ".join(remedies),
         )

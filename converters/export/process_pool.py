@@ -29,10 +29,11 @@ _GRACE_S = 10
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task has no result: the message and remedy of its error."""
+    """Why a task has no result: the message, remedy and exit code of its error."""
 
     message: str
     remedy: str
+    exit_code: int = 1
 
 
 @dataclass
@@ -183,7 +184,7 @@ def _serve(pipe: Connection, work: Callable[[Any, Progress], Any], threads: int)
         try:
             answer = work(task, progress)
         except EdgeBenchError as error:
-            answer = Failure(error.message, error.remedy)
+            answer = Failure(error.message, error.remedy, error.exit_code)
         except (
             Exception
         ) as error:  # which must not take the tasks with it that wait for this process

@@ -19,7 +19,7 @@ from edgebench.converters.artifact import (
     manifest_path,
     open_artifact,
 )
-from edgebench.converters.export import calibration
+from edgebench.converters.export import calibration, cost
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
@@ -59,6 +59,8 @@ class ExportRequest:
     known, or arrays that are normalised already.
     `plain` exports the graph without the passes that bring it into a target's form, and
     `without_passes` without some of them, by name; the artifact's name says so.
+    `require_agreement` is the share of inputs whose best class every file has to keep: a file whose
+    interval lies below is not written.
     `command` is what the user typed, for the manifest.
     """
 
@@ -80,6 +82,7 @@ class ExportRequest:
     image_input: bool = True
     plain: bool = False
     without_passes: tuple[str, ...] = ()
+    require_agreement: float | None = None
     command: str = ""
     force: bool = False
     module: nn.Module | None = None
@@ -299,6 +302,9 @@ def up_to_date(request: ExportRequest, target: Target) -> Artifact | None:
     except InvalidFileError:
         return None
     if artifact.manifest.fingerprint != fingerprint(request, target):
+        return None
+    required = request.require_agreement
+    if required is not None and not cost.fulfils(required, artifact.manifest.hops[-1]):
         return None
     evaluation = artifact.manifest.evaluation
     if evaluation is not None:

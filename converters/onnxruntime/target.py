@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
 import onnxruntime
 
-from edgebench.converters import layers
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
+from edgebench.converters.layers import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, session
 from edgebench.converters.onnxruntime.precisions import to_fp16, to_int8
+from edgebench.converters.onnxruntime.values import file_values
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
 
@@ -84,9 +85,10 @@ def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Conv
     return Converted(opened, _specs(graph.inputs), _specs(graph.outputs))
 
 
-def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:
-    found = layers.values(onnx.ModelProto.FromString(content), sample)
-    return layers.first_difference(graph.model, found, sample, snr_db)
+def values(
+    graph: OnnxGraph, content: bytes, samples: Iterable[Sample]
+) -> Iterable[dict[str, Value]]:
+    return file_values(onnx.ModelProto.FromString(content), samples)
 
 
 def _specs(ports: Sequence[TensorInfo]) -> tuple[TensorSpec, ...]:

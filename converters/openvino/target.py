@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgebench.converters import layers
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
+from edgebench.converters.layers import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.openvino import execution, metadata
@@ -22,6 +22,7 @@ from edgebench.converters.openvino.session import (
     openvino,
     to_folder,
 )
+from edgebench.converters.openvino.values import file_values
 from edgebench.progress import Progress
 
 
@@ -79,19 +80,10 @@ def open_converted(graph: OnnxGraph, content: Mapping[str, bytes], exact: bool =
     )
 
 
-def first_difference(
-    graph: OnnxGraph, content: Mapping[str, bytes], sample: Sample, snr_db: float
-) -> str:
-    model = from_folder(content)
-    # OpenVINO keeps the names of ONNX's values at the outputs of its own operations.
-    for op in model.get_ordered_ops():
-        for output in op.outputs():
-            if output.names and op.get_type_name() not in ("Constant", "Parameter", "Result"):
-                model.add_outputs(output)
-    compiled = exactly(model)
-    results = compiled([sample[name] for name in input_names(compiled, list(sample))])
-    found = {name: results[port] for port in compiled.outputs for name in port.names}
-    return layers.first_difference(graph.model, found, sample, snr_db)
+def values(
+    graph: OnnxGraph, content: Mapping[str, bytes], samples: Iterable[Sample]
+) -> Iterable[dict[str, Value]]:
+    return file_values(from_folder(content), [port.name for port in graph.inputs], samples)
 
 
 def _specs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
+from edgebench.converters.layers import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.tflite import inspect, layout
 from edgebench.converters.tflite.convert import convert_all
-from edgebench.converters.tflite.layers import compare_layers
 from edgebench.converters.tflite.metadata import with_metadata
 from edgebench.converters.tflite.ports import image_ports
+from edgebench.converters.tflite.values import file_values
 from edgebench.progress import Progress
 
 
@@ -71,17 +72,10 @@ def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Conv
     )
 
 
-def first_difference(graph: OnnxGraph, content: bytes, sample: Sample, snr_db: float) -> str:
-    layers = compare_layers(graph.model, content, sample)
-    if not layers:
-        return "no layer of it can be compared by itself"
-    # Where every layer holds by itself, the errors have added up; the worst is where to look.
-    worst = min(layers, key=lambda layer: layer.snr_db)
-    first = next((layer for layer in layers if not layer.snr_db >= snr_db), worst)
-    return (
-        f"the first layer that differs is {first.node or first.value} ({first.op_type}), "
-        f"at {first.snr_db:.1f} dB"
-    )
+def values(
+    graph: OnnxGraph, content: bytes, samples: Iterable[Sample]
+) -> Iterable[dict[str, Value]]:
+    return file_values(graph.model, content, samples)
 
 
 def _specs(

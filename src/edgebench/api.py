@@ -64,6 +64,7 @@ def export(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     labels: str | Path | None = None,
+    require_agreement: float | None = None,
     force: bool = False,
     progress: Progress = silent,
 ) -> tuple[Artifact, ...]:
@@ -75,9 +76,10 @@ def export(
     such as `imagefolder:val/`, that calibrate and evaluate; `calibration` images that calibrate
     only, and `evaluation` labelled ones that evaluate only. `task` says what the outputs mean, and
     `outputs` their roles and layout by name (docs/tasks.md). `resize` is how images are brought to
-    the input's size. `mean` and `std` are per channel, for pixels in 0..1. What is up to date is
-    not made again unless `force` says so. Raises as `edgebench.converters.export.export.export`
-    does.
+    the input's size. `mean` and `std` are per channel, for pixels in 0..1. A file whose best class
+    is the model's for a smaller share of inputs than `require_agreement` is not written. What is up
+    to date is not made again unless `force` says so. Raises as
+    `edgebench.converters.export.export.export` does.
     """
     from edgebench.converters.export.export import export as exported
     from edgebench.converters.export.request import ExportRequest
@@ -103,6 +105,7 @@ def export(
         mean=None if mean is None else tuple(mean),
         std=None if std is None else tuple(std),
         labels=_path(labels),
+        require_agreement=require_agreement,
         command="edgebench.export",
         force=force,
         module=module,

@@ -58,6 +58,12 @@ class ParityError(EdgeBenchError):
     """A converted model that does not compute what its source computes."""
 
 
+class AgreementError(EdgeBenchError):
+    """A converted model that agrees less with its source than the user requires."""
+
+    exit_code = 4
+
+
 class DataError(EdgeBenchError):
     """Calibration, training or evaluation data that is missing, too small or unreadable."""
 

@@ -1,6 +1,7 @@
 """How far one set of numbers is from another: the signal-to-noise ratio, and the largest error.
 
-The range is always that of the reference, never of what is tested.
+The ratio is 10 log10(sum of squares of the reference / sum of squares of the error), in decibels.
+The signal is that of the reference, never of what is tested.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class Errors:
     """The errors of numbers that are added part by part, so that none has to be kept."""
 
     def __init__(self) -> None:
-        self._signal = self._noise = 0.0
+        self.signal = self.noise = 0.0  # sums of squares
         self.largest_error = 0.0
         self.largest_signal = 0.0
 
@@ -26,17 +27,32 @@ class Errors:
         if wanted.shape != found.shape:
             raise ValueError(f"numbers of shape {wanted.shape} and {found.shape}")
         error = found - wanted
-        self._signal += float(np.square(wanted).sum())
-        self._noise += float(np.square(error).sum())
+        self.signal += float(np.square(wanted).sum())
+        self.noise += float(np.square(error).sum())
         self.largest_error = max(self.largest_error, float(np.abs(error).max(initial=0.0)))
         self.largest_signal = max(self.largest_signal, float(np.abs(wanted).max(initial=0.0)))
 
     @property
+    def decibels(self) -> float:
+        """The ratio; see `decibels`."""
+        return decibels(self.signal, self.noise)
+
+    @property
     def snr_db(self) -> float | None:
-        """10 log10 of the signal's power over that of the error; None where there is no error."""
-        if self._noise == 0:
-            return None
-        return 10 * math.log10(self._signal / self._noise) if self._signal else -math.inf
+        """The ratio as documents have it: None where there is no error."""
+        return None if self.noise == 0 else self.decibels
+
+
+def decibels(signal: float, noise: float) -> float:
+    """The ratio of two sums of squares: infinite without noise, minus infinity without a signal.
+
+    Noise that is not finite is infinite noise.
+    """
+    if noise == 0:
+        return math.inf
+    if signal == 0 or not math.isfinite(noise):
+        return -math.inf
+    return 10 * math.log10(signal / noise)
 
 
 def snr_db(signal: npt.ArrayLike, other: npt.ArrayLike) -> float | None:

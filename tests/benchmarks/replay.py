@@ -38,6 +38,7 @@ from edgebench.deploy.documents.result import (
 )
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
+from edgebench.intervals import share
 from edgebench.progress import Progress
 from edgebench.tasks.task import ModelOutput, Signature
 
@@ -107,11 +108,11 @@ def _write_artifact(
     path.write_bytes(f"{toy.model} {precision}".encode() * 100)
     trained = toy.weights == "trained"
     hops = (
-        Hop("torch -> ONNX", 64, 2e-6, 118.0, 1.0, "max abs error 1e-4"),
-        Hop("ONNX -> TFLite fp32", 64, 8e-6, 104.0, 1.0, "max abs error 1e-3"),
+        Hop("torch -> ONNX", 64, 2e-6, 118.0, share(64, 64), None, "max abs error 1e-4"),
+        Hop("ONNX -> TFLite fp32", 64, 8e-6, 104.0, share(64, 64), None, "max abs error 1e-3"),
     )
     if precision == "int8":
-        hops += (Hop("TFLite fp32 -> int8", 64, 0.31, 26.0, 0.97, "SNR 15 dB"),)
+        hops += (Hop("TFLite fp32 -> int8", 64, 0.31, 26.0, share(62, 64), None, ""),)
     manifest = Manifest(
         model=toy.model,
         baseline=toy.baseline,

@@ -19,6 +19,7 @@ from edgebench.converters.artifact import Artifact, find_artifacts, manifest_pat
 from edgebench.converters.export import convert
 from edgebench.converters.export.export import export, export_many
 from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.onnxruntime import target as onnx_target
 from edgebench.converters.targets import Target, parse
 from edgebench.converters.tflite import target
 from edgebench.errors import (
@@ -189,6 +190,71 @@ def test_a_planted_fault_stops_its_target_alone_and_names_the_layer(
     assert [one.manifest.format for one in find_artifacts(tmp_path / "out")] == ["onnx"]
 
 
+def test_what_is_wrong_in_float32_is_refused_in_every_precision_of_the_format(
+    write: Write, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight bits alone would let it through: one weight of many is wrong."""
+    real = target.convert_all
+    monkeypatch.setattr(target, "convert_all", lambda model, *rest: real(corrupted(model), *rest))
+    asked = request(write(), tmp_path / "out", INT8, calibration=str(photos))
+    with pytest.raises(ParityError, match=r"onnx->tflite:fp32 .*the_(conv|relu)") as caught:
+        export(asked)
+    assert "report it" in caught.value.remedy and "calibrat" not in caught.value.remedy
+    asked = dataclasses.replace(asked, targets=(ONNX, FP32, INT8))
+    with pytest.raises(EdgeBenchError, match=r"2 of 3 targets .*: tflite:fp32, tflite:int8: onnx"):
+        export(asked)
+    assert [one.manifest.format for one in find_artifacts(tmp_path / "out")] == ["onnx"]
+
+
+def test_what_is_wrong_in_eight_bits_alone_is_refused_alone(
+    write: Write, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = onnx_target.to_int8
+
+    def one_wrong(*arguments: Any, **options: Any) -> onnx.ModelProto:
+        made: onnx.ModelProto = real(*arguments, **options)
+        for tensor in made.graph.initializer:
+            weights = numpy_helper.to_array(tensor).copy()
+            if weights.ndim == 4:
+                weights[2] = -weights[2]
+                tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+                return made
+        raise AssertionError("no weights of a convolution")
+
+    monkeypatch.setattr(onnx_target, "to_int8", one_wrong)
+    asked = request(
+        write(), tmp_path / "out", ONNX, parse("onnx:int8"), INT8, calibration=str(photos)
+    )
+    with pytest.raises(
+        EdgeBenchError, match=r"1 of 3 .*onnx->onnx:int8 .*the_(conv|relu).*rounding explains"
+    ):
+        export(asked)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("tiny.fp32.onnx", "tiny.fp32.onnx.json"),
+        *("tiny.int8.tflite", "tiny.int8.tflite.json"),
+    ]
+
+
+def test_values_that_half_precision_cannot_hold_are_named(write: Write, tmp_path: Path) -> None:
+    helper = onnx.helper
+    nodes = [
+        helper.make_node("Mul", ["x", "large"], ["a"], name="first"),
+        helper.make_node("Mul", ["a", "large"], ["b"], name="too_large"),
+        helper.make_node("Div", ["b", "large"], ["c"], name="back"),
+        helper.make_node("Sqrt", ["c"], ["y"], name="last"),
+    ]
+    ports = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 8]) for name in ("x", "y")
+    ]
+    large = [numpy_helper.from_array(np.full((1, 8), 5e3, np.float32), "large")]
+    made = helper.make_graph(nodes, "large", ports[:1], ports[1:], large)
+    opset = helper.make_opsetid("", 17)
+    model = helper.make_model(made, opset_imports=[opset], ir_version=8)
+    with pytest.raises(ParityError, match=r"values of \w+ \(Mul\) do not fit") as caught:
+        export(request(write(model), tmp_path / "out", parse("onnx:fp16")))
+    assert "onnx:fp32" in caught.value.remedy
+
+
 def fill_the_disk_after(monkeypatch: pytest.MonkeyPatch, writes: int) -> None:
     real = Path.write_bytes
     left = [writes]
@@ -316,8 +382,8 @@ def test_a_trained_model_keeps_its_answers_in_every_precision(tmp_path: Path) ->
     for manifest in by_precision.values():
         assert manifest.weights == "trained"
         assert manifest.hops[0].step == "torch->onnx"
-        agreement = manifest.hops[-1].top1_agreement
-        assert agreement is not None and agreement > 0.9
+        agreement = manifest.hops[-1].agreement
+        assert agreement is not None and agreement.value > 0.9
     evaluation = by_precision["int8"].evaluation
     assert evaluation is not None
     with np.load(tmp_path / evaluation.inputs) as inputs:

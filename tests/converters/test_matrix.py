@@ -38,10 +38,10 @@ def test_answers_are_kept(
 ) -> None:
     first, *_, hop = artifacts[model, target].manifest.hops
     assert first.step == "torch->onnx"
-    assert hop.top1_agreement is not None
+    assert hop.agreement is not None
     form, _, kind = target.partition(":")
     assert hop.snr_db is None or hop.snr_db > FLOOR_DB.get(kind, 20)  # None: they are equal.
-    assert hop.top1_agreement > AGREEMENT.get(form, 0.9)
+    assert hop.agreement.value > AGREEMENT.get(form, 0.9)
 
 
 @pytest.mark.parametrize("kind", ["fp32", "dynamic", "int8"])

@@ -20,7 +20,7 @@ def test_openvino_without_vnni(tmp_path: Path) -> None:
 
 
 def hop(snr_db: float | None) -> Hop:
-    return Hop("onnx->onnx:int8", 10, 0.1, snr_db, None, "")
+    return Hop("onnx->onnx:int8", 10, 0.1, snr_db, None, None, "")
 
 
 @pytest.mark.parametrize(

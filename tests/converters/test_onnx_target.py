@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from tiny_models import tiny_cnn
 
+from edgebench.converters import layers
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx import reference
@@ -18,10 +19,12 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample, noise
 from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.onnxruntime import target
+from edgebench.converters.rounding import ROUNDINGS
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
+from edgebench.snr import Errors
 
-PRECISIONS = ("fp32", "fp16", "int8")
+PRECISIONS = ("fp32", "fp16", "int8", "int8r")
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +46,9 @@ def snr_db(graph: OnnxGraph, content: bytes, samples: list[Sample]) -> float:
     converted = target.open_converted(graph, content)
     wanted = np.array([row[0] for row in reference.run(graph.model, samples)], np.float64)
     found = np.array([converted.run(sample)[0] for sample in samples], np.float64)
-    error = np.square(found - wanted).sum()
-    return float(10 * np.log10(np.square(wanted).sum() / error)) if error else np.inf
+    errors = Errors()
+    errors.add(wanted, found)
+    return errors.decibels
 
 
 def test_each_precision_is_as_exact_as_its_bits(
@@ -121,8 +125,21 @@ def test_the_first_layer_that_differs_is_named(
             tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
     faulty = dataclasses.replace(graph, model=other)
     content = target.convert(faulty, [precision], samples, Instructions(), silent)[precision]
-    clause = target.first_difference(graph, content, samples[0], 10.0)
-    assert "the_conv (Conv)" in clause or "the_relu (Relu)" in clause
+    there = target.values(graph, content, samples[:2])
+    found = layers.compare(graph.model, samples[:2], there, ROUNDINGS[precision])
+    (wrong,) = (one for one in found if not one.right)
+    assert wrong.node in ("the_conv", "the_relu")  # In int8 they have become one.
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_layers_are_off_by_what_their_rounding_does(
+    graph: OnnxGraph, files: Mapping[str, bytes], samples: list[Sample], precision: str
+) -> None:
+    there = target.values(graph, files[precision], samples[:2])
+    found = layers.compare(graph.model, samples[:2], there, ROUNDINGS[precision])
+    assert found
+    for one in found:
+        assert one.own_db > min(60, one.rounding_db - 6), one
 
 
 def test_what_the_quantiser_cannot_take_is_an_error_of_ours(graph: OnnxGraph) -> None:

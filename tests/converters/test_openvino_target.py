@@ -16,6 +16,7 @@ import pytest
 from onnx import helper, numpy_helper
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
+from edgebench.converters import layers
 from edgebench.converters.artifact import open_artifact
 from edgebench.converters.backend import Instructions
 from edgebench.converters.export.export import Export, export
@@ -26,9 +27,11 @@ from edgebench.converters.onnx.reference import Sample, noise
 from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.openvino import execution, target
 from edgebench.converters.openvino.session import from_folder, on_cpu
+from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.targets import parse
 from edgebench.errors import ParityError, UnsupportedModelError
 from edgebench.progress import silent
+from edgebench.snr import Errors
 
 PRECISIONS = ("fp32", "fp16", "int8")
 
@@ -71,8 +74,9 @@ def snr_db(graph: OnnxGraph, content: Mapping[str, bytes], samples: list[Sample]
     converted = target.open_converted(graph, content)
     wanted = np.array([row[0] for row in reference.run(graph.model, samples)], np.float64)
     found = np.array([converted.run(sample)[0] for sample in samples], np.float64)
-    error = np.square(found - wanted).sum()
-    return float(10 * np.log10(np.square(wanted).sum() / error)) if error else np.inf
+    errors = Errors()
+    errors.add(wanted, found)
+    return errors.decibels
 
 
 def test_each_precision_is_as_exact_as_its_bits(
@@ -82,6 +86,20 @@ def test_each_precision_is_as_exact_as_its_bits(
     assert found["fp32"] > 100  # bfloat16, the plugin's own choice, leaves about 40.
     assert 50 < found["fp16"] < 80
     assert 20 < found["int8"] < 50
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_layers_are_off_by_what_their_rounding_does(
+    graph: OnnxGraph,
+    folders: Mapping[str, Mapping[str, bytes]],
+    samples: list[Sample],
+    precision: str,
+) -> None:
+    there = target.values(graph, folders[precision], samples[:2])
+    found = layers.compare(graph.model, samples[:2], there, ROUNDINGS[precision])
+    assert found
+    for one in found:
+        assert one.right, one
 
 
 def test_fp16_weighs_half_and_int8_less(folders: Mapping[str, Mapping[str, bytes]]) -> None:

@@ -1,3 +1,5 @@
+"""The proof in float32, and the figures of a step."""
+
 from __future__ import annotations
 
 import math
@@ -7,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.converters.parity import TOLERANCES, Trial, check, is_classifier
+from edgebench.converters.parity import Trial, is_classifier, measure, prove
+from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.targets import FORMATS
 from edgebench.errors import ParityError
+from edgebench.intervals import share
 
-INT8 = "onnx->tflite:int8"
+STEP = "onnx->tflite:fp32"
 Arrays = list[list[np.ndarray]]
 
 
-def trial(count: int, meaningful: bool = True, outputs: int = 1) -> Trial:
-    return Trial([{}] * count, [f"y{i}" for i in range(outputs)], meaningful, classifies=True)
+def trial(count: int, meaningful: bool = True, outputs: int = 1, classifies: bool = True) -> Trial:
+    return Trial([{}] * count, [f"y{i}" for i in range(outputs)], meaningful, classifies)
 
 
 def logits(count: int = 50, seed: int = 0) -> Arrays:
@@ -37,65 +41,61 @@ def with_noise(outputs: Arrays, snr_db: float, seed: int = 1) -> Arrays:
     ]
 
 
-def test_every_target_has_a_tolerance() -> None:
-    for name, form in FORMATS.items():
-        assert {f"{name}:{precision}" for precision in form.precisions} <= set(TOLERANCES)
+def proved(reference: Arrays, outputs: Arrays, asked: Trial) -> None:
+    prove(STEP, reference, outputs, asked, lambda: ("conv_7 differs", "do this"))
+
+
+def test_every_precision_says_how_it_rounds() -> None:
+    assert set(ROUNDINGS) == {one for form in FORMATS.values() for one in form.precisions}
 
 
 def test_equal_outputs_have_no_error_and_no_finite_snr() -> None:
-    hop = check("onnx->onnx:fp32", logits(), logits(), trial(50))
-    assert (hop.max_abs_error, hop.snr_db, hop.top1_agreement) == (0.0, None, 1.0)
+    hop = measure(STEP, logits(), logits(), trial(50))
+    assert hop is not None
+    assert (hop.max_abs_error, hop.snr_db, hop.agreement) == (0.0, None, share(50, 50))
 
 
-@given(st.floats(20.5, 90.0))
+@given(st.floats(-20, 90.0))
 def test_the_snr_is_the_one_that_was_planted(snr_db: float) -> None:
-    hop = check(INT8, logits(), with_noise(logits(), snr_db), trial(50))
-    assert hop.snr_db == pytest.approx(snr_db, abs=0.01)
+    hop = measure(STEP, logits(), with_noise(logits(), snr_db), trial(50))
+    assert hop is not None and hop.snr_db == pytest.approx(snr_db, abs=0.01)
 
 
 @given(st.floats(1e-6, 1e6))
 def test_the_snr_does_not_depend_on_the_unit(unit: float) -> None:
-    clean, noisy = logits(), with_noise(logits(), 30.0)
-    scaled = check(
-        INT8,
-        [[y * unit for y in s] for s in clean],
-        [[y * unit for y in s] for s in noisy],
-        trial(50),
-    )
-    assert scaled.snr_db == pytest.approx(30.0, abs=0.01)
+    clean, noisy = ([[unit * y for y in s] for s in a] for a in (logits(), with_noise(logits(), 9)))
+    hop = measure(STEP, clean, noisy, trial(50))
+    assert hop is not None and hop.snr_db == pytest.approx(9.0, abs=0.01)
 
 
-def test_too_low_an_snr_fails_and_asks_for_the_layer() -> None:
-    with pytest.raises(ParityError, match=r"SNR is 5\.0 dB.*conv_7 differs, below 10"):
-        check(
-            INT8,
-            logits(),
-            with_noise(logits(), 5.0),
-            trial(50),
-            lambda sample, snr_db: f"conv_7 differs, below {snr_db:g}",
-        )
+def test_too_low_an_snr_fails_with_the_explanation() -> None:
+    with pytest.raises(
+        ParityError, match=r"SNR is 70\.0 dB, required: SNR >= 80 dB.*conv_7"
+    ) as told:
+        proved(logits(), with_noise(logits(), 70.0), trial(50))
+    assert told.value.remedy == "do this"
+    proved(logits(), with_noise(logits(), 110.0), trial(50))
 
 
 def test_untrained_weights_are_held_to_the_lower_snr_and_claim_no_agreement() -> None:
-    hop = check(INT8, logits(), with_noise(logits(), 5.0), trial(50, meaningful=False))
-    assert hop.top1_agreement is None
-    assert "untrained" in hop.tolerance
+    noisy = with_noise(logits(), 70.0)
+    proved(logits(), noisy, trial(50, meaningful=False))
+    hop = measure(STEP, logits(), noisy, trial(50, meaningful=False))
+    assert hop is not None and hop.agreement is None
 
 
 @pytest.mark.parametrize("meaningful", [True, False])
-@pytest.mark.parametrize("target", [t for t in TOLERANCES if t != "torch->onnx"])
-def test_unrelated_outputs_pass_nowhere(target: str, meaningful: bool) -> None:
+def test_unrelated_outputs_pass_nowhere(meaningful: bool) -> None:
     for wrong in (logits(seed=9), [[np.zeros_like(y) for y in s] for s in logits()]):
         with pytest.raises(ParityError):
-            check(f"onnx->{target}", logits(), wrong, trial(50, meaningful))
+            proved(logits(), wrong, trial(50, meaningful))
 
 
 def test_what_float32_cannot_tell_from_zero_is_no_error() -> None:
     silent = [[np.full((1, 10), 1e-9)] for _ in range(50)]
-    close = [[y + 1e-7 for y in sample] for sample in silent]
-    assert check("onnx->tflite:fp32", silent, close, trial(50)).max_abs_error < 2e-7
+    proved(silent, [[y + 1e-7 for y in sample] for sample in silent], trial(50))
     with pytest.raises(ParityError):
-        check("onnx->tflite:fp32", silent, [[y + 1e-5 for y in s] for s in silent], trial(50))
+        proved(silent, [[y + 1e-5 for y in s] for s in silent], trial(50))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -103,26 +103,59 @@ def test_outputs_that_are_not_finite_fail_whatever_the_weights(bad: float) -> No
     broken = logits()
     broken[3][0][0, 2] = bad
     with pytest.raises(ParityError, match="'y0' holds NaN or infinite"):
-        check(INT8, logits(), broken, trial(50, meaningful=False))
+        proved(logits(), broken, trial(50, meaningful=False))
+    assert measure(STEP, logits(), broken, trial(50)) is None
+
+
+def test_an_infinity_of_the_source_is_no_error() -> None:
+    masked = logits()
+    masked[3][0][0, 2] = -np.inf
+    proved(masked, with_noise(logits(), 120.0), trial(50))
 
 
 def test_outputs_of_another_shape_fail() -> None:
     with pytest.raises(ParityError, match="another shape"):
-        check(INT8, logits(), [[y[:, :5] for y in s] for s in logits()], trial(50))
+        proved(logits(), [[y[:, :5] for y in s] for s in logits()], trial(50))
 
 
 def test_the_worst_of_several_outputs_counts() -> None:
     two = [[a[0], b[0]] for a, b in zip(logits(), logits(seed=2), strict=True)]
     half = [[s[0], n[0]] for s, n in zip(two, with_noise(logits(seed=2), 4.0), strict=True)]
     with pytest.raises(ParityError, match=r"SNR is 4\.0 dB"):
-        check(INT8, two, half, trial(50, outputs=2))
+        proved(two, half, trial(50, outputs=2))
 
 
-def test_classes_that_swap_fail_where_the_snr_does_not_see_it() -> None:
-    close = [[np.array([[10.0, 10.01, 0.0]], np.float32)] for _ in range(50)]
-    swapped = [[np.array([[10.01, 10.0, 0.0]], np.float32)] for _ in range(50)]
-    with pytest.raises(ParityError, match="best class agrees on 0"):
-        check(INT8, close, swapped, trial(50))
+def test_an_agreement_knows_its_number_of_samples() -> None:
+    clean = [[np.array([[2.0, 1.0, 0.0]], np.float32)] for _ in range(50)]
+    swapped = [[y[:, [1, 0, 2]] for y in clean[0]], *clean[1:]]
+    hop = measure(STEP, clean, swapped, trial(50))
+    assert hop is not None and hop.agreement == share(49, 50)
+
+
+def maps(count: int = 8) -> Arrays:
+    """Boxes of 0..640 in four channels and scores of 0..1 in two, 30 of each."""
+    rng = np.random.default_rng(0)
+    scale = np.array([640, 640, 640, 640, 1, 1]).reshape(1, 6, 1)
+    return [[(scale * rng.random((1, 6, 30))).astype(np.float32)] for _ in range(count)]
+
+
+def without_scores(outputs: Arrays) -> Arrays:
+    return [[np.concatenate([y[:, :4], 0 * y[:, 4:]], 1) for y in sample] for sample in outputs]
+
+
+def test_a_part_that_is_gone_is_found_where_the_whole_looks_right() -> None:
+    hop = measure(STEP, maps(), without_scores(maps()), trial(8, classifies=False))
+    assert hop is not None and hop.snr_db is not None and hop.snr_db > 50
+    part = hop.part
+    assert part is not None
+    assert (part.output, part.axis, part.lost, part.count) == ("y0", 1, 2, 6)
+    assert part.index in (4, 5) and part.snr_db == pytest.approx(0, abs=0.01)
+
+
+def test_a_part_that_is_wrong_fails_in_float32_where_the_whole_is_right() -> None:
+    small = [[y * np.array([1, 1, 1, 1, 1e-2, 1e-2]).reshape(1, 6, 1) for y in s] for s in maps()]
+    with pytest.raises(ParityError, match=r"SNR of index [45] along axis 1 .* 0\.0 dB"):
+        proved(small, without_scores(small), trial(8, classifies=False))
 
 
 def test_only_one_output_of_scores_classifies() -> None:

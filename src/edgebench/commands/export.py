@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
+from edgebench.commands.common import exits
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
@@ -27,6 +28,8 @@ EXAMPLES = """\
   edgebench export my_detector.onnx --to tflite:int8 --data coco:val/,val.json
   edgebench export my_package.models:small --to coreml --input-shape 1,3,96,96
 """
+
+UNKNOWN = "unknown"
 
 Shapes = Mapping[str, tuple[int, ...]] | tuple[int, ...]
 
@@ -50,6 +53,7 @@ class ExportOptions:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: Path | None = None
+    require_agreement: float | None = None
     ios: int | None = None
     no_image_input: bool = False
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -105,6 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ios", type=arguments.positive, metavar="VERSION", help=help_)
     help_ = "let Core ML take a normalised array instead of an image"
     add("--no-image-input", action="store_true", help=help_)
+    help_ = f"write no file whose best class is the model's for fewer inputs (exit {exits.ABOVE})"
+    add("--require-agreement", type=arguments.fraction, metavar="99%", help=help_)
     help_ = "export the plain graph, not the form that the target runs fastest"
     add("--no-passes", action="store_true", help=help_)
 
@@ -134,19 +140,23 @@ def execute(options: ExportOptions) -> int:
 
 def _show(artifacts: Sequence[Artifact]) -> None:
     """A line for each artifact, and below them who made which format."""
-    table = console.table("artifact", ">MB", ">parity dB", ">agree %")
-    for artifact in artifacts:
-        manifest, hop = artifact.manifest, artifact.manifest.hops[-1]
-        agreement = "-" if hop.top1_agreement is None else f"{100 * hop.top1_agreement:.1f}"
+    from edgebench.converters.export.cost import interval
+
+    table = console.table("artifact", ">MB", ">SNR dB", ">agree % [95 %]")
+    hops = [artifact.manifest.hops[-1] for artifact in artifacts]
+    for artifact, hop in zip(artifacts, hops, strict=True):
         table.add_row(
             str(artifact.path),
-            f"{manifest.size_bytes / 1e6:.2f}",
+            f"{artifact.manifest.size_bytes / 1e6:.2f}",
             "exact" if hop.snr_db is None else f"{hop.snr_db:.0f}",
-            agreement,
+            UNKNOWN if hop.agreement is None else interval(hop.agreement),
         )
     console.show(table)
+    samples = ", ".join(str(count) for count in sorted({hop.samples for hop in hops}))
+    print(f"SNR: of the outputs, to the ONNX graph's; agree: the same best class; {samples} inputs")
+    if any(hop.agreement is None for hop in hops):
+        print(f"{UNKNOWN}: no classifier, untrained weights, or no data (give some with --data)")
     makers = dict.fromkeys(f"{one.manifest.format} by {one.manifest.maker}" for one in artifacts)
-    print("parity: SNR to the ONNX graph; agree: the same best class (- if weights are untrained)")
     print(f"made {', '.join(makers)}")
 
 
@@ -169,6 +179,7 @@ def _requests(options: ExportOptions, targets: tuple[Target, ...]) -> list[Expor
             mean=options.mean,
             std=options.std,
             labels=options.labels,
+            require_agreement=options.require_agreement,
             ios=options.ios,
             image_input=not options.no_image_input,
             command=options.command_line,

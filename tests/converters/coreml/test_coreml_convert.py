@@ -24,6 +24,7 @@ from coreml_models import (
 from onnx import helper
 
 from edgebench.content import Content, digest
+from edgebench.converters import layers
 from edgebench.converters.artifact import Preprocessing
 from edgebench.converters.backend import Instructions
 from edgebench.converters.coreml import target
@@ -33,7 +34,9 @@ from edgebench.converters.coreml.package import on_disk
 from edgebench.converters.coreml.precisions import PRECISIONS
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.rounding import ROUNDINGS
 from edgebench.errors import UnknownNameError, UnsupportedModelError
+from edgebench.snr import Errors
 
 PREPROCESSING = Preprocessing(MEAN, STD)
 INSTRUCTIONS = Instructions(PREPROCESSING, LABELS)
@@ -57,8 +60,9 @@ def snr_db(network: OnnxGraph, content: Content) -> float:
     for sample, wanted in zip(given, reference.run(network.model, given), strict=True):
         for want, found in zip(wanted, converted.run(sample), strict=True):
             assert (found.shape, found.dtype) == (want.shape, want.dtype)
-            error = float(np.square(want - found).sum())
-            ratios.append(10 * np.log10(float(np.square(want).sum()) / max(error, 1e-30)))
+            errors = Errors()
+            errors.add(want, found)
+            ratios.append(errors.decibels)
     return min(ratios)
 
 
@@ -253,10 +257,24 @@ def test_the_first_layer_that_differs_is_named(
     changed = onnx.numpy_helper.to_array(weights["w2"]) * 1.5
     weights["w2"].CopyFrom(onnx.numpy_helper.from_array(changed, "w2"))
     differing = OnnxGraph(other, "small", "file", "0" * 64)
-    (sample,) = samples(network, 1)
-    for precision in ("fp32", "fp16"):
-        told = target.first_difference(differing, packages[precision], sample, 40.0)
-        assert "wide (Conv)" in told
+    inputs = samples(network, 2)
+    for precision in ("fp32", "fp16", "w8a8"):
+        there = target.values(differing, packages[precision], inputs)
+        found = layers.compare(other, inputs, there, ROUNDINGS[precision])
+        assert [one.node for one in found if not one.right] == ["wide"]
+        assert layers.first_difference(found).startswith("the first layer that differs is wide (C")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_layers_are_off_by_what_their_rounding_does(
+    network: OnnxGraph, packages: Mapping[str, Content], precision: str
+) -> None:
+    inputs = samples(network, 2)
+    there = target.values(network, packages[precision], inputs)
+    found = layers.compare(network.model, inputs, there, ROUNDINGS[precision])
+    assert found
+    for one in found:
+        assert one.own_db > min(60, one.rounding_db - 6), one
 
 
 def test_scalars_are_vectors_of_one_at_the_border() -> None:

@@ -11,18 +11,21 @@ import scipy.special
 from graphs import interpreted, model, random_sample, reference
 from onnx import helper
 
+from edgebench.converters import layers
 from edgebench.converters.lowering.names import scopes
+from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.convert import PRECISIONS, convert, convert_all
-from edgebench.converters.tflite.layers import compare_layers
 from edgebench.converters.tflite.lower import lower
 from edgebench.converters.tflite.ops.error_function import erf
+from edgebench.converters.tflite.values import file_values
 from edgebench.errors import (
     DataError,
     InvalidFileError,
     UnknownNameError,
     UnsupportedModelError,
 )
+from edgebench.snr import snr_db
 
 RNG = np.random.default_rng(0)
 
@@ -79,8 +82,7 @@ def test_every_precision_computes_the_model(precision, source, files) -> None:
     sample = random_sample(source, 3)
     want = reference(source, sample)[0]
     got = interpreted(files[precision], source, sample)[0]
-    snr = 10 * np.log10(np.square(want).sum() / np.square(got - want).sum())
-    assert snr > LEAST_SNR[precision]
+    assert (snr_db(want, got) or np.inf) > LEAST_SNR[precision]
 
 
 @pytest.mark.parametrize(
@@ -246,25 +248,26 @@ def test_a_missing_file_is_refused(tmp_path) -> None:
         inspect.summary(tmp_path / "none.tflite")
 
 
+def layers_of(model: onnx.ModelProto, file: bytes, precision: str) -> list[layers.Layer]:
+    inputs = [random_sample(model, seed) for seed in (3, 4)]
+    return layers.compare(model, inputs, file_values(model, file, inputs), ROUNDINGS[precision])
+
+
 def test_layers_agree_in_fp32_and_come_in_sequence(source, files) -> None:
-    errors = compare_layers(source, files["fp32"], random_sample(source))
-    assert [e.value for e in errors] == ["r", "m", "dr", "u", "g", "a", "p", "logits"]
-    assert max(e.max_abs_error for e in errors) < 1e-4
+    found = layers_of(source, files["fp32"], "fp32")
+    assert [one.value for one in found] == ["r", "m", "dr", "u", "g", "a", "p", "logits"]
+    assert max(one.max_abs_error for one in found) < 1e-4
 
 
-def test_the_first_layer_that_differs_is_found(source, files) -> None:
+def test_a_layer_that_differs_is_wrong_and_no_layer_after_it(source, files) -> None:
     other = onnx.ModelProto()
     other.CopyFrom(source)
     up = next(w for w in other.graph.initializer if w.name == "up")
     up.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(up) * 1.1, "up"))
-    errors = compare_layers(other, files["fp32"], random_sample(source))
-    assert next(e.node for e in errors if e.max_abs_error > 1e-4) == "up"
-
-
-def test_layers_of_int8_are_dequantised(source, files) -> None:
-    errors = compare_layers(source, files["int8"], random_sample(source, 3))
-    assert len(errors) >= 6
-    assert all(15 < e.snr_db < 80 for e in errors)
+    found = layers_of(other, files["fp32"], "fp32")
+    assert [one.node for one in found if not one.right] == ["up"]
+    assert next(one.node for one in found if one.total_db < 60) == "up"
+    assert len([one for one in found if one.total_db < 60]) > 1
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8f"])
@@ -282,3 +285,12 @@ def test_a_gelu_whose_parts_others_use_too_is_converted(precision: str) -> None:
     x = samples[0]["x"]
     wanted = x * (1 + scipy.special.erf(x / np.sqrt(2))) / 2 + x / 2
     np.testing.assert_allclose(found, wanted, atol=1e-5 if precision == "fp32" else 0.1)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int8f", "int16x8"])
+def test_layers_are_off_by_what_their_rounding_does(source, files, precision: str) -> None:
+    found = layers_of(source, files[precision], precision)
+    assert len(found) >= 6
+    for one in found:
+        assert one.own_db > min(60, one.rounding_db - 6), one
+    assert any(one.own_db < 80 for one in found)

@@ -1,0 +1,81 @@
+"""Precisions of one format that share a form of the graph are converted together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgebench.content import Content
+from edgebench.converters import targets
+from edgebench.converters.backend import Instructions
+from edgebench.converters.export import examples, proof
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
+from edgebench.converters.targets import Target
+from edgebench.errors import EdgeBenchError
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Targets of one format whose passes came to the same, and the content for each.
+
+    `float32` is the content in float32, which is proved whether it was asked for or not.
+    """
+
+    format: str
+    form: Formed
+    pipeline: Pipeline
+    contents: Mapping[Target, Content]
+    float32: Content
+
+
+def convert(
+    graph: OnnxGraph,
+    pipelines: Mapping[Target, Pipeline],
+    data: examples.ExampleSet,
+    instructions: Instructions,
+    progress: Progress,
+) -> tuple[list[Batch], dict[Target, EdgeBenchError]]:
+    """The content for each target, with what it can hold of the preprocessing and the labels.
+
+    Precisions of one format whose passes came to the same are converted together.
+    """
+    forms = {target: formed(graph, pipeline) for target, pipeline in pipelines.items()}
+    together: dict[tuple[str, tuple[str, ...]], list[Target]] = {}
+    for target, form in forms.items():
+        together.setdefault((target.format, form.passes), []).append(target)
+    converted: list[Batch] = []
+    failed: dict[Target, EdgeBenchError] = {}
+    groups = list(together.values())
+    for group in groups:
+        form, pipeline = forms[group[0]], pipelines[group[0]]
+        try:
+            converted.append(_together(group, form, pipeline, data, instructions, progress))
+        except EdgeBenchError as error:
+            if len(group) == 1:
+                failed[group[0]] = error
+            else:  # Then each by itself, to know which of them it was.
+                groups += [[target] for target in group]
+    return converted, failed
+
+
+def _together(
+    group: Sequence[Target],
+    form: Formed,
+    pipeline: Pipeline,
+    data: examples.ExampleSet,
+    instructions: Instructions,
+    progress: Progress,
+) -> Batch:
+    backend = targets.backend(group[0].format)
+    precisions = dict.fromkeys((proof.FLOAT32, *(target.precision for target in group)))
+    files = backend.convert(form.graph, list(precisions), data.calibration, instructions, progress)
+    contents = {
+        target: backend.describe(
+            form.graph, files[target.precision], instructions.preprocessing, instructions.labels
+        )
+        for target in group
+    }
+    float32 = contents.get(Target(group[0].format, proof.FLOAT32), files[proof.FLOAT32])
+    return Batch(group[0].format, form, pipeline, contents, float32)

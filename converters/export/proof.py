@@ -1,0 +1,135 @@
+"""Whether a conversion is right.
+
+A format is proved in float32 first, whichever precision was asked for: the graph in each of its
+forms against the graph before the passes. A file of another precision is then proved layer by
+layer, within what its rounding does to a layer. Whatever fails is a fault of edgebench or of the
+vendor's tool, and no file is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgebench.content import Content
+from edgebench.converters import layers, parity
+from edgebench.converters.artifact import Hop
+from edgebench.converters.backend import Backend, Converted
+from edgebench.converters.layers import Layer, Value, Values
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample
+from edgebench.converters.passes.bisect import first_wrong_pass
+from edgebench.converters.passes.pipelines import Formed, Pipeline
+from edgebench.converters.rounding import ROUNDINGS
+from edgebench.converters.targets import FORMATS, Target
+from edgebench.errors import ParityError
+
+FLOAT32 = "fp32"
+
+SAMPLES = 2
+"""Of so many inputs the layers are compared: an error of a layer shows in each."""
+
+
+def in_float32(
+    graph: OnnxGraph,
+    pipeline: Pipeline,
+    form: Formed,
+    format_name: str,
+    backend: Backend[Any],
+    content: Content,
+    expected: parity.Outputs,
+    trial: parity.Trial,
+) -> Hop:
+    """Prove a format's float32 content, made of a form of the graph. Raises `ParityError`."""
+    opened = backend.open_converted(form.graph, content)
+
+    def explain() -> tuple[str, str]:
+        blamed = first_wrong_pass(graph, pipeline, trial.samples[0])
+        if blamed:
+            return (
+                f"the graph pass {blamed} changes what the graph computes",
+                f"no {format_name} file was written; --no-passes exports without it. This is a "
+                "bug in edgebench: please report it",
+            )
+        return (
+            layers.first_difference(_layers(form.graph, backend, content, opened, trial, FLOAT32)),
+            f"no {format_name} file was written; replace that layer in the model, or export to "
+            f"another format. {_bug(format_name)}",
+        )
+
+    outputs = (opened.run(sample) for sample in trial.samples)
+    return parity.prove(f"onnx->{format_name}:{FLOAT32}", expected, outputs, trial, explain)
+
+
+def lower_precision(
+    target: Target,
+    graph: OnnxGraph,
+    backend: Backend[Any],
+    content: Content,
+    opened: Converted,
+    expected: parity.Outputs,
+    trial: parity.Trial,
+) -> Hop:
+    """Prove a file of a lower precision layer by layer, and measure what the precision costs.
+
+    Raises `ParityError`.
+    """
+    wrong = layers.first_wrong(_layers(graph, backend, content, opened, trial, target.precision))
+    if wrong is not None and not np.isfinite(wrong.max_abs_error):
+        raise _overflow(target, f"the values of {wrong.node or wrong.value} ({wrong.op_type})")
+    if wrong is not None:
+        raise ParityError(
+            f"onnx->{target} does not compute what it should: the first layer that differs is "
+            f"{wrong}, where rounding explains {wrong.rounding_db:.1f} dB",
+            f"the file was not written; export to another precision. {_bug(target.format)}",
+        )
+    outputs = (opened.run(sample) for sample in trial.samples)
+    hop = parity.measure(f"onnx->{target}", expected, outputs, trial)
+    if hop is None:
+        raise _overflow(target, "some outputs")
+    return hop
+
+
+def _overflow(target: Target, what: str) -> ParityError:
+    return ParityError(
+        f"onnx->{target}: {what} do not fit into the file's number type",
+        f"the file was not written; export {target.format}:{FLOAT32}, or scale the values down",
+    )
+
+
+def _bug(format_name: str) -> str:
+    return (
+        f"This is a bug in edgebench or in {FORMATS[format_name].maker}: please report it with "
+        "the model"
+    )
+
+
+def _layers(
+    graph: OnnxGraph,
+    backend: Backend[Any],
+    content: Content,
+    opened: Converted,
+    trial: parity.Trial,
+    precision: str,
+) -> list[Layer]:
+    samples = [trial.samples[i * len(trial.samples) // SAMPLES] for i in range(SAMPLES)]
+    found = _with_outputs(backend.values(graph, content, samples), graph, opened, samples)
+    return layers.compare(graph.model, samples, found, ROUNDINGS[precision])
+
+
+def _with_outputs(
+    found: Iterable[Values],
+    graph: OnnxGraph,
+    opened: Converted,
+    samples: Sequence[Sample],
+) -> Iterator[Values]:
+    """The values with the outputs that are not among them, as rounded to eight bits at most."""
+    for sample, there in zip(samples, found, strict=True):
+        outputs = {}
+        for port, array in zip(graph.outputs, opened.run(sample), strict=True):
+            if port.name not in there and array.dtype.kind == "f":
+                step = float(np.abs(array).max(initial=0.0)) / 127
+                outputs[port.name] = Value(array, step)
+        yield {**there, **outputs}

@@ -1,0 +1,65 @@
+"""The ONNX graph, proved against its own source, and what its targets are proved with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgebench.converters import parity
+from edgebench.converters.artifact import Hop
+from edgebench.converters.export import cost, evaluation, examples
+from edgebench.converters.export.evaluation import EvaluationFiles
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.export.source import Source, open_source
+from edgebench.converters.onnx import reference
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The source with the inputs of the proofs, and what its graph computes of them.
+
+    `hops` are the steps to the ONNX graph, or to a target of it; `evaluation` is None where nothing
+    measures the accuracy.
+    """
+
+    source: Source
+    data: examples.ExampleSet
+    trial: parity.Trial
+    expected: parity.Outputs
+    hops: tuple[Hop, ...]
+    evaluation: EvaluationFiles | None
+
+
+def prove_source(request: ExportRequest, progress: Progress) -> Proven:
+    """Open the source, read the examples and prove the graph. Raises an `EdgeBenchError`."""
+    source = open_source(request, progress)
+    graph = source.graph
+    progress("read the examples", 0, 0)
+    subject = evaluation.subject(request, source)
+    data = examples.load(request, graph, source.preprocessing, subject)
+    trial = parity.Trial(
+        samples=data.held_out,
+        outputs=[port.name for port in graph.outputs],
+        meaningful=data.meaningful and source.weights != "untrained",
+        classifies=source.is_classifier,
+    )
+    cost.check_known(request.require_agreement, trial.meaningful and trial.classifies)
+    expected = reference.run(graph.model, data.held_out)
+    hops: list[Hop] = []
+    if source.torch is not None:
+        progress("prove torch->onnx", 0, 0)
+        outputs = source.torch(data.held_out)
+        hops.append(parity.prove("torch->onnx", outputs, expected, trial, _torch_differs))
+    files = None
+    if subject is not None:
+        progress("evaluate the source", 0, 0)
+        files = evaluation.evaluate(subject, source)
+    return Proven(source, data, trial, expected, tuple(hops), files)
+
+
+def _torch_differs() -> tuple[str, str]:
+    return (
+        "PyTorch's exporter or the simplification of its graph changed the model",
+        "nothing was written; export the module to ONNX yourself, and that file with edgebench. "
+        "This is a bug in edgebench or in PyTorch: please report it with the model",
+    )

@@ -1,0 +1,105 @@
+"""The values of a TFLite file by the names of the ONNX values that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+
+from edgebench.converters.layers import Value
+from edgebench.converters.onnx.reference import Sample
+from edgebench.converters.tflite import content, inspect
+from edgebench.converters.tflite.lower import Lowering, lower, to_target
+from edgebench.converters.tflite.value import Array
+
+
+def file_values(
+    model: onnx.ModelProto, tflite: bytes, samples: Iterable[Sample]
+) -> Iterator[dict[str, Value]]:
+    """For each sample every value that the file holds too, in ONNX's order of axes.
+
+    Values that TFLite fused into their readers have no counterpart. Raises `InvalidFileError`.
+    """
+    made = inspect.interpreter(
+        content.read(tflite),
+        **inspect.without_delegates(),
+        experimental_preserve_all_tensors=True,
+    )
+    lowering = lower(model)
+    tensors = _tensors(made, lowering)
+    for sample in samples:
+        fed = _invoke(made, lowering, sample)
+        found = {}
+        for name, trace in lowering.traces.items():
+            detail = tensors.get(trace.op)
+            if detail is not None:
+                value = _value(np.asarray(made.get_tensor(detail["index"])), detail)
+                found[name] = _lying(value, trace.order)
+        for port, detail in zip(lowering.inputs, made.get_input_details(), strict=True):
+            found[port.name] = _lying(_value(fed[port.name], detail), port.axes)
+        yield found
+
+
+def _invoke(made: Any, lowering: Lowering, sample: Sample) -> dict[str, Array]:
+    """Run the file, and return what was fed to it."""
+    fed = {}
+    for port, detail in zip(lowering.inputs, made.get_input_details(), strict=True):
+        array = to_target(np.asarray(sample[port.name]), port)
+        scale, zero_point = detail["quantization"]
+        if scale:
+            limits = np.iinfo(detail["dtype"])
+            array = np.clip(np.round(array / scale) + zero_point, limits.min, limits.max)
+        fed[port.name] = array.astype(detail["dtype"])
+        made.set_tensor(detail["index"], fed[port.name])
+    made.invoke()
+    return fed
+
+
+def _tensors(made: Any, lowering: Lowering) -> dict[str, Mapping[str, Any]]:
+    """The file's tensors by the TensorFlow op that made them.
+
+    A fused tensor's name lists its ops, the one that gives the result first.
+    """
+    details = {detail["index"]: detail for detail in made.get_tensor_details()}
+    made_by_ops = [int(out) for node in inspect.nodes(made) for out in node["outputs"]]
+    known = {trace.op for trace in lowering.traces.values()}
+    found = {_op_name(details[i]["name"], known): details[i] for i in made_by_ops}
+    rounded = {
+        int(node["outputs"][0]): details[int(node["inputs"][0])]
+        for node in inspect.nodes(made)
+        if node["op_name"] == "DEQUANTIZE"
+    }
+    for port, detail in zip(lowering.outputs, made.get_output_details(), strict=True):
+        trace = lowering.traces.get(port.name)
+        if trace is not None and trace.order == port.axes:
+            # A float output of a quantised file holds no more than what it is dequantised from.
+            found[trace.op] = rounded.get(detail["index"], detail)
+    return found
+
+
+def _op_name(tensor: str, known: set[str]) -> str:
+    """The op that a tensor is named after; the converter may have added digits to be unique."""
+    name = tensor.split(";")[0]
+    digits = len(name) - len(name.rstrip("0123456789"))
+    endings = (name[: len(name) - cut] for cut in range(digits + 1))
+    return next((ending for ending in endings if ending in known), name)
+
+
+def _value(raw: Array, detail: Mapping[str, Any]) -> Value:
+    scale, zero_point = detail["quantization"]
+    if not scale or raw.dtype.kind == "f":
+        return Value(raw)
+    limits = np.iinfo(raw.dtype)
+    real = (raw.astype(np.float32) - zero_point) * np.float32(scale)
+    low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+    return Value(real, scale, low, high)
+
+
+def _lying(value: Value, order: tuple[int, ...]) -> Value:
+    """The value in ONNX's order of axes; one of another rank as it is."""
+    if value.array.ndim != len(order):
+        return value
+    array = np.transpose(value.array, np.argsort(order))
+    return Value(array, value.step, value.low, value.high)
