@@ -1,10 +1,9 @@
-"""Outputs on their way: kept image by image on the device, and fetched as files."""
+"""Outputs as the runner keeps them, image by image, and what it needs for that."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,24 +11,27 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from test_runner import finish
-from toy_models import IMAGES, MakeRun
+from toy_models import MakeRun
 
-from edgebench.deploy.documents.changes import Changes
-from edgebench.deploy.documents.plan import KeptOutput
-from edgebench.deploy.documents.staging import read_plan, write_plan
-from edgebench.deploy.remote.python_runner import PythonRunner
-from edgebench.deploy.remote.remote_device import RemoteDevice
-from edgebench.deploy.remote.shell import DeviceLostError, Shell
-from edgebench.deploy.remote.store import Store
+from edgebench.deploy.documents.plan import (
+    EvaluationInputs,
+    Group,
+    KeptOutput,
+    Plan,
+    PlannedArtifact,
+    VisitLength,
+    Warmup,
+)
+from edgebench.deploy.documents.staging import read_plan, stage_file, stage_runner, write_plan
 from edgebench.deploy.runner.files import StoredImages
-from edgebench.deploy.runner.messages import Json, Reporter, RunnerError
+from edgebench.deploy.runner.messages import Json, RunnerError
 from edgebench.deploy.runner.outputs import KeptOutputs
-from edgebench.deploy.runner.result import Result
 from edgebench.documents import sha256
-from edgebench.errors import DeviceError, InvalidFileError
-from edgebench.progress import silent
+from edgebench.errors import InvalidFileError
 from edgebench.tasks.reduction import Reduction, argmax, identity
 
 SCORES = np.random.default_rng(3).normal(size=(4, 1, 6, 5, 3)).astype(np.float32)
@@ -113,137 +115,6 @@ def test_a_file_without_images_is_said(images: Any, tmp_path: Path) -> None:
         StoredImages(np, str(tmp_path), entry)
 
 
-CONTENT = bytes(range(256)) * 40
-
-
-def changes_of(folder: Path, fetched: list[str], content: bytes = CONTENT) -> Changes:
-    def fetch(name: str, target: Path, size_bytes: int) -> None:
-        fetched.append(name)
-        target.write_bytes(content)
-
-    return Changes(folder, Result(str(folder / "result.json"), "", Reporter()), silent, fetch)
-
-
-def change(name: str, listed: bool = True) -> str:
-    files = {name: {"sha256": hashlib.sha256(CONTENT).hexdigest(), "size_bytes": len(CONTENT)}}
-    evaluation = {"error": None, "outputs": {"map": name}}
-    body = {"change": {"evaluations": {"slot": evaluation}}, "files": files if listed else {}}
-    return json.dumps(body)
-
-
-NAME = "outputs/slot/map.npy"
-
-
-def test_a_file_that_is_here_is_not_fetched_again(tmp_path: Path) -> None:
-    fetched: list[str] = []
-    changes = changes_of(tmp_path, fetched)
-    for listed in (True, True, False):
-        changes.apply(change(NAME, listed))
-    assert fetched == [NAME] and (tmp_path / NAME).read_bytes() == CONTENT
-    (tmp_path / NAME).write_bytes(CONTENT[:-1])
-    changes.apply(change(NAME))
-    assert fetched == [NAME, NAME] and (tmp_path / NAME).read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT[:-1] + b"?", CONTENT + b"?"])
-def test_a_damaged_file_is_named_and_its_change_alone_is_lost(
-    content: bytes, tmp_path: Path
-) -> None:
-    changes = changes_of(tmp_path, [], content)
-    changes.apply(json.dumps({"change": {"evaluations": {"other": {"error": "x"}}}}))
-    with pytest.raises(DeviceError, match=r"outputs/slot/map\.npy was damaged") as caught:
-        changes.apply(change(NAME))
-    assert "--resume" in caught.value.remedy
-    assert set(changes.result.body["evaluations"]) == {"other"}
-    assert not list((tmp_path / "outputs/slot").iterdir())
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["outputs/../plan.npy", "/etc/a/b.npy", "outputs/a/../b.npy", "outputs/a.npy", "plan.json"],
-)
-def test_no_other_place_can_be_written(name: str, tmp_path: Path) -> None:
-    fetched: list[str] = []
-    with pytest.raises(InvalidFileError, match="cannot be applied"):
-        changes_of(tmp_path, fetched).apply(change(name))
-    assert not fetched
-
-
-def test_an_output_that_comes_without_its_hash_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFileError, match="has no hash"):
-        changes_of(tmp_path, []).apply(change(NAME, listed=False))
-
-
-class NoisyShell(Shell):
-    """This machine's shell after a login that prints. `breaks` are fetches that are cut off."""
-
-    name = "here"
-
-    def __init__(self) -> None:
-        self.breaks: list[str] = []
-        self.fetched: list[str] = []
-        self.sent: list[str] = []
-
-    def argv(self, command: str) -> list[str]:
-        return ["sh", "-c", f"printf 'Welcome\\n> '; {command}"]
-
-    def fetch(self, source: str, target: Path, size_bytes: int) -> None:
-        self.fetched.append(Path(source).name)
-        if Path(source).name in self.breaks:
-            self.breaks.remove(Path(source).name)
-            raise DeviceLostError("here is gone", "plug it in")
-        super().fetch(source, target, size_bytes)
-
-    def send(self, source: Path, target: str) -> None:
-        shutil.copyfile(source, target)
-
-    def problem(self) -> DeviceError | None:
-        return None
-
-
-def test_a_shell_brings_every_byte(tmp_path: Path) -> None:
-    shell, there, here = NoisyShell(), tmp_path / "there", tmp_path / "here"
-    content = b"\r\n\x00\xff" * 700_000 + b"edgebench-answer:\n"
-    there.write_bytes(content)
-    shell.fetch(str(there), here, len(content))
-    assert here.read_bytes() == content
-
-
-def test_a_file_that_is_not_what_was_told_is_said(tmp_path: Path) -> None:
-    there = tmp_path / "there"
-    with pytest.raises(DeviceError, match=r"does not give .*No such file"):
-        NoisyShell().fetch(str(there), tmp_path / "here", 3)
-    for content in (b"12", b"1234"):
-        there.write_bytes(content)
-        with pytest.raises(DeviceError, match=f"has {len(content)} bytes, not 3"):
-            NoisyShell().fetch(str(there), tmp_path / "here", 3)
-
-
-def test_a_device_that_goes_away_while_files_are_fetched_is_asked_for_the_rest_alone(
-    make_run: MakeRun, tmp_path: Path
-) -> None:
-    folder = make_run("plain", "attention", evaluate=True)
-    plan = json.loads((folder / "plan.json").read_text())
-    for artifact in plan["artifacts"].values():
-        entry = artifact["evaluation"]["outputs"][0]
-        best = msgspec.to_builtins(argmax((5,), 0))
-        artifact["evaluation"]["outputs"].append({**entry, "role": "best", "reduction": best})
-    (folder / "plan.json").write_text(json.dumps(plan))
-    write_plan(read_plan(folder), folder)
-    shell = NoisyShell()
-    shell.breaks = ["logits.npy"]  # The second in the order of names.
-    device = RemoteDevice(
-        "here", "a stand-in", Store(shell, str(tmp_path / "device")), PythonRunner(sys.executable)
-    )
-    result = device.run(folder, silent)
-    assert result.complete
-    assert shell.fetched == ["best.npy", "logits.npy", "logits.npy", "best.npy", "logits.npy"]
-    for evaluation in result.evaluations.values():
-        assert evaluation.outputs is not None
-        logits, best = (np.load(folder / evaluation.outputs[one]) for one in ("logits", "best"))
-        assert logits.shape == (IMAGES, 5) and np.array_equal(best, logits.argmax(-1))
-
-
 @pytest.mark.parametrize("schema", ["edgebench.plan/2", "edgebench.plan/9"])
 def test_a_plan_of_another_version_is_refused(schema: str, make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", blocks=1, processes=1)
@@ -253,3 +124,66 @@ def test_a_plan_of_another_version_is_refused(schema: str, make_run: MakeRun) ->
     assert code == 1 and "is not an edgebench.plan/3 file; make it again" in err
     with pytest.raises(InvalidFileError, match=r"this edgebench reads edgebench\.plan/3"):
         read_plan(folder)
+
+
+PEAK = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "runner.pyz", "plan.json", "result.json"])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+sys.exit(done.returncode)
+"""
+SIDE, COLOURS = 200, 21
+
+
+def peak_bytes(folder: Path, images: int) -> int:
+    """The peak of memory of a run of a segmenter, whose scores take 3.4 MB an image."""
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (images, SIDE, SIDE, 3), np.uint8)
+    np.savez_compressed(folder / "images.npz", images=pixels)
+    weights = np.random.default_rng(1).normal(size=(COLOURS, 3, 1, 1)).astype(np.float32)
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["image", "w"], ["scores"])],
+        "segmenter",
+        [value("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [value("scores", TensorProto.FLOAT, [1, COLOURS, SIDE, SIDE])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), folder / "seg.onnx")
+    digests = {name: sha256(folder / name) for name in ("seg.onnx", "images.npz")}
+    files = {name: stage_file(folder / name, one, folder) for name, one in digests.items()}
+    axes = (0, 1, 2, 3)
+    classes = KeptOutput("map", "scores", "scores", 0, axes, argmax((COLOURS, SIDE, SIDE), 0))
+    inputs = EvaluationInputs(
+        files["images.npz"], digests["images.npz"], (0.5,) * 3, (0.25,) * 3, axes, (classes,)
+    )
+    artifact = PlannedArtifact("seg", files["seg.onnx"], digests["seg.onnx"], "onnx", inputs)
+    write_plan(
+        Plan(
+            id="memory",
+            seed=0,
+            threads=1,
+            cores=None,
+            delegate="xnnpack",
+            artifacts={"seg": artifact},
+            groups=(Group("seg", "seg", ("seg",)),),
+            processes=0,
+            blocks=(),
+            warmup=Warmup(3, 0.2, 0.05),
+            visit=VisitLength(0.005, 3),
+        ),
+        folder,
+    )
+    stage_runner(folder)
+    command = [sys.executable, "-c", PEAK]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert np.load(folder / "outputs/seg/map.npy").shape == (images, SIDE, SIDE)
+    return int(done.stdout.splitlines()[-1])
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
+    few, many = (peak_bytes(tmp_path / str(images), images) for images in (2, 60))
+    scores = 4 * COLOURS * SIDE**2
+    # 58 more images are 195 MB of scores, 7 MB of pixels and 2 MB of maps.
+    assert many - few < 2 * scores
