@@ -19,8 +19,16 @@ from edgebench.benchmarks.formatting import (
     signed,
     signed_in,
 )
-from edgebench.benchmarks.results.comparison import ModelRow
+from edgebench.benchmarks.results.comparison import (
+    DeviceFigure,
+    Drift,
+    HostComparison,
+    ModelRow,
+    OutputError,
+    worst,
+)
 from edgebench.benchmarks.statistics.paired import Latency
+from edgebench.tasks.task import FigureColumn, Task
 
 Cell = Callable[[ModelRow], str]
 
@@ -87,22 +95,49 @@ def untrusted(row: ModelRow) -> bool:
     return withheld and row.overhead is not None
 
 
+def _figure(id_: str, with_interval: bool) -> Cell:
+    """A figure of the task's metric, from the device's own outputs."""
+
+    def cell(row: ModelRow) -> str:
+        found = figure(row, id_)
+        if found is None:
+            return NO_ACCURACY[row.weights]
+        said = share_in(found.on_device)
+        if not with_interval:
+            said = said.partition(" [")[0]
+        return said + ("" if row.runs_here else COMPUTED)
+
+    return cell
+
+
+def figure(row: ModelRow, id_: str) -> DeviceFigure | None:
+    """A row's figure of that id, if it has one."""
+    figures = row.accuracy.figures if row.accuracy else ()
+    return next((one for one in figures if one.id == id_), None)
+
+
 def _accuracy(row: ModelRow) -> str:
-    if row.accuracy is None:
-        return NO_ACCURACY[row.weights]
-    return share_in(row.accuracy.on_device) + ("" if row.runs_here else COMPUTED)
-
-
-def _accuracy_alone(row: ModelRow) -> str:
-    """Without its interval, where there is no room for it."""
-    text = _accuracy(row)
-    return text.partition(" [")[0] + (COMPUTED if text.endswith(COMPUTED) else "")
+    """The headline of the row's own task."""
+    return _figure(row.accuracy.headline.id if row.accuracy else "", False)(row)
 
 
 def _decibels(row: ModelRow) -> str:
-    if row.drift is None:
-        return MISSING
-    return _snr(row.drift.snr_db)
+    return _snr_of(row.drift.outputs if row.drift else ())
+
+
+def _snr_of(outputs: Sequence[OutputError]) -> str:
+    found = worst(outputs)
+    return MISSING if found is None else _snr(found.snr_db)
+
+
+def _largest(outputs: Sequence[OutputError]) -> str:
+    found = worst(outputs)
+    return MISSING if found is None else f"{found.max_abs_error:.2g}"
+
+
+def _agreement(compared: Drift | HostComparison | None) -> str:
+    share = compared.agreement if compared else None
+    return MISSING if share is None else f"{share.value * 100:.1f}"
 
 
 def _snr(snr_db: float | None) -> str:
@@ -170,29 +205,48 @@ LATENCY_IN_FULL: Columns = (
     *VERDICT,
 )
 
-DRIFT: Columns = (
-    Column(
-        "gain",
-        lambda row: points(row.accuracy.gain) if row.accuracy and row.accuracy.gain else MISSING,
-        "Gain: percentage points over the baseline.",
-    ),
-    Column(
-        "drop",
-        lambda row: points(row.accuracy.drop) if row.accuracy else MISSING,
-        "Drop: percentage points against the trained model.",
-    ),
-    Column(
-        "agree",
-        lambda row: f"{row.drift.agreement.value * 100:.1f}" if row.drift else MISSING,
-        "Agree: answers equal to the trained model's, in %.",
-    ),
-    Column("SNR", _decibels, "SNR: of the outputs to the trained model's, in dB."),
-)
-TOP1 = "Top-1: correct answers among the device's own outputs."
 
-ACCURACY: Columns = (*MODEL, Column("top-1 %", _accuracy_alone, TOP1), *DRIFT)
+def accuracy(task: Task | None, in_full: bool) -> Columns:
+    """The columns of a task: its headline, or all its figures with intervals if asked `in_full`."""
+    figures = task.figures if task else (NO_FIGURE,)
+    return (
+        *MODEL,
+        *(
+            Column(f"{one.heading} {one.unit}".strip(), _figure(one.id, in_full), one.meaning)
+            for one in (figures if in_full else figures[:1])
+        ),
+        *(_differences(figures[0].id) if figures else ()),
+        Column(
+            task.agreement.heading if task else "agree",
+            lambda row: _agreement(row.drift),
+            task.agreement.meaning if task else "",
+        ),
+        Column(
+            "SNR",
+            _decibels,
+            "SNR: of the outputs to the source model's, in dB; the lowest if there are several.",
+        ),
+    )
 
-ACCURACY_IN_FULL: Columns = (*MODEL, Column("top-1 %", _accuracy, TOP1), *DRIFT)
+
+NO_FIGURE = FigureColumn("", "accuracy", "")
+"""What stands in the place of figures where nobody said what the outputs mean."""
+
+
+def _differences(id_: str) -> Columns:
+    def gain(row: ModelRow) -> str:
+        found = figure(row, id_)
+        return points(found.gain) if found and found.gain else MISSING
+
+    def drop(row: ModelRow) -> str:
+        found = figure(row, id_)
+        return points(found.drop) if found else MISSING
+
+    return (
+        Column("gain", gain, "Gain: points (of 100) over the baseline."),
+        Column("drop", drop, "Drop: points against the source model, before its conversion."),
+    )
+
 
 SIZE: Columns = (
     *MODEL,
@@ -214,7 +268,14 @@ SIZE: Columns = (
     Column("parts", _partitions, "Parts: partitions of the delegate; 1 is best."),
 )
 
-SUMMARY: Columns = (
+
+def summary(tasks: Sequence[Task]) -> Columns:
+    """One line a model: with the headline of the task, if all rows have the same."""
+    figures = tasks[0].figures[:1] if len(tasks) == 1 else (NO_FIGURE,)
+    return (*_SUMMARY, *(Column(f"{o.heading} {o.unit}".strip(), _accuracy) for o in figures))
+
+
+_SUMMARY: Columns = (
     *MODEL,
     *MEDIAN,
     Column("overhead [95 %]", _overhead),
@@ -227,9 +288,9 @@ SUMMARY: Columns = (
     Column(
         "drift dB",
         _decibels,
-        "Drift: SNR of the outputs on the device to the trained model's.",
+        "Drift: SNR of the outputs on the device to the source model's; the lowest if there are "
+        "several.",
     ),
-    Column("top-1 %", _accuracy_alone),
 )
 
 INSTRUCTIONS: Columns = (
@@ -241,10 +302,8 @@ INSTRUCTIONS: Columns = (
 
 ON_HOST: Columns = (
     *MODEL,
-    Column(
-        "agree", lambda row: f"{row.on_host.agreement.value * 100:.1f}" if row.on_host else MISSING
-    ),
-    Column("SNR", lambda row: _snr(row.on_host.snr_db) if row.on_host else MISSING),
-    Column("largest", lambda row: f"{row.on_host.max_abs_error:.2g}" if row.on_host else MISSING),
+    Column("agree", lambda row: _agreement(row.on_host)),
+    Column("SNR", lambda row: _snr_of(row.on_host.outputs if row.on_host else ())),
+    Column("largest", lambda row: _largest(row.on_host.outputs if row.on_host else ())),
     Column("images", lambda row: str(row.on_host.samples) if row.on_host else MISSING),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,7 +12,13 @@ from edgebench.benchmarks.report import explained, explained_plots, plots, table
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.report.verdicts import verdict
-from edgebench.benchmarks.results.comparison import Comparison, ModelRow
+from edgebench.benchmarks.results.comparison import (
+    Comparison,
+    Drift,
+    HostComparison,
+    ModelRow,
+    worst,
+)
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 from edgebench.deploy.documents.result import RunResult
 from edgebench.intervals import Estimate
@@ -149,8 +155,17 @@ def _explained(model: Explained) -> ExplainedModel:
 def _tiles(comparison: Comparison) -> list[Tile]:
     rows = compared(comparison)
     overheads = [row for row in trusted(rows) if row.overhead is not None]
-    gains = [row for row in rows if row.accuracy is not None and row.accuracy.gain is not None]
-    drops = [row for group in comparison.groups for row in group.rows if row.accuracy is not None]
+    gains = [
+        (row, row.accuracy.headline.gain)
+        for row in rows
+        if row.accuracy is not None and row.accuracy.headline.gain is not None
+    ]
+    drops = [
+        (row, row.accuracy.headline.drop)
+        for group in comparison.groups
+        for row in group.rows
+        if row.accuracy is not None
+    ]
     tiles = []
     if overheads:
         worst = max(overheads, key=lambda row: row.overhead.value if row.overhead else 0.0)
@@ -169,20 +184,12 @@ def _tiles(comparison: Comparison) -> list[Tile]:
                 )
             )
     if gains:
-        best = max(gains, key=lambda row: _value(row.accuracy.gain) if row.accuracy else 0.0)
-        assert best.accuracy is not None and best.accuracy.gain is not None
-        tiles.append(_points_tile("largest gain in accuracy", best.accuracy.gain, comparison, best))
+        best, gain = max(gains, key=lambda one: one[1].value)
+        tiles.append(_points_tile("largest gain in accuracy", gain, comparison, best))
     if drops:
-        lost = min(drops, key=lambda row: _value(row.accuracy.drop) if row.accuracy else 0.0)
-        assert lost.accuracy is not None
-        tiles.append(
-            _points_tile("largest drop by conversion", lost.accuracy.drop, comparison, lost)
-        )
+        lost, drop = min(drops, key=lambda one: one[1].value)
+        tiles.append(_points_tile("largest drop by conversion", drop, comparison, lost))
     return tiles
-
-
-def _value(estimate: Estimate | None) -> float:
-    return estimate.value if estimate else 0.0
 
 
 def _points_tile(name: str, found: Estimate, comparison: Comparison, row: ModelRow) -> Tile:
@@ -210,11 +217,17 @@ def _links(row: ModelRow) -> tuple[Link, ...]:
         _link(hop.step, None if hop.agreement is None else hop.agreement.value, hop.snr_db)
         for hop in row.drift.hops
     ]
-    last = _link("overall, on the device", row.drift.agreement.value, row.drift.snr_db)
+    last = _compared("overall, on the device", row.drift)
     if row.on_host is None:
         return (*links, last)
     name = f"compared with {row.on_host.machine}'s kernels"
-    return (*links, last, _link(name, row.on_host.agreement.value, row.on_host.snr_db))
+    return (*links, last, _compared(name, row.on_host))
+
+
+def _compared(step: str, compared: Drift | HostComparison) -> Link:
+    agreement, lowest = compared.agreement, worst(compared.outputs)
+    link = _link(step, agreement.value if agreement else None, lowest.snr_db if lowest else None)
+    return link if lowest else replace(link, snr="")
 
 
 def _link(step: str, agreement: float | None, snr_db: float | None) -> Link:

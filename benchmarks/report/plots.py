@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from edgebench import tasks
 from edgebench.benchmarks.formatting import milliseconds, share_in, signed, signed_in
 from edgebench.benchmarks.report import columns, svg
+from edgebench.benchmarks.report.columns import figure
 from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.deploy.documents.result import RunResult, Visit
+from edgebench.intervals import Estimate
+from edgebench.tasks.task import FigureColumn
 
 WIDTH = 920
 ROW = 26
@@ -114,11 +118,17 @@ def outcome_class(outcome: str) -> str:
 
 def accuracy(comparison: Comparison) -> Markup | None:
     """Accuracy on the device against latency, for trained models; lines lead to the baseline."""
-    groups = [group for group in comparison.groups if any(_placed(row) for row in group.rows)]
-    points = [(group, row) for group in groups for row in group.rows if _placed(row)]
-    if not points:
+    column = _charted(comparison)
+    if column is None:
         return None
-    accuracies = [row.accuracy.on_device for _, row in points if row.accuracy]
+
+    def placed_here(row: ModelRow) -> bool:
+        return _placed(row) and figure(row, column.id) is not None
+
+    groups = [group for group in comparison.groups if any(map(placed_here, group.rows))]
+    points = [(group, row) for group in groups for row in group.rows if placed_here(row)]
+    unit = column.unit and f" {column.unit}"
+    accuracies = [_value(row, column) for _, row in points]
     times = [row.latency.median_s * 1e3 for _, row in points if row.latency]
     height, left, right, top, bottom = 400, 56, WIDTH - 190, 16, 350
     x = Scale(*svg.padded([0.0, *times], 0.02), left, right)
@@ -131,19 +141,19 @@ def accuracy(comparison: Comparison) -> Markup | None:
         parts.append(svg.text(x(tick), bottom + 18, f"{tick:g}", "tick", "middle"))
     for tick in y.ticks():
         parts.append(svg.line(left, y(tick), right, y(tick), "grid"))
-        parts.append(svg.text(left - 8, y(tick) + 4, f"{tick * 100:g} %", "tick", "end"))
+        parts.append(svg.text(left - 8, y(tick) + 4, f"{tick * 100:g}{unit}", "tick", "end"))
     parts.append(svg.text((left + right) / 2, height - 10, "median latency, ms", "tick", "middle"))
     labels: list[tuple[float, float, str, str]] = []
     for number, group in enumerate(groups):
         kind = f"s{min(number, 7)}"
-        placed = [row for row in group.rows if _placed(row)]
+        placed = [row for row in group.rows if placed_here(row)]
         for row in placed:
-            assert row.accuracy and row.latency
-            here = x(row.latency.median_s * 1e3), y(row.accuracy.on_device.value)
+            assert row.latency
+            shown = _value(row, column)
+            here = x(row.latency.median_s * 1e3), y(shown.value)
             first = placed[0]
-            assert first.accuracy and first.latency
-            start = x(first.latency.median_s * 1e3), y(first.accuracy.on_device.value)
-            shown = row.accuracy.on_device
+            assert first.latency
+            start = x(first.latency.median_s * 1e3), y(_value(first, column).value)
             parts += [
                 svg.line(*start, *here, f"lead {kind}"),
                 svg.line(here[0], y(shown.low), here[0], y(shown.high), f"whisker {kind}"),
@@ -151,7 +161,7 @@ def accuracy(comparison: Comparison) -> Markup | None:
                     *here,
                     5,
                     f"point {kind}",
-                    f"{row.model}, {group.name}: {share_in(shown)} %, "
+                    f"{row.model}, {group.name}: {share_in(shown)}{unit}, "
                     f"{milliseconds(row.latency.median_s)} ms",
                 ),
             ]
@@ -163,8 +173,25 @@ def accuracy(comparison: Comparison) -> Markup | None:
     parts += [
         svg.text(px + 9, py + 4, name, f"label t{kind}") for px, py, name, kind in _apart(labels)
     ]
-    label = "Top-1 accuracy on the device against median latency, trained models only"
+    name = column.heading[:1].upper() + column.heading[1:]
+    label = f"{name} on the device against median latency, trained models only"
     return svg.figure(WIDTH, height, label, parts)
+
+
+def _charted(comparison: Comparison) -> FigureColumn | None:
+    """The headline of the first task that has rows to place; figures of two share no axis."""
+    rows = (row for group in comparison.groups for row in group.rows)
+    first = next((row.accuracy for row in rows if row.accuracy and _placed(row)), None)
+    if first is None:
+        return None
+    known = {column.id: column for column in tasks.get(first.task).figures}
+    return known[first.headline.id]
+
+
+def _value(row: ModelRow, column: FigureColumn) -> Estimate:
+    found = figure(row, column.id)
+    assert found is not None
+    return found.on_device
 
 
 def _placed(row: ModelRow) -> bool:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from edgebench import tasks
+from edgebench.benchmarks.report import columns
 from edgebench.benchmarks.report.columns import (
-    ACCURACY,
-    ACCURACY_IN_FULL,
     COMPUTED,
     INSTRUCTIONS,
     LATENCY,
     LATENCY_IN_FULL,
     ON_HOST,
     SIZE,
-    SUMMARY,
     UNTRUSTED,
     Columns,
     untrusted,
 )
-from edgebench.benchmarks.results.comparison import Comparison, ModelRow
+from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 
 ON_HOST_LEGEND = (
     "The outputs of the same files from {here}'s kernels, compared with those from {there}'s "
@@ -48,7 +47,11 @@ def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     """All tables of a report; several formats share one summary, unless asked `in_full`."""
     if comparison.measures == "instructions":
         return tuple(sheet for sheet in counted(comparison, in_full) if _says(sheet))
-    every = latency(comparison, in_full), accuracy(comparison, in_full), size(comparison)
+    every = (
+        latency(comparison, in_full),
+        *accuracies(comparison, in_full),
+        size(comparison),
+    )
     each = tuple(sheet for sheet in every if _says(sheet))
     if len({group.format for group in comparison.groups}) == 1:
         return each
@@ -65,7 +68,7 @@ def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
     here = [group for group in comparison.groups if any(row.runs_here for row in group.rows)]
     counts = replace(comparison, groups=tuple(here))
     yield _sheet("Instructions per inference", INSTRUCTIONS, counts)
-    yield accuracy(comparison, in_full)
+    yield from accuracies(comparison, in_full)
     on_host = [row.on_host for group in here for row in group.rows if row.on_host]
     if on_host:
         there = on_host[0].machine
@@ -82,7 +85,10 @@ def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
 def summary(comparison: Comparison) -> Sheet:
     """Models by formats and precisions, one line each."""
     makers = dict.fromkeys(f"{group.format} by {group.maker}" for group in comparison.groups)
-    return _sheet("Formats", SUMMARY, comparison, COMPUTED_LEGEND, f"Made {', '.join(makers)}.")
+    known = [tasks.get(name) for name in dict.fromkeys(map(_task, comparison.groups)) if name]
+    return _sheet(
+        "Formats", columns.summary(known), comparison, COMPUTED_LEGEND, f"Made {', '.join(makers)}."
+    )
 
 
 def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
@@ -90,12 +96,12 @@ def latency(comparison: Comparison, in_full: bool = False) -> Sheet:
     here = tuple(g for g in comparison.groups if any(row.runs_here for row in g.rows))
     comparison = replace(comparison, groups=here)
     marked = any(untrusted(row) for group in comparison.groups for row in group.rows)
-    columns = LATENCY_IN_FULL if in_full else LATENCY
-    return _sheet("Latency", columns, comparison, UNTRUSTED_LEGEND * marked, again=True)
+    full = LATENCY_IN_FULL if in_full else LATENCY
+    return _sheet("Latency", full, comparison, UNTRUSTED_LEGEND * marked, again=True)
 
 
-def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
-    """Accuracy and drift, with the interval of the accuracy itself if asked `in_full`.
+def accuracies(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
+    """Accuracy and drift: a table for each task, with all its figures if asked `in_full`.
 
     Groups without a trained model have no rows: their names stand in the legend instead. There is
     no accuracy of external files.
@@ -112,14 +118,23 @@ def accuracy(comparison: Comparison, in_full: bool = False) -> Sheet:
         if not group.external and any(row.weights != "untrained" for row in group.rows)
     )
     elsewhere = not all(row.runs_here for group in groups for row in group.rows)
-    return _sheet(
-        "Accuracy and drift",
-        ACCURACY_IN_FULL if in_full else ACCURACY,
-        replace(comparison, groups=groups),
-        INTERVALS_LEGEND if groups else "",
-        COMPUTED_LEGEND * elsewhere,
-        f"Untrained, measured for latency only: {', '.join(untrained)}." if untrained else "",
+    names = dict.fromkeys(map(_task, groups)) or {None: None}
+    return tuple(
+        _sheet(
+            "Accuracy and drift" + (f", {name}" if len(names) > 1 and name else ""),
+            columns.accuracy(None if name is None else tasks.get(name), in_full),
+            replace(comparison, groups=tuple(one for one in groups if _task(one) == name)),
+            INTERVALS_LEGEND if groups else "",
+            COMPUTED_LEGEND * elsewhere,
+            f"Untrained, measured for latency only: {', '.join(untrained)}." if untrained else "",
+        )
+        for name in names
     )
+
+
+def _task(group: GroupComparison) -> str | None:
+    """The task of a group: that of the first row which has one."""
+    return next((row.task for row in group.rows if row.task is not None), None)
 
 
 def size(comparison: Comparison) -> Sheet:
@@ -128,22 +143,22 @@ def size(comparison: Comparison) -> Sheet:
 
 
 def _sheet(
-    title: str, columns: Columns, comparison: Comparison, *legend: str, again: bool = False
+    title: str, filled: Columns, comparison: Comparison, *legend: str, again: bool = False
 ) -> Sheet:
     """Fill a sheet; without `again` an artifact's second slot has no row of its own.
 
     Its legend is what its columns mean, if it has any rows, and what else there is to say.
     """
-    meanings = [column.meaning for column in columns] if comparison.groups else []
+    meanings = [column.meaning for column in filled] if comparison.groups else []
     return Sheet(
         title=title,
         legend=" ".join(filter(None, dict.fromkeys((*meanings, *legend)))),
-        columns=tuple(column.name for column in columns),
+        columns=tuple(column.name for column in filled),
         sections=tuple(
             (
                 f"{group.format} {group.precision}",
                 tuple(
-                    (row, tuple(column.cell(row) for column in columns))
+                    (row, tuple(column.cell(row) for column in filled))
                     for row in group.rows
                     if again or not row.against_itself
                 ),

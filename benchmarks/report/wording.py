@@ -137,6 +137,7 @@ WORDS: dict[str, Words] = {
     "missing_outputs": Words(
         "no outputs of {slots:listed} came back, so accuracy and drift on the device are not known"
     ),
+    "unreadable_outputs": Words("the outputs of {slot} say nothing of its accuracy: {reason}"),
     "noise_floor_unknown": Words("the noise floor of {device} is not known", NOISE),
     "noise_floor_old": Words("the noise floor of {device} is {age_days} days old", NOISE),
     "noise_floor_of_another_setting": Words(

@@ -1,96 +1,209 @@
-"""Accuracy and drift: computed from the outputs that came back from the device."""
+"""Accuracy and drift: computed by the task, from the outputs that came back from the device.
+
+Outputs lie in files and are read in parts, for those of a segmenter are large.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
-import numpy as np
-
-from edgebench.benchmarks.results.comparison import DeviceAccuracy, Drift, HostComparison
+from edgebench import tasks
+from edgebench.benchmarks.diagnostic import Diagnostic
+from edgebench.benchmarks.results.comparison import (
+    DeviceAccuracy,
+    DeviceFigure,
+    Drift,
+    HostComparison,
+    OutputError,
+)
 from edgebench.benchmarks.results.measured import MeasuredRun
+from edgebench.converters.artifact import Evaluation
 from edgebench.deploy.documents.plan import Group
-from edgebench.errors import InvalidFileError
-from edgebench.intervals import paired_difference, proportion
-from edgebench.snr import snr_db
-from edgebench.tasks.task import Array, Outputs
+from edgebench.errors import DataError, InvalidFileError
+from edgebench.intervals import Estimate
+from edgebench.snr import Errors
+from edgebench.tasks.agreement import AgreementTally
+from edgebench.tasks.task import Assignment, Outputs, Tally, Truth
+
+_BYTES_AT_ONCE = 32_000_000
+
+LOWEST_SNR_DB = -100.0
+"""Where a reference is all zeros, the SNR has no lower end."""
 
 
-def accuracy(run: MeasuredRun, group: Group, slot: str) -> DeviceAccuracy | None:
-    """A slot's accuracy, and its differences from the trained model and the baseline.
+class Answers:
+    """What the outputs of a run say, each tallied once."""
 
-    None if its answers have no meaning. Raises `InvalidFileError`.
-    """
-    answers = _answers(run, slot)
-    if answers is None:
-        return None
-    labels, logits, outputs = answers
-    hits = outputs.argmax(-1) == labels
-    trained = logits.argmax(-1) == labels
-    gain = None
-    baseline = _answers(run, group.baseline) if slot != group.baseline else None
-    if baseline is not None and np.array_equal(baseline[0], labels):
-        gain = paired_difference(hits, baseline[2].argmax(-1) == labels)
-    return DeviceAccuracy(
-        on_device=proportion(hits),
-        trained=proportion(trained),
-        drop=paired_difference(hits, trained),
-        gain=gain,
-    )
+    def __init__(self, run: MeasuredRun) -> None:
+        self._run = run
+        self._on_device: dict[str, Tally | None] = {}
+        self._sources: dict[tuple[object, ...], Tally | None] = {}
+        self._unreadable: dict[str, str] = {}
 
-
-def drift(run: MeasuredRun, slot: str) -> Drift | None:
-    """How a slot's outputs differ from the trained model's. Raises `InvalidFileError`."""
-    answers = _answers(run, slot)
-    if answers is None:
-        return None
-    _, logits, outputs = answers
-    return Drift(
-        hops=run.manifests[slot].hops,
-        samples=len(logits),
-        agreement=proportion(outputs.argmax(-1) == logits.argmax(-1)),
-        snr_db=snr_db(logits, outputs),
-        max_abs_error=float(np.abs(outputs - logits).max()),
-    )
-
-
-def on_host(run: MeasuredRun, slot: str) -> HostComparison | None:
-    """How a slot's outputs differ from those of the host, if the host ran it."""
-    if run.host is None or slot not in run.outputs or slot not in run.host_outputs:
-        return None
-    outputs, theirs = (_only(run, slot, each) for each in (run.outputs, run.host_outputs))
-    if outputs.shape != theirs.shape:
-        return None
-    return HostComparison(
-        machine=run.host.context.machine,
-        runtime=run.host.context.runtimes[run.manifests[slot].format],
-        samples=len(outputs),
-        agreement=proportion(outputs.argmax(-1) == theirs.argmax(-1)),
-        snr_db=snr_db(theirs, outputs),
-        max_abs_error=float(np.abs(outputs - theirs).max()),
-    )
-
-
-def _answers(run: MeasuredRun, slot: str) -> tuple[Array, Array, Array] | None:
-    """Labels, the trained model's logits and the device's outputs; None if there are none."""
-    if run.manifests[slot].weights == "untrained":
-        return None
-    if slot not in run.references or slot not in run.outputs:
-        return None
-    labels = run.labels[slot]["labels"]
-    logits, outputs = (_only(run, slot, each) for each in (run.references, run.outputs))
-    evaluation = run.result.evaluations.get(slot)
-    alone = len(outputs) if evaluation is None else evaluation.images
-    labels, logits = labels[:alone], logits[:alone]  # Some devices run the first inputs only.
-    if outputs.shape != logits.shape or len(labels) != len(logits):
-        raise InvalidFileError(
-            f"the outputs of {slot} are {outputs.shape}, the trained model's are {logits.shape}",
-            "export it again with: edgebench export",
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What could not be read, as far as it was asked for."""
+        return tuple(
+            Diagnostic("unreadable_outputs", {"slot": slot, "reason": reason})
+            for slot, reason in self._unreadable.items()
         )
-    return labels, logits, outputs
+
+    def accuracy(self, group: Group, slot: str) -> DeviceAccuracy | None:
+        """A slot's figures, and their differences from the source model and the baseline.
+
+        None where its answers have no meaning, or the labels hold nothing to find.
+        """
+        here = self._of_device(slot)
+        evaluation = self._evaluation(slot)
+        if here is None or evaluation is None:
+            return None
+        task = tasks.get(evaluation.task.task)
+        there = self._of_source(slot, evaluation, here.images)
+        with_baseline = self._of_device(group.baseline) if slot != group.baseline else None
+        try:
+            found, trained = here.score(), there.score() if there else None
+            if found is None or there is None or trained is None:
+                return None
+            drop, gain = here.difference(there), None
+            if with_baseline is not None and here.same_images(with_baseline):
+                gain = here.difference(with_baseline)
+        except DataError as error:
+            self._unreadable[slot] = error.message
+            return None
+        figures = tuple(
+            DeviceFigure(
+                column.id,
+                found.figures[column.id],
+                trained.figures[column.id],
+                drop.figures[column.id],
+                gain.figures.get(column.id) if gain else None,
+            )
+            for column in task.figures
+            if drop is not None and column.id in drop.figures
+        )
+        return DeviceAccuracy(task.name, found.images, figures) if figures else None
+
+    def drift(self, slot: str) -> Drift | None:
+        """How a slot's outputs differ from the source model's."""
+        evaluation = self._evaluation(slot)
+        outputs = self._outputs(slot)
+        if evaluation is None or outputs is None:
+            return None
+        samples = _count(outputs)
+        reference = {role: array[:samples] for role, array in self._run.references[slot].items()}
+        compared = self._compared(slot, evaluation.task, reference, outputs)
+        if compared is None:
+            return None
+        return Drift(self._run.manifests[slot].hops, samples, *compared)
+
+    def on_host(self, slot: str) -> HostComparison | None:
+        """How a slot's outputs differ from those of the host, if the host ran it."""
+        run, evaluation = self._run, self._run.manifests[slot].evaluation
+        outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
+        if run.host is None or evaluation is None or outputs is None or theirs is None:
+            return None
+        if _count(outputs) != _count(theirs):
+            return None
+        compared = self._compared(slot, evaluation.task, theirs, outputs)
+        if compared is None:
+            return None
+        return HostComparison(
+            run.host.context.machine,
+            run.host.context.runtimes[run.manifests[slot].format],
+            _count(outputs),
+            *compared,
+        )
+
+    def _compared(
+        self, slot: str, assignment: Assignment, reference: Outputs, outputs: Outputs
+    ) -> tuple[Estimate | None, tuple[OutputError, ...]] | None:
+        """The share that agrees, and the errors of the outputs that are kept whole."""
+        tally = AgreementTally(tasks.get(assignment.task), assignment)
+        errors = {one.role: Errors() for one in assignment.outputs if one.reduction.numeric}
+        try:
+            for part in _parts(outputs):
+                wanted, found = _cut(reference, part), _cut(outputs, part)
+                tally.add(wanted, found)
+                for role, sums in errors.items():
+                    sums.add(wanted[role], found[role])
+        except DataError as error:
+            self._unreadable[slot] = error.message
+            return None
+        agreement = tally.result()
+        return agreement.share if agreement else None, tuple(
+            OutputError(role, _floored(sums.snr_db), sums.largest_error)
+            for role, sums in errors.items()
+        )
+
+    def _evaluation(self, slot: str) -> Evaluation | None:
+        """The slot's evaluation, if its answers have a meaning."""
+        manifest = self._run.manifests[slot]
+        return None if manifest.weights == "untrained" else manifest.evaluation
+
+    def _outputs(self, slot: str) -> Outputs | None:
+        """What came back; some devices run the first inputs only. Raises `InvalidFileError`."""
+        run = self._run
+        if slot not in run.references or slot not in run.outputs:
+            return None
+        outputs, evaluation = run.outputs[slot], run.result.evaluations.get(slot)
+        images = _count(outputs) if evaluation is None else evaluation.images
+        wanted = {role: array[:images].shape for role, array in run.references[slot].items()}
+        found = {role: array.shape for role, array in outputs.items()}
+        if wanted != found:
+            raise InvalidFileError(
+                f"the outputs of {slot} are {found}, the source model's are {wanted}",
+                "export it again with: edgebench export",
+            )
+        return outputs if _count(outputs) else None
+
+    def _of_device(self, slot: str) -> Tally | None:
+        if slot not in self._on_device:
+            evaluation, outputs = self._evaluation(slot), self._outputs(slot)
+            self._on_device[slot] = None
+            if evaluation is not None and outputs is not None:
+                self._on_device[slot] = self._tally(slot, evaluation, outputs)
+        return self._on_device[slot]
+
+    def _of_source(self, slot: str, evaluation: Evaluation, images: int) -> Tally | None:
+        """The tally of the source model over the first images, which its artifacts share."""
+        task = repr(evaluation.task)
+        key = (evaluation.reference_sha256, evaluation.inputs_sha256, task, images)
+        if key not in self._sources:
+            reference = _cut(self._run.references[slot], slice(0, images))
+            self._sources[key] = self._tally(slot, evaluation, reference)
+        return self._sources[key]
+
+    def _tally(self, slot: str, evaluation: Evaluation, outputs: Outputs) -> Tally | None:
+        task = tasks.get(evaluation.task.task)
+        tally = task.tally(evaluation.task)
+        if tally is None:
+            return None
+        try:
+            truth: Truth = task.truth(self._run.labels[slot])
+            for part in _parts(outputs):
+                tally.add(_cut(outputs, part), truth.part(part.start, part.stop))
+        except DataError as error:
+            self._unreadable[slot] = error.message
+            return None
+        return tally
 
 
-def _only(run: MeasuredRun, slot: str, outputs: Mapping[str, Outputs]) -> Array:
-    """The array of a classifier's one role."""
-    evaluation = run.manifests[slot].evaluation
-    assert evaluation is not None
-    return outputs[slot][evaluation.task.outputs[0].role]
+def _count(outputs: Outputs) -> int:
+    return min((len(array) for array in outputs.values()), default=0)
+
+
+def _cut(outputs: Outputs, part: slice) -> Outputs:
+    return {role: array[part] for role, array in outputs.items()}
+
+
+def _parts(outputs: Outputs) -> Iterator[slice]:
+    """The images in parts that take little memory."""
+    count = _count(outputs)
+    held = sum(array.nbytes // max(1, len(array)) for array in outputs.values())
+    step = max(1, _BYTES_AT_ONCE // max(1, held))
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def _floored(snr_db: float | None) -> float | None:
+    return None if snr_db is None else max(LOWEST_SNR_DB, snr_db)

@@ -13,7 +13,7 @@ from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.gate.verdict import Verdict, judge
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.results import instructions
-from edgebench.benchmarks.results.accuracy import accuracy, drift, on_host
+from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
 from edgebench.benchmarks.results.warnings import warnings
@@ -31,6 +31,8 @@ def compare(run: MeasuredRun) -> Comparison:
     if not run.timed:
         done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
         interrupted = instructions.interrupted(done)
+    answers = Answers(run)
+    groups = tuple(_group(run, answers, group) for group in (*plan.groups, *_not_run_here(run)))
     return Comparison(
         run=run.name,
         device=run.request.device,
@@ -45,9 +47,9 @@ def compare(run: MeasuredRun) -> Comparison:
         blocks_planned=len(plan.blocks),
         blocks_done=len(measured(result.blocks)),
         context=result.context,
-        groups=tuple(_group(run, group) for group in (*plan.groups, *_not_run_here(run))),
+        groups=groups,
         command=run.command,
-        warnings=warnings(run),
+        warnings=(*warnings(run), *answers.warnings),
         cooled_s=result.cooled_s if plan.cooldown and result.start_temperatures_c else None,
         measures="time" if run.timed else "instructions",
     )
@@ -68,7 +70,7 @@ def _baseline(run: MeasuredRun, manifest: Manifest) -> str:
     return run.request.baseline or manifest.baseline
 
 
-def _group(run: MeasuredRun, group: Group) -> GroupComparison:
+def _group(run: MeasuredRun, answers: Answers, group: Group) -> GroupComparison:
     manifest = run.manifests[group.baseline]
     members = [run.manifests[slot] for slot in group.slots]
     blocks = [timed_block(b) for b in measured(run.result.blocks) if b.group == group.name]
@@ -78,14 +80,16 @@ def _group(run: MeasuredRun, group: Group) -> GroupComparison:
         precision=", ".join(dict.fromkeys(one.precision for one in members)),
         maker="" if any(one.external for one in members) else manifest.maker,
         rows=tuple(
-            _row(run, group, slot, blocks)
+            _row(run, answers, group, slot, blocks)
             for slot in group.slots
             if run.manifests[slot].ablation is None  # They are part of the explanation.
         ),
     )
 
 
-def _row(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> ModelRow:
+def _row(
+    run: MeasuredRun, answers: Answers, group: Group, slot: str, blocks: Sequence[TimedBlock]
+) -> ModelRow:
     manifest, baseline = run.manifests[slot], run.manifests[group.baseline]
     runs_here = slot in run.plan.artifacts
     evaluation = run.result.evaluations.get(slot, NOTHING)
@@ -115,8 +119,9 @@ def _row(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]
         madds_overhead=madds_overhead,
         parameters=manifest.parameters,
         size_bytes=manifest.size_bytes,
-        accuracy=accuracy(run, group, slot),
-        drift=drift(run, slot),
+        task=manifest.evaluation.task.task if manifest.evaluation else None,
+        accuracy=answers.accuracy(group, slot),
+        drift=answers.drift(slot),
         peak_memory_bytes=evaluation.peak_memory_bytes,
         load_s=evaluation.load_s,
         first_inference_s=evaluation.first_inference_s,
@@ -124,7 +129,7 @@ def _row(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]
         leftover_ops=evaluation.leftover_ops,
         instructions=instructions.instructions(evaluation),
         instruction_overhead=more_instructions,
-        on_host=on_host(run, slot),
+        on_host=answers.on_host(slot),
     )
 
 

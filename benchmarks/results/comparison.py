@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -14,13 +16,15 @@ from edgebench.intervals import Estimate
 
 
 @dataclass(frozen=True)
-class DeviceAccuracy:
-    """Top-1 accuracy of the outputs that came back from the device.
+class DeviceFigure:
+    """A figure of the task's metric, from the outputs that came back from the device.
 
-    `drop` is the change against the trained model in torch, and `gain` that against the baseline
-    on the same device, both over the same images; `gain` is None for the baseline itself.
+    `id` is that of the task's column. `drop` is the change against the source model, such as the
+    trained one in torch, and `gain` that against the baseline on the same device, both over the
+    same images; `gain` is None for the baseline itself.
     """
 
+    id: str
     on_device: Estimate
     trained: Estimate
     drop: Estimate
@@ -28,34 +32,66 @@ class DeviceAccuracy:
 
 
 @dataclass(frozen=True)
-class Drift:
-    """How far the outputs differ from the trained model's, hop by hop and overall.
+class DeviceAccuracy:
+    """The figures of a task, over so many `images`; the headline is the first."""
 
-    `hops` are those of the export. `agreement` and `snr_db` compare the trained model with the
-    device's own outputs, over `samples` images.
+    task: str
+    images: int
+    figures: tuple[DeviceFigure, ...]
+
+    @property
+    def headline(self) -> DeviceFigure:
+        return self.figures[0]
+
+
+@dataclass(frozen=True)
+class OutputError:
+    """How far the numbers of one output are from others, over all images.
+
+    `snr_db` is None where they are equal, and no less than -100 dB. `max_abs_error` is in the
+    output's unit.
+    """
+
+    role: str
+    snr_db: float | None
+    max_abs_error: float
+
+
+def worst(outputs: Sequence[OutputError]) -> OutputError | None:
+    """The output with the lowest SNR; None where none is kept whole, so that there is no SNR."""
+    return min(
+        outputs, key=lambda one: math.inf if one.snr_db is None else one.snr_db, default=None
+    )
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the outputs differ from the source model's, hop by hop and overall.
+
+    `hops` are those of the export. `agreement` and `outputs` compare the source model with the
+    device's own outputs, over `samples` images; there is no agreement where there was nothing to
+    compare, such as no boxes. `outputs` are those of which all numbers are kept.
     """
 
     hops: tuple[Hop, ...]
     samples: int
-    agreement: Estimate
-    snr_db: float | None
-    max_abs_error: float
+    agreement: Estimate | None
+    outputs: tuple[OutputError, ...]
 
 
 @dataclass(frozen=True)
 class HostComparison:
     """A device's outputs compared with those of the same file on the host's processor.
 
-    `machine` and `runtime` are the host's. Over `samples` images: how often the answers agree, the
-    SNR of the device's outputs to the host's, and the largest difference.
+    `machine` and `runtime` are the host's. Over `samples` images: how much agrees, and how far the
+    numbers of each output are from the host's.
     """
 
     machine: str
     runtime: Runtime
     samples: int
-    agreement: Estimate
-    snr_db: float | None
-    max_abs_error: float
+    agreement: Estimate | None
+    outputs: tuple[OutputError, ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +107,8 @@ class ModelRow:
     `levels_s` are the slot's levels in seconds, one per process: the scatter of its latency in this
     session. `madds`, `parameters` and `size_bytes` come from the manifest: they are counted, not
     measured. `overhead` and `verdict` are None for the baseline, and where nothing was timed.
+
+    `task` says what the outputs mean, None where nobody said it.
 
     `instructions` are those of one inference, the median of some, and `instruction_overhead` is
     relative to the baseline: a device that counts instructions has these, and no time.
@@ -91,6 +129,7 @@ class ModelRow:
     madds_overhead: float | None
     parameters: int | None
     size_bytes: int
+    task: str | None
     accuracy: DeviceAccuracy | None
     drift: Drift | None
     peak_memory_bytes: int | None
@@ -132,7 +171,7 @@ class Comparison:
     overheads are of; where it is instructions nothing was timed, and there are no verdicts.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.comparison/3"
+    SCHEMA: ClassVar[str] = "edgebench.comparison/4"
 
     run: str
     device: str

@@ -41,7 +41,10 @@ def test_what_does_not_run_here_stands_beside_with_what_is_known_of_it(both: Com
         assert row.accuracy is not None and row.drift is not None
         assert row.drift.samples == IMAGES // 2  # It was evaluated on the first inputs alone.
     assert elsewhere.rows[0].model == "scenes_v2"
-    assert elsewhere.rows[1].accuracy is not None and elsewhere.rows[1].accuracy.gain is not None
+    assert (
+        elsewhere.rows[1].accuracy is not None
+        and elsewhere.rows[1].accuracy.headline.gain is not None
+    )
 
 
 def test_it_takes_no_part_in_the_answer(both: Comparison) -> None:

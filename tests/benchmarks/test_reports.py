@@ -20,7 +20,12 @@ from edgebench.benchmarks.report.headline import headline
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Comparison, HostComparison, ModelRow
+from edgebench.benchmarks.results.comparison import (
+    Comparison,
+    HostComparison,
+    ModelRow,
+    OutputError,
+)
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.result import Runtime
 from edgebench.intervals import Estimate
@@ -134,8 +139,9 @@ def test_why_a_file_did_not_run_is_said_where_the_whole_run_has_no_verdict(
 def test_counted_instructions_are_in_every_report_and_no_time_is(
     comparison: Comparison, folder: Path
 ) -> None:
+    error = OutputError("logits", 41.0, 0.0)
     host = HostComparison(
-        "x86_64", Runtime("host-litert", "2.3.0"), 200, Estimate(0.995, 0.97, 1), 41.0, 0
+        "x86_64", Runtime("host-litert", "2.3.0"), 200, Estimate(0.995, 0.97, 1), (error,)
     )
     counted = {
         **{"verdict": None, "overhead": None, "latency": None, "on_host": host},

@@ -36,8 +36,10 @@ def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
         assert row.error is None
         assert row.latency is not None and row.latency.min_s <= row.latency.median_s
         assert row.partitions == 1
-        assert row.accuracy is not None and row.accuracy.trained.value == 1.0
-        assert row.accuracy.on_device.value == pytest.approx(1 + row.accuracy.drop.value)
+        assert row.accuracy is not None and row.accuracy.headline.trained.value == 1.0
+        assert row.accuracy.headline.on_device.value == pytest.approx(
+            1 + row.accuracy.headline.drop.value
+        )
     assert all(row.overhead is not None for row in group.rows[1:])
     assert [step for step, done, total in steps if done == total] == [
         "staging files",
@@ -61,4 +63,6 @@ def test_the_accuracy_on_the_device_is_that_of_its_own_outputs(
     labels = np.load(toys / "images.npz")["labels"]
     row = comparison.groups[0].rows[1]
     assert row.accuracy is not None
-    assert row.accuracy.on_device.value == pytest.approx(np.mean(outputs.argmax(1) == labels))
+    assert row.accuracy.headline.on_device.value == pytest.approx(
+        np.mean(outputs.argmax(1) == labels)
+    )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from machines import BLOCKS, late, machine
 from replay import Replay, ReplayedDevice
@@ -24,6 +25,7 @@ from edgebench.benchmarks.planning.sizing import Forecast, Size
 from edgebench.benchmarks.report import html, markdown, terminal, wording
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results import warnings as run_warnings
+from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import offline_plan
 from edgebench.benchmarks.statistics.paired import overhead
@@ -124,7 +126,12 @@ def warnings(replay: Replay, tmp_path: Path) -> tuple[Diagnostic, ...]:
     blocks = (replace(first, error="crash", visits=()), replace(second, visits=visits), *others)
     result = replace(result, blocks=blocks)
     run = run_folder.read_run(folder, result, "replayed")
-    return run_warnings.warnings(replace(run, cores_known=8))
+    slot, reference = next(iter(run.references.items()))
+    nothing = {role: np.full_like(array, np.nan) for role, array in reference.items()}
+    run = replace(run, cores_known=8, outputs={slot: nothing})
+    answers = Answers(run)
+    assert answers.drift(slot) is None
+    return (*run_warnings.warnings(run), *answers.warnings)
 
 
 @pytest.fixture

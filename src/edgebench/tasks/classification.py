@@ -128,8 +128,13 @@ class Classification:
         LOGITS: "one score a class, before a softmax",
         PROBABILITIES: "one score a class, after a softmax",
     }
-    figures = (FigureColumn("top1", "top-1"), FigureColumn("top5", "top-5"))
-    agreement = FigureColumn("agreement", "agree")
+    figures = (
+        FigureColumn("top1", "top-1", meaning="Top-1: correct answers, of the device's outputs."),
+        FigureColumn("top5", "top-5", meaning="Top-5: the label is among the five best classes."),
+    )
+    agreement = FigureColumn(
+        "agreement", "agree", meaning="Agree: answers equal to the source model's, in %."
+    )
     criterion = Criterion("images", 0.99)
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:

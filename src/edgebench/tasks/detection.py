@@ -136,11 +136,15 @@ class Detection:
     name = detection_layout.NAME
     roles = detection_layout.ROLES
     figures = (
-        FigureColumn("ap", "AP", ""),
-        FigureColumn("ap50", "AP50", ""),
-        FigureColumn("ap75", "AP75", ""),
+        FigureColumn("ap", "AP", "", "AP: COCO's average precision, of the device's outputs."),
+        FigureColumn("ap50", "AP50", "", "AP50, AP75: the same at an IoU of 0.5 and 0.75."),
+        FigureColumn("ap75", "AP75", "", "AP50, AP75: the same at an IoU of 0.5 and 0.75."),
     )
-    agreement = FigureColumn("agreement", "boxes agree")
+    agreement = FigureColumn(
+        "agreement",
+        "boxes agree",
+        meaning="Boxes agree: in place, class and score with the source model's, in %.",
+    )
     criterion = Criterion(
         "boxes", 0.99, {"iou": SAME_IOU, "score_difference": SAME_SCORE, "shown": SHOWN}
     )

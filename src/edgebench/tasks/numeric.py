@@ -44,7 +44,11 @@ class Numeric:
     name = "none"
     roles: Mapping[str, str] = {}
     figures: tuple[FigureColumn, ...] = ()
-    agreement = FigureColumn("agreement", "values agree")
+    agreement = FigureColumn(
+        "agreement",
+        "values agree",
+        meaning="Values agree: within the tolerance of the source model's, in %.",
+    )
     criterion = Criterion("values", 0.99, {"tolerance": TOLERANCE})
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:

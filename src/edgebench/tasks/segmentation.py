@@ -130,8 +130,20 @@ class Segmentation:
         PROBABILITIES: "the same after a softmax or sigmoid; of one class, above 0.5 is that class",
         MAP: "images x height x width, each pixel's class as a whole number",
     }
-    figures = (FigureColumn("miou", "mIoU"), FigureColumn("pixels", "pixels right"))
-    agreement = FigureColumn("agreement", "pixels agree")
+    figures = (
+        FigureColumn(
+            "miou",
+            "mIoU",
+            meaning="mIoU: intersection over union, the mean over the classes, of the device's "
+            "outputs.",
+        ),
+        FigureColumn("pixels", "pixels right", meaning="Pixels right: with the label's class."),
+    )
+    agreement = FigureColumn(
+        "agreement",
+        "pixels agree",
+        meaning="Pixels agree: of the same class as the source model's, in %.",
+    )
     criterion = Criterion("pixels", 0.99)
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:

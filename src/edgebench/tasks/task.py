@@ -87,11 +87,13 @@ class FigureColumn:
     """How reports name a figure. All figures are shares and are shown in hundredths.
 
     `unit` is "%", or "" where a figure is given in hundredths without the sign, such as AP 37.4.
+    `meaning` is a sentence for the legend.
     """
 
     id: str
     heading: str
     unit: str = "%"
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
