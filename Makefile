@@ -24,7 +24,7 @@ FORMS     ?= mobilenet_v2_ca
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-devices check lint types imports docs test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-forms prove-statistics prove-gate prove-here prove-unplug clean
+	bench-agreement bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -93,6 +93,9 @@ bench-forms: $(READY)  ## what each graph pass buys, per target and precision: F
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics
+
+prove-designs: $(READY)  ## orders, estimators and stopping rules compared in simulation, about 1 min
+	$(BIN)/python -m edgebench.benchmarks.proof.prove_designs
 
 prove-gate: $(READY)  ## the proof of the gate of two runs, on simulated machines
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_gate

@@ -218,8 +218,18 @@ def process_levels(ratios: Floats, processes: Sequence[int]) -> Floats:
 
 def _means_of_pairs(values: Floats) -> Floats:
     """Sorted, each value paired with itself too (Walsh's averages)."""
-    first, second = np.triu_indices(values.size)
-    return np.sort((values[first] + values[second]) / 2)
+    first, second = np.triu_indices(values.shape[-1])
+    return np.sort((values[..., first] + values[..., second]) / 2, axis=-1)
+
+
+def signed_rank_ends(levels: Floats) -> tuple[Floats, Floats, Floats]:
+    """The low end of the 95 % interval, the estimate, and the high end, of many runs at once.
+
+    `levels` has the processes of a run on its last axis.
+    """
+    means = _means_of_pairs(levels)
+    cut = _cut(levels.shape[-1], CONFIDENCE)
+    return means[..., cut - 1], np.asarray(np.median(means, axis=-1)), means[..., -cut]
 
 
 def _signed_rank_interval(means: Floats, count: int, level: float) -> tuple[float, float]:

@@ -1,0 +1,136 @@
+"""Simulated sequences of single inferences, for thousands of runs at once.
+
+The simulated device (`device`) executes one plan inference by inference, as a runner does. To
+compare designs that is too slow: here one step is the same inference of every run.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebench.deploy.transports.simulated.neighbours import Episode, Governor, Neighbourhood
+
+Floats = npt.NDArray[np.float64]
+Slots = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.bool_]
+
+SETTLING = 0.25
+"""What is left of a carry-over with each further inference of the same model."""
+
+LOADED = 1.25
+"""How much longer an inference takes under a load that is periodic, or follows a model."""
+
+CARRY_UNEVEN = 1.5
+"""A model that is not the baseline over again has this many times its carry-over."""
+
+
+def inference_times(
+    machine: Neighbourhood,
+    order: Slots,
+    processes: int,
+    latencies_s: Floats,
+    chance: np.random.Generator,
+    start_s: float = 0.3,
+) -> Floats:
+    """The seconds of every inference, (runs, inferences).
+
+    `order` gives the model of every inference, (runs, inferences), and has the same number of them
+    in each of the `processes`. `latencies_s` are the models' seconds alone on a calm machine; the
+    first model is the baseline; another with its latency is the baseline over again. A process
+    takes `start_s` to start.
+    """
+    runs, count = order.shape
+    models = latencies_s.size
+    of_runs = np.arange(runs)
+    each = count // processes
+    heavier = (latencies_s != latencies_s[0])[order]
+    carries = machine.carry * np.where(latencies_s == latencies_s[0], 1.0, CARRY_UNEVEN)
+    log_noise = chance.normal(0, machine.noise, (runs, count))
+    hit = chance.random((runs, count)) < machine.spikes
+    log_noise += np.where(hit, np.log1p(chance.random((runs, count))), 0.0)
+    followed = (chance.random((runs, count)) < machine.follows) & heavier
+    log_noise += np.where(followed, np.log(LOADED), 0.0)
+    episodes = [_Coming(one, runs, chance) for one in machine.episodes]
+    clock = _Clock(machine.governor, runs) if machine.governor else None
+    now = np.zeros(runs)
+    phase = chance.random(runs) * machine.period_s
+    speed = np.zeros(runs)
+    carried = np.zeros(runs)
+    before = order[:, 0]
+    bias = np.zeros((runs, models))
+    times = np.empty((runs, count))
+    for number in range(count):
+        slot = order[:, number]
+        if number % each == 0:
+            half = machine.process_bias / 2
+            bias = np.log(latencies_s) + chance.uniform(-half, half, (runs, models))
+            now += start_s
+            carried[:] = 0
+            for one in episodes:
+                one.go_on(np.full(runs, start_s))
+            before = slot
+        carried = np.where(slot == before, carried * SETTLING, carries[slot])
+        log_time = bias[of_runs, slot] + carried + speed + log_noise[:, number]
+        for one in episodes:
+            log_time += one.slowness(heavier[:, number])
+        if clock:
+            log_time += clock.slowness
+        if machine.period_s:
+            on = (now + phase) % machine.period_s < machine.period_s / 2
+            log_time += np.where(on, np.log(LOADED), 0.0)
+        seconds = np.exp(log_time)
+        times[:, number] = seconds
+        now += seconds
+        speed += machine.wander * np.sqrt(seconds) * chance.normal(size=runs)
+        for one in episodes:
+            one.go_on(seconds)
+        if clock:
+            clock.go_on(heavier[:, number], seconds)
+        before = slot
+    return times
+
+
+class _Coming:
+    """An episode in every run: whether it is on, and how strong it is this time."""
+
+    def __init__(self, episode: Episode, runs: int, chance: np.random.Generator) -> None:
+        self._episode, self._chance = episode, chance
+        lasting = np.isinf(episode.on_s)  # What never ends is not there in the beginning.
+        share = 0.0 if lasting else episode.on_s / (episode.on_s + episode.off_s)
+        self._on = chance.random(runs) < share
+        self._strength = self._drawn(runs)
+
+    def _drawn(self, runs: int) -> Floats:
+        return np.asarray(np.log(self._chance.uniform(*self._episode.slow_down, runs)))
+
+    def slowness(self, heavier: Flags) -> Floats:
+        power = np.where(heavier, self._episode.power, 1.0)
+        return np.asarray(np.where(self._on, self._strength * power, 0.0))
+
+    def go_on(self, seconds: Floats) -> None:
+        """Let time pass: the state after it is one draw from the two-state Markov process."""
+        rate_off, rate_on = 1 / self._episode.on_s, 1 / self._episode.off_s
+        total = rate_on + rate_off
+        settled = 1 - np.exp(-total * seconds)
+        leave = np.where(self._on, rate_off, rate_on) / total * settled
+        changed = self._chance.random(seconds.size) < leave
+        fresh = changed & ~self._on
+        self._strength = np.where(fresh, self._drawn(seconds.size), self._strength)
+        self._on = self._on ^ changed
+
+
+class _Clock:
+    """A governor's clock in every run."""
+
+    def __init__(self, governor: Governor, runs: int) -> None:
+        self._governor = governor
+        self._demand = np.zeros(runs)
+
+    @property
+    def slowness(self) -> Floats:
+        return np.asarray((1 - self._demand) * np.log(self._governor.slow_down))
+
+    def go_on(self, heavier: Flags, seconds: Floats) -> None:
+        follows = 1 - np.exp(-seconds / self._governor.answer_s)
+        self._demand += follows * (heavier - self._demand)
