@@ -105,7 +105,7 @@ def _rules(runs: int) -> Iterator[str]:
         for rule, answers in stopped(machine, runs, SEED).items():
             cells = "".join(
                 f"{one.supported * 100:5.1f} {one.refuted * 100:5.1f} "
-                f"{one.coverage * 100:5.1f} {one.seconds:4.0f}".ljust(22)
+                f"{one.coverage * 100:3.0f} {one.seconds:3.0f}".ljust(22)
                 for one in answers.values()
             )
             yield "  " + rule.ljust(22) + cells.rstrip()
