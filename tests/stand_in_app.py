@@ -157,7 +157,11 @@ class App:
     def _evaluate(self, slot: str) -> None:
         self._begin({"kind": "evaluate", "slot": slot})
         job = {"kind": "evaluate", "slot": slot, "folder": str(self.folder)}
-        self.result.change(evaluations={slot: next(self.worker(job))})
+        found = next(self.worker(job))
+        self.result.change(evaluations={slot: found})
+        if once(self.here, f"damage outputs of {slot}"):
+            for name in found["outputs"].values():
+                (self.folder / name).write_bytes(b"damaged")
         counts = len(self.result.body["evaluations"]), len(self.plan["artifacts"])
         self.send({"event": "evaluate", "done": counts[0], "total": counts[1]})
 

@@ -14,15 +14,16 @@ import msgspec
 import numpy as np
 import pytest
 import stand_in_app
-from toy_models import MakeRun
+from toy_models import CLASSES, IMAGES, MakeRun
 
-from edgebench.deploy.documents.result import MeasuredBlock
+from edgebench.deploy.documents.result import MeasuredBlock, RunResult
 from edgebench.deploy.documents.staging import RUNNER, read_plan, stage_runner, write_plan
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import DeviceLostError, Shell
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
 from edgebench.deploy.transports.local import LocalDevice
+from edgebench.documents import load
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 
@@ -99,6 +100,21 @@ def test_an_app_that_crashes_at_one_model_costs_only_that_model(
     assert "crashed" in str(result.evaluations["int8"].error)
     assert result.evaluations["plain"].error is None
     assert {visit.slot for block in result.blocks for visit in block.visits} >= {"plain"}
+
+
+def test_outputs_that_are_damaged_are_named_and_evaluated_again_by_a_resumed_run(
+    device: RemoteDevice, phone: Path, make_run: MakeRun
+) -> None:
+    (phone / "damage outputs of attention").touch()
+    folder = make_run("plain", "attention", blocks=1, processes=1, evaluate=True)
+    with pytest.raises(DeviceError, match=r"outputs/attention/logits\.npy.* has 7 bytes") as caught:
+        device.run(folder, silent)
+    assert "--resume" in caught.value.remedy
+    kept = load(folder / "result.json", RunResult).evaluations
+    assert set(kept) == {"plain"} and (folder / "outputs/plain/logits.npy").exists()
+    whole = device.run(folder, silent)
+    assert whole.complete and whole.evaluations["plain"] == kept["plain"]
+    assert np.load(folder / "outputs/attention/logits.npy").shape == (IMAGES, CLASSES)
 
 
 def test_an_app_that_crashes_in_a_block_loses_that_block_and_a_resumed_run_measures_it(
