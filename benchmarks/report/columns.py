@@ -125,6 +125,12 @@ def _decibels(row: ModelRow) -> str:
     return _snr_of(row.drift.outputs if row.drift else ())
 
 
+def _drift(row: ModelRow) -> str:
+    if row.drift is None or row.drift.outputs or row.drift.agreement is None:
+        return _decibels(row)
+    return f"{_agreement(row.drift)} %"
+
+
 def _snr_of(outputs: Sequence[OutputError]) -> str:
     found = worst(outputs)
     return MISSING if found is None else _snr(found.snr_db)
@@ -287,9 +293,9 @@ _SUMMARY: Columns = (
     ),
     Column(
         "drift dB",
-        _decibels,
-        "Drift: SNR of the outputs on the device to the source model's; the lowest if there are "
-        "several.",
+        _drift,
+        "Drift: SNR of the outputs on the device to the source model's, the lowest if there are "
+        "several; or, of outputs that are reduced there, the share that agrees (%).",
     ),
 )
 
