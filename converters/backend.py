@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -47,6 +47,10 @@ class Converted(Protocol):
 
     def run(self, sample: Sample) -> list[Array]:
         """The outputs for one sample; both with ONNX's names, order of axes, and real numbers."""
+        ...
+
+    def run_all(self, samples: Iterable[Sample]) -> Iterator[list[Array]]:
+        """As `run` for each sample in turn; takes no more of them than are computed at once."""
         ...
 
 

@@ -16,6 +16,7 @@ from edgebench.converters.coreml import package
 from edgebench.converters.coreml.convert import convert_all
 from edgebench.converters.coreml.evaluator import program
 from edgebench.converters.coreml.evaluator.package import read
+from edgebench.converters.coreml.evaluator.ports import Port
 from edgebench.converters.coreml.evaluator.values import file_values
 from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput
@@ -29,7 +30,8 @@ from edgebench.progress import Progress
 # What a manifest calls the type of an input that takes an image as it is.
 IMAGE = "image"
 
-Run = Callable[[Mapping[str, Array]], Mapping[str, Any]]
+# What makes the outputs of each sample.
+Run = Callable[[Iterable[Mapping[str, Array]]], Iterator[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,14 @@ class Converted:
     compute: Run
 
     def run(self, sample: Sample) -> list[Array]:
-        made = self.compute(feed(self.graph, self.image, sample))
+        (outputs,) = self.run_all([sample])
+        return outputs
+
+    def run_all(self, samples: Iterable[Sample]) -> Iterator[list[Array]]:
+        fed = (feed(self.graph, self.image, sample) for sample in samples)
+        return map(self._as_onnx, self.compute(fed))
+
+    def _as_onnx(self, made: Mapping[str, Any]) -> list[Array]:
         return [
             np.reshape(made[spec.name], port.shape).astype(port.dtype)
             for spec, port in zip(self.outputs, self.graph.outputs, strict=True)
@@ -74,7 +83,7 @@ def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Co
     with package.on_disk(content) as path:
         opened = program.load(path)
         image = image_of(read(path).description, graph)
-        compute: Run = _core_ml(path, opened) if sys.platform == "darwin" else opened.run
+        compute: Run = _core_ml(path, opened) if sys.platform == "darwin" else opened.run_all
     names = value_names(graph.model)
     known = {port.name: port for port in (*opened.inputs, *opened.outputs)}
     return Converted(
@@ -99,7 +108,7 @@ def values(
         yield {name: found[key] for name, key in names.items() if key in found}
 
 
-def _spec(onnx_name: str, port: program.Port) -> TensorSpec:
+def _spec(onnx_name: str, port: Port) -> TensorSpec:
     shape = tuple(extent or 1 for extent in port.shape)
     dtype = port.dtype if port.image is None else IMAGE
     axes = tuple(range(len(shape)))
@@ -126,4 +135,4 @@ def _core_ml(path: Any, opened: program.Program) -> Run:
         found: Mapping[str, Any] = model.predict({k: given(k, array) for k, array in fed.items()})
         return found
 
-    return run
+    return lambda samples: map(run, samples)

@@ -175,9 +175,10 @@ def own_outputs(
     count = min(EVALUATED, len(files.samples))
 
     def outputs() -> Iterator[Sequence[Array]]:
-        for done in range(count):
+        samples = (files.samples[i] for i in range(count))
+        for done, made in enumerate(converted.run_all(samples)):
             progress(done, count)
-            yield converted.run(files.samples[done])
+            yield made
 
     return _npz(**_reduced(files.entry.task, files.outputs, outputs(), count))
 

@@ -59,7 +59,7 @@ def in_float32(
             f"another format. {_bug(format_name)}",
         )
 
-    outputs = (opened.run(sample) for sample in trial.samples)
+    outputs = opened.run_all(trial.samples)
     return parity.prove(f"onnx->{format_name}:{FLOAT32}", expected, outputs, trial, explain)
 
 
@@ -85,7 +85,7 @@ def lower_precision(
             f"{wrong}, where rounding explains {wrong.rounding_db:.1f} dB",
             f"the file was not written; export to another precision. {_bug(target.format)}",
         )
-    outputs = (opened.run(sample) for sample in trial.samples)
+    outputs = opened.run_all(trial.samples)
     hop = parity.measure(f"onnx->{target}", expected, outputs, trial)
     if hop is None:
         raise _overflow(target, "some outputs")

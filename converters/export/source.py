@@ -86,7 +86,8 @@ def _from_file(request: ExportRequest, path: Path) -> Source:
 
 def _from_module(request: ExportRequest, progress: Progress) -> Source:
     from edgebench.converters.export.user_module import open_module, runs
-    from edgebench.converters.onnx.torch_export import module_to_onnx, one_thread
+    from edgebench.converters.one_thread import one_thread
+    from edgebench.converters.onnx.torch_export import module_to_onnx
 
     progress("build the model", 0, 0)
     with one_thread():
@@ -129,7 +130,8 @@ def _of_pictures(request: ExportRequest) -> tuple[Preprocessing | None, tuple[st
 def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> Source:
     import torch
 
-    from edgebench.converters.onnx.torch_export import INPUT, one_thread, to_onnx
+    from edgebench.converters.one_thread import one_thread
+    from edgebench.converters.onnx.torch_export import INPUT, to_onnx
     from edgebench.models.build import build
 
     progress("build the model", 0, 0)

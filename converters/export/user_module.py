@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.one_thread import one_thread
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.onnx.torch_export import one_thread
 from edgebench.errors import UnsupportedModelError, UsageError
 from edgebench.models.weights import load_into
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Literal
 
 import onnx
@@ -97,18 +96,3 @@ def _graph(exported: onnx.ModelProto, name: str, source: Literal["zoo", "module"
     graph, notes = simplify(exported, external=source != "zoo")
     digest = hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()
     return OnnxGraph(graph, name, source, digest, notes)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: its sums then come out the same on every machine.
-
-    The networks are small, and on a busy machine torch's threads wait for each other far longer
-    than they compute.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

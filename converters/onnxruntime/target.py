@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -29,6 +29,9 @@ class Converted:
 
     def run(self, sample: Sample) -> list[Array]:
         return list(self.opened.run(None, dict(sample)))
+
+    def run_all(self, samples: Iterable[Sample]) -> Iterator[list[Array]]:
+        return map(self.run, samples)
 
 
 def convert(

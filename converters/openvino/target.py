@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,9 @@ class Converted:
     def run(self, sample: Sample) -> list[Array]:
         feed = [np.asarray(sample[spec.name], order="C") for spec in self.inputs]
         return [np.array(value) for value in self.request.infer(feed).to_tuple()]
+
+    def run_all(self, samples: Iterable[Sample]) -> Iterator[list[Array]]:
+        return map(self.run, samples)
 
 
 def convert(

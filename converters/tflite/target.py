@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,9 @@ class Converted:
             value = _real(self.interpreter.get_tensor(detail["index"]), spec)
             results.append(np.transpose(value, np.argsort(spec.axes)))
         return results
+
+    def run_all(self, samples: Iterable[Sample]) -> Iterator[list[Array]]:
+        return map(self.run, samples)
 
 
 def convert(

@@ -11,47 +11,45 @@ of `float32` programs to agree with the CPU's to a few units in the last place, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from edgebench.converters.coreml.evaluator import package, tensors
 from edgebench.converters.coreml.evaluator.execute import results
-from edgebench.converters.coreml.evaluator.images import Image, described_image, pixels
-from edgebench.converters.coreml.evaluator.operation import Block, Declared, Operation, State, Value
+from edgebench.converters.coreml.evaluator.images import described_image
+from edgebench.converters.coreml.evaluator.operation import Block, Operation, State, Value
 from edgebench.converters.coreml.evaluator.ops.all_ops import OPS
+from edgebench.converters.coreml.evaluator.ports import Port, fed, output_port
 from edgebench.converters.coreml.evaluator.schedule import Step, reads, steps, walk
+from edgebench.converters.coreml.evaluator.together import Together, Visit, count, for_several
+from edgebench.converters.one_thread import one_thread
 from edgebench.errors import DataError, UnsupportedModelError
 
 Array = NDArray[Any]
-Visit = Callable[[str, str, Array], None]
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output of the program. `image` is set where Core ML takes or gives an image."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: str
-    image: Image | None = None
+Feeds = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Program:
-    """A loaded program; load it with `load`. `labels` are a classifier's, in the scores' order."""
+    """A loaded program; load it with `load`. `labels` are a classifier's, in the scores' order.
+
+    `at_once` is the number of samples that `run_all` and `trace_all` compute at a time.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     states: tuple[Port, ...]
     labels: tuple[str | int, ...]
     opset: int
+    at_once: int
     _body: Block
     _steps: tuple[Step, ...]
     _constants: Mapping[str, Value]
@@ -68,9 +66,7 @@ class Program:
             for port in self.states
         }
 
-    def run(
-        self, feeds: Mapping[str, Array], state: Mapping[str, State] | None = None
-    ) -> dict[str, Array]:
+    def run(self, feeds: Feeds, state: Mapping[str, State] | None = None) -> dict[str, Array]:
         """The outputs for one set of inputs, by name.
 
         Floats come in the declared type. An image input takes pixels of 0..255 as
@@ -81,7 +77,11 @@ class Program:
         """
         return self._run(feeds, None, self.make_state() if state is None else state)
 
-    def trace(self, feeds: Mapping[str, Array], visit: Visit) -> dict[str, Array]:
+    def run_all(self, samples: Iterable[Feeds]) -> Iterator[dict[str, Array]]:
+        """As `run`, for each of the samples in turn; takes no more of them than it computes."""
+        return self._run_all(samples, None)
+
+    def trace(self, feeds: Feeds, visit: Visit) -> dict[str, Array]:
         """As `run`, and calls `visit(name, op_type, array)` for each value when it is computed.
 
         Inputs are visited first, with "input" as their op. Arrays have the declared type. Nothing
@@ -89,19 +89,53 @@ class Program:
         """
         return self._run(feeds, visit, self.make_state())
 
-    def _run(
-        self, feeds: Mapping[str, Array], visit: Visit | None, state: Mapping[str, State]
-    ) -> dict[str, Array]:
+    def trace_all(self, samples: Iterable[Feeds], visit: Visit) -> Iterator[dict[str, Array]]:
+        """As `trace` for all samples, with those computed at a time along an array's first axis.
+
+        The visits are made as the outputs are taken. What differs in shape between samples is
+        visited for each of them.
+        """
+        return self._run_all(samples, visit)
+
+    def _run_all(self, samples: Iterable[Feeds], visit: Visit | None) -> Iterator[dict[str, Array]]:
+        together = Together(self._steps, self._constants, self.opset)
+        waiting = iter(samples)
+        while chunk := list(islice(waiting, self.at_once)):
+            if len(chunk) == 1:
+                yield self._run(chunk[0], visit and for_several(visit), self.make_state())
+                continue
+            columns = [
+                (port, [fed(port, self._checked(feeds)[port.name]) for feeds in chunk])
+                for port in self.inputs
+            ]
+            with _computing():
+                held = together.run(columns, visit)
+            for i in range(len(chunk)):
+                yield {
+                    port.name: tensors.array(
+                        held[port.name][i] if port.name in held else self._constants[port.name],
+                        port.dtype,
+                    )
+                    for port in self.outputs
+                }
+
+    def _checked(self, feeds: Feeds) -> Feeds:
         if set(feeds) != {port.name for port in self.inputs}:
             raise DataError(
                 f"the program takes the inputs {', '.join(port.name for port in self.inputs)}, "
                 f"but was given {', '.join(feeds) or 'none'}",
                 "give an array for each of its inputs",
             )
+        return feeds
+
+    def _run(
+        self, feeds: Feeds, visit: Visit | None, state: Mapping[str, State]
+    ) -> dict[str, Array]:
+        self._checked(feeds)
         values = dict(self._constants) | dict(state)
-        with torch.inference_mode():
+        with _computing():
             for port in self.inputs:
-                values[port.name] = _fed(port, feeds[port.name])
+                values[port.name] = fed(port, feeds[port.name])
                 if visit is not None:
                     visit(port.name, "input", tensors.array(values[port.name], port.dtype))
             for step in self._steps:
@@ -116,6 +150,12 @@ class Program:
             values[declared.name] = value
             if visit is not None and isinstance(value, Tensor):
                 visit(declared.name, operation.op_type, tensors.array(value, declared.dtype))
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    with torch.inference_mode(), one_thread():
+        yield
 
 
 def load(path: Path) -> Program:
@@ -135,10 +175,11 @@ def load(path: Path) -> Program:
     made |= {port.name: port for port in found.inputs}
     return Program(
         tuple(Port(p.name, p.shape, p.dtype, images.get(p.name)) for p in found.inputs),
-        tuple(_output(name, made, constants, images.get(name)) for name in body.outputs),
+        tuple(output_port(name, made, constants, images.get(name)) for name in body.outputs),
         tuple(Port(port.name, port.shape, port.dtype) for port in found.states),
         _labels(body, constants),
         found.opset,
+        1 if found.states else count(body, found.inputs),
         body,
         tuple(steps(body)),
         {name: value for name, value in constants.items() if name in read},
@@ -170,33 +211,6 @@ def _fold(body: Block, constants: dict[str, Value], opset: int) -> Block:
             for declared, value in results(operation, constants, opset):
                 constants[declared.name] = value
     return replace(body, operations=tuple(left))
-
-
-def _fed(port: Port, given: Array) -> Tensor:
-    array = np.asarray(given)
-    if port.image is not None:
-        array = pixels(array, port.image, port.name)
-    wanted = port.shape
-    fits = len(wanted) == array.ndim and all(
-        dim in (None, size) for dim, size in zip(wanted, array.shape, strict=True)
-    )
-    if not fits:
-        shape = " x ".join("?" if dim is None else str(dim) for dim in wanted)
-        raise DataError(
-            f"input '{port.name}' has the shape {array.shape}, the program takes {shape}",
-            "give inputs of the program's shape",
-        )
-    return tensors.fed(array, port.dtype)
-
-
-def _output(
-    name: str, made: Mapping[str, Declared], constants: Mapping[str, Value], image: Image | None
-) -> Port:
-    declared = made.get(name)
-    if declared is None:  # folded: it depends on no input
-        value = constants[name]
-        return Port(name, tuple(value.shape), str(value.numpy().dtype), image)
-    return Port(name, declared.shape, "" if declared.dtype == "string" else declared.dtype, image)
 
 
 def _labels(body: Block, constants: Mapping[str, Value]) -> tuple[str | int, ...]:

@@ -46,11 +46,10 @@ def collect(
             found = Range(float(array.min()), float(array.max()))
             ranges[name] = ranges[name].joined(found) if name in ranges else found
 
-    for i, sample in enumerate(samples):
-        progress(_STEP, i, len(samples))
-        # What overflows becomes infinite, or NaN, and that is what is to be found.
-        with np.errstate(all="ignore"):
-            program.trace(sample, visit)
+    # What overflows becomes infinite, or NaN, and that is what is to be found.
+    with np.errstate(all="ignore"):
+        for i, _ in enumerate(program.trace_all(samples, visit)):
+            progress(_STEP, i, len(samples))
     progress(_STEP, len(samples), len(samples))
     return ranges
 
