@@ -125,10 +125,11 @@ def _ios(precision: Precision, asked: int | None) -> int:
 
 
 def _labels(graph: OnnxGraph, instructions: Instructions) -> tuple[str, ...]:
-    """The labels, where the graph is a classifier of one image at a time."""
+    """The labels, where the graph is a classifier of them, of one image at a time."""
     shapes = [port.shape for port in graph.outputs]
-    fits = is_classifier(shapes) and shapes[0][0] == 1
-    return tuple(instructions.labels or ()) if fits else ()
+    labels = tuple(instructions.labels or ())
+    fits = is_classifier(shapes) and shapes[0] == (1, len(labels))
+    return labels if fits else ()
 
 
 def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes]:

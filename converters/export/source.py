@@ -70,7 +70,8 @@ def open_source(request: ExportRequest, progress: Progress) -> Source:
     else:
         source = _from_module(request, progress)
     labels = source.labels
-    if labels is not None and source.is_classifier:
+    # With words on the outputs, such as a background class, the task counts the labels.
+    if labels is not None and source.is_classifier and not request.outputs:
         classes = source.graph.outputs[0].shape[1]
         if len(labels) != classes:
             raise UsageError(
