@@ -49,6 +49,8 @@ def with_metadata(
     image = len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].shape[3] in _COLOURS
     described = preprocessing if image else None
     labelled = labels if len(outputs) == 1 else None
+    if labelled and len(outputs[0].shape) == 2 and outputs[0].shape[1] != len(labelled):
+        labelled = None  # There is a background class: each label would name the one before.
     if described is None and labelled is None:
         return content
     made = _insert(content, _metadata(name, inputs, outputs, described, bool(labelled)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
 
+from edgebench import tasks
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.export.export import export
 from edgebench.converters.export.request import ExportRequest
@@ -86,6 +88,32 @@ def test_outputs_that_are_no_classes_have_no_accuracy(
     )
     with pytest.raises(UsageError, match="images x classes; the outputs are: relu 1x8x16x16"):
         exported(write(model), f"imagefolder:{labelled}", tmp_path)
+
+
+def test_a_background_class_is_none_of_the_labels(
+    write: Write, labelled: Path, tmp_path: Path
+) -> None:
+    """The model has one class more than there are labels, and answers are counted without it."""
+    names = tmp_path / "labels.txt"
+    names.write_text("".join(f"{place}\n" for place in range(CLASSES - 1)))
+    data = tmp_path / "four"
+    shutil.copytree(labelled, data, ignore=shutil.ignore_patterns(str(CLASSES - 1)))
+    words = {"task": "classification", "outputs": {"background": "first"}, "labels": names}
+    evaluation = exported(
+        write(), f"imagefolder:{data}", tmp_path / "out", **words
+    ).manifest.evaluation
+    assert evaluation is not None and evaluation.task.layout["background"] == "first"
+    task = tasks.get(evaluation.task.task)
+    with np.load(tmp_path / "out" / evaluation.reference) as kept:
+        logits = kept["logits"]
+    with np.load(tmp_path / "out" / evaluation.inputs) as inputs:
+        labels = inputs["labels"]
+    tally = task.tally(evaluation.task)
+    assert tally is not None
+    tally.add({"logits": logits}, task.truth({"labels": labels}))
+    score = tally.score()
+    assert score is not None
+    assert score.figures["top1"].value == np.mean(logits.argmax(1) == labels + 1)
 
 
 def test_folders_that_are_not_the_models_classes_are_refused(write: Write, tmp_path: Path) -> None:
