@@ -6,7 +6,7 @@ float32 and once for float16; what keeps weights in fewer bits is made of the fl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from edgebench.converters.coreml import metadata, overflow
 from edgebench.converters.coreml.evaluator.quantise import quantise_activations
 from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput, image_input
-from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lower
+from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lower, value_names
 from edgebench.converters.coreml.mil import ct
 from edgebench.converters.coreml.package import packed
 from edgebench.converters.coreml.precisions import Precision, precision_of
@@ -48,6 +48,18 @@ class _Source:
         if self.overflows is None:
             self.overflows = overflow.find(self.graph.model, self.samples)
         return self.overflows
+
+    def kept_in_float(self) -> Callable[[str], bool]:
+        """Whether an operation of the program belongs to one of the graph's `float_nodes`."""
+        names = value_names(self.graph.model)
+        kept = {
+            names[output]
+            for node in self.graph.model.graph.node
+            if (node.name or node.output[0]) in self.graph.float_nodes
+            for output in node.output
+            if output
+        }
+        return lambda operation: layer_of(operation) in kept
 
     def float_model(self, ios: int, half: bool) -> Any:
         if (ios, half) not in self.floats:
@@ -134,12 +146,13 @@ def _labels(graph: OnnxGraph, instructions: Instructions) -> tuple[str, ...]:
 
 def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes]:
     model = source.float_model(ios, precision.half)
+    keep = source.kept_in_float()
     if precision.activations:
         fed = [feed(source.graph, source.image, sample) for sample in source.samples]
-        model = quantise_activations(model, fed)
+        model = quantise_activations(model, fed, keep=keep)
     if precision.compress is not None:
         with quiet():
-            model = precision.compress(model)
+            model = precision.compress(model, keep)
     what = f"{precision.description}, iOS {ios} or later"
     metadata.describe(model, source.graph, source.image, what)
     kept = source.found_overflows() if precision.half else ()

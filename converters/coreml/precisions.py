@@ -9,32 +9,42 @@ from typing import Any
 from edgebench.converters.coreml.mil import ct
 from edgebench.errors import UnknownNameError
 
-Compress = Callable[[Any], Any]
+Keep = Callable[[str], bool]
+Compress = Callable[[Any, Keep], Any]
 
 # Smaller weights stay as they are: their scales would cost what their bits save.
 SMALLEST_COMPRESSED = 512
 
 
-def _configured(config: Any) -> Any:
-    return ct.optimize.coreml.OptimizationConfig(global_config=config)
+def _configured(config: Any, model: Any, keep: Keep) -> Any:
+    """The configuration of all weights but those of the operations to keep."""
+    weights = ct.optimize.coreml.get_weights_metadata(model, weight_threshold=SMALLEST_COMPRESSED)
+    kept = [
+        name
+        for name, found in weights.items()
+        if any(keep(operation.name) for operation in found.child_ops)
+    ]
+    return ct.optimize.coreml.OptimizationConfig(
+        global_config=config, op_name_configs=dict.fromkeys(kept)
+    )
 
 
-def _linear_int8(model: Any) -> Any:
+def _linear_int8(model: Any, keep: Keep) -> Any:
     config = ct.optimize.coreml.OpLinearQuantizerConfig(
         mode="linear_symmetric",
         dtype="int8",
         granularity="per_channel",
         weight_threshold=SMALLEST_COMPRESSED,
     )
-    return ct.optimize.coreml.linear_quantize_weights(model, _configured(config))
+    return ct.optimize.coreml.linear_quantize_weights(model, _configured(config, model, keep))
 
 
 def _palettized(bits: int) -> Compress:
-    def compress(model: Any) -> Any:
+    def compress(model: Any, keep: Keep) -> Any:
         config = ct.optimize.coreml.OpPalettizerConfig(
             mode="kmeans", nbits=bits, weight_threshold=SMALLEST_COMPRESSED
         )
-        return ct.optimize.coreml.palettize_weights(model, _configured(config))
+        return ct.optimize.coreml.palettize_weights(model, _configured(config, model, keep))
 
     return compress
 
@@ -44,8 +54,8 @@ class Precision:
     """How numbers are kept in a file.
 
     `half` says that it computes in float16. `least_ios` is the first iOS whose Core ML reads such
-    files. `compress` makes the file's weights smaller; `activations` says that ranges of
-    activations are needed.
+    files. `compress` makes the file's weights smaller, but for operations to keep; `activations`
+    says that ranges of activations are needed.
     """
 
     name: str

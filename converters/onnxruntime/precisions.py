@@ -72,7 +72,7 @@ def to_int8(
         with tempfile.TemporaryDirectory(prefix="edgebench-") as folder, quiet():
             made = Path(folder, "int8.onnx")
             quantize_static(
-                _with_axes(_copy(graph)),
+                _named(_with_axes(_copy(graph))),
                 made,
                 _Samples(calibration),
                 quant_format=QuantFormat.QDQ,
@@ -88,6 +88,13 @@ def to_int8(
     except Exception as error:
         raise _refused("int8", error) from error
     return quantised
+
+
+def _named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Name every node, as `float_nodes` do: the tool leaves nodes out by their names alone."""
+    for node in model.graph.node:
+        node.name = node.name or node.output[0]
+    return model
 
 
 def _by_tensor(model: onnx.ModelProto) -> dict[str, list[dict[str, object]]]:

@@ -63,4 +63,4 @@ def came_from(op: str, nodes: frozenset[str]) -> bool:
 
     It is called after its node, and the parts of a node that became several `node/part`.
     """
-    return op in nodes or op.partition("/")[0] in nodes
+    return op in nodes or any(op.startswith(f"{node}/") for node in nodes)

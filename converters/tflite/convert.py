@@ -7,7 +7,7 @@ the form that LiteRT runs as one piece.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from edgebench.converters.tflite import hybrid, quantise, signature
+from edgebench.converters.tflite import hybrid, inspect, quantise, signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.ops.activation import gelu_apart
 from edgebench.converters.tflite.tensorflow import hushed, tf
@@ -43,13 +43,34 @@ _GELU_IN_PARTS = "tf.Erf"
 class _Source:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
-    def __init__(self, lowering: Lowering, samples: list[list[Array]]) -> None:
+    def __init__(
+        self, lowering: Lowering, samples: list[list[Array]], float_nodes: Collection[str]
+    ) -> None:
         self.lowering = lowering
         self.samples = samples
+        self.float_nodes = float_nodes
 
     @cached_property
     def calibrated(self) -> bytes:
         return quantise.calibrated(self.lowering, self.samples)
+
+    def quantised(self, io: str) -> bytes:
+        """int8, but for the layers of the nodes that stay in float."""
+        return quantise.quantised(self.calibrated, io, self._in_float())
+
+    def _in_float(self) -> list[str]:
+        """The tensors of the calibrated file that the nodes to be kept in float make."""
+        # All that a node became is in one scope; a fused tensor's name lists its operations.
+        scopes = {
+            trace.op.partition("/")[0]
+            for value, trace in self.lowering.traces.items()
+            if {trace.node, value} & {*self.float_nodes}
+        }
+        if not scopes:
+            return []
+        opened = inspect.interpreter(self.calibrated, **inspect.without_delegates())
+        names = [detail["name"] for detail in opened.get_tensor_details()]
+        return [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
 
     def converted(self, **settings: Any) -> bytes:
         """What TensorFlow's converter makes of the model, with these attributes set."""
@@ -81,11 +102,11 @@ def _dynamic(source: _Source) -> bytes:
 
 
 def _int8(source: _Source) -> bytes:
-    return quantise.quantised(source.calibrated, "int8")
+    return source.quantised("int8")
 
 
 def _int8f(source: _Source) -> bytes:
-    return quantise.quantised(source.calibrated, "float32")
+    return source.quantised("float32")
 
 
 def _int16x8(source: _Source) -> bytes:
@@ -149,10 +170,12 @@ def convert_all(
     precisions: Iterable[str],
     calibration: Sequence[Sample] | None = None,
     progress: Progress = silent,
+    float_nodes: Collection[str] = (),
 ) -> dict[str, bytes]:
     """A TFLite file for each precision, by its name.
 
-    `calibration` holds, for each batch, arrays by ONNX input name and in ONNX's order of axes.
+    `calibration` holds, for each batch, arrays by ONNX input name and in ONNX's order of axes. The
+    nodes of `float_nodes` stay in float32 where the rest is int8.
     Raises `UnknownNameError`, `DataError` where a precision needs calibration data that is not
     there or does not fit, and `UnsupportedModelError`.
     """
@@ -165,14 +188,14 @@ def convert_all(
             )
     lowering = lower(model)
     samples = _arranged(lowering, calibration)
-    source = _Source(lowering, samples)
+    source = _Source(lowering, samples, float_nodes)
     files = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
         try:
             files[precision.name] = _file(source, precision)
         except _GeluInPartsError:
-            source = _Source(lower(model, {"Gelu": gelu_apart}), samples)
+            source = _Source(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
             files[precision.name] = _file(source, precision)
     progress("convert", len(wanted), len(wanted))
     return files

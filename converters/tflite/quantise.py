@@ -10,7 +10,7 @@ widened: that costs nothing, for there is nothing in them to resolve.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,20 @@ def calibrated(lowering: Lowering, samples: Sequence[Sequence[Array]]) -> bytes:
     return _widened(converter.convert())
 
 
-def quantised(calibrated_file: bytes, io: str) -> bytes:
-    """The int8 file, whose float inputs and outputs become `io` (int8 or float32)."""
+def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -> bytes:
+    """The int8 file, whose float inputs and outputs become `io` (int8 or float32).
+
+    The layers of `in_float`, by the names of the tensors that they make, stay in float32.
+    """
     from tensorflow.lite.python.convert import mlir_quantize
 
     kind = tf.dtypes.as_dtype(io)
-    made: bytes = mlir_quantize(calibrated_file, input_data_type=kind, output_data_type=kind)
+    made: bytes = mlir_quantize(
+        calibrated_file,
+        input_data_type=kind,
+        output_data_type=kind,
+        denylisted_nodes={*in_float} or None,
+    )
     return made
 
 

@@ -52,7 +52,7 @@ def convert(
     instructions: Instructions,
     progress: Progress,
 ) -> Mapping[str, bytes]:
-    return convert_all(graph.model, precisions, calibration, progress)
+    return convert_all(graph.model, precisions, calibration, progress, graph.float_nodes)
 
 
 def describe(

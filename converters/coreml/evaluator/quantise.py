@@ -8,7 +8,7 @@ rest is coremltools' own: where quantize and dequantize go, and with which scale
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,13 @@ def quantise_activations(
     samples: Sequence[Mapping[str, Array]],
     progress: Progress = silent,
     mode: str = "linear_symmetric",
-    keep: Collection[str] = (),
+    keep: Callable[[str], bool] = lambda name: False,
 ) -> Any:
     """An `MLModel` whose convolutions, products, sums and pools take and give int8.
 
     Samples are what `Program.run` takes. `mode` is "linear_symmetric", whose zero point is 0 as
-    the Neural Engine wants it, or "linear". `keep` names ops, or their values, that stay in
-    floating point. Weights are left as they are: compress them afterwards with
+    the Neural Engine wants it, or "linear". `keep` says of an op or its value, by name, that it
+    stays in floating point. Weights are left as they are: compress them afterwards with
     `coremltools.optimize`. The result is of iOS 17 or later. Raises `DataError`, and
     `UnsupportedModelError` where a range is not finite or all is computed in float32.
     """
@@ -60,7 +60,7 @@ def quantise_activations(
         return optimize.linear_quantize_activations(mlmodel, config, [{}])
 
 
-def _left_in_float(program: Program, keep: Collection[str]) -> set[str]:
+def _left_in_float(program: Program, keep: Callable[[str], bool]) -> set[str]:
     """The ops that stay as they are: those asked for, sums of integers, and all in float32.
 
     coremltools looks at the kind of op alone, and gives its scales in float16.
@@ -71,7 +71,11 @@ def _left_in_float(program: Program, keep: Collection[str]) -> set[str]:
             "the program computes in float32, and coremltools quantises activations of float16",
             "convert the model with float16 as its compute precision",
         )
-    left = [one for one in candidates if one.outputs[0].dtype != "float16" or _names(one) & {*keep}]
+    left = [
+        one
+        for one in candidates
+        if one.outputs[0].dtype != "float16" or any(map(keep, _names(one)))
+    ]
     return set().union(*map(_names, left))
 
 
