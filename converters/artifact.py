@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from edgebench.converters.precision import MixedPrecision
 from edgebench.documents import load, sha256
 from edgebench.errors import InvalidFileError
 from edgebench.intervals import Estimate
@@ -188,7 +189,8 @@ class Manifest:
     the file's order; formats whose files are not read have those of the graph they came from.
     `passes` names those that brought the graph into the target's form, in sequence. `hops` are in
     exact arithmetic; `native` compares the ONNX graph with what the runtime's kernels made of the
-    file on the processor that exported it, None where the runtime is exact on every one. `maker`
+    file on the processor that exported it, None where the runtime is exact on every one. `mix` are
+    the exceptions of a mixed precision, None where `precision` is one of the format's own. `maker`
     is '' for somebody else's file, which came without a manifest (`edgebench.converters.external`).
     """
 
@@ -220,6 +222,7 @@ class Manifest:
     operations: tuple[Operation, ...] = ()
     passes: tuple[str, ...] = ()
     native: Hop | None = None
+    mix: MixedPrecision | None = None
 
     @property
     def external(self) -> bool:

@@ -9,20 +9,23 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgebench.errors import MissingExtraError, UnknownNameError
+from edgebench.errors import InvalidFileError, MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
     from edgebench.content import Content
     from edgebench.converters.backend import Backend
+    from edgebench.converters.precision import MixedPrecision
 
 
 @dataclass(frozen=True)
 class Format:
     """A file format: its precisions (the first is the default), and what it takes to write it.
 
-    `calibrated` names the precisions whose ranges are set by data. `packages` are the modules to
+    `calibrated` names the precisions whose ranges are set by data. `mixable` names
+    those that may have exceptions (`edgebench.converters.precision`). `packages` are the modules to
     import, `extra` is edgebench's own name for the set of them, and `maker` the one that writes the
     file. `load` imports the backend. Where no runtime runs the format off its own devices it is not
     `measured_here`: then the export takes the artifact's outputs, so that its accuracy is known.
@@ -32,6 +35,7 @@ class Format:
 
     precisions: tuple[str, ...]
     calibrated: frozenset[str]
+    mixable: frozenset[str]
     extension: str
     extra: str
     packages: tuple[str, ...]
@@ -66,6 +70,8 @@ def _tflite() -> Backend[bytes]:
 
 
 ALL = "all"
+SUFFIX = ".json"
+"""How a file with a mixed precision ends."""
 
 _BASE_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnxsim")
 
@@ -73,6 +79,7 @@ FORMATS: dict[str, Format] = {
     "coreml": Format(
         precisions=("fp32", "fp16", "int8w", "w8a8", "palettized4", "palettized6"),
         calibrated=frozenset({"w8a8"}),
+        mixable=frozenset({"int8w", "w8a8", "palettized4", "palettized6"}),
         extension="mlpackage",
         extra="coreml",
         packages=(*_BASE_PACKAGES, "coremltools"),
@@ -83,6 +90,7 @@ FORMATS: dict[str, Format] = {
     "onnx": Format(
         precisions=("fp32", "fp16", "int8", "int8r"),
         calibrated=frozenset({"int8", "int8r"}),
+        mixable=frozenset({"int8", "int8r"}),
         extension="onnx",
         extra="onnx",
         packages=_BASE_PACKAGES,
@@ -93,6 +101,7 @@ FORMATS: dict[str, Format] = {
     "openvino": Format(
         precisions=("fp32", "fp16", "int8", "int8r"),
         calibrated=frozenset({"int8", "int8r"}),
+        mixable=frozenset({"int8", "int8r"}),
         extension="openvino",
         extra="openvino",
         packages=(*_BASE_PACKAGES, "openvino", "nncf"),
@@ -103,6 +112,7 @@ FORMATS: dict[str, Format] = {
     "tflite": Format(
         precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),
         calibrated=frozenset({"int8", "int8f", "int16x8"}),
+        mixable=frozenset({"int8", "int8f"}),
         extension="tflite",
         extra="tflite",
         packages=(*_BASE_PACKAGES, "tensorflow", "ai_edge_litert"),
@@ -114,32 +124,58 @@ FORMATS: dict[str, Format] = {
 
 @dataclass(frozen=True)
 class Target:
-    """A format and a precision, written `tflite:int8`."""
+    """A format and a precision, written `tflite:int8`.
+
+    `mix` says which exceptions the precision has, None where it is one of the format's own.
+    """
 
     format: str
     precision: str
+    mix: MixedPrecision | None = None
 
     def __str__(self) -> str:
         return f"{self.format}:{self.precision}"
 
     @property
+    def base(self) -> str:
+        """The format's own precision of all nodes but the exceptions."""
+        return self.mix.base if self.mix else self.precision
+
+    @property
     def needs_calibration(self) -> bool:
-        return self.precision in FORMATS[self.format].calibrated
+        return self.base in FORMATS[self.format].calibrated
 
 
 def parse(text: str) -> Target:
-    """Read `tflite:int8`; a format alone means its first precision.
+    """Read `tflite:int8` or `tflite:MIX.json`; a format alone means its first precision.
 
-    Raises `UnknownNameError` for a format or precision that is not in the table.
+    Raises `UnknownNameError` for a format or precision that is not in the table, and for a file
+    `InvalidFileError`.
     """
     name, _, precision = text.partition(":")
     if name not in FORMATS:
         raise UnknownNameError("format", name, FORMATS)
     known = FORMATS[name].precisions
     precision = precision or known[0]
+    if precision.endswith(SUFFIX):
+        return _mixed(name, Path(precision))
     if precision not in known:
         raise UnknownNameError(f"{name} precision", precision, known)
     return Target(name, precision)
+
+
+def _mixed(format_name: str, path: Path) -> Target:
+    from edgebench.converters import precision
+
+    mix, form = precision.read(path), FORMATS[format_name]
+    if mix.base not in form.mixable:
+        raise UnknownNameError(f"base of a mixed {format_name} precision", mix.base, form.mixable)
+    if mix.name in form.precisions:
+        raise InvalidFileError(
+            f"{path} is named {mix.name}, as a precision of {format_name} is",
+            "give it another name",
+        )
+    return Target(format_name, mix.name, mix)
 
 
 def expand(texts: Iterable[str]) -> tuple[tuple[Target, ...], tuple[str, ...]]:

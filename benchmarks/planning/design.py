@@ -10,7 +10,7 @@ processes and is fixed within one.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
         and _asked(one.manifest.precision, request.precisions)
     ]
     own = [one for one in wanted if not one.manifest.external]
-    families = (*_families(own, request), *_external_families(wanted, request))
+    families = (*_families(own, every, request), *_external_families(wanted, request))
     if not families:
         raise UsageError(
             f"no artifact in {request.artifacts} has a baseline of the same format and precision",
@@ -102,9 +102,13 @@ def _asked(name: str, asked: tuple[str, ...] | None) -> bool:
     return asked is None or name in asked
 
 
-def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:
+def _families(
+    wanted: Sequence[Artifact], every: Sequence[Artifact], request: RunRequest
+) -> Iterable[Family]:
     by_name = {
-        (one.manifest.model, one.manifest.format, one.manifest.precision): one for one in wanted
+        (one.manifest.model, one.manifest.format, one.manifest.precision): one
+        for one in every
+        if not one.manifest.external
     }
     members: dict[tuple[str, str, str], list[Artifact]] = {}
     for one in wanted:
@@ -116,9 +120,19 @@ def _families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Famil
         elif _asked(manifest.model, request.models):
             members.setdefault(key, []).append(one)
     for key in sorted(members, key=_precision_order):
-        if key in by_name:
-            name = f"{key[0]}, {key[1]} {key[2]}"
-            yield Family(name, by_name[key], tuple(members[key]))
+        baseline = by_name.get(key) or _without_exceptions(members[key], by_name, key)
+        if baseline is not None:
+            yield Family(f"{key[0]}, {key[1]} {key[2]}", baseline, tuple(members[key]))
+
+
+def _without_exceptions(
+    members: Sequence[Artifact],
+    by_name: Mapping[tuple[str, str, str], Artifact],
+    key: tuple[str, str, str],
+) -> Artifact | None:
+    """The baseline of a mixed precision in that precision without its exceptions."""
+    mix = members[0].manifest.mix if members else None
+    return by_name.get((key[0], key[1], mix.base)) if mix else None
 
 
 def _external_families(wanted: Sequence[Artifact], request: RunRequest) -> Iterable[Family]:

@@ -27,4 +27,4 @@ def count(target: Target, graph: OnnxGraph, content: object) -> tuple[Operation,
         from edgebench.converters.analysis import tflite_operations
 
         return tflite_operations.count(graph, content)
-    return onnx_operations.count(graph, ITEM_BYTES.get((target.format, target.precision)))
+    return onnx_operations.count(graph, ITEM_BYTES.get((target.format, target.base)))

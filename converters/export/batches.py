@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgebench.content import Content
 from edgebench.converters import targets
 from edgebench.converters.backend import Instructions
 from edgebench.converters.export import examples, proof
+from edgebench.converters.export.exceptions import float_nodes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
+from edgebench.converters.precision import MixedPrecision
 from edgebench.converters.targets import Target
 from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress
@@ -41,10 +43,10 @@ def convert(
 
     Precisions of one format whose passes came to the same are converted together.
     """
-    forms = {target: formed(graph, pipeline) for target, pipeline in pipelines.items()}
-    together: dict[tuple[str, tuple[str, ...]], list[Target]] = {}
+    forms = {target: _form(graph, target, pipeline) for target, pipeline in pipelines.items()}
+    together: dict[tuple[str, tuple[str, ...], MixedPrecision | None], list[Target]] = {}
     for target, form in forms.items():
-        together.setdefault((target.format, form.passes), []).append(target)
+        together.setdefault((target.format, form.passes, target.mix), []).append(target)
     converted: list[Batch] = []
     failed: dict[Target, EdgeBenchError] = {}
     groups = list(together.values())
@@ -60,6 +62,15 @@ def convert(
     return converted, failed
 
 
+def _form(graph: OnnxGraph, target: Target, pipeline: Pipeline) -> Formed:
+    """The graph in the target's form, with the exceptions of its precision."""
+    form = formed(graph, pipeline)
+    if target.mix is None:
+        return form
+    kept = form.graph.float_nodes | float_nodes(target.mix, form.graph)
+    return replace(form, graph=replace(form.graph, float_nodes=kept))
+
+
 def _together(
     group: Sequence[Target],
     form: Formed,
@@ -69,11 +80,11 @@ def _together(
     progress: Progress,
 ) -> Batch:
     backend = targets.backend(group[0].format)
-    precisions = dict.fromkeys((proof.FLOAT32, *(target.precision for target in group)))
+    precisions = dict.fromkeys((proof.FLOAT32, *(target.base for target in group)))
     files = backend.convert(form.graph, list(precisions), data.calibration, instructions, progress)
     contents = {
         target: backend.describe(
-            form.graph, files[target.precision], instructions.preprocessing, instructions.labels
+            form.graph, files[target.base], instructions.preprocessing, instructions.labels
         )
         for target in group
     }

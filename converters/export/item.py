@@ -81,6 +81,7 @@ def prove_item(
         baseline=source.baseline,
         format=target.format,
         precision=target.precision,
+        mix=target.mix,
         file=path.name,
         sha256=digest(content),
         size_bytes=size_bytes(content),

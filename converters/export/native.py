@@ -69,7 +69,7 @@ def _sentence(name: str, target: Target, exact: Hop, native: Hop) -> str:
         f"{name} in {target} is right, but the runtime's kernels lose accuracy on this "
         f"processor ({figures})"
     )
-    if target.precision == "int8":
+    if target.base == "int8":
         text += (
             "; x86 processors without VNNI saturate on 8-bit weights: for them, export "
             f"{target.format}:int8r, which has 7-bit weights"

@@ -76,7 +76,7 @@ def lower_precision(
 
     Raises `ParityError`.
     """
-    wrong = layers.first_wrong(_layers(graph, backend, content, opened, trial, target.precision))
+    wrong = layers.first_wrong(_layers(graph, backend, content, opened, trial, target.base))
     if wrong is not None and not np.isfinite(wrong.max_abs_error):
         raise _overflow(target, f"the values of {wrong.node or wrong.value} ({wrong.op_type})")
     if wrong is not None:

@@ -244,6 +244,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "passes": [request.plain, sorted(request.without_passes)],
         "weights": documents.sha256(weights) if weights else None,
         "target": str(target),
+        "mix": asdict(target.mix) if target.mix else None,
         "calibration": calibration.identity(request.calibration_source),
         "evaluation": _identity(request.evaluation_source),
         "task": [request.task, dict(request.outputs), request.resize],

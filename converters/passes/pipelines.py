@@ -146,7 +146,7 @@ PIPELINES: dict[str, Pipeline] = {
 
 def pipeline_of(target: Target) -> Pipeline:
     """The row of a target, or of its format."""
-    return PIPELINES.get(str(target)) or PIPELINES.get(target.format, PLAIN)
+    return PIPELINES.get(f"{target.format}:{target.base}") or PIPELINES.get(target.format, PLAIN)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,11 +71,10 @@ def export_missing(options: MeasureOptions, selection: Selection, progress: Prog
     from edgebench.converters.export.request import ExportRequest
     from edgebench.models import registry
 
-    targets = _available(_targets(options, selection), selection)
-    there = {
-        (one.manifest.model, one.manifest.format, one.manifest.precision)
-        for one in find_artifacts(options.artifacts)
-    }
+    manifests = [one.manifest for one in find_artifacts(options.artifacts)]
+    mixes = {one.precision: one.mix.base for one in manifests if one.mix}
+    targets = _available(_targets(options, selection, mixes), selection)
+    there = {(one.model, one.format, one.precision) for one in manifests}
     own = {model for model, _, _ in there if not registry.known(model)} | selection.external
     missing = []
     for name in _needed(selection):
@@ -91,11 +90,15 @@ def export_missing(options: MeasureOptions, selection: Selection, progress: Prog
         export_many(missing, os.cpu_count() or 1, progress)
 
 
-def _targets(options: MeasureOptions, selection: Selection) -> tuple[Target, ...]:
+def _targets(
+    options: MeasureOptions, selection: Selection, mixes: Mapping[str, str]
+) -> tuple[Target, ...]:
     """What the formats and precisions make together.
 
     A precision that one of the formats does not have is left out for that format; all of them are
-    exported only where all are asked for. Raises `UnknownNameError`.
+    exported only where all are asked for. `mixes` are the mixed precisions of the artifacts that
+    are there, with what each is based on, which its baseline is exported in. Raises
+    `UnknownNameError`.
     """
     from edgebench.converters.targets import ALL, FORMATS, Target
 
@@ -104,13 +107,14 @@ def _targets(options: MeasureOptions, selection: Selection) -> tuple[Target, ...
         if form not in FORMATS:
             raise UnknownNameError("format", form, {*FORMATS, ALL})
     asked = PRECISIONS if options.precisions is None else options.precisions
+    asked = tuple(mixes.get(kind, kind) for kind in asked)
     targets = tuple(
         Target(form, kind)
         for form in forms
         for kind in FORMATS[form].precisions
         if ALL in asked or kind in asked
     )
-    known = {kind for form in forms for kind in FORMATS[form].precisions} | {ALL}
+    known = {kind for form in forms for kind in FORMATS[form].precisions} | {ALL, *mixes}
     for kind in asked:
         if kind not in known:
             raise UnknownNameError("precision", kind, known)
