@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from edgebench.benchmarks.planning.orders import balanced_order
-from edgebench.benchmarks.statistics.local_pairs import level, pairs
+from edgebench.benchmarks.statistics.local_pairs import level, pairs, speed_dependence
 from edgebench.benchmarks.statistics.paired import Floats, signed_rank_ends
 from edgebench.deploy.transports.simulated.neighbours import Neighbourhood
 from edgebench.deploy.transports.simulated.sequences import inference_times
@@ -67,6 +67,14 @@ class Simulated:
     def ratios(self, model: int) -> Floats:
         """The pairs' log ratios, (runs, processes, pairs)."""
         return pairs(self.times_s[model], self.times_s[0])
+
+    def dependence(self, model: int) -> Floats:
+        """By run, how the ratio depends on the machine's speed."""
+        speeds = np.log(self.times_s[model] * self.times_s[0]) / 2
+        ratios = self.ratios(model)
+        return np.array(
+            [speed_dependence(one, other) for one, other in zip(ratios, speeds, strict=True)]
+        )
 
 
 def simulate(

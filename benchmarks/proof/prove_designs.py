@@ -2,7 +2,7 @@
 
     python -m edgebench.benchmarks.proof.prove_designs [--runs 500]
 
-Prints three tables. Unlike `prove_statistics`, which puts the product itself to the proof, this
+Prints four tables. Unlike `prove_statistics`, which puts the product itself to the proof, this
 compares what it could be made of, at the time scale of single inferences.
 """
 
@@ -40,7 +40,7 @@ def main(options: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m edgebench.benchmarks.proof.prove_designs")
     parser.add_argument("--runs", type=arguments.positive, default=500, help="runs a row")
     runs: int = parser.parse_args(options).runs
-    for lines in (_orders(runs), _centres(runs), _rules(runs)):
+    for lines in (_orders(runs), _centres(runs), _biases(runs), _rules(runs)):
         for line in lines:
             print(line, flush=True)
     return 0
@@ -84,6 +84,26 @@ def _centres(runs: int) -> Iterator[str]:
         truth = np.log1p(OVERHEADS[HEAVIER])
         cells = [_cell(quality(of(ratios), truth, found.seconds)) for of in CENTRES.values()]
         yield machine.name.ljust(20) + "".join(cells).rstrip()
+
+
+def _biases(runs: int) -> Iterator[str]:
+    limit = THRESHOLD / 2
+    yield ""
+    yield "The check for bias in the same design: how much (points, median) the ratio is larger"
+    yield f"than in the machine's fastest moments, how often (%) by more than {limit:.1%}, and the"
+    yield "true bias."
+    yield ""
+    yield "".ljust(20) + "against itself".ljust(16) + "heavier model".ljust(16) + "its bias"
+    for machine in NEIGHBOURHOODS.values():
+        found = simulate(machine, CHOSEN, runs, SEED)
+        cells = ""
+        for model in (ITSELF, HEAVIER):
+            by = found.dependence(model)
+            beyond = np.mean(np.abs(by) > limit) * 100
+            cells += f"{np.median(by) * 100:+6.2f} {beyond:5.1f}".ljust(16)
+        truth = np.log1p(OVERHEADS[HEAVIER])
+        bias = quality(level(found.ratios(HEAVIER)), truth, found.seconds).bias
+        yield machine.name.ljust(20) + cells + f"{bias * 100:+6.2f}"
 
 
 def _cell(found: Quality) -> str:

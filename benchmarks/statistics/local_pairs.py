@@ -6,7 +6,7 @@ is slower than that cancels from the ratio. Every inference is in one pair, so t
 count equally. Pairs of nearest neighbours would not do: they use those inferences of the baseline
 more often that come just before or after the model's, and so lose the balance of the order again.
 
-All functions work along the last axis, on one process or on many at once.
+`pairs` and `level` work along the last axis, on one process or on many at once.
 """
 
 from __future__ import annotations
@@ -30,3 +30,22 @@ def level(log_ratios: Floats) -> Floats:
     disturbed.
     """
     return np.asarray(np.median(log_ratios, axis=-1))
+
+
+FASTEST = 0.1
+"""The part of the pairs that is taken for those of an undisturbed machine."""
+
+
+def speed_dependence(log_ratios: Floats, log_speeds: Floats) -> float:
+    """How much larger the log ratio is than in the moments when the machine was fastest.
+
+    What slows both models down alike widens an interval, and this stays near zero. What hits one
+    of them more (a neighbour on the memory bus, a load that comes with it) biases the ratio, and
+    this shows by how much, as long as it isn't there all the time. `log_ratios` and `log_speeds`
+    are of the same pairs of a run, (processes, pairs); the latter are the mean log times of a pair,
+    which noise alone does not tie to the ratio as long as both models are equally noisy.
+    """
+    usual = np.median(log_ratios)
+    ordered = np.argsort(log_speeds, axis=None)
+    fastest = log_ratios.ravel()[ordered[: max(int(ordered.size * FASTEST), 1)]]
+    return float(usual - np.median(fastest))

@@ -61,6 +61,19 @@ def test_what_hits_one_model_only_is_in_the_ratio() -> None:
         assert abs(found(CHOSEN, machine).bias) < 0.005
 
 
+def test_the_check_for_bias_tells_it_from_noise() -> None:
+    """Half of the threshold of 5 % is too much; at most 10 % of the runs are withheld in vain."""
+
+    def beyond(machine: str, model: int) -> float:
+        by = simulate(NEIGHBOURHOODS[machine], CHOSEN, RUNS, 2).dependence(model)
+        return float(np.mean(np.abs(by) > 0.025))
+
+    for machine in ("bandwidth", "follows"):
+        assert beyond(machine, 2) > 0.9 and beyond(machine, 1) <= 0.1
+    for machine in ("calm", "bursts", "hiccups", "bimodal-clock"):
+        assert beyond(machine, 2) <= 0.1
+
+
 def test_a_machine_without_habits_takes_the_models_own_times() -> None:
     order = np.array([[0, 1, 1, 0], [1, 1, 0, 0]])
     latencies = np.array([0.02, 0.03])
