@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebench import tasks
-from edgebench.converters.artifact import PLAIN_PIXELS, Evaluation
+from edgebench.converters.artifact import PLAIN_PIXELS, Evaluation, Preprocessing
 from edgebench.converters.backend import Converted
 from edgebench.converters.export.images import ImageSamples, frame_of, image_port
 from edgebench.converters.export.meaning import assigned, check_labels
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source
 from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.errors import DataError
 from edgebench.models.data import datasets
@@ -44,22 +45,29 @@ class Subject:
     data: DataSet
     task: Assignment
     examples: Examples
-    samples: Sequence[Sample]
+    samples: ImageSamples
     truth: Truth | None
 
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """The manifest's entry, the content of the files that it names, and the inputs to feed.
+    """The manifest's entry, the content of the files that it names, and how to feed the inputs.
 
-    `outputs` are the names of the model's outputs, in order.
+    `outputs` are the names of the model's outputs, in order. The images are in the content alone,
+    compressed, for they may be large and the conversion needs the memory.
     """
 
     entry: Evaluation
     outputs: Sequence[str]
     contents: Mapping[str, bytes]
-    samples: Sequence[Sample]
+    port: TensorInfo
+    preprocessing: Preprocessing
     notes: tuple[str, ...] = ()
+
+    def samples(self) -> Sequence[Sample]:
+        """The inputs."""
+        with np.load(io.BytesIO(self.contents[self.entry.inputs])) as inputs:
+            return ImageSamples(inputs["images"], self.port, self.preprocessing)
 
 
 def subject(request: ExportRequest, source: Source) -> Subject | None:
@@ -137,7 +145,8 @@ def evaluate(subject: Subject, source: Source) -> EvaluationFiles:
     )
     notes = (*left_out(subject.examples.left_out, subject.data.source), *_score(subject, outputs))
     contents = {inputs_name: inputs, reference_name: beside}
-    return EvaluationFiles(entry, names, contents, subject.samples, notes)
+    fed = subject.samples
+    return EvaluationFiles(entry, names, contents, fed.port, fed.preprocessing, notes)
 
 
 def _score(subject: Subject, outputs: Mapping[str, Array]) -> tuple[str, ...]:
@@ -172,11 +181,11 @@ def own_outputs(
     converted: Converted, files: EvaluationFiles, progress: Callable[[int, int], None]
 ) -> bytes:
     """The outputs of an artifact for the first `EVALUATED` inputs, as the .npz of the manifest."""
-    count = min(EVALUATED, len(files.samples))
+    samples = files.samples()
+    count = min(EVALUATED, len(samples))
 
     def outputs() -> Iterator[Sequence[Array]]:
-        samples = (files.samples[i] for i in range(count))
-        for done, made in enumerate(converted.run_all(samples)):
+        for done, made in enumerate(converted.run_all(samples[i] for i in range(count))):
             progress(done, count)
             yield made
 

@@ -36,7 +36,7 @@ CALIBRATED_ON = 128
 PROVED_ON = 256
 _PROVED_ON_OWN = 64
 _RANDOM_CALIBRATION, _RANDOM_PROOF = 16, 8
-_OUTPUT_BYTES = 256_000_000
+_FEWEST_PROVED_ON, _OUTPUT_BYTES = 4, 64_000_000
 
 
 @dataclass(frozen=True)
@@ -113,9 +113,9 @@ def _require(count: int, name: str) -> None:
 
 
 def _fitting(graph: OnnxGraph) -> int:
-    """How many samples' outputs may be held in memory at once, `MINIMUM` at least."""
+    """How many samples' outputs may be held in memory at once."""
     each = sum(4 * int(np.prod(port.shape)) for port in graph.outputs)
-    return max(MINIMUM, _OUTPUT_BYTES // max(1, each))
+    return max(_FEWEST_PROVED_ON, _OUTPUT_BYTES // max(1, each))
 
 
 def _proving(evaluated: Subject, graph: OnnxGraph) -> Sequence[Sample]:
@@ -171,9 +171,9 @@ def _of_data_set(
         proof, source = _proving(evaluated, graph), evaluated.data.source
     else:
         count = min(PROVED_ON, _fitting(graph)) * port.shape[0]
-        test = data.evaluation(count, frame, None, False)
+        test = data.evaluation(count, frame, task, False)
         proof, source = ImageSamples(test.images, port, preprocessing), data.source
-    if min(len(samples), len(proof)) < MINIMUM:
+    if len(samples) < MINIMUM or len(proof) < min(MINIMUM, _fitting(graph)):
         raise DataError(
             f"{data.source} has {len(samples)} samples to calibrate with, and {source} "
             f"{len(proof)} to prove with; {MINIMUM} of each are needed",
