@@ -24,7 +24,7 @@ FORMS     ?= mobilenet_v2_ca
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-devices check lint types imports docs test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug clean
+	bench-agreement bench-export bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -90,6 +90,9 @@ bench-agreement: $(READY)  ## our times beside those of LiteRT's and OpenVINO's 
 
 bench-forms: $(READY)  ## what each graph pass buys, per target and precision: FORMS=mobilenet_v2_ca
 	$(BIN)/python -m edgebench.commands.bench_forms $(FORMS)
+
+bench-export: $(READY)  ## time, CPU and memory of exports, beside litert-torch's: DETECTOR=model.onnx
+	$(BIN)/python -m edgebench.benchmarks.proof.export_costs $(DETECTOR:%=--detector %)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics
