@@ -24,7 +24,7 @@ from edgebench.benchmarks.results.comparison import (
     Drift,
     HostComparison,
     ModelRow,
-    OutputError,
+    OutputDrift,
     worst,
 )
 from edgebench.benchmarks.statistics.paired import Latency
@@ -131,12 +131,12 @@ def _drift(row: ModelRow) -> str:
     return f"{_agreement(row.drift)} %"
 
 
-def _snr_of(outputs: Sequence[OutputError]) -> str:
+def _snr_of(outputs: Sequence[OutputDrift]) -> str:
     found = worst(outputs)
     return MISSING if found is None else _snr(found.snr_db)
 
 
-def _largest(outputs: Sequence[OutputError]) -> str:
+def _largest(outputs: Sequence[OutputDrift]) -> str:
     found = worst(outputs)
     return MISSING if found is None else f"{found.max_abs_error:.2g}"
 

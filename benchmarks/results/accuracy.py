@@ -14,7 +14,7 @@ from edgebench.benchmarks.results.comparison import (
     DeviceFigure,
     Drift,
     HostComparison,
-    OutputError,
+    OutputDrift,
 )
 from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.converters.artifact import Evaluation
@@ -116,7 +116,7 @@ class Answers:
 
     def _compared(
         self, slot: str, assignment: Assignment, reference: Outputs, outputs: Outputs
-    ) -> tuple[Estimate | None, tuple[OutputError, ...]] | None:
+    ) -> tuple[Estimate | None, tuple[OutputDrift, ...]] | None:
         """The share that agrees, and the errors of the outputs that are kept whole."""
         tally = AgreementTally(tasks.get(assignment.task), assignment)
         errors = {one.role: Errors() for one in assignment.outputs if one.reduction.numeric}
@@ -131,7 +131,7 @@ class Answers:
             return None
         agreement = tally.result()
         return agreement.share if agreement else None, tuple(
-            OutputError(role, _floored(sums.snr_db), sums.largest_error)
+            OutputDrift(role, _floored(sums.snr_db), sums.largest_error)
             for role, sums in errors.items()
         )
 

@@ -45,7 +45,7 @@ class DeviceAccuracy:
 
 
 @dataclass(frozen=True)
-class OutputError:
+class OutputDrift:
     """How far the numbers of one output are from others, over all images.
 
     `snr_db` is None where they are equal, and no less than -100 dB. `max_abs_error` is in the
@@ -57,7 +57,7 @@ class OutputError:
     max_abs_error: float
 
 
-def worst(outputs: Sequence[OutputError]) -> OutputError | None:
+def worst(outputs: Sequence[OutputDrift]) -> OutputDrift | None:
     """The output with the lowest SNR; None where none is kept whole, so that there is no SNR."""
     return min(
         outputs, key=lambda one: math.inf if one.snr_db is None else one.snr_db, default=None
@@ -76,7 +76,7 @@ class Drift:
     hops: tuple[Hop, ...]
     samples: int
     agreement: Estimate | None
-    outputs: tuple[OutputError, ...]
+    outputs: tuple[OutputDrift, ...]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class HostComparison:
     runtime: Runtime
     samples: int
     agreement: Estimate | None
-    outputs: tuple[OutputError, ...]
+    outputs: tuple[OutputDrift, ...]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _BYTES_AT_ONCE = 64_000_000
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluationSubject:
     """What a model is evaluated on, and what its outputs mean."""
 
     name: str
@@ -70,7 +70,7 @@ class EvaluationFiles:
             return ImageSamples(inputs["images"], self.port, self.preprocessing)
 
 
-def subject(request: ExportRequest, source: Source) -> Subject | None:
+def subject(request: ExportRequest, source: Source) -> EvaluationSubject | None:
     """Read what the source is to be evaluated on; None where nothing is, or it is untrained.
 
     Raises `DataError` for data that cannot be read or does not fit the model, and what
@@ -93,7 +93,7 @@ def subject(request: ExportRequest, source: Source) -> Subject | None:
             "accuracy is measured one image at a time: export the model with a batch of 1",
         )
     examples = data.evaluation(data.measures, frame, task.task, not request.shares_data)
-    return Subject(
+    return EvaluationSubject(
         name=name.partition(":")[0],
         data=data,
         task=task,
@@ -123,7 +123,7 @@ def _truth(
     return task.truth(arrays)
 
 
-def evaluate(subject: Subject, source: Source) -> EvaluationFiles:
+def evaluate(subject: EvaluationSubject, source: Source) -> EvaluationFiles:
     """Run the source on all inputs. Raises `DataError` where outputs and labels do not fit."""
     names = [port.name for port in source.graph.outputs]
     count = len(subject.samples)
@@ -149,7 +149,7 @@ def evaluate(subject: Subject, source: Source) -> EvaluationFiles:
     return EvaluationFiles(entry, names, contents, fed.port, fed.preprocessing, notes)
 
 
-def _score(subject: Subject, outputs: Mapping[str, Array]) -> tuple[str, ...]:
+def _score(subject: EvaluationSubject, outputs: Mapping[str, Array]) -> tuple[str, ...]:
     """A sentence on how right the source is: wrong words or labels show at once."""
     task = tasks.get(subject.task.task)
     tally = task.tally(subject.task)

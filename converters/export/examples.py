@@ -16,7 +16,7 @@ import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
 from edgebench.converters.export.calibration import NONE, RANDOM, calibration_folder
-from edgebench.converters.export.evaluation import Subject
+from edgebench.converters.export.evaluation import EvaluationSubject
 from edgebench.converters.export.images import ImageSamples, frame_of, image_port
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import PLAINLY_FED
@@ -59,7 +59,7 @@ def load(
     request: ExportRequest,
     graph: OnnxGraph,
     preprocessing: Preprocessing | None,
-    evaluated: Subject | None,
+    evaluated: EvaluationSubject | None,
 ) -> ExampleSet:
     """Read or make the examples; what is evaluated also proves, and calibrates nothing.
 
@@ -118,13 +118,15 @@ def _fitting(graph: OnnxGraph) -> int:
     return max(_FEWEST_PROVED_ON, _OUTPUT_BYTES // max(1, each))
 
 
-def _proving(evaluated: Subject, graph: OnnxGraph) -> Sequence[Sample]:
+def _proving(evaluated: EvaluationSubject, graph: OnnxGraph) -> Sequence[Sample]:
     samples = evaluated.samples
     count = min(PROVED_ON, _fitting(graph), len(samples))
     return [samples[i] for i in spread(len(samples), count)]
 
 
-def _apart(found: Examples, evaluated: Subject | None, name: str) -> tuple[Pixels, tuple[str, ...]]:
+def _apart(
+    found: Examples, evaluated: EvaluationSubject | None, name: str
+) -> tuple[Pixels, tuple[str, ...]]:
     """The images without those that are evaluated too, and a sentence on these."""
     if evaluated is None:
         return found.images, ()
@@ -157,7 +159,7 @@ def _of_data_set(
     request: ExportRequest,
     graph: OnnxGraph,
     preprocessing: Preprocessing,
-    evaluated: Subject | None,
+    evaluated: EvaluationSubject | None,
 ) -> ExampleSet:
     data = datasets.open_data(request.calibration_source)
     resize = request.resize or (evaluated.data.resize if evaluated else data.resize)

@@ -17,7 +17,7 @@ _FORM = frozenset({"Input", "Output", "Const", "Reorder", "Reshape", "Convert", 
 
 
 @dataclass(frozen=True)
-class Layer:
+class ExecutedLayer:
     """One layer of the execution graph.
 
     `nodes` are the names of the operations that it runs, ONNX's where they come from there;
@@ -30,7 +30,7 @@ class Layer:
     nodes: tuple[str, ...]
 
 
-def layers(compiled: openvino.CompiledModel) -> list[Layer]:
+def layers(compiled: openvino.CompiledModel) -> list[ExecutedLayer]:
     """The layers that compute, in the order they run."""
     found = []
     for op in compiled.get_runtime_model().get_ordered_ops():
@@ -38,7 +38,7 @@ def layers(compiled: openvino.CompiledModel) -> list[Layer]:
         nodes = tuple(filter(None, info["originalLayersNames"].split(",")))
         if info["layerType"] not in _FORM and not all("fq_" in node for node in nodes):
             name, precision = op.get_friendly_name(), info["runtimePrecision"]
-            found.append(Layer(name, info["layerType"], precision, nodes))
+            found.append(ExecutedLayer(name, info["layerType"], precision, nodes))
     return found
 
 

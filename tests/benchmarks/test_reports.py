@@ -24,7 +24,7 @@ from edgebench.benchmarks.results.comparison import (
     Comparison,
     HostComparison,
     ModelRow,
-    OutputError,
+    OutputDrift,
 )
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.result import Runtime
@@ -139,7 +139,7 @@ def test_why_a_file_did_not_run_is_said_where_the_whole_run_has_no_verdict(
 def test_counted_instructions_are_in_every_report_and_no_time_is(
     comparison: Comparison, folder: Path
 ) -> None:
-    error = OutputError("logits", 41.0, 0.0)
+    error = OutputDrift("logits", 41.0, 0.0)
     host = HostComparison(
         "x86_64", Runtime("host-litert", "2.3.0"), 200, Estimate(0.995, 0.97, 1), (error,)
     )

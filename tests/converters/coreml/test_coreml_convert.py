@@ -160,7 +160,7 @@ def test_a_classifier_names_the_class_and_gives_probabilities(
     converted = target.open_converted(network, packages["fp32"])
     with on_disk(packages["fp32"]) as path:
         opened = program.load(path)
-    made = converted.compute({"image": converted.image.pixels(sample["image"])})
+    (made,) = converted.compute([{"image": converted.image.pixels(sample["image"])}])
     assert opened.labels == LABELS
     assert made["classLabel"].item() == LABELS[int(wanted.argmax())]
     powers = np.exp(wanted - wanted.max())
