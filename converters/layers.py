@@ -7,16 +7,16 @@ measured likewise: its inputs are moved within the file's steps, and its weights
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx import helper
 
-from edgebench.converters.onnx.reference import Array, Sample, session
+from edgebench.converters.onnx.cut import Layers, Ports, Watched, made
+from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.rounding import Rounding, rounded
 from edgebench.snr import Errors, decibels
 
@@ -33,7 +33,7 @@ EXACT_DB = 60.0
 NEGLIGIBLE = 1e-6
 """An error that is none, in the value's own unit: float32 next to one is no more exact."""
 
-_FILE = "@file"
+_HELD_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,7 @@ def first_difference(layers: Sequence[Layer]) -> str:
 
 def values(model: onnx.ModelProto, sample: Sample) -> dict[str, Array]:
     """Every value that the nodes of an ONNX graph compute, by name, in the graph's order."""
-    names = _made(model)
-    return dict(zip(names, _watched(model, names).run(names, dict(sample)), strict=True))
+    return Watched(model).values(made(model), sample)
 
 
 def compare(
@@ -109,93 +108,81 @@ def compare(
     samples: Sequence[Sample],
     file_values: Iterable[Values],
     rounding: Rounding,
+    held: int = _HELD_BYTES,
 ) -> list[Layer]:
     """All floating values that a file holds as the graph has them, in the graph's order.
 
     `file_values` are the file's by ONNX's names, inputs included, for each of the samples. A value
     that it has in another shape, or not at all, is left out: it is part of the layer that reads it.
+    Beside one sample's values of the file, about `held` bytes of the graph's are in memory at once.
     """
-    names = _made(model)
-    whole = _watched(model, names)
-    alone = shaken = None
-    sums: dict[str, _Sums] = {}
+    whole = Watched(model)
+    coarse = rounded(model, rounding)
+    windows: list[_Window] = []
     for seed, (sample, there) in enumerate(zip(samples, file_values, strict=True)):
-        wanted = dict(zip(names, whole.run(names, dict(sample)), strict=True))
-        found = _comparable(there, {**sample, **wanted})
-        known = [name for name in names if name in found]
-        if not known:
-            return []
-        if alone is None or shaken is None:
-            alone = _cut(model, found, known)
-            shaken = _cut(rounded(model, rounding), found, known)
-        fed = {name: one.array for name, one in found.items()}
-        moved = {name: _moved(one, rounding, seed) for name, one in found.items()}
-        expected = _run(alone, known, sample, fed)
-        rough = _run(shaken, known, sample, moved)
-        for name in known:
-            sums.setdefault(name, _Sums()).add(
-                wanted[name], found[name], expected[name], rough[name]
-            )
+        if not windows:
+            parts = list(_parts(made(model), there, held))
+            ports = _comparable(whole, parts, sample, there)
+            known = [[name for name in part if name in ports] for part in parts]
+            windows = [_Window(model, coarse, ports, names) for names in known if names]
+        for window in windows:
+            window.add(whole, sample, there, rounding, seed)
     nodes = {name: node for node in model.graph.node for name in node.output}
-    return [sums[name].layer(name, nodes[name]) for name in names if name in sums]
+    sums = ((name, one) for window in windows for name, one in window.sums.items())
+    return [one.layer(name, nodes[name]) for name, one in sums]
 
 
-def _made(model: onnx.ModelProto) -> list[str]:
-    return [name for node in model.graph.node for name in node.output if name]
+def _parts(names: Iterable[str], found: Values, held: int) -> Iterator[list[str]]:
+    """The names of what the file holds, in the graph's order, in parts of so many bytes."""
+    part: list[str] = []
+    size = 0
+    for name in names:
+        if name in found:
+            part.append(name)
+            size += found[name].array.nbytes
+            if size > held:
+                yield part
+                part, size = [], 0
+    if part:
+        yield part
 
 
-def _watched(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.InferenceSession:
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    known = {info.name for info in model.graph.output}
-    watched.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in known)
-    return session(watched)
+def _comparable(
+    whole: Watched, parts: Iterable[Sequence[str]], sample: Sample, found: Values
+) -> Ports:
+    """The floating values, inputs too, that the file has in the graph's shape."""
+    ports = {}
+    for given in itertools.chain([sample], (whole.values(part, sample) for part in parts)):
+        for name, array in given.items():
+            there = found.get(name)
+            if there and array.dtype.kind == "f" and array.shape == there.array.shape:
+                ports[name] = array.dtype, array.shape
+    return ports
 
 
-def _comparable(found: Values, wanted: Mapping[str, Array]) -> dict[str, Value]:
-    fitting = {
-        name: one
-        for name, one in found.items()
-        if name in wanted
-        and wanted[name].dtype.kind == "f"
-        and wanted[name].shape == one.array.shape
-    }
-    return {
-        name: Value(np.asarray(one.array, wanted[name].dtype), one.step, one.low, one.high)
-        for name, one in fitting.items()
-    }
+class _Window:
+    """Some values of the graph that are compared together."""
 
+    def __init__(
+        self, model: onnx.ModelProto, coarse: onnx.ModelProto, ports: Ports, names: Sequence[str]
+    ) -> None:
+        self._ports = ports
+        self.sums = {name: _Sums() for name in names}
+        self._alone = Layers(model, ports, names)
+        self._shaken = Layers(coarse, ports, names)
 
-def _cut(
-    model: onnx.ModelProto, found: Values, known: Sequence[str]
-) -> onnxruntime.InferenceSession:
-    """The graph where every layer reads values of the file, which become inputs."""
-    cut = onnx.ModelProto()
-    cut.CopyFrom(model)
-    for node in cut.graph.node:
-        for index, name in enumerate(node.input):
-            if name in found:
-                node.input[index] = name + _FILE
-    read = {name for node in cut.graph.node for name in node.input}
-    del cut.graph.output[:]
-    cut.graph.output.extend(onnx.ValueInfoProto(name=name) for name in known)
-    for name, one in found.items():
-        if name + _FILE in read:
-            kind = helper.np_dtype_to_tensor_dtype(one.array.dtype)
-            info = helper.make_tensor_value_info(name + _FILE, kind, one.array.shape)
-            cut.graph.input.append(info)
-    return session(cut)
+    def add(
+        self, whole: Watched, sample: Sample, found: Values, rounding: Rounding, seed: int
+    ) -> None:
+        def value(name: str) -> Value:
+            one, (dtype, _) = found[name], self._ports[name]
+            return Value(np.asarray(one.array, dtype), one.step, one.low, one.high)
 
-
-def _run(
-    opened: onnxruntime.InferenceSession,
-    known: Sequence[str],
-    sample: Sample,
-    fed: Mapping[str, Array],
-) -> dict[str, Array]:
-    given = {**sample, **{name + _FILE: array for name, array in fed.items()}}
-    feed = {port.name: given[port.name] for port in opened.get_inputs()}
-    return dict(zip(known, opened.run(list(known), feed), strict=True))
+        wanted = whole.values(list(self.sums), sample)
+        expected = self._alone.run(sample, lambda name: value(name).array)
+        rough = self._shaken.run(sample, lambda name: _moved(value(name), rounding, seed))
+        for name, sums in self.sums.items():
+            sums.add(wanted[name], value(name), expected[name], rough[name])
 
 
 def _moved(one: Value, rounding: Rounding, seed: int) -> Array:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from edgebench import tasks
 from edgebench.converters.artifact import Hop, Part
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.output_error import FLOOR_DB, NEGLIGIBLE, OutputError
 from edgebench.errors import ParityError
-from edgebench.intervals import Estimate, proportion
+from edgebench.tasks.agreement import AgreementTally
+from edgebench.tasks.reduction import reduce
+from edgebench.tasks.task import Assignment
 
 Outputs = Iterable[Sequence[Array]]
 
@@ -50,14 +51,21 @@ LEAST_DB_OF_A_PART = 20.0
 class Trial:
     """The inputs of a comparison, and what may be read off its outputs.
 
-    `meaningful` says that the model was trained for such inputs, `classifies` that it is then a
-    class that its one output scores.
+    `meaningful` says that the model was trained for such inputs. `task` is how outputs are read to
+    tell in what they agree, None where that says nothing. `classifies` says that the one output
+    scores classes, of which no part has to be kept by itself.
     """
 
     samples: Sequence[Sample]
     outputs: Sequence[str]
     meaningful: bool
     classifies: bool
+    task: Assignment | None = None
+
+    @property
+    def unit(self) -> str:
+        """What the task counts to tell in what outputs agree, such as images or boxes."""
+        return tasks.get(self.task.task).criterion.unit if self.task else ""
 
 
 def measure(
@@ -109,7 +117,7 @@ class _Comparison:
     outputs: list[OutputError]
     names: Sequence[str]
     samples: int = 0
-    same: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    tally: AgreementTally | None = None
 
     @property
     def broken(self) -> str:
@@ -144,30 +152,32 @@ class _Comparison:
         return ""
 
     def hop(self, step: str, trial: Trial, tolerance: str) -> Hop:
-        agreement: Estimate | None = None
-        if trial.meaningful and trial.classifies:
-            agreement = proportion(np.concatenate(self.same))
+        agreement = self.tally.result() if self.tally else None
         return Hop(
             step=step,
             samples=self.samples,
             max_abs_error=max(output.errors.largest_error for output in self.outputs),
             snr_db=None if self.snr_db == math.inf else max(self.snr_db, FLOOR_DB),
-            agreement=agreement,
+            agreement=agreement.share if agreement else None,
             part=None if trial.classifies else self.part,
             tolerance=tolerance,
         )
 
 
 def _compare(reference: Outputs, outputs: Outputs, trial: Trial) -> _Comparison:
-    found = _Comparison([OutputError() for _ in trial.outputs], trial.outputs)
+    task = trial.task
+    tally = AgreementTally(tasks.get(task.task), task) if task else None
+    found = _Comparison([OutputError() for _ in trial.outputs], trial.outputs, tally=tally)
     for wanted, there in zip(reference, outputs, strict=True):
         for output, a, b in zip(found.outputs, wanted, there, strict=True):
             output.add(a, b)
         found.samples += 1
-        if trial.classifies and wanted[0].shape == there[0].shape:
-            found.same.append(_same_class(wanted[0], there[0]))
+        if task and tally and not found.broken and all(np.isfinite(a).all() for a in wanted):
+            tally.add(_kept(task, trial.outputs, wanted), _kept(task, trial.outputs, there))
     return found
 
 
-def _same_class(wanted: Any, found: Any) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.argmax(wanted, -1) == np.argmax(found, -1)).reshape(-1)
+def _kept(task: Assignment, names: Sequence[str], outputs: Sequence[Array]) -> dict[str, Array]:
+    """What the task keeps of a sample's outputs, by role."""
+    by_name = dict(zip(names, outputs, strict=True))
+    return {one.role: reduce(one.reduction, one.output, by_name) for one in task.outputs}

@@ -33,19 +33,20 @@ def check_known(required: float | None, known: bool) -> None:
     """Raise `UsageError` where an agreement is required that cannot be measured."""
     if required is not None and not known:
         raise UsageError(
-            "--require-agreement needs a trained classifier and data that it was trained for",
-            "give images with --data or --calibration, or leave the option out",
+            "--require-agreement needs a trained model, a task, and data to compare on",
+            "give images with --data or --calibration, and name the task with --task",
         )
 
 
-def check(required: float | None, target: Target, hop: Hop) -> None:
+def check(required: float | None, target: Target, hop: Hop, unit: str) -> None:
     """Raise `AgreementError` where the whole interval of the agreement is below what is required.
 
-    An interval that holds the required share says that there are too few samples to decide.
+    An interval that holds the required share says that there are too few samples to decide. `unit`
+    is what agrees, such as images.
     """
     if required is not None and not fulfils(required, hop):
         raise AgreementError(
-            f"{target} agrees with the ONNX graph in the best class of {_share(hop)}; required is "
+            f"{target} agrees with the ONNX graph in {_share(hop, unit)}; required is "
             f"{100 * required:.4g} %",
             f"the file was not written; {_remedy(target)}",
         )
@@ -57,19 +58,20 @@ def fulfils(required: float, hop: Hop) -> bool:
 
 
 def warnings(
-    name: str, target: Target, hop: Hop, meaningful: bool, required: float | None
+    name: str, target: Target, hop: Hop, unit: str, meaningful: bool, required: float | None
 ) -> Iterator[str]:
     """Sentences on what the precision costs where that is large or cannot be decided."""
     agreement = hop.agreement
     if required is not None and agreement is not None and agreement.low < required:
         yield (
-            f"{name} in {target}: too few samples to decide whether the agreement of {_share(hop)} "
-            f"is {100 * required:.4g} %; give more with --data"
+            f"{name} in {target}: too few samples to decide whether the agreement in "
+            f"{_share(hop, unit)} is {100 * required:.4g} %; give more with --data"
         )
     if not meaningful:
         return
     if agreement is not None and agreement.high < LARGE:
-        yield f"{name} in {target} keeps the best class of {_share(hop)}; {_remedy(target)}"
+        share = _share(hop, unit)
+        yield f"{name} in {target} agrees with the ONNX graph in {share}; {_remedy(target)}"
     if agreement is None and hop.snr_db is not None and hop.snr_db < LARGE_DB:
         yield f"{name} in {target} keeps its outputs at {hop.snr_db:.1f} dB; {_remedy(target)}"
     part = hop.part
@@ -93,9 +95,9 @@ def _finer(target: Target) -> str:
     return FINER.get(target.precision, {}).get(target.format, "fp32")
 
 
-def _share(hop: Hop) -> str:
+def _share(hop: Hop, unit: str) -> str:
     assert hop.agreement is not None
-    return f"{interval(hop.agreement)} % of {hop.samples} samples"
+    return f"{interval(hop.agreement)} % of the {unit} ({hop.samples} samples)"
 
 
 def interval(share: Estimate) -> str:

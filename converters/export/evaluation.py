@@ -127,7 +127,7 @@ def evaluate(subject: EvaluationSubject, source: Source) -> EvaluationFiles:
     """Run the source on all inputs. Raises `DataError` where outputs and labels do not fit."""
     names = [port.name for port in source.graph.outputs]
     count = len(subject.samples)
-    outputs = _reduced(subject.task, names, _source_outputs(source, subject.samples), count)
+    outputs = _reduced(subject.task, names, source_outputs(source, subject.samples), count)
     labels = {} if subject.truth is None else subject.truth.arrays()
     inputs = _npz(images=subject.examples.images, **labels)
     beside = _npz(**outputs)
@@ -167,7 +167,8 @@ def _score(subject: EvaluationSubject, outputs: Mapping[str, Array]) -> tuple[st
     return (f"the source model on {score.images} images of {subject.data.source}: {figures}",)
 
 
-def _source_outputs(source: Source, samples: Sequence[Sample]) -> Iterator[Sequence[Array]]:
+def source_outputs(source: Source, samples: Sequence[Sample]) -> Iterator[Sequence[Array]]:
+    """What the model itself computes, in parts that fit into memory."""
     if source.torch is None:
         yield from reference.stream(source.graph.model, samples)
         return

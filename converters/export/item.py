@@ -56,9 +56,11 @@ def prove_item(
             target, form.graph, backend, content, opened, proven.expected, proven.trial
         )
         proven = replace(proven, hops=(*proven.hops, hop))
-    cost.check(request.require_agreement, target, hop)
+    unit = proven.trial.unit
+    required = request.require_agreement
+    cost.check(required, target, hop, unit)
     for sentence in cost.warnings(
-        source.graph.name, target, hop, proven.trial.meaningful, request.require_agreement
+        source.graph.name, target, hop, unit, proven.trial.meaningful, required
     ):
         instructions.note(sentence)
     here = native.measure(

@@ -38,6 +38,18 @@ def assigned(request: ExportRequest, source: Source, data: DataSet | None) -> As
     )
 
 
+def compared(
+    request: ExportRequest, source: Source, evaluated: Assignment | None
+) -> Assignment | None:
+    """How outputs are read where two models are compared: as they are evaluated, if they are.
+
+    Without a word scores of classes classify; None for other outputs.
+    """
+    if evaluated is not None or request.task is not None:
+        return evaluated or assigned(request, source, None)
+    return _assign("classification", source, None, {}) if source.is_classifier else None
+
+
 def check_labels(data: DataSet, assignment: Assignment) -> None:
     """Raise `DataError` for a data set without labels for a task that needs them."""
     task = tasks.get(assignment.task)

@@ -47,7 +47,7 @@ def measure(
     except UnsupportedModelError as error:
         note(f"{graph.name} in {target} does not run on this machine: {error.message}")
         return None
-    outputs = list(opened.run_all(trial.samples))
+    outputs = opened.run_all(trial.samples)
     found = parity.measure(f"onnx->{target}, this processor", expected, outputs, trial)
     if found is None:
         note(f"{graph.name} in {target} gives NaN or infinite values on this processor")

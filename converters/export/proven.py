@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgebench.converters import parity
 from edgebench.converters.artifact import Hop
-from edgebench.converters.export import cost, evaluation, examples
+from edgebench.converters.export import cost, evaluation, examples, meaning
 from edgebench.converters.export.evaluation import EvaluationFiles
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source, open_source
@@ -37,18 +37,21 @@ def prove_source(request: ExportRequest, progress: Progress) -> Proven:
     progress("read the examples", 0, 0)
     subject = evaluation.subject(request, source)
     data = examples.load(request, graph, source.preprocessing, subject)
+    evaluated = None if subject is None else subject.task
+    meaningful = data.meaningful and source.weights != "untrained"
     trial = parity.Trial(
         samples=data.held_out,
         outputs=[port.name for port in graph.outputs],
-        meaningful=data.meaningful and source.weights != "untrained",
+        meaningful=meaningful,
         classifies=source.is_classifier,
+        task=meaning.compared(request, source, evaluated) if meaningful else None,
     )
-    cost.check_known(request.require_agreement, trial.meaningful and trial.classifies)
-    expected = reference.run(graph.model, data.held_out)
+    cost.check_known(request.require_agreement, trial.task is not None)
+    expected = reference.outputs(graph.model, data.held_out)
     hops: list[Hop] = []
     if source.torch is not None:
         progress("prove torch->onnx", 0, 0)
-        outputs = source.torch(data.held_out)
+        outputs = evaluation.source_outputs(source, data.held_out)
         hops.append(parity.prove("torch->onnx", outputs, expected, trial, _torch_differs))
     files = None
     if subject is not None:

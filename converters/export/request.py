@@ -59,8 +59,8 @@ class ExportRequest:
     known, or arrays that are normalised already.
     `plain` exports the graph without the passes that bring it into a target's form, and
     `without_passes` without some of them, by name; the artifact's name says so.
-    `require_agreement` is the share of inputs whose best class every file has to keep: a file whose
-    interval lies below is not written.
+    `require_agreement` is the share in which every file has to agree with the model, as the task
+    counts: a file whose interval lies below is not written.
     `command` is what the user typed, for the manifest.
     """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Sample = Mapping[str, Array]
 _CELLS = (2, 4, 8, 16, 32)
 # float32 sums in another order differ by this much of the output's largest value, no more.
 _TOLERANCE = 1e-4
+_HELD_BYTES = 256_000_000
 
 
 def session(model: onnx.ModelProto, optimised: bool = False) -> onnxruntime.InferenceSession:
@@ -47,6 +49,30 @@ def same_values(one: object, other: object) -> bool:
         return bool(np.array_equal(x, y))
     bound = _TOLERANCE * max(1.0, float(np.abs(x).max(initial=0.0)))
     return bool(np.allclose(x, y, rtol=0.0, atol=bound, equal_nan=True))
+
+
+def outputs(
+    model: onnx.ModelProto, samples: Sequence[Sample], held: int = _HELD_BYTES
+) -> Iterable[Sequence[Array]]:
+    """What `stream` gives, as often as it is iterated over.
+
+    Of up to `held` bytes the outputs are kept in memory, of more they are computed anew each time.
+    Raises `UnsupportedModelError` as `run` does.
+    """
+    first = list(stream(model, samples[:1]))
+    each = sum(array.nbytes for one in first for array in one)
+    if each * len(samples) <= held:
+        return first + run(model, samples[1:])
+    return _Anew(model, samples)
+
+
+@dataclass(frozen=True)
+class _Anew:
+    model: onnx.ModelProto
+    samples: Sequence[Sample]
+
+    def __iter__(self) -> Iterator[list[Array]]:
+        return stream(self.model, self.samples)
 
 
 def run(model: onnx.ModelProto, samples: Iterable[Sample]) -> list[list[Array]]:

@@ -76,8 +76,9 @@ def export(
     such as `imagefolder:val/`, that calibrate and evaluate; `calibration` images that calibrate
     only, and `evaluation` labelled ones that evaluate only. `task` says what the outputs mean, and
     `outputs` their roles and layout by name (docs/tasks.md). `resize` is how images are brought to
-    the input's size. `mean` and `std` are per channel, for pixels in 0..1. A file whose best class
-    is the model's for a smaller share of inputs than `require_agreement` is not written. What is up
+    the input's size. `mean` and `std` are per channel, for pixels in 0..1. A file that
+    agrees with the model in a smaller share than `require_agreement`, as the task counts, is not
+    written. What is up
     to date is not made again unless `force` says so. Raises as
     `edgebench.converters.export.export.export` does.
     """

@@ -28,23 +28,23 @@ def hop(agreement: Estimate | None = None, snr_db: float = 30.0, part: Part | No
 
 
 def told(found: Hop, required: float | None = None, meaningful: bool = True) -> list[str]:
-    return list(cost.warnings("net", INT8, found, meaningful, required))
+    return list(cost.warnings("net", INT8, found, "images", meaningful, required))
 
 
 def test_one_flip_of_a_few_is_no_reason_to_refuse() -> None:
-    cost.check(0.99, INT8, hop(share(19, 20)))
+    cost.check(0.99, INT8, hop(share(19, 20)), "images")
     (sentence,) = told(hop(share(63, 64)), required=0.99)
     assert "too few samples to decide" in sentence and "98.4 [91.7, 99.7] %" in sentence
 
 
 def test_an_interval_below_what_is_required_is_refused_with_a_finer_precision() -> None:
     with pytest.raises(
-        AgreementError, match=r"75\.0 \[.*\] % of 64 samples; required is 99 %"
+        AgreementError, match=r"75\.0 \[.*\] % of the images .64 samples.; required is 99 %"
     ) as e:
-        cost.check(0.99, INT8, hop(share(48, 64)))
+        cost.check(0.99, INT8, hop(share(48, 64)), "images")
     assert e.value.exit_code == 4
     assert "onnx:fp16" in e.value.remedy
-    cost.check(None, INT8, hop(share(48, 64)))
+    cost.check(None, INT8, hop(share(48, 64)), "images")
 
 
 def test_a_large_cost_is_told_where_it_is_known() -> None:
@@ -59,7 +59,7 @@ def test_an_agreement_that_cannot_be_measured_cannot_be_required(
     write: Write, tmp_path: Path
 ) -> None:
     asked = ExportRequest(str(write()), (parse("onnx"),), tmp_path / "out", require_agreement=0.9)
-    with pytest.raises(UsageError, match="trained classifier and data"):
+    with pytest.raises(UsageError, match="trained model, a task, and data"):
         export(asked)
 
 
@@ -86,10 +86,10 @@ def test_a_required_agreement_fails_the_file_the_command_and_what_was_up_to_date
     words = ["export", str(source), "--to", "onnx:int8", "--out", str(out)]
     words += ["--calibration", str(inputs)]
     assert main([*words, "--require-agreement", "99.9%"]) == 4
-    assert "agrees with the ONNX graph in the best class of" in capsys.readouterr().err
+    assert "agrees with the ONNX graph in" in capsys.readouterr().err
     assert not out.exists()
     assert main(words) == 0
-    assert "keeps the best class of" in capsys.readouterr().err
+    assert "agrees with the ONNX graph in" in capsys.readouterr().err
     before = next(find_artifacts(out))
     agreement = before.manifest.hops[-1].agreement
     assert agreement is not None and agreement.high < 0.95
@@ -184,4 +184,4 @@ def test_without_data_the_cost_is_unknown(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["export", str(write()), "--to", "onnx:fp16", "--out", str(tmp_path / "out")]) == 0
-    assert "unknown: no classifier, untrained weights, or no data" in capsys.readouterr().out
+    assert "unknown: no task, untrained weights, or no data" in capsys.readouterr().out

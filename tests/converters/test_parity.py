@@ -9,18 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebench import tasks
 from edgebench.converters.parity import Trial, is_classifier, measure, prove
 from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.targets import FORMATS
 from edgebench.errors import ParityError
 from edgebench.intervals import share
+from edgebench.tasks.task import ModelOutput, Signature
 
 STEP = "onnx->tflite:fp32"
 Arrays = list[list[np.ndarray]]
 
 
 def trial(count: int, meaningful: bool = True, outputs: int = 1, classifies: bool = True) -> Trial:
-    return Trial([{}] * count, [f"y{i}" for i in range(outputs)], meaningful, classifies)
+    names = [f"y{i}" for i in range(outputs)]
+    task = None
+    if meaningful and classifies:
+        signature = Signature((ModelOutput("y0", (1, 10)),))
+        task = tasks.get("classification").assign(signature, {})
+    return Trial([{}] * count, names, meaningful, classifies, task)
 
 
 def logits(count: int = 50, seed: int = 0) -> Arrays:
@@ -126,8 +133,8 @@ def test_the_worst_of_several_outputs_counts() -> None:
 
 
 def test_an_agreement_knows_its_number_of_samples() -> None:
-    clean = [[np.array([[2.0, 1.0, 0.0]], np.float32)] for _ in range(50)]
-    swapped = [[y[:, [1, 0, 2]] for y in clean[0]], *clean[1:]]
+    clean = [[np.arange(10, dtype=np.float32)[None]] for _ in range(50)]
+    swapped = [[y[:, ::-1] for y in clean[0]], *clean[1:]]
     hop = measure(STEP, clean, swapped, trial(50))
     assert hop is not None and hop.agreement == share(49, 50)
 

@@ -109,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ios", type=arguments.positive, metavar="VERSION", help=help_)
     help_ = "let Core ML take a normalised array instead of an image"
     add("--no-image-input", action="store_true", help=help_)
-    help_ = f"write no file whose best class is the model's for fewer inputs (exit {exits.ABOVE})"
+    help_ = f"least share in which a file has to agree with the model (else exit {exits.ABOVE})"
     add("--require-agreement", type=arguments.fraction, metavar="99%", help=help_)
     help_ = "export the plain graph, not the form that the target runs fastest"
     add("--no-passes", action="store_true", help=help_)
@@ -153,9 +153,9 @@ def _show(artifacts: Sequence[Artifact]) -> None:
         )
     console.show(table)
     samples = ", ".join(str(count) for count in sorted({hop.samples for hop in hops}))
-    print(f"SNR: of the outputs, to the ONNX graph's; agree: the same best class; {samples} inputs")
+    print(f"SNR of the outputs, and agreement as the task counts it, are to ONNX; {samples} inputs")
     if any(hop.agreement is None for hop in hops):
-        print(f"{UNKNOWN}: no classifier, untrained weights, or no data (give some with --data)")
+        print(f"{UNKNOWN}: no task, untrained weights, or no data (give --task and --data)")
     makers = dict.fromkeys(f"{one.manifest.format} by {one.manifest.maker}" for one in artifacts)
     print(f"made {', '.join(makers)}")
 
