@@ -92,7 +92,7 @@ def _remedy(target: Target) -> str:
 
 
 def _finer(target: Target) -> str:
-    return FINER.get(target.precision, {}).get(target.format, "fp32")
+    return FINER.get(target.base, {}).get(target.format, "fp32")
 
 
 def _share(hop: Hop, unit: str) -> str:
