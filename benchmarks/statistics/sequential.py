@@ -10,6 +10,20 @@ rule stops the run.
 The bounds are on Student's t over processes, by simulation of its own joint distribution at the
 looks. The usual way, levels for normal values that are then used with Student's t, spends 10.9 %
 where 10 % were asked for, with looks at 4, 6, 8, ... 30 processes.
+
+Of runs of up to 48 s on a calm machine, judged against 5 % (`make prove-designs`): how often (%) a
+true overhead of 5 % is found below and above it, and the median seconds to the verdict where the
+truth is 0, 3 and 12 %.
+
+                           below   above     0 %   3 %   12 %
+    the usual interval      20.2    18.2      6     6     6
+    O'Brien and Fleming      4.2     4.4     11    16    10
+    evenly                   4.4     4.8      6    10     6
+    Pocock                   4.8     5.0      6    10     6
+    always valid             1.8     2.2     10    10     6
+
+Spent evenly, the error allows the first verdicts as early as Pocock's, and leaves more for the last
+look. Where a run stops early its repeated interval is wide: it holds the truth in 99 % of runs.
 """
 
 from __future__ import annotations
