@@ -20,7 +20,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from edgebench import console
+
+# What sets the ranges of an ONNX file: noise, for only the time matters.
+_PICTURES, _SIDE = 16, 640
 
 _LITERT_TORCH = """
 import sys
@@ -68,23 +74,29 @@ def measure(command: Sequence[str]) -> Cost:
 
 def cases(model: str, detector: Path | None, folder: Path) -> list[Case]:
     """The exports of a zoo model and of the ONNX file made of it, and of a detector if given."""
+    pictures = folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    rng = np.random.default_rng(0)
+    for number in range(_PICTURES):
+        noise = rng.integers(0, 256, (_SIDE, _SIDE, 3), np.uint8)
+        Image.fromarray(noise).save(pictures / f"{number}.png")
+    calibration = ("--calibration", str(pictures))
     export = (str(Path(sys.executable).with_name("edgebench")), "export")
 
-    def case(name: str, source: str, *targets: str) -> Case:
-        words = [word for target in targets for word in ("--to", target)]
+    def case(name: str, source: str, to: str, *more: str) -> Case:
         out = str(folder / f"{len(made)}")
-        return Case(name, (*export, source, *words, "--out", out, "--force"))
+        return Case(name, (*export, source, "--to", to, "--out", out, "--force", *more))
 
     made: list[Case] = []
     made.append(case(f"{model} to onnx:fp32", model, "onnx:fp32"))
     made.append(case(f"{model} to tflite:int8", model, "tflite:int8"))
-    made.append(
-        case(f"{model}.fp32.onnx to tflite:int8", f"{folder}/0/{model}.fp32.onnx", "tflite:int8")
-    )
+    file = f"{folder}/0/{model}.fp32.onnx"
+    made.append(case(f"{model}.fp32.onnx to tflite:int8", file, "tflite:int8", *calibration))
     made.append(case(f"{model} to all", model, "all"))
     if detector is not None:
-        made.append(case(f"{detector.name} to all", str(detector), "all"))
-        made[-1] = Case(made[-1].name, (*made[-1].command, "--input-shape", "1,3,640,640"))
+        shape = ("--input-shape", f"1,3,{_SIDE},{_SIDE}")
+        name = f"{detector.name} to all"
+        made.append(case(name, str(detector), "all", *shape, *calibration))
     if importlib.util.find_spec("litert_torch") is not None:
         command = (sys.executable, "-c", _LITERT_TORCH, model, f"{folder}/peer.tflite")
         made.append(Case(f"{model} by litert-torch", command))

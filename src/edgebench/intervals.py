@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Bools = npt.NDArray[np.bool_]
 
@@ -37,8 +37,11 @@ def share(hits: int, count: int) -> Estimate:
 
     Raises `ValueError` for a count of zero.
     """
-    interval = stats.binomtest(hits, count).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(hits / count, float(interval.low), float(interval.high))
+    if count == 0:
+        raise ValueError("a share of nothing")
+    low, high = _wilson(hits / count, count)
+    # Exactly so at the ends, where rounding may leave a little.
+    return Estimate(hits / count, low if hits else 0.0, high if hits < count else 1.0)
 
 
 def proportion(hits: Bools) -> Estimate:
@@ -66,13 +69,13 @@ def clustered_share(hits: npt.ArrayLike, totals: npt.ArrayLike) -> Estimate:
     most = value * (1 - value)
     rest = images * (hit - value * total) / total.sum()
     variance = (float(np.square(rest).sum()) + most) / images
-    tails = stats.norm.ppf((1 + CONFIDENCE) / 2) / stats.t.ppf((1 + CONFIDENCE) / 2, images - 1)
+    tails = special.ndtri((1 + CONFIDENCE) / 2) / special.stdtrit(images - 1, (1 + CONFIDENCE) / 2)
     effective = images * float(tails) ** 2 * (most / variance if most else 1.0)
     return Estimate(value, *_wilson(value, effective))
 
 
 def _wilson(value: float, count: float) -> tuple[float, float]:
-    z = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    z = float(special.ndtri((1 + CONFIDENCE) / 2))
     centre = (value + z * z / (2 * count)) / (1 + z * z / count)
     half = (
         z

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from edgebench.intervals import CONFIDENCE, Estimate
 from edgebench.tasks.task import Score
@@ -75,4 +75,4 @@ def _half_width(without: Floats, images: int) -> float:
     if images < ENOUGH or np.isnan(without).any():
         return np.inf
     error = max(float(np.sqrt((groups - 1) * np.var(without))), 1 / (2 * images))
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, groups - 1)) * error
+    return float(special.stdtrit(groups - 1, (1 + CONFIDENCE) / 2)) * error
