@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgebench.converters import layers
-from edgebench.converters.coreml.evaluator.drift import in_steps, plain
 from edgebench.converters.coreml.evaluator.operation import Operation
 from edgebench.converters.coreml.evaluator.program import Array, Program
 from edgebench.converters.layers import Value
@@ -15,6 +14,9 @@ from edgebench.converters.layers import Value
 _INT8 = np.iinfo(np.int8)
 # What enters and leaves: an image in its pixels' unit, an output after its last rounding.
 _BORDERS = ("input", "cast")
+
+# What coremltools appends to the names of values that it casts, and to those of dequantised ones.
+_SUFFIXES = ("__post__dequant", "_cast_fp16", "_cast_fp32")
 
 
 def file_values(program: Program, feeds: Mapping[str, Array]) -> dict[str, Value]:
@@ -39,6 +41,30 @@ def file_values(program: Program, feeds: Mapping[str, Array]) -> dict[str, Value
 
     program.trace(feeds, keep)
     return found
+
+
+def in_steps(program: Program) -> set[str]:
+    """The sums that a quantised program holds in steps, not in the network's unit.
+
+    coremltools divides the scales of a sum's operands by one of them, which then is 1.
+    """
+    whole = {
+        operation.outputs[0].name
+        for operation in program.operations
+        if operation.op_type == "dequantize" and operation.parameters.get("scale") == 1.0
+    }
+    return {
+        operation.outputs[0].name
+        for operation in program.operations
+        if operation.op_type == "add" and whole & {*operation.inputs["x"], *operation.inputs["y"]}
+    }
+
+
+def plain(name: str) -> str:
+    """A value's name without what coremltools appends to it."""
+    for suffix in _SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def _scales(program: Program, quantised: Mapping[str, Operation]) -> dict[str, float]:
