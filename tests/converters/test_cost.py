@@ -95,6 +95,10 @@ def test_a_required_agreement_fails_the_file_the_command_and_what_was_up_to_date
     assert agreement is not None and agreement.high < 0.95
     assert main([*words, "--require-agreement", "99.9%"]) == 4
     assert next(find_artifacts(out)) == before
+    assert main([*words, "--to", "onnx:fp32", "--require-agreement", "99.9%"]) == 4
+    assert "1 of 2 targets were not made: onnx:int8" in capsys.readouterr().err
+    kept = {artifact.manifest.precision: artifact for artifact in find_artifacts(out)}
+    assert kept.keys() == {"fp32", "int8"} and kept["int8"] == before
 
 
 def detector() -> onnx.ModelProto:
