@@ -196,7 +196,7 @@ def test_the_zoos_exports_are_taken_whole_by_the_delegate_of_the_processor(expor
 
 @pytest.mark.slow
 def test_a_model_against_itself_shows_no_difference(exported: Path) -> None:
-    words = ("--baseline", "scenes_v2", "scenes_v2", "--precisions", "fp32", "--budget", "10s")
+    words = ("--baseline", "scenes_v2", "scenes_v2", "--precisions", "fp32", "--budget", "5s")
     done = edgebench(*words, "--json", cwd=exported)
     assert done.returncode in (0, 3), done.stderr
     (group,) = json.loads(done.stdout)["groups"]
