@@ -103,9 +103,16 @@ def values(
         opened = program.load(path)
         image = image_of(read(path).description, graph)
     names = value_names(graph.model)
+    numbered = {
+        output: f"{names[node.output[0]]}_{i}"
+        for node in graph.model.graph.node
+        if len(node.output) > 1
+        for i, output in enumerate(node.output)
+    }
     for sample in samples:
         found = file_values(opened, feed(graph, image, sample))
-        yield {name: found[key] for name, key in names.items() if key in found}
+        known = ((name, (numbered.get(name), key)) for name, key in names.items())
+        yield {name: found[key] for name, keys in known for key in keys if key in found}
 
 
 def _spec(onnx_name: str, port: Port) -> TensorSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,7 +17,9 @@ _INT8 = np.iinfo(np.int8)
 _BORDERS = ("input", "cast")
 
 # What coremltools appends to the names of values that it casts, and to those of dequantised ones.
-_SUFFIXES = ("__post__dequant", "_cast_fp16", "_cast_fp32")
+_DEQUANTISED = re.compile("__post__dequant$")
+# An operation that is cast has the name with the suffix; its several outputs are numbered.
+_CAST = re.compile(r"_cast_fp(16|32)(?=(_\d+)?$)")
 
 
 def file_values(program: Program, feeds: Mapping[str, Array]) -> dict[str, Value]:
@@ -62,9 +65,7 @@ def in_steps(program: Program) -> set[str]:
 
 def plain(name: str) -> str:
     """A value's name without what coremltools appends to it."""
-    for suffix in _SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+    return _CAST.sub("", _DEQUANTISED.sub("", name))
 
 
 def _scales(program: Program, quantised: Mapping[str, Operation]) -> dict[str, float]:

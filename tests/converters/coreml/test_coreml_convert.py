@@ -300,3 +300,25 @@ def test_a_gelu_in_five_ops_becomes_one() -> None:
     }
     content = convert_all(graph(nodes, {"x": (1, 8)}, ["y"], weights), ["fp32"])["fp32"]
     assert kinds(content) == ["gelu"]
+
+
+def test_parts_of_a_split_are_known_as_their_readers_get_them() -> None:
+    chance = np.random.default_rng(0)
+    weights = {
+        name: chance.normal(0, 0.3, shape).astype(np.float32)
+        for name, shape in (("w0", (32, 3, 3, 3)), ("w1", (32, 16, 3, 3)), ("w2", (32, 16, 3, 3)))
+    }
+    pads = {"pads": [1, 1, 1, 1]}
+    nodes = [
+        helper.make_node("Conv", ["x", "w0"], ["whole"], **pads),
+        helper.make_node("Split", ["whole"], ["left", "right"], axis=1, num_outputs=2),
+        helper.make_node("Conv", ["left", "w1"], ["a"], **pads),
+        helper.make_node("Conv", ["right", "w2"], ["b"], **pads),
+        helper.make_node("Add", ["a", "b"], ["y"]),
+    ]
+    parted = graph(nodes, {"x": (1, 3, 8, 8)}, ["y"], weights)
+    plain = Instructions(image_input=False)
+    content = convert_all(parted, ["w8a8"], samples(parted, 8), plain)["w8a8"]
+    (found,) = target.values(parted, content, samples(parted, 1))
+    for name in ("left", "right"):
+        assert float(np.max(found[name].step)) > 0.01  # A step of int8, not of float16.
