@@ -17,7 +17,7 @@ from edgebench.converters.coreml.evaluator.quantise import quantise_activations
 from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput, image_input
 from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lower, value_names
-from edgebench.converters.coreml.mil import ct
+from edgebench.converters.coreml.mil import ct, unchecked
 from edgebench.converters.coreml.package import packed
 from edgebench.converters.coreml.precisions import Precision, precision_of
 from edgebench.converters.onnx import reference
@@ -119,7 +119,8 @@ def convert_all(
     files: dict[str, Content] = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
-        files[precision.name] = _file(source, precision, versions[precision.name])
+        with unchecked():
+            files[precision.name] = _file(source, precision, versions[precision.name])
     if any(precision.half for precision in wanted) and source.found_overflows():
         instructions.note(overflow.note(source.found_overflows()))
     progress("convert", len(wanted), len(wanted))

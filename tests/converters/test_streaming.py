@@ -19,9 +19,9 @@ from edgebench.converters.onnx import reference
 from edgebench.converters.onnxruntime import values
 from edgebench.converters.rounding import ROUNDINGS
 
-SIDE, CLASSES, SAMPLES = 513, 21, 64
+SIDE, CLASSES, SAMPLES = 513, 21, 48
 
-# As many samples as for small outputs, so that all outputs together are 1.4 GB.
+# As many samples as for small outputs, so that all outputs together are 1.1 GB.
 EXPORT = """
 import resource, sys
 from edgebench.cli import main
