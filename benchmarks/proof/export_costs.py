@@ -40,7 +40,7 @@ litert_torch.convert(model.module.eval(), (torch.zeros(1, 3, size, size),)).expo
 
 
 @dataclass(frozen=True)
-class Case:
+class ExportCase:
     """A command to measure."""
 
     name: str
@@ -48,7 +48,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Cost:
+class ExportCost:
     """`peak_bytes` is that of the largest process."""
 
     wall_s: float
@@ -57,14 +57,14 @@ class Cost:
     status: int
 
 
-def measure(command: Sequence[str]) -> Cost:
+def measure(command: Sequence[str]) -> ExportCost:
     """Run a command to its end, without its output."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(
+    return ExportCost(
         time.perf_counter() - started,
         usage.ru_utime + usage.ru_stime,
         usage.ru_maxrss * unit,
@@ -72,7 +72,7 @@ def measure(command: Sequence[str]) -> Cost:
     )
 
 
-def cases(model: str, detector: Path | None, folder: Path) -> list[Case]:
+def cases(model: str, detector: Path | None, folder: Path) -> list[ExportCase]:
     """The exports of a zoo model and of the ONNX file made of it, and of a detector if given."""
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
@@ -83,11 +83,11 @@ def cases(model: str, detector: Path | None, folder: Path) -> list[Case]:
     calibration = ("--calibration", str(pictures))
     export = (str(Path(sys.executable).with_name("edgebench")), "export")
 
-    def case(name: str, source: str, to: str, *more: str) -> Case:
+    def case(name: str, source: str, to: str, *more: str) -> ExportCase:
         out = str(folder / f"{len(made)}")
-        return Case(name, (*export, source, "--to", to, "--out", out, "--force", *more))
+        return ExportCase(name, (*export, source, "--to", to, "--out", out, "--force", *more))
 
-    made: list[Case] = []
+    made: list[ExportCase] = []
     made.append(case(f"{model} to onnx:fp32", model, "onnx:fp32"))
     made.append(case(f"{model} to tflite:int8", model, "tflite:int8"))
     file = f"{folder}/0/{model}.fp32.onnx"
@@ -99,7 +99,7 @@ def cases(model: str, detector: Path | None, folder: Path) -> list[Case]:
         made.append(case(name, str(detector), "all", *shape, *calibration))
     if importlib.util.find_spec("litert_torch") is not None:
         command = (sys.executable, "-c", _LITERT_TORCH, model, f"{folder}/peer.tflite")
-        made.append(Case(f"{model} by litert-torch", command))
+        made.append(ExportCase(f"{model} by litert-torch", command))
     return made
 
 

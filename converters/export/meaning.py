@@ -10,6 +10,7 @@ from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source
 from edgebench.errors import DataError, UsageError
 from edgebench.models.data.dataset import DataSet
+from edgebench.tasks.table import TASKS
 from edgebench.tasks.task import Assignment, ModelOutput, Signature
 
 
@@ -29,7 +30,7 @@ def assigned(request: ExportRequest, source: Source, data: DataSet | None) -> As
         return fitting[0]
     if not fitting and len(misfits) == 1:
         raise misfits[0]
-    others, _ = _fitting(tasks.TASKS, source, data, {})
+    others, _ = _fitting(TASKS, source, data, {})
     names = ", ".join(one.task for one in fitting or others)
     raise UsageError(
         f"{data.source} has labels for {' and '.join(data.tasks)}, and the outputs of "

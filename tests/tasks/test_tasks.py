@@ -9,6 +9,7 @@ import pytest
 
 from edgebench import tasks
 from edgebench.errors import UnknownNameError, UsageError
+from edgebench.tasks.table import TASKS
 from edgebench.tasks.task import ModelOutput, Signature
 
 DOC = (Path(__file__).parents[2] / "docs/tasks.md").read_text()
@@ -23,7 +24,7 @@ def test_a_task_that_does_not_exist_names_those_that_do() -> None:
         assert name in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize("name", TASKS)
 def test_a_model_without_outputs_has_no_roles_to_assign(name: str) -> None:
     task = tasks.get(name)
     if task.figures:
@@ -68,4 +69,4 @@ def _labels(shapes: tuple[ModelOutput, ...]) -> int | None:
 
 def test_the_documentation_has_layouts_of_every_task_with_a_metric() -> None:
     named = {name for name, _, _ in _documented()}
-    assert named == {name for name, task in tasks.TASKS.items() if task.figures}
+    assert named == {name for name, task in TASKS.items() if task.figures}

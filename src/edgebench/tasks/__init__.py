@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from edgebench.errors import UnknownNameError
-from edgebench.tasks.classification import Classification
-from edgebench.tasks.detection import Detection
-from edgebench.tasks.numeric import Numeric
-from edgebench.tasks.segmentation import Segmentation
-from edgebench.tasks.task import Task
+from typing import TYPE_CHECKING
 
-TASKS: dict[str, Task] = {
-    task.name: task for task in (Classification(), Detection(), Segmentation(), Numeric())
-}
+from edgebench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from edgebench.tasks.task import Task
 
 
 def get(name: str) -> Task:
     """The task of that name. Raises `UnknownNameError`, which lists those there are."""
+    # Tasks need SciPy; the plan, which every command knows of, needs this package's reductions.
+    from edgebench.tasks.table import TASKS
+
     if name not in TASKS:
         raise UnknownNameError("task", name, TASKS)
     return TASKS[name]

@@ -7,16 +7,20 @@ axes) and is applied to each image by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+    Array = npt.NDArray[Any]
+
 Dtype = Literal["float32", "int32", "uint8", "uint16"]
 Kind = Literal["identity", "argmax", "threshold", "top_rows"]
+
+_BYTES: dict[Dtype, int] = {"float32": 4, "int32": 4, "uint8": 1, "uint16": 2}
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Reduction:
     @property
     def bytes_an_image(self) -> int:
         """The size of what is kept of one image."""
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        return math.prod(self.shape) * _BYTES[self.dtype]
 
 
 def identity(shape: tuple[int, ...], dtype: Dtype = "float32") -> Reduction:
@@ -90,6 +94,8 @@ def reduce(reduction: Reduction, name: str, outputs: Mapping[str, Array]) -> Arr
 
     `outputs` are all the model's by name. The batch axis may be missing where n is one.
     """
+    import numpy as np  # Here, because plans are read where NumPy is not needed.
+
     values = outputs[name].reshape((-1, *reduction.source))
     axis = None if reduction.axis is None else reduction.axis + 1
     if reduction.kind == "argmax":
@@ -110,6 +116,8 @@ def reduce(reduction: Reduction, name: str, outputs: Mapping[str, Array]) -> Arr
 
 def _best_rows(rank: RowRank, count: int | None, outputs: Mapping[str, Array]) -> Array:
     """The indices of the best rows, (images, count)."""
+    import numpy as np
+
     rows = outputs[rank.output].reshape((-1, *rank.source))
     if rank.axis == 1:
         rows = rows.swapaxes(1, 2)

@@ -178,7 +178,7 @@ class Tally(ABC):
 
 
 class Task(Protocol):
-    """One row of the table `TASKS`.
+    """One row of the table `tasks.table.TASKS`.
 
     `figures` are the metric's, the headline first; a task that says nothing of accuracy has none.
     `roles` are what `assign` knows, each with a few words on the shape.

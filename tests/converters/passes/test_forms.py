@@ -335,5 +335,5 @@ def test_an_export_that_a_pass_spoils_names_the_pass_and_writes_nothing(
     onnx.save(squeeze_excite(), tmp_path / "block.onnx")
     words = ["export", str(tmp_path / "block.onnx"), "--to", "onnx:fp32"]
     assert cli.main([*words, "--out", str(tmp_path / "out")]) != 0
-    assert "the pass _halve changes what the graph computes" in capsys.readouterr().err
+    assert "the graph pass _halve changes what the graph computes" in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*.onnx"))
