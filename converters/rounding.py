@@ -20,12 +20,15 @@ class Rounding:
     """The bits of weights and of activations that are rounded at run time; None: float32.
 
     Sixteen bits are half precision. Weights have a scale for each output channel, or one for all.
-    What a file rounds by scales of its own is not in here: the file tells it.
+    What a file rounds by scales of its own is not in here: the file tells it. With
+    `biases_corrected` the tool moves the biases of convolutions and linear layers, to make up for
+    what rounding does to their mean.
     """
 
     weights: int | None = None
     per_channel: bool = True
     activations: int | None = None
+    biases_corrected: bool = False
 
 
 ROUNDINGS: dict[str, Rounding] = {
@@ -50,7 +53,7 @@ _CHANNELS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 0, "MatMul": -1}
 _OPERANDS = frozenset(
     (*_CHANNELS, "Add", "Sub", "Mul", "Div", "Concat", "PRelu", "Gather", "LSTM", "GRU", "RNN")
 )
-_BIASED = frozenset(("Conv", "ConvTranspose", "Gemm"))
+BIASED = frozenset(("Conv", "ConvTranspose", "Gemm"))
 _BIAS = 2
 
 
@@ -74,7 +77,7 @@ def _constants(model: onnx.ModelProto, half: bool) -> Iterator[tuple[str, int | 
     """Constants that are rounded, each with the axis of its channels where it has one."""
     for node in model.graph.node:
         for index, name in enumerate(node.input):
-            bias = index == _BIAS and node.op_type in _BIASED
+            bias = index == _BIAS and node.op_type in BIASED
             if half or (node.op_type in _OPERANDS and not bias):
                 yield name, _axis(node)
 

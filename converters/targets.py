@@ -29,6 +29,7 @@ class Format:
     import, `extra` is edgebench's own name for the set of them, and `maker` the one that writes the
     file. `load` imports the backend. Where no runtime runs the format off its own devices it is not
     `measured_here`: then the export takes the artifact's outputs, so that its accuracy is known.
+    `corrects_biases` says that the tool that quantises moves biases.
     `kernels_vary` says that what the runtime computes on some processors is not what the file
     defines.
     """
@@ -43,6 +44,7 @@ class Format:
     maker: str
     measured_here: bool = True
     kernels_vary: bool = False
+    corrects_biases: bool = False
 
 
 def _coreml() -> Backend[Content]:
@@ -108,6 +110,7 @@ FORMATS: dict[str, Format] = {
         load=_openvino,
         maker="openvino",
         kernels_vary=True,
+        corrects_biases=True,
     ),
     "tflite": Format(
         precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),

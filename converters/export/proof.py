@@ -9,6 +9,7 @@ vendor's tool, and no file is written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.passes.bisect import first_wrong_pass
 from edgebench.converters.passes.pipelines import Formed, Pipeline
-from edgebench.converters.rounding import ROUNDINGS
+from edgebench.converters.rounding import ROUNDINGS, Rounding
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import ParityError
 
@@ -54,7 +55,9 @@ def in_float32(
                 "bug in edgebench: please report it",
             )
         return (
-            layers.first_difference(_layers(form.graph, backend, content, opened, trial, FLOAT32)),
+            layers.first_difference(
+                _layers(form.graph, backend, content, opened, trial, ROUNDINGS[FLOAT32])
+            ),
             f"no {format_name} file was written; replace that layer in the model, or export to "
             f"another format. {_bug(format_name)}",
         )
@@ -76,7 +79,9 @@ def lower_precision(
 
     Raises `ParityError`.
     """
-    wrong = layers.first_wrong(_layers(graph, backend, content, opened, trial, target.base))
+    wrong = layers.first_wrong(
+        _layers(graph, backend, content, opened, trial, _rounding(target.format, target.base))
+    )
     if wrong is not None and not np.isfinite(wrong.max_abs_error):
         raise _overflow(target, f"the values of {wrong.node or wrong.value} ({wrong.op_type})")
     if wrong is not None:
@@ -90,6 +95,11 @@ def lower_precision(
     if hop is None:
         raise _overflow(target, "some outputs")
     return hop
+
+
+def _rounding(format_name: str, precision: str) -> Rounding:
+    corrected = FORMATS[format_name].corrects_biases
+    return replace(ROUNDINGS[precision], biases_corrected=corrected)
 
 
 def _overflow(target: Target, what: str) -> ParityError:
@@ -112,11 +122,11 @@ def _layers(
     content: Content,
     opened: Converted,
     trial: parity.Trial,
-    precision: str,
+    rounding: Rounding,
 ) -> list[Layer]:
     samples = [trial.samples[i * len(trial.samples) // SAMPLES] for i in range(SAMPLES)]
     found = _with_outputs(backend.values(graph, content, samples), graph, opened, samples)
-    return layers.compare(graph.model, samples, found, ROUNDINGS[precision])
+    return layers.compare(graph.model, samples, found, rounding)
 
 
 def _with_outputs(
