@@ -9,7 +9,7 @@ from edgebench.content import Content
 from edgebench.converters import targets
 from edgebench.converters.backend import Instructions
 from edgebench.converters.export import examples, proof
-from edgebench.converters.export.exceptions import float_nodes
+from edgebench.converters.export.float_nodes import float_nodes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
 from edgebench.converters.precision import MixedPrecision

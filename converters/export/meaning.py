@@ -34,7 +34,7 @@ def assigned(request: ExportRequest, source: Source, data: DataSet | None) -> As
     names = ", ".join(one.task for one in fitting or others)
     raise UsageError(
         f"{data.source} has labels for {' and '.join(data.tasks)}, and the outputs of "
-        f"{source.graph.name} fit {'both' if fitting else 'neither'} without a word",
+        f"{source.graph.name} fit {'both' if fitting else 'neither'}",
         f"name the task with --task (fitting: {names}), and the outputs with --outputs",
     )
 
