@@ -1,1 +1,1 @@
-"""What the host and a device exchange: the plan, the result, the changes of it, the run folder."""
+"""What the host and a device exchange: the plan, the result, its changes, the run folder."""

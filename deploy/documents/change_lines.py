@@ -1,14 +1,14 @@
 """The lines that the sample app writes to `changes.jsonl`, as docs/app-contract.md describes them.
 
-They are those of `documents.changes`, and three of the app's own:
+They are those of `documents.changes`, and three more:
 
     {"hello": {"contract": "edgebench.app/2", "app": "0.1.0"}}   the first of every start
-    {"begin": {"kind": "block", "index": 7}}                    what it is at, before it is at it
+    {"begin": {"kind": "block", "index": 7}}                    the next job, before it starts
     {"end": {"status": "again", "reason": null}}                the last of every start
 
-A system can give an app no fresh process for each job as we do, so a start may end with `again`:
-there is more to do, and it takes another process. An app that is gone without an `end` has crashed,
-and the job that it was at is the one that failed.
+An app cannot start a fresh process for each job, so a start may end with `again`: there is more to
+do, and it needs another process. An app that ends without an `end` line has crashed, and the job
+that it had begun has failed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CHANGES = "changes.jsonl"
 
 @dataclass(frozen=True)
 class Hello:
-    """What an app says of itself: the version of the contract that it keeps, and its own."""
+    """An app's first line: the version of the contract that it implements, and its own version."""
 
     contract: str
     app: str
@@ -32,7 +32,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class Begin:
-    """The job that an app begins: of a `slot`, or the block of an `index`."""
+    """The job that an app begins: a job of a `slot`, or the block with an `index`."""
 
     kind: Literal["evaluate", "block", "profile"]
     slot: str | None = None
@@ -43,8 +43,8 @@ class Begin:
 class End:
     """How a start of the app ended.
 
-    `done`: nothing of the plan is left. `again`: start it again. `stopped`: by its user or the
-    system, and `failed`: nothing can be measured, both with the reason in a sentence.
+    `done`: nothing of the plan is left. `again`: start the app again. `stopped`: the user or the
+    system stopped it. `failed`: nothing can be measured. The last two have a reason, a sentence.
     """
 
     status: Literal["done", "again", "stopped", "failed"]
@@ -65,7 +65,7 @@ class ResultChange:
 
 @dataclass(frozen=True)
 class OutputFile:
-    """What the host has to get when it fetches a file: its hash, in hex, and its size."""
+    """The hash (in hex) and size that a file must have when the host fetches it."""
 
     sha256: str
     size_bytes: int
@@ -73,10 +73,10 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class ChangeLine:
-    """One line of `changes.jsonl`: one of these five, and what goes with it.
+    """One line of `changes.jsonl`: one of the first five fields, and what belongs to it.
 
-    An `event` tells how much of a step is `done`, of a `total`. `files` are the outputs that a
-    change is the first to name, by path: whole by then, for the host to fetch.
+    An `event` says how much of a step is `done`, of a `total`. `files` are the outputs that a
+    change names for the first time, by path. They are complete, and the host fetches them.
     """
 
     hello: Hello | None = None

@@ -1,13 +1,13 @@
-"""The lines that a runner tells its changes in, applied to the result here as they come.
+"""The lines in which a runner reports its changes, applied to the result on this machine.
 
     {"event": "block", "done": 3, "total": 24}             how far it is
     {"change": {"block": {...}}, "files": {}}
     {"change": {"evaluations": {...}}, "files": {"outputs/a/map.npy": {"sha256": ..., ...}}}
 
 A change is what `edgebench.deploy.runner.result.Result.change` takes; applying one twice changes
-nothing. The files that it lists are fetched first, so that a result never names what is not here;
-one that is here already is not fetched again. What else is printed there, and lines that are no
-JSON, are left.
+nothing. The files that it lists are fetched first, so that a result never names a missing file;
+files that are here already are not fetched again. Other output, and lines that are not JSON, are
+ignored.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ OUTPUT = re.compile(r"outputs/(?!\.\.?/)[^/\\]+/[^/\\]+\.npy")
 """The files that go with changes; nothing a device says may name another place."""
 
 Fetch = Callable[[str, Path, int], None]
-"""Copies a file of the result's folder on the device, of so many bytes, to a path here.
+"""Copies a file of that many bytes from the result's folder on the device to a path here.
 
 Raises `DeviceLostError` and `DeviceError`.
 """
 
 
 def step(event: dict[str, Any]) -> str:
-    """What progress calls the step of an event that a runner tells."""
+    """The words of the progress display for an event of a runner."""
     return STEPS[event["event"]] + str(event.get("detail", ""))
 
 
 class Changes:
-    """Keeps a run folder's result up to date. With `quiet` nobody hears of the progress."""
+    """Keeps a run folder's result up to date. `quiet` turns progress off."""
 
     def __init__(self, folder: Path, result: Result, progress: Progress, fetch: Fetch) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class Changes:
         self.quiet = False
 
     def apply(self, line: bytes | str) -> dict[str, Any]:
-        """Apply one line and return it read, or nothing of what is no message.
+        """Apply one line and return its message; an empty one if the line has none.
 
         Raises `InvalidFileError` for a change that cannot be applied, `UnwritableError`, and what
         fetching raises; such a change is not applied.
@@ -113,7 +113,7 @@ class Changes:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn the runner's own errors, of the copy of the result here, into ours."""
+    """Turn the runner's errors about the result's copy on this machine into ours."""
     try:
         yield
     except RunnerError as error:

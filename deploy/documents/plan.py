@@ -1,7 +1,7 @@
-"""The plan: all that a device needs to know to measure, as one JSON file.
+"""The plan: everything a device needs to know to measure, as one JSON file.
 
-A plan names its files by content, so that it is the same on every machine and its hash says
-whether a result belongs to it. A *slot* is one artifact's place in the measurement; the same
+A plan names its files by content. So it is the same on every machine, and its hash tells whether a
+result belongs to it. A *slot* is one artifact's place in the measurement; the same
 artifact may hold two slots, which is how a device is measured against itself.
 """
 
@@ -18,11 +18,11 @@ Delegate = Literal["xnnpack", "none", "gpu", "nnapi", "ane"]
 
 @dataclass(frozen=True)
 class KeptOutput:
-    """An output that holds a role, and what of it is kept.
+    """An output that has a role in the task, and the part of it that is kept.
 
-    `output` is its name in the ONNX graph, by which reductions refer to it, `name` the file's own
-    name of it, and `index` its place among the file's outputs (Core ML's go by name). Axis i of
-    the file's output is axis `axes[i]` of ONNX's, which the reduction starts from.
+    `output` is its name in the ONNX graph, which reductions use. `name` is its name in the file,
+    and `index` its position among the file's outputs (Core ML finds outputs by name). Axis i of
+    the file's output is axis `axes[i]` of the ONNX output, which the reduction starts from.
     """
 
     role: str
@@ -38,10 +38,10 @@ class EvaluationInputs:
     """Images (N, H, W, 3) uint8 to run once, and how they become the artifact's input.
 
     `file` is the .npz in the run's `files` folder. `mean` and `std` have a value for each channel
-    of the input; where that is one, an image becomes 0.299 R + 0.587 G + 0.114 B first. Then it
-    becomes (image / 255 - mean) / std, then NCHW, then the file's own layout: axis i of the input
-    is axis `axes[i]` of NCHW.
-    `outputs` are kept, each for a role of the task; the others are not looked at.
+    of the input. For an input of one channel, an image first becomes 0.299 R + 0.587 G + 0.114 B.
+    Then it becomes (image / 255 - mean) / std, then NCHW, then the file's own layout: axis i of
+    the input is axis `axes[i]` of NCHW.
+    `outputs` are kept, each for a role of the task. Other outputs are ignored.
     """
 
     file: str
@@ -65,7 +65,7 @@ class PlannedArtifact:
 
 @dataclass(frozen=True)
 class Group:
-    """Slots that are measured against one baseline, and share its visits."""
+    """Slots that are measured against one baseline and share its visits."""
 
     name: str
     baseline: str
@@ -74,10 +74,10 @@ class Group:
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """One block: visits to every slot of a group, there and back again.
+    """One block: visits to every slot of a group, forwards and then backwards.
 
-    `order` is a palindrome such as A B C C B A, so that each slot's mean place in time is the
-    same and a steady drift of the machine's speed cancels.
+    `order` is a palindrome such as A B C C B A. Each slot has the same mean position in time, so
+    a steady drift of the machine's speed cancels.
     """
 
     index: int
@@ -88,10 +88,10 @@ class PlannedBlock:
 
 @dataclass(frozen=True)
 class Warmup:
-    """When a visit is warm: the medians of two windows in a row differ by `tolerance` at most.
+    """When a visit is warm: the medians of two consecutive windows differ by at most `tolerance`.
 
-    `window` is a number of inferences. A visit that is not steady after `max_s` seconds goes on
-    to its timed inferences and says so.
+    `window` is a number of inferences. A visit that is not steady after `max_s` seconds starts
+    its timed inferences anyway and is marked as not steady.
     """
 
     window: int
@@ -101,7 +101,7 @@ class Warmup:
 
 @dataclass(frozen=True)
 class VisitLength:
-    """A visit's timed inferences last `min_s` seconds and number `min_inferences`, at least."""
+    """A visit has at least `min_inferences` timed inferences, which last at least `min_s` s."""
 
     min_s: float
     min_inferences: int
@@ -109,11 +109,11 @@ class VisitLength:
 
 @dataclass(frozen=True)
 class Cooldown:
-    """How cool the device is to be before each measuring process.
+    """How cool the device has to be before each measuring process.
 
-    It is waited for until no sensor of the processor is more than `within_c` degrees Celsius
-    above `start_c`, for `max_s` seconds at most. `start_c`, by sensor, is None for what they say
-    when the plan begins. A device without sensors is not waited for.
+    The runner waits until no sensor of the processor is more than `within_c` degrees Celsius above
+    `start_c`, for at most `max_s` seconds. `start_c` has a temperature for each sensor; None means
+    the temperatures at the start of the plan. On a device without sensors there is no wait.
     """
 
     within_c: float
@@ -125,10 +125,10 @@ class Cooldown:
 class Plan:
     """What to measure, in which order, how often, with which threads, cores and delegate.
 
-    `cores` are the CPU cores to stay on, None for all. `processes` is the number of fresh
-    processes that the blocks are dealt to. With `profile` every artifact is run once more in the
-    end, in a process of its own, under its runtime's profiler. Without `cooldown` processes follow
-    each other at once. With `images` the first that many evaluation inputs are run and no more.
+    `cores` are the CPU cores to use, None for all. `processes` is the number of fresh processes
+    that share the blocks. With `profile`, every artifact is run once more at the end, in a separate
+    process under its runtime's profiler. Without `cooldown`, there is no wait between processes.
+    With `images`, only the first `images` evaluation inputs are run.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.plan/3"

@@ -1,7 +1,7 @@
 """The run result: what a device writes while it runs a plan.
 
-It mirrors, field by field, the JSON that the runner (`edgebench.deploy.runner`) writes. All that a
-device cannot tell is None. Every raw sample is kept; nothing here is derived from another field.
+It mirrors, field by field, the JSON that the runner (`edgebench.deploy.runner`) writes. What a
+device does not report is None. Every raw sample is kept; no field is derived from another one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True)
 class Runtime:
-    """What ran a format's artifacts."""
+    """The runtime that ran a format's artifacts."""
 
     name: str
     version: str
@@ -22,8 +22,8 @@ class Runtime:
 class Context:
     """Where and with what the plan ran.
 
-    `runtimes` are by format. `python` and `numpy` are None where the runner is not the Python one.
-    `cores` are those that the measuring processes were allowed to use.
+    `runtimes` has one for each format. `python` and `numpy` are None for runners that are not in
+    Python. `cores` are those that the measuring processes were allowed to use.
     """
 
     runtimes: dict[str, Runtime]
@@ -41,7 +41,7 @@ class Context:
 
 @dataclass(frozen=True)
 class ProfiledOperation:
-    """One operation as the runtime names it, and its seconds in an average inference."""
+    """One operation, with the runtime's name for it and its mean seconds in an inference."""
 
     name: str
     type: str
@@ -50,11 +50,11 @@ class ProfiledOperation:
 
 @dataclass(frozen=True)
 class Profile:
-    """What the runtime's own profiler (`source`) said, in a process of its own.
+    """What the runtime's own profiler (`source`) measured, in a separate process.
 
-    Profiling slows a runtime down: its times tell how operations share `whole_s`, the time of an
-    inference under the profiler, and are no measurement of the latency. Operations are in the
-    order that they ran.
+    Profiling slows a runtime down. Its times show how operations share `whole_s`, the time of an
+    inference under the profiler; they do not measure the latency. Operations are in the order in
+    which they ran.
     """
 
     source: str
@@ -67,15 +67,15 @@ class Profile:
 class EvaluationResult:
     """One artifact, alone in a fresh process.
 
-    `load_s` is reading the model and allocating its tensors; `peak_memory_bytes` is the peak of
-    resident memory above what the bare runtime held. `outputs` names, by role, the .npy of what
-    was kept of the outputs, (N, *reduction.shape), for the evaluation inputs or for the first
-    `images` of them alone. `partitions` counts the
-    delegate's nodes and `leftover_ops` names what it did not take. `layer_types` counts, where the
-    runtime tells, the layers that it runs in each type of value, such as 54 in `u8` and 2 in `f32`.
-    `profile` is None where it was not asked for or the runtime has none. `instructions` are those
-    that the runtime executed in each of some inferences, on one thread, where a device counts them.
-    With an `error` the slot is not measured.
+    `load_s` is the time to read the model and allocate its tensors. `peak_memory_bytes` is the peak
+    of resident memory above that of the runtime without a model. `outputs` has, for each role, the
+    .npy file of the kept outputs, (N, *reduction.shape), of the first `images` evaluation inputs or
+    of all. `partitions` counts the delegate's nodes, and `leftover_ops` are the operators that the
+    delegate did not take. `layer_types` counts the layers that run in each type of value, such as
+    54 in `u8` and 2 in `f32`, if the runtime reports them. `profile` is None if it was not asked
+    for or the runtime has no profiler. `instructions` has, for each of some inferences, how many
+    instructions the runtime executed on one thread, if the device counts them.
+    A slot with an `error` is not measured.
     """
 
     error: str | None
@@ -95,15 +95,15 @@ class EvaluationResult:
 class Readings:
     """The machine's state at one moment.
 
-    Cumulative times are in seconds since boot, over all cores: `busy_s` is everything but idling,
-    `steal_s` is what the hypervisor took. `own_s` is the CPU time of the measuring process since it
-    started, and `core` the one that it ran on; None where every visit is a process of its own.
-    Frequencies are in kHz by core, temperatures in degrees Celsius by sensor; `thermal_status` is
-    Android's, from 0 (none) to 6 (shutdown), and `throttled` what the firmware says of itself.
-    `running` counts the processes that run or wait to. `time_in_state_s` gives, by core, the
-    seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
-    computation, which slows down with the machine even where that tells nothing; None where the
-    device has nothing that could time it.
+    Cumulative times are in seconds since boot, over all cores: `busy_s` is all time that is not
+    idle, `steal_s` is what the hypervisor took. `own_s` is the CPU time of the measuring process
+    since it started, and `core` the core that it ran on; None if every visit has its own process.
+    Frequencies are in kHz by core, temperatures in degrees Celsius by sensor. `thermal_status` is
+    Android's, from 0 (none) to 6 (shutdown), and `throttled` is what the firmware reports.
+    `running` counts the processes that run or wait to run. `time_in_state_s` has, for each core,
+    the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
+    computation, which slows down with the machine even if the machine reports nothing; None if the
+    device cannot time it.
     """
 
     unix_s: float
@@ -126,7 +126,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What a tool tells in place of single times: the median or mean of so many inferences."""
+    """What a tool reports instead of single times: the median or mean of that many inferences."""
 
     kind: Literal["median", "mean"]
     inferences: int
@@ -134,10 +134,10 @@ class SampleSummary:
 
 @dataclass(frozen=True)
 class Visit:
-    """One stay at a slot: the warm-up inferences, then the timed ones, in nanoseconds each.
+    """One visit to a slot: the warm-up inferences, then the timed ones, in nanoseconds each.
 
-    Where a tool keeps the single times to itself, `summary` says what the only sample is, and
-    `warmup_ns` holds the first inference alone. Such a visit is a process of its own.
+    If a tool does not report single times, `summary` says what the only sample is, and `warmup_ns`
+    has only the first inference. Such a visit has its own process.
     """
 
     slot: str
@@ -150,7 +150,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class MeasuredBlock:
-    """One finished block. With an `error` it has no visits, and is tried again on resuming."""
+    """One finished block. A block with an `error` has no visits and is run again on resuming."""
 
     index: int
     process: int
@@ -165,8 +165,8 @@ class MeasuredBlock:
 class RunResult:
     """What a plan produced so far. `complete` says that nothing of the plan is left to do.
 
-    `start_temperatures_c`, by sensor, are those that the device was to cool to; `cooled_s` is how
-    long it was waited for that, in all.
+    `start_temperatures_c`, by sensor, are those that the device had to cool to. `cooled_s` is the
+    total time that the runner waited for that.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.result/3"

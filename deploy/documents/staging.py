@@ -3,13 +3,13 @@
     plan.json            the plan
     runner.pyz           the program that carries it out
     files/<sha256>.<ext> the artifacts (files or folders) and evaluation inputs, by content
-    result.json          the result, as it comes
+    result.json          the result, updated during the run
     outputs/<slot>/<role>.npy  what is kept of the outputs of the evaluation inputs
-    host/                the same plan evaluated on this machine's own processor, where a device
-                         wants that beside its own outputs
+    host/                the same plan evaluated on this machine's own processor, if a device
+                         needs that to compare its outputs
 
-Files go by content so that a transport need not send what the device has, and so that the folder
-is complete in itself: a run can be resumed after its artifacts were exported anew.
+Files are named by content, so that a transport does not send what the device already has. The
+folder is complete: a run can be resumed after its artifacts were exported again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ def content_name(path: Path, digest: str) -> str:
 def stage_file(path: Path, digest: str, folder: Path) -> str:
     """Put a file or folder into a run folder, by content, and return its name there.
 
-    Files are hard links where that is possible, so that large models cost no space. Raises
-    `InvalidFileError` where the file is gone or is not the one of that digest, and
-    `UnwritableError`.
+    Files are hard links where that is possible, so that large models need no extra space. Raises
+    `InvalidFileError` if the file is gone or does not have that digest, and `UnwritableError`.
     """
     try:
         found = sha256(path)

@@ -1,7 +1,7 @@
 """JSON Schemas of the documents that other programs read and write, made from the dataclasses.
 
-They lie beside this file, for who writes an app or a farm's glue in another language. The
-command that writes them anew is `python -m edgebench.deploy.documents.schemas`.
+They are beside this file, for authors of apps and device farms in other languages. To update them,
+run `python -m edgebench.deploy.documents.schemas`.
 """
 
 from __future__ import annotations

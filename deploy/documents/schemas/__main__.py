@@ -1,4 +1,4 @@
-"""Write the schemas anew."""
+"""Write the schemas."""
 
 from __future__ import annotations
 
