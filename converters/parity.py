@@ -51,21 +51,24 @@ LEAST_DB_OF_A_PART = 20.0
 class Trial:
     """The inputs of a comparison, and what may be read off its outputs.
 
-    `meaningful` says that the model was trained for such inputs. `task` is how outputs are read to
-    tell in what they agree, None where that says nothing. `classifies` says that the one output
-    scores classes, of which no part has to be kept by itself.
+    `meaningful` says that the model was trained for such inputs: only then what outputs agree in
+    says anything. `task` is how outputs are read, None where nobody knows.
     """
 
     samples: Sequence[Sample]
     outputs: Sequence[str]
     meaningful: bool
-    classifies: bool
     task: Assignment | None = None
 
     @property
     def unit(self) -> str:
-        """What the task counts to tell in what outputs agree, such as images or boxes."""
-        return tasks.get(self.task.task).criterion.unit if self.task else ""
+        """What the task counts to tell in what outputs agree, such as images or boxes, or ''."""
+        return tasks.get(self.task.task).criterion.unit if self.task and self.meaningful else ""
+
+    @property
+    def parts(self) -> bool:
+        """Whether each part of an output has to be right by itself."""
+        return self.task is None or tasks.get(self.task.task).criterion.parts
 
 
 def measure(
@@ -105,11 +108,6 @@ def prove(
             remedy,
         )
     return found.hop(step, trial, wanted)
-
-
-def is_classifier(outputs: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the outputs' shapes are those of a classifier: one of (N, classes)."""
-    return len(outputs) == 1 and len(outputs[0]) == 2 and outputs[0][1] > 1
 
 
 @dataclass
@@ -159,13 +157,13 @@ class _Comparison:
             max_abs_error=max(output.errors.largest_error for output in self.outputs),
             snr_db=None if self.snr_db == math.inf else max(self.snr_db, FLOOR_DB),
             agreement=agreement.share if agreement else None,
-            part=None if trial.classifies else self.part,
+            part=self.part if trial.parts else None,
             tolerance=tolerance,
         )
 
 
 def _compare(reference: Outputs, outputs: Outputs, trial: Trial) -> _Comparison:
-    task = trial.task
+    task = trial.task if trial.meaningful else None
     tally = AgreementTally(tasks.get(task.task), task) if task else None
     found = _Comparison([OutputError() for _ in trial.outputs], trial.outputs, tally=tally)
     for wanted, there in zip(reference, outputs, strict=True):

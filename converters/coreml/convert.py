@@ -23,7 +23,6 @@ from edgebench.converters.coreml.precisions import Precision, precision_of
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
-from edgebench.converters.parity import is_classifier
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress, silent
@@ -138,11 +137,9 @@ def _ios(precision: Precision, asked: int | None) -> int:
 
 
 def _labels(graph: OnnxGraph, instructions: Instructions) -> tuple[str, ...]:
-    """The labels, where the graph is a classifier of them, of one image at a time."""
-    shapes = [port.shape for port in graph.outputs]
+    """The labels, where the only output scores each of them, of one image at a time."""
     labels = tuple(instructions.labels or ())
-    fits = is_classifier(shapes) and shapes[0] == (1, len(labels))
-    return labels if fits else ()
+    return labels if [port.shape for port in graph.outputs] == [(1, len(labels))] else ()
 
 
 def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes]:

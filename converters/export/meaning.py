@@ -44,11 +44,14 @@ def compared(
 ) -> Assignment | None:
     """How outputs are read where two models are compared: as they are evaluated, if they are.
 
-    Without a word scores of classes classify; None for other outputs.
+    Without a word as the outputs alone say; None where they do not. Raises as `assigned` does.
     """
     if evaluated is not None or request.task is not None:
         return evaluated or assigned(request, source, None)
-    return _assign("classification", source, None, {}) if source.is_classifier else None
+    signature = _signature(source, None)
+    evident = (name for name in TASKS if tasks.get(name).evident(signature))
+    name = next(evident, None)
+    return None if name is None else _assign(name, source, None, {})
 
 
 def check_labels(data: DataSet, assignment: Assignment) -> None:

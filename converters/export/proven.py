@@ -43,10 +43,9 @@ def prove_source(request: ExportRequest, progress: Progress) -> Proven:
         samples=data.held_out,
         outputs=[port.name for port in graph.outputs],
         meaningful=meaningful,
-        classifies=source.is_classifier,
-        task=meaning.compared(request, source, evaluated) if meaningful else None,
+        task=meaning.compared(request, source, evaluated),
     )
-    cost.check_known(request.require_agreement, trial.task is not None)
+    cost.check_known(request.require_agreement, bool(trial.unit))
     expected = reference.outputs(graph.model, data.held_out)
     hops: list[Hop] = []
     if source.torch is not None:

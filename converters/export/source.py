@@ -14,8 +14,6 @@ from edgebench.converters.export.request import ExportRequest, read_labels
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.parity import is_classifier
-from edgebench.errors import UsageError
 from edgebench.models.data import imagefolder
 from edgebench.models.data.datasets import DATA_SETS, open_data
 from edgebench.models.spec import ModelSpec
@@ -52,10 +50,6 @@ class Source:
     torch: Torch | None
     notes: tuple[str, ...] = ()
 
-    @property
-    def is_classifier(self) -> bool:
-        return is_classifier([port.shape for port in self.graph.outputs])
-
 
 def open_source(request: ExportRequest, progress: Progress) -> Source:
     """Build or read what the request names.
@@ -64,21 +58,10 @@ def open_source(request: ExportRequest, progress: Progress) -> Source:
     """
     spec = request.spec
     if spec is not None:
-        source = _from_zoo(request, spec, progress)
-    elif request.file is not None:
-        source = _from_file(request, request.file)
-    else:
-        source = _from_module(request, progress)
-    labels = source.labels
-    # With words on the outputs, such as a background class, the task counts the labels.
-    if labels is not None and source.is_classifier and not request.outputs:
-        classes = source.graph.outputs[0].shape[1]
-        if len(labels) != classes:
-            raise UsageError(
-                f"there are {len(labels)} labels, and the model has {classes} classes",
-                "give --labels a file with one line a class",
-            )
-    return source
+        return _from_zoo(request, spec, progress)
+    if request.file is not None:
+        return _from_file(request, request.file)
+    return _from_module(request, progress)
 
 
 def _from_file(request: ExportRequest, path: Path) -> Source:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import tasks
-from edgebench.converters.parity import Trial, is_classifier, measure, prove
+from edgebench.converters.parity import Trial, measure, prove
 from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.targets import FORMATS
 from edgebench.errors import ParityError
@@ -24,10 +24,10 @@ Arrays = list[list[np.ndarray]]
 def trial(count: int, meaningful: bool = True, outputs: int = 1, classifies: bool = True) -> Trial:
     names = [f"y{i}" for i in range(outputs)]
     task = None
-    if meaningful and classifies:
+    if classifies:
         signature = Signature((ModelOutput("y0", (1, 10)),))
         task = tasks.get("classification").assign(signature, {})
-    return Trial([{}] * count, names, meaningful, classifies, task)
+    return Trial([{}] * count, names, meaningful, task)
 
 
 def logits(count: int = 50, seed: int = 0) -> Arrays:
@@ -165,8 +165,6 @@ def test_a_part_that_is_wrong_fails_in_float32_where_the_whole_is_right() -> Non
         proved(small, without_scores(small), trial(8, classifies=False))
 
 
-def test_only_one_output_of_scores_classifies() -> None:
-    assert is_classifier([(1, 10)])
-    assert not is_classifier([(1, 10), (1, 4)])
-    assert not is_classifier([(1, 1)])
-    assert not is_classifier([(1, 3, 8, 8)])
+def test_the_parts_of_scores_of_classes_need_not_be_right_by_themselves() -> None:
+    found = measure(STEP, logits(), with_noise(logits(), 50), trial(50, meaningful=False))
+    assert found is not None and found.part is None

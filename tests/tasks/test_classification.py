@@ -223,3 +223,14 @@ def test_a_task_that_does_not_exist_names_those_that_do() -> None:
     with pytest.raises(UnknownNameError) as caught:
         tasks.get("clasification")
     assert "did you mean 'classification'?" in caught.value.remedy
+
+
+def test_one_output_of_scores_says_that_it_classifies() -> None:
+    assert TASK.evident(signature((1, 10)))
+    for others in ([(1, 10), (1, 4)], [(1, 1)], [(1, 3, 8, 8)], []):
+        assert not TASK.evident(signature(*others))
+
+
+def test_labels_of_another_count_are_refused_with_both_counts() -> None:
+    with pytest.raises(UsageError, match="there are 4 labels, and the model has 10 classes"):
+        TASK.assign(signature((1, 10), classes=4), {})

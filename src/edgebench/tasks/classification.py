@@ -135,7 +135,11 @@ class Classification:
     agreement = FigureColumn(
         "agreement", "agree", meaning="Agree: answers equal to the source model's, in %."
     )
-    criterion = Criterion("images", 0.99)
+    criterion = Criterion("images", 0.99, parts=False)
+
+    def evident(self, signature: Signature) -> bool:
+        outputs = signature.outputs
+        return len(outputs) == 1 and len(outputs[0].shape) == 2 and _classes(outputs[0]) > 1
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
         named, layout = roles.split(self.name, signature, given, self.roles, ClassificationLayout())
@@ -147,7 +151,14 @@ class Classification:
             fitting = [output for output in signature.outputs if _classes(output) > 1]
             if signature.classes is not None:
                 wanted = signature.classes + (layout.background == "first")
-                fitting = [output for output in fitting if _classes(output) == wanted]
+                counted = [output for output in fitting if _classes(output) == wanted]
+                if len(fitting) == 1 and not counted:
+                    raise UsageError(
+                        f"there are {signature.classes} labels, and the model has "
+                        f"{_classes(fitting[0])} classes",
+                        "give one label for each class",
+                    )
+                fitting = counted
             if len(fitting) != 1:
                 raise self._misfit(signature)
             named = {LOGITS: fitting[0]}

@@ -146,8 +146,13 @@ class Detection:
         meaning="Boxes agree: in place, class and score with the source model's, in %.",
     )
     criterion = Criterion(
-        "boxes", 0.99, {"iou": SAME_IOU, "score_difference": SAME_SCORE, "shown": SHOWN}
+        "boxes",
+        0.99,
+        bounds={"iou": SAME_IOU, "score_difference": SAME_SCORE, "shown": SHOWN},
     )
+
+    def evident(self, signature: Signature) -> bool:
+        return False
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
         return detection_layout.assign(signature, given)

@@ -49,7 +49,10 @@ class Numeric:
         "values agree",
         meaning="Values agree: within the tolerance of the source model's, in %.",
     )
-    criterion = Criterion("values", 0.99, {"tolerance": TOLERANCE})
+    criterion = Criterion("values", 0.99, bounds={"tolerance": TOLERANCE})
+
+    def evident(self, signature: Signature) -> bool:
+        return False
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
         _, layout = roles.split(self.name, signature, given, self.roles, NumericLayout())

@@ -146,6 +146,9 @@ class Segmentation:
     )
     criterion = Criterion("pixels", 0.99)
 
+    def evident(self, signature: Signature) -> bool:
+        return False
+
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
         named, layout = roles.split(self.name, signature, given, self.roles, SegmentationLayout())
         if len(named) > 1:

@@ -100,11 +100,13 @@ class FigureColumn:
 class Criterion:
     """When two models do the same: at least this share of `unit` agrees in exact arithmetic.
 
-    `bounds` are the values that decide whether one thing agrees, by name.
+    `parts` says that each index along each axis of an output has to be right by itself, not only
+    the output as a whole. `bounds` are the values that decide whether one thing agrees, by name.
     """
 
     unit: str
     least: float
+    parts: bool = True
     bounds: dict[str, float] = field(default_factory=dict)
 
 
@@ -198,6 +200,9 @@ class Task(Protocol):
 
     @property
     def criterion(self) -> Criterion: ...
+
+    def evident(self, signature: Signature) -> bool:
+        """Whether the outputs alone say that they are this task's, without a word of the user."""
 
     def assign(self, signature: Signature, given: Mapping[str, str]) -> Assignment:
         """Assign outputs to roles: as `given`, the rest where it is unambiguous.
