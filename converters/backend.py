@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from edgebench.content import Content
 from edgebench.converters.artifact import Preprocessing, TensorSpec
-from edgebench.converters.layers import Values
+from edgebench.converters.file_value import Values
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress

@@ -22,7 +22,7 @@ from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import value_names
 from edgebench.converters.coreml.metadata import image_of
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress

@@ -18,7 +18,8 @@ from edgebench.content import Content
 from edgebench.converters import layers, parity
 from edgebench.converters.artifact import Hop
 from edgebench.converters.backend import Backend, Converted
-from edgebench.converters.layers import Layer, Value, Values
+from edgebench.converters.file_value import Value, Values
+from edgebench.converters.layers import Layer
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.passes.bisect import first_wrong_pass

@@ -10,7 +10,7 @@ import onnxruntime
 
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, session
 from edgebench.converters.onnxruntime.precisions import to_fp16, to_int8

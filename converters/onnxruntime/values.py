@@ -9,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 from edgebench.converters import layers
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value, half
 from edgebench.converters.onnx.reference import Array, Sample
 
 
@@ -44,4 +44,4 @@ def _grids(model: onnx.ModelProto) -> dict[str, tuple[str, tuple[float, float, f
 
 
 def _float(array: Array) -> Value:
-    return layers.half(array) if array.dtype == np.float16 else Value(array)
+    return half(array) if array.dtype == np.float16 else Value(array)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.openvino.session import exactly, input_names, openvino
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.tflite import inspect, layout

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.tflite import content, inspect
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
@@ -102,4 +102,5 @@ def _lying(value: Value, order: tuple[int, ...]) -> Value:
     if value.array.ndim != len(order):
         return value
     array = np.transpose(value.array, np.argsort(order))
-    return Value(array, value.step, value.low, value.high)
+    # Moved in memory here, once for all that read it.
+    return Value(np.ascontiguousarray(array), value.step, value.low, value.high)

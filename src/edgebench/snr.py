@@ -27,10 +27,10 @@ class Errors:
         if wanted.shape != found.shape:
             raise ValueError(f"numbers of shape {wanted.shape} and {found.shape}")
         error = found - wanted
-        self.signal += float(np.square(wanted).sum())
-        self.noise += float(np.square(error).sum())
-        self.largest_error = max(self.largest_error, float(np.abs(error).max(initial=0.0)))
-        self.largest_signal = max(self.largest_signal, float(np.abs(wanted).max(initial=0.0)))
+        self.signal += float(np.vdot(wanted, wanted))
+        self.noise += float(np.vdot(error, error))
+        self.largest_error = max(self.largest_error, _largest(error))
+        self.largest_signal = max(self.largest_signal, _largest(wanted))
 
     @property
     def decibels(self) -> float:
@@ -41,6 +41,11 @@ class Errors:
     def snr_db(self) -> float | None:
         """The ratio as documents have it: None where there is no error."""
         return None if self.noise == 0 else self.decibels
+
+
+def _largest(array: npt.NDArray[np.float64]) -> float:
+    """The largest magnitude, without an array of the magnitudes."""
+    return max(float(array.max(initial=0.0)), -float(array.min(initial=0.0)))
 
 
 def decibels(signal: float, noise: float) -> float:

@@ -8,7 +8,8 @@ import numpy as np
 from tiny_models import tiny_cnn
 
 from edgebench.converters import layers
-from edgebench.converters.layers import Layer, Value
+from edgebench.converters.file_value import Value
+from edgebench.converters.layers import Layer
 from edgebench.converters.onnx import reference
 from edgebench.converters.rounding import ROUNDINGS
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edgebench.converters import layers
 from edgebench.converters.coreml.evaluator.operation import Operation
 from edgebench.converters.coreml.evaluator.program import Array, Program
-from edgebench.converters.layers import Value
+from edgebench.converters.file_value import Value, half
 
 _INT8 = np.iinfo(np.int8)
 # What enters and leaves: an image in its pixels' unit, an output after its last rounding.
@@ -39,7 +38,7 @@ def file_values(program: Program, feeds: Mapping[str, Array]) -> dict[str, Value
             (source,) = quantised[name].inputs["input"]
             found[plain(source)] = _dequantised(array, quantised[name], scales[name])
         elif array.dtype.kind == "f" and name not in other_unit and op_type not in _BORDERS:
-            kept = layers.half(array) if array.dtype == np.float16 else Value(array)
+            kept = half(array) if array.dtype == np.float16 else Value(array)
             found[plain(name)] = kept
 
     program.trace(feeds, keep)
