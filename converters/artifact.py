@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
+from urllib.parse import quote
 
 from edgebench.converters.precision import MixedPrecision
 from edgebench.documents import load, sha256
@@ -113,7 +114,9 @@ class Evaluation:
     """Files beside the artifact: inputs with labels, and the source model's own outputs.
 
     `task` says what the outputs mean and what is kept of them. `inputs` is an .npz with `images`
-    (N, H, W, 3) uint8 and the label arrays of the task, if there are labels. `reference` is
+    (N, H, W, 3) uint8 and the label arrays of the task, if there are labels. Where the inputs are
+    no images, `arrays` has their ONNX names, and the .npz an array `inputs/NAME` (N, *shape) for
+    each, the name quoted as in a URL. `reference` is
     an .npz with one array for each role, (N, *reduction.shape): the reduced outputs of the source,
     which is the trained model in torch, or the user's ONNX file in ONNX Runtime without
     optimisation. `data` names where the images come from. `outputs` is an .npz of the same form:
@@ -130,6 +133,16 @@ class Evaluation:
     outputs: str | None = None
     outputs_sha256: str | None = None
     data: str = "scenes of test digits"
+    arrays: tuple[str, ...] = ()
+
+
+IMAGES, ARRAYS = "images", "inputs/"
+"""The array of an evaluation's .npz that holds images, and how those of inputs by name begin."""
+
+
+def stored_name(name: str) -> str:
+    """The array of an evaluation's .npz that holds the input of that ONNX name."""
+    return ARRAYS + quote(name, safe="")
 
 
 OperationKind = Literal[

@@ -18,6 +18,7 @@ SIDE, CELL = 32, 8
 CELLS = SIDE // CELL
 COLOURS = np.array([(230, 30, 30), (30, 230, 30), (30, 30, 230)], np.uint8)
 NAMES = ("red", "green", "blue")
+TOKENS = 50
 
 
 def classifier() -> onnx.ModelProto:
@@ -72,6 +73,39 @@ def detector() -> onnx.ModelProto:
         "kind": (TensorProto.INT64, (1, CELLS**2)),
     }
     return _model(nodes, shapes, weights)
+
+
+def reader() -> onnx.ModelProto:
+    """The mean embedding of four tokens (1, 4), scaled by a second input (1, 1): (1, 3)."""
+    table = np.random.default_rng(3).normal(0, 1, (TOKENS, 3)).astype(np.float32)
+    nodes = [
+        helper.make_node("Gather", ["table", "tokens"], ["embedded"]),
+        helper.make_node("ReduceMean", ["embedded"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Mul", ["mean", "scale"], ["read"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "reader",
+        [
+            helper.make_tensor_value_info("tokens", TensorProto.INT64, (1, 4)),
+            helper.make_tensor_value_info("scale", TensorProto.FLOAT, (1, 1)),
+        ],
+        [helper.make_tensor_value_info("read", TensorProto.FLOAT, (1, 3))],
+        [numpy_helper.from_array(table, "table")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def write_arrays(path: Path, count: int) -> str:
+    """An .npz of tokens and scales, labelled with the best class; its name for --data."""
+    chance = np.random.default_rng(4)
+    tokens = chance.integers(0, TOKENS, (count, 4))
+    table = numpy_helper.to_array(reader().graph.initializer[0])
+    labels = table[tokens].mean(1).argmax(1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scale = chance.uniform(0.5, 2, (count, 1)).astype(np.float32)
+    np.savez(path, tokens=tokens, scale=scale, labels=labels)
+    return f"npz:{path}"
 
 
 def _means() -> np.ndarray:

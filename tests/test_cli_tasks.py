@@ -83,6 +83,40 @@ def test_every_task_goes_through_every_format(task: str, tmp_path: Path) -> None
     check(comparison, task)
 
 
+@pytest.mark.parametrize("task", ["classification", "none"])
+def test_a_model_of_several_inputs_is_evaluated_on_arrays(task: str, tmp_path: Path) -> None:
+    data = made_tasks.write_arrays(tmp_path / "tokens.npz", 80)
+    onnx.save(made_tasks.reader(), tmp_path / "reader.onnx")
+    to = [part for form in ("onnx", "tflite", "openvino") for part in ("--to", f"{form}:fp32")]
+    arguments = ["export", str(tmp_path / "reader.onnx"), "--data", data, "--task", task]
+    assert main([*arguments, *to, "--out", str(tmp_path / "out")]) == 0
+    run = ["run", "reader", "--baseline", "reader", "--artifacts", str(tmp_path / "out")]
+    every = ["--formats", "all", "--runs", str(tmp_path / "runs"), "--budget", "6s", "--force"]
+    main([*run, *every])
+    (folder,) = (tmp_path / "runs").iterdir()
+    groups = load(folder / COMPARISON, Comparison).groups
+    assert {group.format for group in groups} == {"onnx", "tflite", "openvino"}
+    for row in (row for group in groups for row in group.rows):
+        assert row.drift is not None and row.drift.samples == 60
+        assert row.drift.agreement is not None and row.drift.agreement.value == 1.0
+        if task == "classification":
+            assert row.accuracy is not None and row.accuracy.headline.on_device.value == 1.0
+
+
+def test_arrays_that_do_not_fit_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    onnx.save(made_tasks.reader(), tmp_path / "reader.onnx")
+    arguments = ["export", str(tmp_path / "reader.onnx"), "--to", "onnx", "--task", "none"]
+    np.savez(tmp_path / "short.npz", tokens=np.zeros((20, 3), int), scale=np.ones((20, 1)))
+    data = ["--data", f"npz:{tmp_path / 'short.npz'}"]
+    assert main([*arguments, *data]) != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "short.npz has (3,) for the input 'tokens' (1, 4)" in said
+    assert main([*arguments, *data, "--mean", "0", "--std", "1"]) != 0
+    assert "--mean is for images" in " ".join(capsys.readouterr().err.split())
+
+
 def test_without_a_task_pictures_are_compared_as_numbers(tmp_path: Path) -> None:
     out = exported("detection", tmp_path, "--task", "none", targets=("onnx:fp32",))
     evaluation = load(manifest_path(out / "plain.fp32.onnx"), Manifest).evaluation

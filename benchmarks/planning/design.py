@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import MIN_INFERENCES, Size
-from edgebench.converters.artifact import PLAIN_PIXELS, Artifact, Manifest, TensorSpec
+from edgebench.converters.artifact import PLAIN_PIXELS, Artifact, Manifest, TensorSpec, stored_name
 from edgebench.deploy.documents.plan import (
     Cooldown,
     EvaluationInputs,
@@ -25,6 +25,7 @@ from edgebench.deploy.documents.plan import (
     Plan,
     PlannedArtifact,
     PlannedBlock,
+    StoredInput,
     VisitLength,
     Warmup,
 )
@@ -250,7 +251,7 @@ def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
     if inputs is None:
         return None
     preprocessing = manifest.preprocessing or PLAIN_PIXELS
-    channels, axes = _image_axes(manifest.inputs[0])
+    channels, axes = (1, ()) if inputs.arrays else _image_axes(manifest.inputs[0])
     mean, std = (
         values * channels if len(values) == 1 else values
         for values in (preprocessing.mean, preprocessing.std)
@@ -262,6 +263,18 @@ def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
         std=std,
         axes=axes,
         outputs=tuple(_kept(one, manifest) for one in inputs.task.outputs),
+        arrays=tuple(_stored(name, manifest) for name in inputs.arrays),
+    )
+
+
+def _stored(name: str, manifest: Manifest) -> StoredInput:
+    """Where the file takes an input. Raises `InvalidFileError` where it does not."""
+    for index, spec in enumerate(manifest.inputs):
+        if (spec.onnx or spec.name) == name:
+            return StoredInput(stored_name(name), spec.name, index, spec.axes)
+    raise InvalidFileError(
+        f"the manifest of {manifest.file} has no input {name}",
+        "export it again with: edgebench export",
     )
 
 

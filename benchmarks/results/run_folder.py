@@ -27,7 +27,7 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results.explanation import Explanation
 from edgebench.benchmarks.results.measured import MeasuredRun
-from edgebench.converters.artifact import Manifest
+from edgebench.converters.artifact import ARRAYS, IMAGES, Manifest
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import (
     FILES,
@@ -50,9 +50,6 @@ FORECAST = "forecast.json"
 NOISE = "noise.json"
 COMPARISON = "comparison.json"
 EXPLANATION = "explanation.json"
-
-IMAGES = "images"
-"""The array of evaluation inputs beside the labels."""
 
 
 def new_folder(out: Path, device: str) -> Path:
@@ -197,10 +194,11 @@ def _array(path: Path) -> Array:
 
 
 def _archive(path: Path) -> dict[str, Array]:
-    """The arrays of an .npz by name, but for the images, which nothing here looks at."""
+    """The arrays of an .npz by name, but for the inputs, which nothing here looks at."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name != IMAGES}
+            beside = [n for n in archive.files if n != IMAGES and not n.startswith(ARRAYS)]
+            return {name: archive[name] for name in beside}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidFileError(
             f"cannot read {path}: {error}", "export the model again with: edgebench export"

@@ -15,14 +15,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgebench import tasks
-from edgebench.converters.artifact import PLAIN_PIXELS, Evaluation, Preprocessing
+from edgebench.converters.artifact import (
+    IMAGES,
+    PLAIN_PIXELS,
+    Evaluation,
+    Preprocessing,
+    stored_name,
+)
 from edgebench.converters.backend import Converted
+from edgebench.converters.export.arrays import ArraySamples
 from edgebench.converters.export.images import ImageSamples, frame_of, image_port
 from edgebench.converters.export.meaning import assigned, check_labels
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source
 from edgebench.converters.onnx import reference
-from edgebench.converters.onnx.graph import TensorInfo
+from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.errors import DataError
 from edgebench.models.data import datasets
@@ -45,7 +52,7 @@ class EvaluationSubject:
     data: DataSet
     task: Assignment
     examples: Examples
-    samples: ImageSamples
+    samples: ImageSamples | ArraySamples
     truth: Truth | None
 
 
@@ -53,21 +60,37 @@ class EvaluationSubject:
 class EvaluationFiles:
     """The manifest's entry, the content of the files that it names, and how to feed the inputs.
 
-    `outputs` are the names of the model's outputs, in order. The images are in the content alone,
-    compressed, for they may be large and the conversion needs the memory.
+    `outputs` are the names of the model's outputs, in order, and `ports` its inputs. The inputs
+    are in the content alone, compressed, for they may be large and the conversion needs the memory.
     """
 
     entry: Evaluation
     outputs: Sequence[str]
     contents: Mapping[str, bytes]
-    port: TensorInfo
+    ports: tuple[TensorInfo, ...]
     preprocessing: Preprocessing
     notes: tuple[str, ...] = ()
 
     def samples(self) -> Sequence[Sample]:
         """The inputs."""
         with np.load(io.BytesIO(self.contents[self.entry.inputs])) as inputs:
-            return ImageSamples(inputs["images"], self.port, self.preprocessing)
+            if not self.entry.arrays:
+                return ImageSamples(inputs[IMAGES], self.ports[0], self.preprocessing)
+            stored = {name: inputs[stored_name(name)] for name in self.entry.arrays}
+        rows = [
+            {name: array[row] for name, array in stored.items()}
+            for row in range(self.entry.samples)
+        ]
+        return ArraySamples(rows, self.ports, self.entry.data)
+
+
+def samples_of(
+    examples: Examples, data: DataSet, graph: OnnxGraph, preprocessing: Preprocessing
+) -> ImageSamples | ArraySamples:
+    """Examples as inputs of a graph. Raises `DataError` where they do not fit."""
+    if data.pictures:
+        return ImageSamples(examples.images, image_port(graph), preprocessing)
+    return ArraySamples(examples.rows, graph.inputs, data.source)
 
 
 def subject(request: ExportRequest, source: Source) -> EvaluationSubject | None:
@@ -85,9 +108,9 @@ def subject(request: ExportRequest, source: Source) -> EvaluationSubject | None:
         return None
     check_labels(data, task)
     graph = source.graph
-    frame = frame_of(graph, request.resize or data.resize)
-    port = image_port(graph)
-    if port.shape[0] != 1:
+    frame = frame_of(graph, data, request.resize)
+    if data.pictures and image_port(graph).shape[0] != 1:
+        port = image_port(graph)
         raise DataError(
             f"the input '{port.name}' takes {port.shape[0]} images at once",
             "accuracy is measured one image at a time: export the model with a batch of 1",
@@ -98,7 +121,7 @@ def subject(request: ExportRequest, source: Source) -> EvaluationSubject | None:
         data=data,
         task=task,
         examples=examples,
-        samples=ImageSamples(examples.images, port, source.preprocessing or PLAIN_PIXELS),
+        samples=samples_of(examples, data, graph, source.preprocessing or PLAIN_PIXELS),
         truth=_truth(examples, data, task, source.labels),
     )
 
@@ -129,7 +152,7 @@ def evaluate(subject: EvaluationSubject, source: Source) -> EvaluationFiles:
     count = len(subject.samples)
     outputs = _reduced(subject.task, names, source_outputs(source, subject.samples), count)
     labels = {} if subject.truth is None else subject.truth.arrays()
-    inputs = _npz(images=subject.examples.images, **labels)
+    inputs = _npz(**subject.samples.stored(), **labels)
     beside = _npz(**outputs)
     sha256 = hashlib.sha256(inputs).hexdigest()
     inputs_name = f"{subject.name}.{sha256[:12]}.evaluation.npz"
@@ -142,11 +165,12 @@ def evaluate(subject: EvaluationSubject, source: Source) -> EvaluationFiles:
         reference_sha256=hashlib.sha256(beside).hexdigest(),
         samples=count,
         data=subject.data.source,
+        arrays=() if subject.data.pictures else tuple(port.name for port in source.graph.inputs),
     )
     notes = (*left_out(subject.examples.left_out, subject.data.source), *_score(subject, outputs))
     contents = {inputs_name: inputs, reference_name: beside}
-    fed = subject.samples
-    return EvaluationFiles(entry, names, contents, fed.port, fed.preprocessing, notes)
+    fed = source.preprocessing or PLAIN_PIXELS
+    return EvaluationFiles(entry, names, contents, source.graph.inputs, fed, notes)
 
 
 def _score(subject: EvaluationSubject, outputs: Mapping[str, Array]) -> tuple[str, ...]:
@@ -164,7 +188,8 @@ def _score(subject: EvaluationSubject, outputs: Mapping[str, Array]) -> tuple[st
         for column in task.figures
         if column.id in score.figures
     )
-    return (f"the source model on {score.images} images of {subject.data.source}: {figures}",)
+    what = "images" if subject.data.pictures else "examples"
+    return (f"the source model on {score.images} {what} of {subject.data.source}: {figures}",)
 
 
 def source_outputs(source: Source, samples: Sequence[Sample]) -> Iterator[Sequence[Array]]:

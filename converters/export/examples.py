@@ -1,8 +1,8 @@
 """The inputs that set the ranges of a quantised model, and others that prove what was made.
 
 Both come from one source, and no input is in both: an agreement measured on what set the ranges
-would flatter. Sources are the built-in digit `scenes`, a folder of images, a folder of .npz files
-(for models whose inputs are not one image), and `random`, image-like noise for untrained weights.
+would flatter. Sources are data sets, a folder of images or of .npz files, and `random`, image-like
+noise for untrained weights.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
 from edgebench.converters.export.calibration import NONE, RANDOM, calibration_folder
-from edgebench.converters.export.evaluation import EvaluationSubject
-from edgebench.converters.export.images import ImageSamples, frame_of, image_port
+from edgebench.converters.export.evaluation import EvaluationSubject, samples_of
+from edgebench.converters.export.images import frame_of, image_port
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import PLAINLY_FED
-from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
-from edgebench.converters.onnx.reference import Array, Sample, noise
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Sample, noise
 from edgebench.errors import DataError
 from edgebench.models.data import datasets, pictures
+from edgebench.models.data.arrays import Arrays
 from edgebench.models.data.class_folders import ImageFolder
-from edgebench.models.data.dataset import Examples
-from edgebench.models.data.images import Pixels
+from edgebench.models.data.dataset import DataSet, Examples
 from edgebench.models.data.parts import spread
-from edgebench.models.data.pictures import Resize
 
 # Fewer than this leave the ranges to chance; more than this change them hardly at all.
 MINIMUM = 8
@@ -66,29 +65,27 @@ def load(
     Raises `DataError` where they are too few, cannot be read, or do not fit the inputs.
     """
     source = request.calibration_source
-    plainly = () if preprocessing else (PLAINLY_FED,)
     if source == NONE and evaluated is not None:
         proof = _proving(evaluated, graph)
         return _set((), proof, evaluated.data.source, True)
     if source in (RANDOM, NONE):
         return _random(graph, source)
     if datasets.is_named(source):
-        found = _of_data_set(request, graph, preprocessing or PLAIN_PIXELS, evaluated)
-        return replace(found, notes=(*found.notes, *plainly))
+        return _of_data_set(request, graph, preprocessing, evaluated)
     folder = calibration_folder(source)
-    name = f"folder {folder.name}"
-    arrays = _arrays(folder, graph)
-    if arrays:
-        return _parted(arrays, name, graph)
-    images = _images(folder, graph, request.resize)
-    kept, notes = _apart(images, evaluated, name)
-    samples = ImageSamples(kept, image_port(graph), preprocessing or PLAIN_PIXELS)
-    notes = (*pictures.left_out(images.left_out, name), *notes, *plainly)
+    data = _own_folder(folder)
+    count = (CALIBRATED_ON + _PROVED_ON_OWN) * _at_once(data, graph)
+    found = data.calibration(count, frame_of(graph, data, request.resize), None, alone=True)
+    kept, notes = _apart(found, evaluated, data.source)
+    samples = samples_of(kept, data, graph, preprocessing or PLAIN_PIXELS)
+    notes = (*pictures.left_out(found.left_out, data.source), *notes)
+    if data.pictures and not preprocessing:
+        notes = (*notes, PLAINLY_FED)
     if evaluated is None:
-        return replace(_parted(samples, name, graph), notes=notes)
-    _require(len(samples), name)
-    found = _set(samples, _proving(evaluated, graph), name, True)
-    return replace(found, notes=notes)
+        return replace(_parted(samples, data.source, graph), notes=notes)
+    _require(len(samples), data.source)
+    made = _set(samples, _proving(evaluated, graph), data.source, True)
+    return replace(made, notes=notes)
 
 
 def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSet:
@@ -124,24 +121,40 @@ def _proving(evaluated: EvaluationSubject, graph: OnnxGraph) -> Sequence[Sample]
     return [samples[i] for i in spread(len(samples), count)]
 
 
+def _at_once(data: DataSet, graph: OnnxGraph) -> int:
+    """How many examples fill the inputs: a batch of pictures, or one row of arrays."""
+    return image_port(graph).shape[0] if data.pictures else 1
+
+
 def _apart(
     found: Examples, evaluated: EvaluationSubject | None, name: str
-) -> tuple[Pixels, tuple[str, ...]]:
-    """The images without those that are evaluated too, and a sentence on these."""
+) -> tuple[Examples, tuple[str, ...]]:
+    """The examples without those that are evaluated too, and a sentence on these."""
     if evaluated is None:
-        return found.images, ()
-    measured = {_digest(image) for image in evaluated.examples.images}
-    keep = [i for i, image in enumerate(found.images) if _digest(image) not in measured]
+        return found, ()
+    measured = set(_digests(evaluated.examples))
+    keep = [i for i, digest in enumerate(_digests(found)) if digest not in measured]
     if len(keep) == len(found):
-        return found.images, ()
+        return found, ()
     both = len(found) - len(keep)
-    return found.images[keep], (
-        f"{both} images of {name} do not calibrate, because they are evaluated",
+    what = "examples" if found.rows else "images"
+    kept = (
+        replace(found, rows=[found.rows[i] for i in keep])
+        if found.rows
+        else replace(found, images=found.images[keep])
     )
+    return kept, (f"{both} {what} of {name} do not calibrate, because they are evaluated",)
 
 
-def _digest(image: Pixels) -> bytes:
-    return hashlib.sha256(image.tobytes()).digest()
+def _digests(examples: Examples) -> list[bytes]:
+    """A hash of each example's content."""
+    if not examples.rows:
+        return [hashlib.sha256(image.tobytes()).digest() for image in examples.images]
+    contents = (
+        b"".join(name.encode() + row[name].tobytes() for name in sorted(row))
+        for row in examples.rows
+    )
+    return [hashlib.sha256(content).digest() for content in contents]
 
 
 def _set(
@@ -158,23 +171,27 @@ def _set(
 def _of_data_set(
     request: ExportRequest,
     graph: OnnxGraph,
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing | None,
     evaluated: EvaluationSubject | None,
 ) -> ExampleSet:
     data = datasets.open_data(request.calibration_source)
-    resize = request.resize or (evaluated.data.resize if evaluated else data.resize)
-    frame, port = frame_of(graph, resize), image_port(graph)
+    resize = request.resize or (evaluated.data.resize if evaluated else None)
+    frame, at_once = frame_of(graph, data, resize), _at_once(data, graph)
     alone = evaluated is not None and not request.shares_data
     task = evaluated.task.task if evaluated else request.task
-    train = data.calibration(CALIBRATED_ON * port.shape[0], frame, task, alone)
+    train = data.calibration(CALIBRATED_ON * at_once, frame, task, alone)
     kept, notes = _apart(train, evaluated, data.source)
-    samples = ImageSamples(kept, port, preprocessing)
+    if data.pictures and not preprocessing:
+        notes = (*notes, PLAINLY_FED)
+    fed = preprocessing or PLAIN_PIXELS
+    samples = samples_of(kept, data, graph, fed)
+    proof: Sequence[Sample]
     if evaluated is not None:
         proof, source = _proving(evaluated, graph), evaluated.data.source
     else:
-        count = min(PROVED_ON, _fitting(graph)) * port.shape[0]
+        count = min(PROVED_ON, _fitting(graph)) * at_once
         test = data.evaluation(count, frame, task, False)
-        proof, source = ImageSamples(test.images, port, preprocessing), data.source
+        proof, source = samples_of(test, data, graph, fed), data.source
     if len(samples) < MINIMUM or len(proof) < min(MINIMUM, _fitting(graph)):
         raise DataError(
             f"{data.source} has {len(samples)} samples to calibrate with, and {source} "
@@ -191,32 +208,6 @@ def _random(graph: OnnxGraph, source: str) -> ExampleSet:
     return _set(made[:count], made[count:], "image-like noise (untrained weights)", False)
 
 
-def _arrays(folder: Path, graph: OnnxGraph) -> list[Sample]:
-    """The samples of a folder of .npz files, one file a sample."""
-    files = sorted(folder.glob("*.npz"))[: CALIBRATED_ON + _PROVED_ON_OWN]
-    return [_array_sample(path, graph.inputs) for path in files]
-
-
-def _array_sample(path: Path, ports: Sequence[TensorInfo]) -> Sample:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise DataError(f"cannot read {path}: {error}", "write it with numpy.savez") from error
-    sample: dict[str, Array] = {}
-    for port in ports:
-        found = arrays.get(port.name)
-        if found is None or found.shape != port.shape:
-            have = f"{found.shape}" if found is not None else "nothing"
-            raise DataError(
-                f"{path} has {have} for the input '{port.name}', which takes {port.shape}",
-                f"write it with numpy.savez(path, {', '.join(p.name for p in ports)}=...)",
-            )
-        sample[port.name] = found.astype(port.dtype)
-    return sample
-
-
-def _images(folder: Path, graph: OnnxGraph, resize: Resize | None) -> Examples:
-    data = ImageFolder(folder)
-    count = image_port(graph).shape[0] * (CALIBRATED_ON + _PROVED_ON_OWN)
-    return data.calibration(count, frame_of(graph, resize or data.resize), None, alone=True)
+def _own_folder(folder: Path) -> DataSet:
+    """A folder of arrays if it holds any, otherwise of images."""
+    return Arrays(folder) if any(folder.glob("*.npz")) else ImageFolder(folder)

@@ -8,12 +8,16 @@ from typing import overload
 
 import numpy as np
 
-from edgebench.converters.artifact import Preprocessing
+from edgebench.converters.artifact import IMAGES, Preprocessing
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Sample
 from edgebench.errors import DataError
+from edgebench.models.data.dataset import DataSet
 from edgebench.models.data.images import Floats, Pixels, normalise
 from edgebench.models.data.pictures import Frame, Resize
+
+NO_FRAME = Frame(0, 0, "stretch")
+"""For data that are no pictures."""
 
 
 def image_port(graph: OnnxGraph) -> TensorInfo:
@@ -42,10 +46,15 @@ def image_axes(port: TensorInfo) -> tuple[int, int, int]:
     )
 
 
-def frame_of(graph: OnnxGraph, resize: Resize) -> Frame:
-    """The size of a graph's image input. Raises `DataError` where it has none."""
+def frame_of(graph: OnnxGraph, data: DataSet, resize: Resize | None) -> Frame:
+    """How pictures come to a graph's image input: as the user says, or as is usual for the data.
+
+    Raises `DataError` where the data are pictures and the graph has no image input.
+    """
+    if not data.pictures:
+        return NO_FRAME
     _, height, width = image_axes(image_port(graph))
-    return Frame(height, width, resize)
+    return Frame(height, width, resize or data.resize)
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,10 @@ class ImageSamples(Sequence[Sample]):
 
     def __len__(self) -> int:
         return len(self.images) // self.port.shape[0]
+
+    def stored(self) -> dict[str, Pixels]:
+        """The images as an evaluation's .npz holds them."""
+        return {IMAGES: self.images}
 
     @overload
     def __getitem__(self, place: int) -> Sample: ...

@@ -48,7 +48,7 @@ def compared(
     """
     if evaluated is not None or request.task is not None:
         return evaluated or assigned(request, source, None)
-    signature = _signature(source, None)
+    signature = _signature(source, None, None)
     evident = (name for name in TASKS if tasks.get(name).evident(signature))
     name = next(evident, None)
     return None if name is None else _assign(name, source, None, {})
@@ -83,16 +83,18 @@ def _assign(
     task = tasks.get(name)
     if source.labels is None and data is not None and data.class_names is not None:
         try:
-            return task.assign(_signature(source, len(data.class_names)), words)
+            return task.assign(_signature(source, data, len(data.class_names)), words)
         except UsageError:  # The model may have more classes than the data.
             pass
-    return task.assign(_signature(source, len(source.labels) if source.labels else None), words)
+    known = len(source.labels) if source.labels else None
+    return task.assign(_signature(source, data, known), words)
 
 
-def _signature(source: Source, classes: int | None) -> Signature:
+def _signature(source: Source, data: DataSet | None, classes: int | None) -> Signature:
+    """Where the inputs are arrays, an example fills all of them, whatever their axes mean."""
     graph = source.graph
     image, batch = None, 1
-    if len(graph.inputs) == 1 and graph.inputs[0].shape:
+    if len(graph.inputs) == 1 and graph.inputs[0].shape and (data is None or data.pictures):
         batch = graph.inputs[0].shape[0]
         try:
             _, height, width = image_axes(graph.inputs[0])

@@ -187,9 +187,17 @@ def check(request: ExportRequest) -> None:
         raise UsageError(
             "--mean and --std differ in their number of values", "give one value a channel in each"
         )
-    for data in (request.data, request.evaluation):
-        if data is not None:
-            open_data(data)
+    named = [data for data in (request.data, request.evaluation) if data is not None]
+    opened = [open_data(data) for data in named]
+    if opened and not any(data.pictures for data in opened):
+        given = {"--mean": request.mean, "--resize": request.resize}
+        for option, value in given.items():
+            if value is not None:
+                source = opened[0].source
+                raise UsageError(
+                    f"{option} is for images, and the arrays of {source} are fed as they are",
+                    f"leave {option} out, and store the arrays as the model takes them",
+                )
     if request.task is not None:
         tasks.get(request.task)
     if request.outputs and request.task is None and request.evaluation_source is None:

@@ -106,7 +106,7 @@ def _of_pictures(request: ExportRequest) -> tuple[Preprocessing | None, tuple[st
     """How pictures become the input of a user's model, and what to know of it."""
     if request.mean is not None and request.std is not None:
         return Preprocessing(request.mean, request.std), ()
-    if request.evaluation_source is not None:
+    if request.evaluation_source is not None and open_data(request.evaluation_source).pictures:
         return PLAIN_PIXELS, (PLAINLY_FED,)
     return None, ()
 

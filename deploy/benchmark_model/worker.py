@@ -20,7 +20,7 @@ from edgebench.deploy.benchmark_model.images import LIMIT, ONCE, OUTPUT, Images
 from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, parse
 from edgebench.deploy.benchmark_model.tool import TIMEOUT_S, Tool
 from edgebench.deploy.remote.store import Store
-from edgebench.deploy.runner.files import StoredImages
+from edgebench.deploy.runner.files import stored_inputs
 from edgebench.deploy.runner.messages import Json, RunnerError
 from edgebench.deploy.runner.outputs import KeptOutputs
 from edgebench.deploy.runner.scheduler import failed_block
@@ -114,9 +114,10 @@ class BenchmarkWorker:
         except RunnerError:
             return {"outputs": None}  # It can be measured all the same.
         limit = min(LIMIT, self.plan.get("images") or LIMIT)
-        taken = StoredImages(np, str(self.here), evaluation, limit)
+        taken = stored_inputs(np, str(self.here), evaluation, limit)
+        inputs = (one[0] for one in taken)
         with KeptOutputs(np, evaluation["outputs"], folder, slot, taken.count) as kept:
-            for made in images.outputs(self.plan, taken, f"{self.there}/scratch"):
+            for made in images.outputs(self.plan, inputs, f"{self.there}/scratch"):
                 kept.add(lambda one, made=made: made[one["index"]])  # type: ignore[misc]
         return {"outputs": kept.names, "images": taken.count}
 

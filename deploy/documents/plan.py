@@ -34,13 +34,29 @@ class KeptOutput:
 
 
 @dataclass(frozen=True)
+class StoredInput:
+    """An input whose values are stored in the .npz, as the array `array` (N, ...) in ONNX's axes.
+
+    `name` is the file's own name of the input, and `index` its place among the file's inputs (Core
+    ML's go by name). Axis i of the file's input is axis `axes[i]` of ONNX's.
+    """
+
+    array: str
+    name: str
+    index: int
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class EvaluationInputs:
-    """Images (N, H, W, 3) uint8 to run once, and how they become the artifact's input.
+    """Inputs to run once: images (N, H, W, 3) uint8 and how they become the artifact's input.
 
     `file` is the .npz in the run's `files` folder. `mean` and `std` have a value for each channel
     of the input. For an input of one channel, an image first becomes 0.299 R + 0.587 G + 0.114 B.
     Then it becomes (image / 255 - mean) / std, then NCHW, then the file's own layout: axis i of
     the input is axis `axes[i]` of NCHW.
+    If `arrays` is not empty, there are no images: each input has an array of its own, and `mean`,
+    `std` and `axes` mean nothing.
     `outputs` are kept, each for a role of the task. Other outputs are ignored.
     """
 
@@ -50,6 +66,7 @@ class EvaluationInputs:
     std: tuple[float, ...]
     axes: tuple[int, ...]
     outputs: tuple[KeptOutput, ...]
+    arrays: tuple[StoredInput, ...] = ()
 
 
 @dataclass(frozen=True)

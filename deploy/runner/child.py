@@ -12,7 +12,7 @@ from typing import Any
 
 from . import machine
 from .engines import engine
-from .files import StoredImages, checked
+from .files import checked, stored_inputs
 from .messages import Json, RunnerError, first_line
 from .outputs import KeptOutputs, check_finite
 from .profilers import profile
@@ -120,7 +120,7 @@ class Child:
         start = time.perf_counter_ns()
         opened = self._engine(planned)
         loaded = time.perf_counter_ns()
-        opened.fill(None)
+        opened.fill({})
         fed = time.perf_counter_ns()
         opened.invoke()
         first = time.perf_counter_ns()
@@ -143,10 +143,11 @@ class Child:
             for number, name in enumerate(opened.output_names()):
                 check_finite(np, name, opened.output(number))
             return None
-        images = StoredImages(np, self.files, evaluation, self.plan.get("images"))
-        with KeptOutputs(np, evaluation["outputs"], folder, slot, images.count) as kept:
-            for image in images:
-                opened.feed(opened.inputs[0], image)
+        stored = stored_inputs(np, self.files, evaluation, self.plan.get("images"))
+        with KeptOutputs(np, evaluation["outputs"], folder, slot, stored.count) as kept:
+            for inputs in stored:
+                for place, values in inputs.items():
+                    opened.feed(opened.inputs[place], values)
                 opened.invoke()
                 kept.add(lambda one: opened.output(opened.place(one)))
         return kept.names
@@ -171,8 +172,8 @@ class Child:
             engines[slot] = self._engine(planned)
             np = engines[slot].np
             evaluation = planned["evaluation"]
-            images = StoredImages(np, self.files, evaluation) if evaluation else None
-            engines[slot].fill(next(iter(images)) if images else None)
+            stored = stored_inputs(np, self.files, evaluation, 1) if evaluation else ()
+            engines[slot].fill(next(iter(stored), {}))
         for block in job["blocks"]:
             before = readings()
             visits = [self._visit(slot, engines[slot]) for slot in block["order"]]

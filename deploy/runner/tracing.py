@@ -54,7 +54,7 @@ def open_slot(plan: Json, slot: str, folder: str) -> Any:
     planned = plan["artifacts"][slot]
     path = os.path.join(folder, "files", planned["file"])
     opened = engine(planned["format"])(path, {**plan, "threads": 1})
-    opened.fill(None)
+    opened.fill({})
     return opened
 
 

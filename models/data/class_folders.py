@@ -10,7 +10,7 @@ import numpy as np
 
 from edgebench.models.data import imagefolder, pictures
 from edgebench.models.data.dataset import Examples
-from edgebench.models.data.parts import HELD_OUT, TRAIN, Parts, identity
+from edgebench.models.data.parts import Parts, identity, inner_folders
 from edgebench.models.data.pictures import Frame, Labelled, Resize
 
 Classed = Labelled[str | None]
@@ -27,6 +27,7 @@ class ImageFolder:
     folder: Path
 
     tasks: tuple[str, ...] = ("classification",)
+    pictures: bool = True
     mean: tuple[float, float, float] = imagefolder.MEAN
     std: tuple[float, float, float] = imagefolder.STD
     resize: Resize = "crop"
@@ -47,13 +48,10 @@ class ImageFolder:
         return self._read(self._parts().evaluation(count, alone), frame)
 
     def _parts(self) -> Parts[Classed]:
-        train, val = self._inner(TRAIN), self._inner(HELD_OUT)
+        train, val = inner_folders(self.folder)
         if train is not None and val is not None:
             return Parts(_listed(train), _listed(val))
         return Parts(_listed(train or val or self.folder))
-
-    def _inner(self, names: Sequence[str]) -> Path | None:
-        return next((self.folder / n for n in names if (self.folder / n).is_dir()), None)
 
     def _read(self, chosen: Sequence[Classed], frame: Frame) -> Examples:
         made = pictures.read(chosen, frame, self.source)

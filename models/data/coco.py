@@ -34,6 +34,7 @@ class Coco:
     annotations: Path
 
     tasks: tuple[str, ...] = ("detection",)
+    pictures: bool = True
     mean: tuple[float, float, float] = imagefolder.MEAN
     std: tuple[float, float, float] = imagefolder.STD
     resize: Resize = "stretch"

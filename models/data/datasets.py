@@ -4,6 +4,7 @@
     imagefolder:PATH                one folder a class; PATH/train and PATH/val where there are both
     coco:IMAGES,ANNOTATIONS.json    boxes
     voc:PATH                        boxes, and a class for each pixel
+    npz:PATH                        arrays by the names of the inputs, in one file or one an example
 
 No input that sets ranges is among those that measure: an accuracy on what set the ranges would
 flatter. A new data set is a class with the members of `DataSet`, and a row in `DATA_SETS`.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgebench.errors import DataError, UnknownNameError, UsageError
+from edgebench.models.data.arrays import Arrays
 from edgebench.models.data.class_folders import ImageFolder
 from edgebench.models.data.coco import Coco
 from edgebench.models.data.dataset import DataSet
@@ -26,6 +28,7 @@ DATA_SETS: dict[str, tuple[str, Callable[[str], DataSet]]] = {
     "imagefolder": ("imagefolder:PATH", lambda path: ImageFolder(Path(path))),
     "coco": ("coco:IMAGES,ANNOTATIONS.json", lambda paths: Coco(*_two(paths))),
     "voc": ("voc:PATH", lambda path: Voc(Path(path))),
+    "npz": ("npz:PATH", lambda path: Arrays(Path(path))),
 }
 """By name: how it is written, and how it is opened with what stands behind the colon."""
 

@@ -53,6 +53,15 @@ class Parts(Generic[T]):
         return spread(total, share)
 
 
+def inner_folders(folder: Path) -> tuple[Path | None, Path | None]:
+    """The folders within a folder that are for training and for measuring, where there are any."""
+    train, held_out = (
+        next((folder / name for name in names if (folder / name).is_dir()), None)
+        for names in (TRAIN, HELD_OUT)
+    )
+    return train, held_out
+
+
 def spread(total: int, wanted: int) -> list[int]:
     """So many of the numbers below `total`, at even distances: every class has its share."""
     return [i * total // wanted for i in range(wanted)]
@@ -63,7 +72,11 @@ def _evenly(every: Sequence[T], count: int) -> list[T]:
 
 
 def identity(folder: Path) -> str:
-    """What changes when a folder does, without reading it. Raises `DataError`."""
+    """What changes when a folder, or a file, does, without reading it. Raises `DataError`."""
+    if folder.is_file():
+        found = folder.stat()
+        row = (folder.name, found.st_size, found.st_mtime_ns)
+        return hashlib.sha256(json.dumps(row).encode()).hexdigest()
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}", "give a folder of images")
     try:

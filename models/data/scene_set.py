@@ -17,6 +17,7 @@ class Scenes:
 
     source: str = "scenes of training digits"
     tasks: tuple[str, ...] = ("classification",)
+    pictures: bool = True
     mean: tuple[float, float, float] = scenes.MEAN
     std: tuple[float, float, float] = scenes.STD
     resize: Resize = "crop"

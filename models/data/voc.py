@@ -53,6 +53,7 @@ class Voc:
     folder: Path
 
     tasks: tuple[str, ...] = (BOXES, MAPS)
+    pictures: bool = True
     mean: tuple[float, float, float] = imagefolder.MEAN
     std: tuple[float, float, float] = imagefolder.STD
     resize: Resize = "stretch"

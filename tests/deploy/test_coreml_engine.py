@@ -72,7 +72,7 @@ def test_real_values_go_in_and_come_out(tmp_path: Path, image: bool) -> None:
     # A package with an image as its input normalises the pixels itself; this one does nothing.
     expected = 2 * (pixels if image else values)
     assert np.allclose(engine.output(0), expected, atol=1e-4)
-    engine.fill(None)
+    engine.fill({})
     engine.invoke()
     assert np.isfinite(engine.output(0)).all()
 

@@ -103,7 +103,7 @@ def image(seed: int) -> np.ndarray:
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_engine_computes_the_file_in_float32(form: str, files: Mapping[str, Path]) -> None:
     opened = engine(form)(str(files[form]), PLAN)
-    opened.fill(None)
+    opened.fill({})
     for seed in range(2):  # The second image takes the first one's place.
         opened.feed(opened.inputs[0], image(seed))
         opened.invoke()
@@ -128,7 +128,7 @@ def test_scalars_and_integers_are_fed_too(form: str, tmp_path: Path) -> None:
         {"table": np.arange(12, dtype=np.float32).reshape(4, 3)},
     )
     opened = engine(form)(str(write(tmp_path, form, made)), PLAN)
-    opened.fill(None)
+    opened.fill({})
     opened.feed(opened.inputs[0], np.array([3.0, 1.0]))
     opened.feed(opened.inputs[1], np.array(2.0))
     opened.invoke()

@@ -27,7 +27,7 @@ from edgebench.deploy.documents.plan import (
     Warmup,
 )
 from edgebench.deploy.documents.staging import read_plan, stage_file, stage_runner, write_plan
-from edgebench.deploy.runner.files import StoredImages
+from edgebench.deploy.runner.files import stored_inputs
 from edgebench.deploy.runner.messages import Json, RunnerError
 from edgebench.deploy.runner.outputs import KeptOutputs
 from edgebench.documents import sha256
@@ -95,12 +95,34 @@ def test_images_come_one_by_one_as_the_artifact_takes_them(
     digest = sha256(tmp_path / "a.npz")
     mean, std = [0.5, 0.25, 0.0], [0.5, 1.0, 2.0]
     entry = {"file": "a.npz", "sha256": digest, "mean": mean, "std": std, "axes": [0, 3, 1, 2]}
-    images = StoredImages(np, str(tmp_path), entry)
+    images = stored_inputs(np, str(tmp_path), entry)
     wanted = ((pixels.astype(np.float32) / 255 - mean) / std).transpose(0, 2, 3, 1)
     assert images.count == len(list(images)) == 5
     for image, one in zip(images, wanted, strict=True):
-        np.testing.assert_allclose(image[0], one, atol=1e-6)
-    assert len(list(StoredImages(np, str(tmp_path), entry, 2))) == 2
+        np.testing.assert_allclose(image[0][0], one, atol=1e-6)
+    assert len(list(stored_inputs(np, str(tmp_path), entry, 2))) == 2
+
+
+def test_arrays_come_row_by_row_for_the_inputs_that_they_are_for(tmp_path: Path) -> None:
+    tokens = np.arange(12, dtype=np.int64).reshape(3, 1, 4)
+    pixels = np.random.default_rng(0).random((3, 1, 2, 5, 6)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", **{"inputs/tokens": tokens, "inputs/an%2Fimage": pixels})
+    entry = {
+        "file": "a.npz",
+        "sha256": sha256(tmp_path / "a.npz"),
+        "arrays": [
+            {"array": "inputs/an%2Fimage", "name": "image", "index": 1, "axes": [0, 2, 3, 1]},
+            {"array": "inputs/tokens", "name": "tokens", "index": 0, "axes": [0, 1]},
+        ],
+    }
+    stored = stored_inputs(np, str(tmp_path), entry, 2)
+    assert stored.count == len(list(stored)) == 2
+    for row, inputs in enumerate(stored):
+        np.testing.assert_array_equal(inputs[0], tokens[row])
+        np.testing.assert_array_equal(inputs[1], pixels[row].transpose(0, 2, 3, 1))
+    entry["arrays"] = [{"array": "inputs/mask", "name": "mask", "index": 0, "axes": [0]}]
+    with pytest.raises(RunnerError, match="has no inputs that can be read"):
+        stored_inputs(np, str(tmp_path), entry)
 
 
 GREY_PIXELS = np.zeros((2, 3, 3, 1), np.uint8)
@@ -112,7 +134,7 @@ def test_a_file_without_images_is_said(images: Any, tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     entry = {"file": "a.npz", "sha256": sha256(tmp_path / "a.npz")}
     with pytest.raises(RunnerError, match="has no images that can be read"):
-        StoredImages(np, str(tmp_path), entry)
+        stored_inputs(np, str(tmp_path), entry)
 
 
 @pytest.mark.parametrize("schema", ["edgebench.plan/2", "edgebench.plan/9"])

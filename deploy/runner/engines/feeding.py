@@ -16,15 +16,15 @@ class Feeding:
     def feed(self, detail: Json, values: Any) -> None:
         raise NotImplementedError
 
-    def fill(self, image: Any | None) -> None:
-        """Set the first input to an image, if there is one, and the others to seeded noise.
+    def fill(self, given: Any) -> None:
+        """Set inputs to the values that are given for their places, and others to seeded noise.
 
         The noise is in -1..1.
         """
         noise = self.np.random.RandomState(0)
         for number, detail in enumerate(self.inputs):
             values = noise.uniform(-1, 1, tuple(detail["shape"]))
-            self.feed(detail, values if image is None or number else image)
+            self.feed(detail, given.get(number, values))
 
     def place(self, kept: Json) -> int:
         """The place among the file's outputs of one that the plan keeps."""

@@ -93,7 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--outputs", type=arguments.words, metavar="NAME=VALUE,...", help=help_)
 
     group = parser.add_argument_group(
-        "data", "DATA is imagefolder:PATH, coco:IMAGES,ANNOTATIONS.json, voc:PATH or scenes."
+        "data",
+        "DATA is imagefolder:PATH, coco:IMAGES,ANNOTATIONS.json, voc:PATH, npz:PATH (arrays by the "
+        "names of the inputs) or scenes.",
     )
     add = arguments.adder(group, ExportOptions)
     help_ = "labelled images: one part sets the int8 ranges, the other measures the accuracy"

@@ -40,7 +40,8 @@ def select(options: MeasureOptions) -> Selection:
     Files of other tools may be named with or without their suffix, by their path within the folder
     or from here. Where no model is named and the folder holds no artifact of edgebench's own, all
     of them are measured; a single one is measured against itself, which shows its latency and the
-    noise floor. Their precisions are read off the files, so all are taken unless some are given.
+    noise floor. Their precisions are read off the files, so all are taken unless some are given;
+    of a user's own artifacts, those that were exported.
     Raises `UsageError` where the baseline is not known, and `UnknownNameError` where it is not
     there.
     """
@@ -68,9 +69,32 @@ def select(options: MeasureOptions) -> Selection:
     used = frozenset(files) & {baseline, *models}
     if used and baseline is None:
         baseline = _baseline(baseline, sorted(used), options.artifacts)
-    usual = (ALL,) if used else PRECISIONS
+    usual = (ALL,) if used else _usual_precisions(options.artifacts, models, formats)
     precisions = usual if options.precisions is None else options.precisions
     return Selection(models, baseline, formats, None if ALL in precisions else precisions, used)
+
+
+def _usual_precisions(
+    folder: Path, models: Collection[str], formats: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """What is measured where no precision is named.
+
+    Models of the zoo are exported in all that are usual. Of a user's own those are taken that were
+    exported, and the others where none of them was.
+    """
+    from edgebench.converters import artifact
+    from edgebench.converters.targets import ALL
+    from edgebench.models import registry
+
+    if any(registry.known(model) for model in models):
+        return PRECISIONS
+    manifests = [one.manifest for one in artifact.find_artifacts(folder)]
+    there = {
+        one.precision
+        for one in manifests
+        if one.model in models and (formats is None or one.format in formats)
+    }
+    return tuple(one for one in PRECISIONS if one in there) or (ALL,)
 
 
 def _names(files: Files, folder: Path) -> dict[str, str]:
