@@ -46,6 +46,7 @@ class OutputError:
     errors: Errors = field(default_factory=Errors)
     axes: dict[int, _Axis] = field(default_factory=dict)
     elements: int = 0
+    floats: bool = True
     broken: bool = False
 
     def add(self, wanted: Array, found: Array) -> None:
@@ -53,6 +54,7 @@ class OutputError:
 
         The output is broken by another shape, and by what is infinite or NaN only here.
         """
+        self.floats = np.asarray(wanted).dtype.kind == "f"
         a, b = np.asarray(wanted, np.float64), np.asarray(found, np.float64)
         keep = np.isfinite(a)
         if a.shape != b.shape or not np.isfinite(b[keep]).all():

@@ -8,7 +8,7 @@ where one of boxes between 0 and 640 leaves the whole at 36 dB.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,13 @@ LEAST_DB_ON_NOISE = 60.0
 """Where weights or inputs mean nothing: a network that has learnt nothing amplifies rounding."""
 
 LEAST_DB_OF_A_PART = 20.0
+
+MARGIN_DB = 10.0
+"""How far an output may be off beyond what rounding in float32 does to it, and at least
+`LEAST_DB_OF_A_CHOICE`: which of two nearly equal numbers is larger decides otherwise."""
+
+LEAST_DB_OF_A_CHOICE = 10.0
+"""Other choices altogether leave 3 dB and less: class numbers all have one sign."""
 
 
 @dataclass(frozen=True)
@@ -89,18 +96,29 @@ def prove(
     outputs: Outputs,
     trial: Trial,
     explain: Callable[[], tuple[str, str]],
+    sensitivity: Callable[[], Sequence[float]],
 ) -> Hop:
     """Compare the outputs of a conversion in float32 with its source's.
 
-    `explain` is asked only after a failure, and gives what is wrong and a remedy. Raises
-    `ParityError`.
+    After a failure, `sensitivity` is asked what rounding in float32 does to each output, as an SNR
+    in dB: an output that it moves farther than the bounds allow has bounds of its own. If that is
+    not why, `explain` gives what is wrong and a remedy. Raises `ParityError`.
     """
     least_db = LEAST_DB if trial.meaningful else LEAST_DB_ON_NOISE
     wanted = f"SNR >= {least_db:g} dB"
     if trial.meaningful:
         wanted += f", max error <= {LARGEST_ERROR:g} of the largest output"
     found = _compare(reference, outputs, trial)
-    failure = found.failure(least_db, trial)
+    failure = found.failure(least_db, trial, {})
+    if failure and not found.broken:
+        own = {
+            name: max(LEAST_DB_OF_A_CHOICE, decibels - MARGIN_DB)
+            for name, decibels in zip(trial.outputs, sensitivity(), strict=True)
+            if decibels - MARGIN_DB < least_db
+        }
+        if own and not found.failure(least_db, trial, own):
+            failure = ""
+            wanted += "".join(f"; '{name}': SNR >= {db:.0f} dB" for name, db in own.items())
     if failure:
         reason, remedy = explain()
         raise ParityError(
@@ -125,26 +143,35 @@ class _Comparison:
 
     @property
     def snr_db(self) -> float:
-        return min(output.errors.decibels for output in self.outputs)
+        """The lowest of all outputs that are floats, for that of class numbers says little."""
+        floats = [output for output in self.outputs if output.floats]
+        return min(output.errors.decibels for output in floats or self.outputs)
 
     @property
     def part(self) -> Part | None:
-        found = (o.worst(name) for name, o in zip(self.names, self.outputs, strict=True))
-        parts = [part for part in found if part is not None]
-        return min(parts, key=lambda part: part.snr_db) if parts else None
+        named = zip(self.names, self.outputs, strict=True)
+        return _worst(output.worst(name) for name, output in named if output.floats)
 
-    def failure(self, least_db: float, trial: Trial) -> str:
-        """What is wrong with a conversion in float32; '' where nothing is."""
+    def failure(self, least_db: float, trial: Trial, own: Mapping[str, float]) -> str:
+        """What is wrong with a conversion in float32; '' where nothing is.
+
+        `own` has the least SNR of outputs that are held to nothing else, by name.
+        """
         if self.broken:
             return f"its output '{self.broken}' holds NaN or infinite values, or has another shape"
-        if max(output.errors.largest_error for output in self.outputs) <= NEGLIGIBLE:
-            return ""
-        if self.snr_db < least_db:
-            return f"the SNR is {self.snr_db:.1f} dB"
-        relative = max(output.relative for output in self.outputs)
+        named = list(zip(self.names, self.outputs, strict=True))
+        held = [(name, output) for name, output in named if name not in own]
+        if all(output.errors.largest_error <= NEGLIGIBLE for _, output in held):
+            held = []
+        bounds = {name: least_db for name, _ in held} | dict(own)
+        levels = {name: output.errors.decibels for name, output in named if name in bounds}
+        below = [level for name, level in levels.items() if level < bounds[name]]
+        if below:
+            return f"the SNR is {min(below):.1f} dB"
+        relative = max((output.relative for _, output in held), default=0.0)
         if trial.meaningful and relative > LARGEST_ERROR:
             return f"the largest error is {relative:.2g} of the largest output"
-        part = self.part
+        part = _worst(output.worst(name) for name, output in held)
         if part is not None and part.snr_db < LEAST_DB_OF_A_PART:
             return f"the SNR of {part} is {part.snr_db:.1f} dB"
         return ""
@@ -160,6 +187,11 @@ class _Comparison:
             part=self.part if trial.parts else None,
             tolerance=tolerance,
         )
+
+
+def _worst(parts: Iterable[Part | None]) -> Part | None:
+    found = [part for part in parts if part is not None]
+    return min(found, key=lambda part: part.snr_db) if found else None
 
 
 def _compare(reference: Outputs, outputs: Outputs, trial: Trial) -> _Comparison:

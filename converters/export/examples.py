@@ -82,15 +82,15 @@ def load(
     if data.pictures and not preprocessing:
         notes = (*notes, PLAINLY_FED)
     if evaluated is None:
+        _require(len(samples), data.source, MINIMUM if _calibrates(request) else 2)
         return replace(_parted(samples, data.source, graph), notes=notes)
-    _require(len(samples), data.source)
+    _require(len(samples), data.source, MINIMUM if _calibrates(request) else 1)
     made = _set(samples, _proving(evaluated, graph), data.source, True)
     return replace(made, notes=notes)
 
 
 def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSet:
     """Samples of which some, at even distances, prove: each class has its share of both."""
-    _require(len(samples), name)
     proof = min(_PROVED_ON_OWN, _fitting(graph), max(2, len(samples) // 4))
     held = {i * len(samples) // proof for i in range(proof)}
     return _set(
@@ -101,10 +101,14 @@ def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSe
     )
 
 
-def _require(count: int, name: str) -> None:
-    if count < MINIMUM:
+def _calibrates(request: ExportRequest) -> bool:
+    return any(target.needs_calibration for target in request.targets)
+
+
+def _require(count: int, name: str, least: int) -> None:
+    if count < least:
         raise DataError(
-            f"{name} holds {count} calibration samples; at least {MINIMUM} are needed",
+            f"{name} holds {count} calibration samples; at least {least} are needed",
             "add more of what the model will see; 100 to 200 are good",
         )
 
@@ -192,10 +196,11 @@ def _of_data_set(
         count = min(PROVED_ON, _fitting(graph)) * at_once
         test = data.evaluation(count, frame, task, False)
         proof, source = samples_of(test, data, graph, fed), data.source
-    if len(samples) < MINIMUM or len(proof) < min(MINIMUM, _fitting(graph)):
+    least = MINIMUM if _calibrates(request) else 1
+    if len(samples) < least or len(proof) < min(least, _fitting(graph)):
         raise DataError(
             f"{data.source} has {len(samples)} samples to calibrate with, and {source} "
-            f"{len(proof)} to prove with; {MINIMUM} of each are needed",
+            f"{len(proof)} to prove with; {least} of each are needed",
             "add more of what the model will see; some hundreds are good",
         )
     found = _set(samples, proof, data.source, True)

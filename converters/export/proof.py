@@ -8,6 +8,7 @@ vendor's tool, and no file is written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.passes.bisect import first_wrong_pass
 from edgebench.converters.passes.pipelines import Formed, Pipeline
 from edgebench.converters.rounding import ROUNDINGS, Rounding
+from edgebench.converters.sensitivity import outputs_db
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import ParityError
 
@@ -63,8 +65,15 @@ def in_float32(
             f"another format. {_bug(format_name)}",
         )
 
-    outputs = opened.run_all(trial.samples)
-    return parity.prove(f"onnx->{format_name}:{FLOAT32}", expected, outputs, trial, explain)
+    def sensitivity() -> Sequence[float]:
+        """Rounding explains nothing where a layer is wrong by itself."""
+        found = _layers(form.graph, backend, content, opened, trial, ROUNDINGS[FLOAT32])
+        if layers.first_wrong(found) is not None:
+            return [math.inf] * len(trial.outputs)
+        return outputs_db(graph.model, trial.samples, expected)
+
+    step, outputs = f"onnx->{format_name}:{FLOAT32}", opened.run_all(trial.samples)
+    return parity.prove(step, expected, outputs, trial, explain, sensitivity)
 
 
 def lower_precision(

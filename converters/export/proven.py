@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from edgebench.converters import parity
 from edgebench.converters.artifact import Hop
@@ -11,6 +12,7 @@ from edgebench.converters.export.evaluation import EvaluationFiles
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source, open_source
 from edgebench.converters.onnx import reference
+from edgebench.converters.sensitivity import outputs_db
 from edgebench.progress import Progress
 
 
@@ -51,7 +53,8 @@ def prove_source(request: ExportRequest, progress: Progress) -> Proven:
     if source.torch is not None:
         progress("prove torch->onnx", 0, 0)
         outputs = evaluation.source_outputs(source, data.held_out)
-        hops.append(parity.prove("torch->onnx", outputs, expected, trial, _torch_differs))
+        rough = partial(outputs_db, graph.model, data.held_out, expected)
+        hops.append(parity.prove("torch->onnx", outputs, expected, trial, _torch_differs, rough))
     files = None
     if subject is not None:
         progress("evaluate the source", 0, 0)

@@ -15,6 +15,7 @@ from edgebench.converters.export.examples import MINIMUM, ExampleSet
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import PLAINLY_FED
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.targets import parse
 from edgebench.errors import DataError
 
 HALF = Preprocessing((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -25,9 +26,13 @@ def graph(dims: Sequence[int | str] = (1, 3, SIDE, SIDE)) -> OnnxGraph:
 
 
 def load(
-    source: str, of: OnnxGraph, preprocessing: Preprocessing | None, model: str = "tiny.onnx"
+    source: str,
+    of: OnnxGraph,
+    preprocessing: Preprocessing | None,
+    model: str = "tiny.onnx",
+    to: str = "onnx:int8",
 ) -> ExampleSet:
-    request = ExportRequest(model, (), Path("out"), calibration=source)
+    request = ExportRequest(model, (parse(to),), Path("out"), calibration=source)
     return examples.load(request, of, preprocessing, None)
 
 
@@ -136,6 +141,7 @@ def test_too_few_images_are_refused_with_the_number_needed(tmp_path: Path) -> No
         Image.new("RGB", (20, 20), (i, i, i)).save(tmp_path / f"{i}.png")
     with pytest.raises(DataError, match=f"{MINIMUM - 1} .* at least {MINIMUM}"):
         load(str(tmp_path), graph(), None)
+    assert load(str(tmp_path), graph(), None, to="onnx:fp32").held_out  # Nothing to calibrate.
 
 
 def test_an_unreadable_image_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebench import tasks
+from edgebench.converters.artifact import Hop
 from edgebench.converters.parity import Trial, measure, prove
 from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.targets import FORMATS
@@ -48,8 +49,10 @@ def with_noise(outputs: Arrays, snr_db: float, seed: int = 1) -> Arrays:
     ]
 
 
-def proved(reference: Arrays, outputs: Arrays, asked: Trial) -> None:
-    prove(STEP, reference, outputs, asked, lambda: ("conv_7 differs", "do this"))
+def proved(reference: Arrays, outputs: Arrays, asked: Trial, rounding_db: float = math.inf) -> Hop:
+    rounding = [rounding_db] * len(asked.outputs)
+    explain = "conv_7 differs", "do this"
+    return prove(STEP, reference, outputs, asked, lambda: explain, lambda: rounding)
 
 
 def test_every_precision_says_how_it_rounds() -> None:
@@ -82,6 +85,25 @@ def test_too_low_an_snr_fails_with_the_explanation() -> None:
         proved(logits(), with_noise(logits(), 70.0), trial(50))
     assert told.value.remedy == "do this"
     proved(logits(), with_noise(logits(), 110.0), trial(50))
+
+
+def test_an_output_that_rounding_moves_may_be_as_far_off_as_that() -> None:
+    hop = proved(logits(), with_noise(logits(), 25.0), trial(50), rounding_db=30.0)
+    assert "'y0': SNR >= 20 dB" in hop.tolerance
+    for snr_db, rounding_db in ((15.0, 30.0), (25.0, 120.0), (5.0, 3.0)):
+        with pytest.raises(ParityError, match="conv_7"):
+            proved(logits(), with_noise(logits(), snr_db), trial(50), rounding_db)
+
+
+def test_numbers_of_classes_have_no_snr() -> None:
+    """They are compared for the proof, and the figures are those of the floats beside them."""
+    numbers = [[np.array([[3, 5, 7]]), y[0]] for y in logits()]
+    others = [[np.array([[3, 5, 6]]), y[0]] for y in with_noise(logits(), 90.0)]
+    asked = trial(50, outputs=2, classifies=False)
+    hop = measure(STEP, numbers, others, asked)
+    assert hop is not None and hop.snr_db == pytest.approx(90.0, abs=0.01)
+    with pytest.raises(ParityError, match="SNR is 19"):
+        proved(numbers, others, asked)
 
 
 def test_untrained_weights_are_held_to_the_lower_snr_and_claim_no_agreement() -> None:
