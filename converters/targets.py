@@ -46,6 +46,11 @@ class Format:
     kernels_vary: bool = False
     corrects_biases: bool = False
 
+    @property
+    def own_packages(self) -> tuple[str, ...]:
+        """What the conversion of no other format needs."""
+        return tuple(package for package in self.packages if package not in _BASE_PACKAGES)
+
 
 def _coreml() -> Backend[Content]:
     from edgebench.converters.coreml import target

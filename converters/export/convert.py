@@ -1,25 +1,26 @@
 """One model converted to its targets, each proved. Nothing is written here.
 
-A target that fails does not take the others with it; a format that is wrong in float32 takes all of
-its precisions with it.
+Each format is a process of its own where several may run at once. All of them start before the
+source is opened, and import their frameworks while torch exports:
+
+    this process:     open the source -> prove the graph        -> wait
+    coreml's process: import coremltools        -> wait for it  -> convert, prove -> send the items
+    tflite's process: import TensorFlow         -> wait for it  -> convert, prove -> send the items
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edgebench.converters import targets
-from edgebench.converters.artifact import Hop
-from edgebench.converters.backend import Instructions
-from edgebench.converters.export import proof
 from edgebench.converters.export import request as requests
-from edgebench.converters.export.batches import Batch, convert
-from edgebench.converters.export.item import Item, prove_item
+from edgebench.converters.export.formats import FormatMade, FormatTask, make_format, preload
+from edgebench.converters.export.item import Item
+from edgebench.converters.export.process_pool import Failure, Pool
 from edgebench.converters.export.proven import Proven, prove_source
 from edgebench.converters.export.request import ExportRequest
-from edgebench.converters.passes.pipelines import PLAIN, Pipeline, pipeline_of
-from edgebench.converters.targets import Target
+from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress
 
@@ -34,79 +35,62 @@ class Made:
     notes: tuple[str, ...]
 
 
-def make(request: ExportRequest, todo: Sequence[Target], progress: Progress) -> Made:
-    """Convert and prove. Raises an `EdgeBenchError` where no target could be reached."""
+def make(request: ExportRequest, todo: Sequence[Target], jobs: int, progress: Progress) -> Made:
+    """Convert and prove, `jobs` formats at once. Raises an `EdgeBenchError` where none began."""
     # Taken before the work, for the files may change while it lasts.
     fingerprints = {target: requests.fingerprint(request, target) for target in todo}
-    proven = prove_source(request, progress)
-    source = proven.source
-    notes: list[str] = []
-    instructions = Instructions(
-        source.preprocessing, source.labels, request.ios, request.image_input, notes.append
-    )
-    pipelines = {target: _pipeline(request, target) for target in todo}
-    batches, failed = convert(source.graph, pipelines, proven.data, instructions, progress)
-    hops, withheld = _prove_formats(batches, proven, progress)
-    items: dict[Target, Item] = {}
-    for batch, hop in zip(batches, hops, strict=True):
-        for target, content in batch.contents.items():
-            progress(f"prove {target}", len(items) + len(failed), len(todo))
-            if hop is None or batch.format in withheld:
-                failed[target] = withheld[batch.format]
-                continue
-            try:
-                items[target] = prove_item(
-                    request,
-                    target,
-                    batch.form,
-                    content,
-                    replace(proven, hops=(*proven.hops, hop)),
-                    fingerprints[target],
-                    instructions,
-                    progress,
-                )
-            except EdgeBenchError as error:
-                failed[target] = error
+    # What has most targets takes longest, so it begins.
+    formats = [name for name, _ in Counter(target.format for target in todo).most_common()]
+
+    def tasks(proven: Proven) -> list[FormatTask]:
+        return [
+            FormatTask(request, {t: f for t, f in fingerprints.items() if t.format == name}, proven)
+            for name in formats
+        ]
+
+    apart = any(FORMATS[name].own_packages for name in formats)
+    if jobs > 1 and apart and request.module is None:  # A module need not be picklable.
+        with Pool(make_format, jobs) as pool:
+            pool.prepare(preload, formats)
+            proven = prove_source(request, progress)
+            answers = _in_processes(pool, tasks(proven), progress)
+    else:
+        proven = prove_source(request, progress)
+        answers = [make_format(task, progress) for task in tasks(proven)]
+    made = {target: item for answer in answers for target, item in answer.items.items()}
+    failed = {target: error for answer in answers for target, error in answer.failed.items()}
     return Made(
-        items={target: items[target] for target in todo if target in items},
+        items={target: made[target] for target in todo if target in made},
         beside=proven.evaluation.contents if proven.evaluation else {},
-        failed=failed,
+        failed={target: failed[target] for target in todo if target in failed},
         notes=(
-            *source.graph.notes,
-            *source.notes,
+            *proven.source.graph.notes,
+            *proven.source.notes,
             *proven.data.notes,
             *(proven.evaluation.notes if proven.evaluation else ()),
-            *notes,
+            *(note for answer in answers for note in answer.notes),
         ),
     )
 
 
-def _prove_formats(
-    batches: Sequence[Batch], proven: Proven, progress: Progress
-) -> tuple[list[Hop | None], dict[str, EdgeBenchError]]:
-    """The proof in float32 of each batch, and why formats are withheld, all of their precisions."""
-    hops: list[Hop | None] = []
-    withheld: dict[str, EdgeBenchError] = {}
-    for number, batch in enumerate(batches):
-        progress(f"prove {batch.format}", number, len(batches))
-        try:
-            hop = proof.in_float32(
-                proven.source.graph,
-                batch.pipeline,
-                batch.form,
-                batch.format,
-                targets.backend(batch.format),
-                batch.float32,
-                proven.expected,
-                proven.trial,
-            )
-            hops.append(hop)
-        except EdgeBenchError as error:
-            withheld.setdefault(batch.format, error)
-            hops.append(None)
-    return hops, withheld
+def _in_processes(
+    pool: Pool[FormatTask, FormatMade], tasks: Sequence[FormatTask], progress: Progress
+) -> list[FormatMade]:
+    answers: list[FormatMade] = []
+    results = pool.run([_portable(task) for task in tasks], lambda _, *step: progress(*step))
+    for task, result in zip(tasks, results, strict=True):
+        if isinstance(result, Failure):
+            error = EdgeBenchError(result.message, result.remedy)
+            result = FormatMade({}, dict.fromkeys(task.fingerprints, error), ())
+        answers.append(result)
+    return answers
 
 
-def _pipeline(request: ExportRequest, target: Target) -> Pipeline:
-    """The passes that bring a graph into the target's form, as far as the request wants them."""
-    return PLAIN if request.plain else pipeline_of(target).without(request.without_passes)
+def _portable(task: FormatTask) -> FormatTask:
+    """Without what cannot leave this process, and what the format has no use for."""
+    proven = task.proven
+    evaluation = proven.evaluation
+    if evaluation is not None and FORMATS[task.format].measured_here:
+        evaluation = replace(evaluation, contents={})
+    source = replace(proven.source, torch=None)
+    return replace(task, proven=replace(proven, source=source, evaluation=evaluation))

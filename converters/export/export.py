@@ -54,8 +54,8 @@ def finished(request: ExportRequest) -> Export | None:
     return Export(artifacts) if len(artifacts) == len(found) else None
 
 
-def export(request: ExportRequest, progress: Progress = silent) -> Export:
-    """Make what is not up to date and write it.
+def export(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -> Export:
+    """Make what is not up to date and write it; up to `jobs` formats at once, in processes.
 
     Raises `UsageError`, `MissingExtraError`, `InvalidFileError`, `DataError`,
     `UnsupportedModelError`, `ParityError`, `AgreementError` and `UnwritableError`. Where only some
@@ -70,7 +70,7 @@ def export(request: ExportRequest, progress: Progress = silent) -> Export:
 
     found = {target: requests.up_to_date(request, target) for target in request.targets}
     todo = [target for target, artifact in found.items() if artifact is None]
-    made = make(request, todo, progress)
+    made = make(request, todo, jobs, progress)
     progress(_LAST_STEP, 0, 0)
     _write(made, request.out)
     if made.failed:
@@ -107,7 +107,7 @@ def _kind(codes: Iterable[int]) -> type[EdgeBenchError]:
 def export_many(
     requests_: Sequence[ExportRequest], jobs: int, progress: Progress = silent
 ) -> tuple[Export, ...]:
-    """`export` each request, `jobs` at once in processes of their own.
+    """`export` each request, `jobs` at once in processes of their own; of one, its formats.
 
     All that can be exported is, before the first failure is raised: as itself if there was one
     request, otherwise as an `EdgeBenchError` that names what failed and why. Raises `UsageError`
@@ -119,7 +119,7 @@ def export_many(
     for i in todo:
         documents.require_writable(requests_[i].out)
     if len(todo) == 1:
-        done[todo[0]] = export(requests_[todo[0]], progress)
+        done[todo[0]] = export(requests_[todo[0]], progress, jobs)
     elif todo:
         done |= _in_processes(todo, requests_, jobs, progress)
     return tuple(done[i] for i in range(len(requests_)))
@@ -144,7 +144,7 @@ def _in_processes(
     names = [requests_[i].name for i in todo]
     ended: set[int] = set()
 
-    def report(number: int, step: str) -> None:
+    def report(number: int, step: str, *_: int) -> None:
         if step == _LAST_STEP:
             ended.add(number)
         progress(f"{names[number]}: {step}", len(ended), len(todo))

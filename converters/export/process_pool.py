@@ -1,7 +1,8 @@
 """Several tasks in as many processes, each of which takes one task after another.
 
-A worker keeps what it has imported, so that the frameworks' start is paid once a process. Errors
-and crashes of one task leave the others alone, and no worker outlives its parent.
+A worker keeps what it has imported, so that the frameworks' start is paid once a process. Workers
+can also start before there are tasks, one for each, and prepare for theirs. Errors and crashes of
+one task leave the others alone, and no worker outlives its parent.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,6 +25,7 @@ from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress
 
 Task = TypeVar("Task")
+Report = Callable[[int, str, int, int], None]
 Result = TypeVar("Result")
 
 _GRACE_S = 10
@@ -46,53 +50,72 @@ class _Worker:
 class Pool(Generic[Task, Result]):
     """Runs `work(task, progress)` for every task, at most `jobs` at once.
 
-    `work` is a function of a module, for workers import it; tasks and results are pickled.
+    `work` is a function of a module, for workers import it; tasks and results are pickled. Leaving
+    the context ends all workers.
     """
 
     def __init__(self, work: Callable[[Task, Progress], Result], jobs: int) -> None:
         self._work = work
         self._jobs = jobs
         self._workers: list[_Worker] = []
+        self._prepared: dict[int, _Worker] = {}
 
-    def run(
-        self, tasks: Sequence[Task], progress: Callable[[int, str], None]
-    ) -> list[Result | Failure]:
+    def __enter__(self) -> Pool[Task, Result]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def prepare(self, preparation: Callable[[str], None], names: Sequence[str]) -> None:
+        """Start a worker for each task to come, which calls `preparation` with the task's name."""
+        for number, name in enumerate(names):
+            self._prepared[number] = self._start(partial(preparation, name))
+
+    def run(self, tasks: Sequence[Task], progress: Report) -> list[Result | Failure]:
         """The result or failure of each task, in their order.
 
-        `progress` hears a task's number and the step it is in.
+        `progress` hears a task's number and, as a `Progress` does, how far it is.
         """
         results: dict[int, Result | Failure] = {}
         waiting = list(range(len(tasks)))
         try:
             for _ in range(min(self._jobs, len(tasks))):
-                self._give(self._start(), tasks, waiting)
+                self._give(None, tasks, waiting)
             while len(results) < len(tasks):
-                for pipe in wait([worker.pipe for worker in self._workers]):
+                for pipe in wait([w.pipe for w in self._workers if w.task is not None]):
                     worker = next(w for w in self._workers if w.pipe is pipe)
                     self._hear(worker, tasks, waiting, results, progress)
         finally:
             self._stop()
         return [results[number] for number in range(len(tasks))]
 
-    def _start(self) -> _Worker:
+    def _start(self, preparation: Callable[[], None] | None = None) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         threads = max(1, (os.cpu_count() or 1) // self._jobs)
-        process = context.Process(target=_serve, args=(theirs, self._work, threads), daemon=True)
+        process = context.Process(
+            target=_serve, args=(theirs, self._work, threads, preparation), daemon=True
+        )
         process.start()
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
         return worker
 
-    def _give(self, worker: _Worker, tasks: Sequence[Task], waiting: list[int]) -> None:
-        worker.task = waiting.pop(0) if waiting else None
-        if worker.task is None:
+    def _give(self, worker: _Worker | None, tasks: Sequence[Task], waiting: list[int]) -> None:
+        """Give the next task to the worker that is prepared for it, else to this or a new one."""
+        number = waiting.pop(0) if waiting else None
+        prepared = None if number is None else self._prepared.pop(number, None)
+        if worker is not None and (number is None or prepared is not None):
             self._workers.remove(worker)
             worker.pipe.close()  # which ends the worker
             worker.process.join()
-        else:
-            worker.pipe.send(tasks[worker.task])
+        if number is None:
+            return
+        worker = prepared or worker or self._start()
+        worker.task = number
+        with suppress(OSError):  # It has ended, which `_hear` will notice.
+            worker.pipe.send(tasks[number])
 
     def _hear(
         self,
@@ -100,11 +123,10 @@ class Pool(Generic[Task, Result]):
         tasks: Sequence[Task],
         waiting: list[int],
         results: dict[int, Result | Failure],
-        progress: Callable[[int, str], None],
+        progress: Report,
     ) -> None:
         number = worker.task
-        if number is None:
-            return
+        assert number is not None
         try:
             kind, content = worker.pipe.recv()
         except (EOFError, OSError):
@@ -112,11 +134,10 @@ class Pool(Generic[Task, Result]):
             code = worker.process.exitcode
             results[number] = _ended(code)
             self._workers.remove(worker)
-            if waiting:
-                self._give(self._start(), tasks, waiting)
+            self._give(None, tasks, waiting)
             return
         if kind == "step":
-            progress(number, content)
+            progress(number, *content)
             return
         results[number] = content
         self._give(worker, tasks, waiting)
@@ -130,6 +151,7 @@ class Pool(Generic[Task, Result]):
             worker.process.kill()
             worker.process.join()
         self._workers.clear()
+        self._prepared.clear()
 
 
 def _ended(code: int | None) -> Failure:
@@ -165,7 +187,12 @@ def _unwind(*_: object) -> None:
     sys.exit(1)
 
 
-def _serve(pipe: Connection, work: Callable[[Any, Progress], Any], threads: int) -> None:
+def _serve(
+    pipe: Connection,
+    work: Callable[[Any, Progress], Any],
+    threads: int,
+    preparation: Callable[[], None] | None,
+) -> None:
     """Take tasks until the pipe ends."""
     # Ctrl-C reaches the whole group; the parent decides, and ends its workers by SIGTERM, which
     # unwinds them.
@@ -174,8 +201,10 @@ def _serve(pipe: Connection, work: Callable[[Any, Progress], Any], threads: int)
     os.environ["OMP_NUM_THREADS"] = str(threads)
 
     def progress(step: str, done: int, total: int) -> None:
-        pipe.send(("step", step))
+        pipe.send(("step", (step, done, total)))
 
+    if preparation is not None:
+        preparation()
     while True:
         try:
             task = pipe.recv()

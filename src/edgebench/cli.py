@@ -91,6 +91,8 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     _end_in_good_order()
+    # NumPy's products here are small: its threads would wait for each other, and burn the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         given = argparse.Namespace(command_line=shlex.join(["edgebench", *words]))
         namespace = parser.parse_args(_with_command(words), given)

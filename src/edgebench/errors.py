@@ -20,6 +20,16 @@ class EdgeBenchError(Exception):
         self.message = message
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """How another process hands it over: the subclasses are not made from what they say."""
+        return _restored, (type(self), self.message, self.remedy)
+
+
+def _restored(kind: type[EdgeBenchError], message: str, remedy: str) -> EdgeBenchError:
+    error = kind.__new__(kind, message)
+    EdgeBenchError.__init__(error, message, remedy)
+    return error
+
 
 class UsageError(EdgeBenchError):
     """The command line asks for something that does not exist or does not fit together."""

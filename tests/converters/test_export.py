@@ -85,6 +85,32 @@ def test_a_users_file_comes_out_in_every_target_with_its_manifest(
         assert manifest.tools["onnx"] == onnx.__version__
 
 
+def test_formats_in_processes_of_their_own_make_the_same_files(
+    exported: tuple[ExportRequest, tuple[Artifact, ...]], tmp_path: Path
+) -> None:
+    asked, artifacts = exported
+    steps: list[str] = []
+    apart = dataclasses.replace(asked, out=tmp_path)
+    (done,) = export_many([apart], 2, lambda step, *_: steps.append(step))
+    assert [a.key for a in done.artifacts] == [a.key for a in artifacts]
+    assert files(tmp_path) == files(asked.out)
+    assert {"prove onnx:fp32", "prove tflite:int8", "write"} <= set(steps)
+
+
+def test_a_format_whose_process_ends_leaves_the_others_written(
+    exported: tuple[ExportRequest, tuple[Artifact, ...]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process of TFLite's ends while it imports TensorFlow."""
+    (tmp_path / "tensorflow.py").write_text("import os\nos._exit(9)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = dataclasses.replace(exported[0], out=tmp_path / "out")
+    with pytest.raises(EdgeBenchError, match=r"2 of 3 .* exit status 9.*the others are written"):
+        export_many([asked], 2)
+    assert set(files(asked.out)) == {"tiny.fp32.onnx", "tiny.fp32.onnx.json"}
+
+
 def test_manifests_describe_the_tensors_as_the_file_has_them(
     exported: tuple[ExportRequest, tuple[Artifact, ...]],
 ) -> None:

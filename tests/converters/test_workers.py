@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgebench.converters.export.process_pool import Failure, Pool
-from edgebench.errors import DataError
+from edgebench.errors import DataError, MissingExtraError, UnknownNameError
 from edgebench.progress import Progress
 
 
@@ -31,16 +32,49 @@ def square(task: int, progress: Progress) -> int:
 def test_results_come_in_the_order_of_the_tasks() -> None:
     heard: list[tuple[int, str]] = []
     pool: Pool[int, int] = Pool(square, jobs=2)
-    assert pool.run(range(5), lambda n, step: heard.append((n, step))) == [0, 1, 4, 9, 16]
+    assert pool.run(range(5), lambda n, step, *_: heard.append((n, step))) == [0, 1, 4, 9, 16]
     assert sorted(heard) == [(n, "square") for n in range(5)]
 
 
 def test_errors_and_crashes_leave_the_other_tasks_alone() -> None:
     pool: Pool[int, int] = Pool(square, jobs=1)
-    three, unlucky, crash, four = pool.run([3, 13, 99, 4], lambda n, step: None)
+    three, unlucky, crash, four = pool.run([3, 13, 99, 4], lambda *step: None)
     assert (three, four) == (9, 16)
     assert unlucky == Failure("thirteen is unlucky", "choose another")
     assert isinstance(crash, Failure) and "exit status 7" in crash.message
+
+
+def get_ready(name: str) -> None:
+    """A preparation: odd behaviour at a name."""
+    if name == "crash":
+        os._exit(8)
+    os.environ["READY_FOR"] = name
+
+
+def ready_for(task: str, progress: Progress) -> tuple[str, str, int]:
+    return task, os.environ["READY_FOR"], os.getpid()
+
+
+def test_each_prepared_process_takes_the_task_that_it_is_prepared_for() -> None:
+    names = ["a", "crash", "b"]
+    with Pool(ready_for, jobs=1) as pool:
+        pool.prepare(get_ready, names)
+        first, crash, second = pool.run(names, lambda *step: None)
+    assert isinstance(crash, Failure) and "exit status 8" in crash.message
+    assert not isinstance(first, Failure) and not isinstance(second, Failure)
+    assert first[:2] == ("a", "a") and second[:2] == ("b", "b")
+    assert first[2] != second[2]
+
+
+def test_an_error_keeps_its_kind_and_its_words_from_one_process_to_another() -> None:
+    for error in (UnknownNameError("model", "x", ["y"]), MissingExtraError("torch", "export")):
+        other = pickle.loads(pickle.dumps(error))
+        assert (type(other), other.message, other.remedy) == (
+            type(error),
+            error.message,
+            error.remedy,
+        )
+        assert str(other) == str(error)
 
 
 INTERRUPTED = """
@@ -50,7 +84,7 @@ from pathlib import Path
 from sleepy import write_slowly
 from edgebench.converters.export.process_pool import Pool
 if __name__ == "__main__":
-    Pool(write_slowly, 2).run([Path({out!r}, "a"), Path({out!r}, "b")], lambda n, step: None)
+    Pool(write_slowly, 2).run([Path({out!r}, "a"), Path({out!r}, "b")], lambda *step: None)
 """
 SLEEPY = """
 import os, time
@@ -97,7 +131,7 @@ def test_ctrl_c_leaves_no_worker_and_no_half_written_file(tmp_path: Path) -> Non
 
 def test_the_end_of_a_process_is_explained_by_what_ended_it() -> None:
     pool: Pool[int, int] = Pool(square, jobs=1)
-    killed, crashed, fault, five = pool.run([101, 102, 103, 5], lambda n, step: None)
+    killed, crashed, fault, five = pool.run([101, 102, 103, 5], lambda *step: None)
     assert isinstance(killed, Failure) and "killed" in killed.message
     assert "memory" in killed.remedy
     assert isinstance(crashed, Failure) and "SIGSEGV" in crashed.message
