@@ -95,12 +95,12 @@ def _against_itself(comparison: Comparison) -> Headline:
 def counted(comparison: Comparison) -> Headline:
     """The counted instructions, which do not answer the question."""
     rows = [row for group in comparison.groups for row in group.rows]
-    overheads = [one.instruction_overhead for one in rows if one.instruction_overhead is not None]
+    others = [row for row in rows if not row.against_itself]
+    overheads = [one.instruction_overhead for one in others if one.instruction_overhead is not None]
     if not overheads:
-        return Headline("counted", "Nothing was counted.", "")
-    madds = [row.madds_overhead for row in rows if row.madds_overhead is not None]
-    who = "the others" if all(group.external for group in comparison.groups) else "attention"
-    takes = f"{who} adds" if who == "attention" else f"{who} add"
+        return Headline("counted", "Counted, not timed. No model was compared with another.", "")
+    madds = [row.madds_overhead for row in others if row.madds_overhead is not None]
+    takes = "attention adds" if _of_attention(comparison) else "the others add"
     counted = f" for {_range(madds)} multiply-adds" if madds else ""
     answer = f"Counted, not timed: {takes} {_range(overheads)} instructions{counted}."
     detail = (
@@ -113,12 +113,17 @@ def counted(comparison: Comparison) -> Headline:
 
 
 def _compared(comparison: Comparison, rows: list[ModelRow]) -> tuple[str, str]:
-    """The subject of the answer and its baseline: attention, unless all files are external."""
-    if not all(group.external for group in comparison.groups):
+    """The subject of the answer and its baseline: attention, unless the models are a user's own."""
+    if _of_attention(comparison):
         return "attention costs", ""
     baselines = dict.fromkeys(group.rows[0].model for group in comparison.groups)
     who = f"{rows[0].model} costs" if len(rows) == 1 else "the others cost"
     return who, f" over {' or '.join(baselines)}"
+
+
+def _of_attention(comparison: Comparison) -> bool:
+    """Whether some models are of the zoo, where attention is what differs from the baseline."""
+    return any(row.weights != "unknown" for group in comparison.groups for row in group.rows)
 
 
 def trusted(rows: list[ModelRow]) -> list[ModelRow]:

@@ -9,6 +9,7 @@ import numpy as np
 from edgebench.converters.coreml.mil import mb
 from edgebench.converters.coreml.node import CannotLower, Node, lowers
 from edgebench.converters.coreml.value import Value
+from edgebench.converters.lowering.node import Array
 
 
 @lowers("Concat")
@@ -93,7 +94,7 @@ def gather(node: Node) -> Value:
     x, indices = node.value(0), node.value(1)
     axis = node.attribute("axis", 0) % x.rank
     if not indices.is_constant:
-        return Value(mb.gather(x=x.mil, indices=_counted(indices, x.shape[axis]), axis=axis))
+        return Value(mb.gather(x=x.mil, indices=counted(indices.data, x.shape[axis]), axis=axis))
     picked = (indices.array % x.shape[axis]).astype(np.int32)
     if indices.rank == 0:
         one = cut(x, axis, range(int(picked), int(picked) + 1))
@@ -101,11 +102,11 @@ def gather(node: Node) -> Value:
     return Value(mb.gather(x=x.data, indices=picked, axis=axis))
 
 
-def _counted(indices: Value, extent: int) -> Any:
+def counted(indices: Any, extent: int | Array) -> Any:
     """Indices with those below zero counted from the end, which iOS 17 no longer does."""
-    below = mb.less(x=indices.data, y=np.int32(0))
-    from_end = mb.add(x=indices.data, y=np.int32(extent))
-    return mb.select(cond=below, a=from_end, b=indices.data)
+    below = mb.less(x=indices, y=np.int32(0))
+    from_end = mb.add(x=indices, y=np.asarray(extent, np.int32))
+    return mb.select(cond=below, a=from_end, b=indices)
 
 
 @lowers("Pad")

@@ -40,6 +40,7 @@ EXCLUDED = {
 KNOWN: Mapping[str, Sequence[int]] = {
     "Clip": (1, 2),
     "ConvTranspose": (1,),
+    "CumSum": (1,),
     "Dropout": (1, 2),
     "Expand": (1,),
     "Pad": (1, 2, 3),
@@ -49,6 +50,7 @@ KNOWN: Mapping[str, Sequence[int]] = {
     "Split": (1,),
     "Squeeze": (1,),
     "Tile": (1,),
+    "TopK": (1,),
     "Unsqueeze": (1,),
     "Upsample": (1,),
     **dict.fromkeys((op for op in OPS if op.startswith("Reduce")), (1,)),
