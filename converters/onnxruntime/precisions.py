@@ -25,8 +25,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnx.version_converter
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -71,8 +73,10 @@ def to_int8(
     try:
         with tempfile.TemporaryDirectory(prefix="edgebench-") as folder, quiet():
             made = Path(folder, "int8.onnx")
+            model = _named(_with_axes(_copy(graph)))
+            odd = _with_flat_biases(model.graph)
             quantize_static(
-                _named(_with_axes(_copy(graph))),
+                model,
                 made,
                 _Samples(calibration),
                 quant_format=QuantFormat.QDQ,
@@ -81,7 +85,7 @@ def to_int8(
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax,
                 reduce_range=reduce_range,
-                nodes_to_exclude=sorted(graph.float_nodes),
+                nodes_to_exclude=sorted(graph.float_nodes | odd),
                 extra_options={"TensorQuantOverrides": _by_tensor(graph.model)},
             )
             quantised: onnx.ModelProto = onnx.load(made)
@@ -95,6 +99,29 @@ def _named(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in model.graph.node:
         node.name = node.name or node.output[0]
     return model
+
+
+def _with_flat_biases(graph: onnx.GraphProto) -> frozenset[str]:
+    """Give each Gemm a bias of one axis, which is all that the tool knows.
+
+    ONNX broadcasts it to (M, N). Gives the names of the nodes where it differs from row to row.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    odd = set()
+    for node in graph.node:
+        if node.op_type != "Gemm" or len(node.input) < 3 or node.input[1] not in constants:
+            continue
+        bias, weights = constants.get(node.input[2]), constants[node.input[1]]
+        transposed = any(one.name == "transB" and one.i for one in node.attribute)
+        columns = weights.dims[0 if transposed else 1]
+        if bias is None or (len(bias.dims) == 2 and bias.dims[0] > 1):
+            odd.add(node.name)
+        elif list(bias.dims) != [columns]:
+            flat = np.broadcast_to(numpy_helper.to_array(bias).reshape(-1), (columns,))
+            name = f"{node.name}/bias"
+            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(flat), name))
+            node.input[2] = name
+    return frozenset(odd)
 
 
 def _by_tensor(model: onnx.ModelProto) -> dict[str, list[dict[str, object]]]:

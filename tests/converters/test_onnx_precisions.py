@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.case.test_case import TestCase
 from onnx_cases import ops_of
 from test_openvino_operators import CASES, buildable
@@ -65,3 +66,28 @@ def test_most_operators_are_covered() -> None:
     """A slip in the selection above must not pass for success."""
     print(len(ONE_OF_EACH), "operators")
     assert len(ONE_OF_EACH) > 60
+
+
+@pytest.mark.parametrize("bias", [(1, 6), (6,), (1,), (), (2, 6), (2, 1), None])
+def test_a_gemm_may_have_any_bias_that_onnx_broadcasts(bias: tuple[int, ...] | None) -> None:
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.normal(0, 1, (5, 6)).astype(np.float32)}
+    if bias is not None:
+        weights["c"] = rng.normal(0, 2, bias).astype(np.float32)
+    made = helper.make_graph(
+        [helper.make_node("Gemm", ["x", *weights], ["y"])],
+        "gemm",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (2, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (2, 6))],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    graph = OnnxGraph(
+        helper.make_model(made, opset_imports=opset, ir_version=8), "gemm", "file", ""
+    )
+    samples = [{"x": rng.normal(0, 1, (2, 5)).astype(np.float32)} for _ in range(4)]
+    files = target.convert(graph, ["int8"], samples, Instructions(), silent)
+    opened = target.open_converted(graph, files["int8"])
+    for sample in samples:
+        wanted = sample["x"] @ weights["w"] + weights.get("c", 0)
+        np.testing.assert_allclose(opened.run(sample)[0], wanted, atol=0.1)
