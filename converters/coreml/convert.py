@@ -48,8 +48,13 @@ class _Source:
             self.overflows = overflow.find(self.graph.model, self.samples)
         return self.overflows
 
-    def kept_in_float(self) -> Callable[[str], bool]:
-        """Whether an operation of the program belongs to one of the graph's `float_nodes`."""
+    def kept_in_float(self) -> Callable[[str], bool] | None:
+        """Whether an operation of the program belongs to one of the graph's `float_nodes`.
+
+        None where there are none.
+        """
+        if not self.graph.float_nodes:
+            return None
         names = value_names(self.graph.model)
         kept = {
             names[output]

@@ -10,14 +10,17 @@ from edgebench.converters.coreml.mil import ct
 from edgebench.errors import UnknownNameError
 
 Keep = Callable[[str], bool]
-Compress = Callable[[Any, Keep], Any]
+# The second is None where nothing is to be kept.
+Compress = Callable[[Any, Keep | None], Any]
 
 # Smaller weights stay as they are: their scales would cost what their bits save.
 SMALLEST_COMPRESSED = 512
 
 
-def _configured(config: Any, model: Any, keep: Keep) -> Any:
+def _configured(config: Any, model: Any, keep: Keep | None) -> Any:
     """The configuration of all weights but those of the operations to keep."""
+    if keep is None:
+        return ct.optimize.coreml.OptimizationConfig(global_config=config)
     weights = ct.optimize.coreml.get_weights_metadata(model, weight_threshold=SMALLEST_COMPRESSED)
     kept = [
         name
@@ -29,7 +32,7 @@ def _configured(config: Any, model: Any, keep: Keep) -> Any:
     )
 
 
-def _linear_int8(model: Any, keep: Keep) -> Any:
+def _linear_int8(model: Any, keep: Keep | None) -> Any:
     config = ct.optimize.coreml.OpLinearQuantizerConfig(
         mode="linear_symmetric",
         dtype="int8",
@@ -40,7 +43,7 @@ def _linear_int8(model: Any, keep: Keep) -> Any:
 
 
 def _palettized(bits: int) -> Compress:
-    def compress(model: Any, keep: Keep) -> Any:
+    def compress(model: Any, keep: Keep | None) -> Any:
         config = ct.optimize.coreml.OpPalettizerConfig(
             mode="kmeans", nbits=bits, weight_threshold=SMALLEST_COMPRESSED
         )

@@ -29,7 +29,7 @@ def quantise_activations(
     samples: Sequence[Mapping[str, Array]],
     progress: Progress = silent,
     mode: str = "linear_symmetric",
-    keep: Callable[[str], bool] = lambda name: False,
+    keep: Callable[[str], bool] | None = None,
 ) -> Any:
     """An `MLModel` whose convolutions, products, sums and pools take and give int8.
 
@@ -60,7 +60,7 @@ def quantise_activations(
         return optimize.linear_quantize_activations(mlmodel, config, [{}])
 
 
-def _left_in_float(program: Program, keep: Callable[[str], bool]) -> set[str]:
+def _left_in_float(program: Program, keep: Callable[[str], bool] | None) -> set[str]:
     """The ops that stay as they are: those asked for, sums of integers, and all in float32.
 
     coremltools looks at the kind of op alone, and gives its scales in float16.
@@ -74,7 +74,7 @@ def _left_in_float(program: Program, keep: Callable[[str], bool]) -> set[str]:
     left = [
         one
         for one in candidates
-        if one.outputs[0].dtype != "float16" or any(map(keep, _names(one)))
+        if one.outputs[0].dtype != "float16" or (keep and any(map(keep, _names(one))))
     ]
     return set().union(*map(_names, left))
 
