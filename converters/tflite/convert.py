@@ -7,155 +7,25 @@ the form that LiteRT runs as one piece.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
 
-from edgebench.converters.tflite import hybrid, inspect, quantise, signature
+from edgebench.converters.tflite import signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.ops.activation import gelu_apart
-from edgebench.converters.tflite.tensorflow import hushed, tf
+from edgebench.converters.tflite.precisions import Precision, Source, precision_of
+from edgebench.converters.tflite.tensorflow import hushed
 from edgebench.converters.tflite.value import Array
-from edgebench.errors import DataError, UnknownNameError, UnsupportedModelError
+from edgebench.errors import DataError, UnsupportedModelError
 from edgebench.progress import Progress, silent
 
 Sample = Mapping[str, Array]
 
 
-@dataclass(frozen=True)
-class Precision:
-    """How numbers are kept in the file, which `make` gives."""
-
-    name: str
-    description: str
-    needs_calibration: bool
-    make: Callable[[_Source], bytes]
-
-
 # What the converter says where it does not know a GELU by its parts: something else uses them too.
 _GELU_IN_PARTS = "tf.Erf"
-
-
-class _Source:
-    """A lowered model with its calibration data, and what several precisions make of them."""
-
-    def __init__(
-        self, lowering: Lowering, samples: list[list[Array]], float_nodes: Collection[str]
-    ) -> None:
-        self.lowering = lowering
-        self.samples = samples
-        self.float_nodes = float_nodes
-
-    @cached_property
-    def calibrated(self) -> bytes:
-        return quantise.calibrated(self.lowering, self.samples)
-
-    def quantised(self, io: str) -> bytes:
-        """int8, but for the layers of the nodes that stay in float."""
-        return quantise.quantised(self.calibrated, io, self._in_float())
-
-    def _in_float(self) -> list[str]:
-        """The tensors of the calibrated file that the nodes to be kept in float make."""
-        # All that a node became is in one scope; a fused tensor's name lists its operations.
-        scopes = {
-            trace.op.partition("/")[0]
-            for value, trace in self.lowering.traces.items()
-            if {trace.node, value} & {*self.float_nodes}
-        }
-        if not scopes:
-            return []
-        opened = inspect.interpreter(self.calibrated, **inspect.without_delegates())
-        names = [detail["name"] for detail in opened.get_tensor_details()]
-        return [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
-
-    def converted(self, **settings: Any) -> bytes:
-        """What TensorFlow's converter makes of the model, with these attributes set."""
-        converter = quantise.converter_of(self.lowering)
-        for name, value in settings.items():
-            setattr(converter, name, value)
-        made: bytes = converter.convert()
-        return made
-
-
-def _fp32(source: _Source) -> bytes:
-    return source.converted()
-
-
-def _fp16(source: _Source) -> bytes:
-    return source.converted(
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        target_spec=tf.lite.TargetSpec(supported_types=[tf.float16]),
-    )
-
-
-def _dynamic(source: _Source) -> bytes:
-    # The runtime of 2023, which boards still carry, has no per-channel dynamic FULLY_CONNECTED.
-    made = source.converted(
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        _experimental_disable_per_channel_quantization_for_dense_layers=True,
-    )
-    return hybrid.with_float_depthwise(made)
-
-
-def _int8(source: _Source) -> bytes:
-    return source.quantised("int8")
-
-
-def _int8f(source: _Source) -> bytes:
-    return source.quantised("float32")
-
-
-def _int16x8(source: _Source) -> bytes:
-    ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    return source.converted(
-        optimizations=[tf.lite.Optimize.DEFAULT],
-        target_spec=tf.lite.TargetSpec(supported_ops=[ops]),
-        representative_dataset=lambda: iter(source.samples),
-    )
-
-
-_TABLE = (
-    Precision("fp32", "float32 weights and activations", False, _fp32),
-    Precision("fp16", "float16 weights, float32 activations", False, _fp16),
-    Precision(
-        "dynamic",
-        "int8 weights but for depthwise, activations quantised at run time",
-        False,
-        _dynamic,
-    ),
-    Precision(
-        "int8",
-        "int8 throughout, weights per channel, int8 input and output",
-        True,
-        _int8,
-    ),
-    Precision(
-        "int8f",
-        "int8 inside, weights per channel, float32 input and output",
-        True,
-        _int8f,
-    ),
-    Precision(
-        "int16x8",
-        "int16 activations, int8 weights, float32 input and output",
-        True,
-        _int16x8,
-    ),
-)
-
-PRECISIONS: dict[str, Precision] = {precision.name: precision for precision in _TABLE}
-
-
-def precision_of(name: str) -> Precision:
-    """The precision of that name. Raises `UnknownNameError`, which lists the names there are."""
-    try:
-        return PRECISIONS[name]
-    except KeyError:
-        raise UnknownNameError("tflite precision", name, PRECISIONS) from None
 
 
 def convert(
@@ -188,14 +58,14 @@ def convert_all(
             )
     lowering = lower(model)
     samples = _arranged(lowering, calibration)
-    source = _Source(lowering, samples, float_nodes)
+    source = Source(lowering, samples, float_nodes)
     files = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
         try:
             files[precision.name] = _file(source, precision)
         except _GeluInPartsError:
-            source = _Source(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
+            source = Source(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
             files[precision.name] = _file(source, precision)
     progress("convert", len(wanted), len(wanted))
     return files
@@ -205,7 +75,7 @@ class _GeluInPartsError(UnsupportedModelError):
     """TensorFlow's converter has not put the parts of a GELU together again."""
 
 
-def _file(source: _Source, precision: Precision) -> bytes:
+def _file(source: Source, precision: Precision) -> bytes:
     with hushed() as messages:
         try:
             made = precision.make(source)

@@ -68,14 +68,20 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Lowering:
+class Names:
+    """The ports of a lowered graph, and where each of its values is."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    traces: Mapping[str, Trace]
+
+
+@dataclass(frozen=True)
+class Lowering(Names):
     """A TensorFlow concrete function with the ports and the values it came from."""
 
     function: Any
     module: Any
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    traces: Mapping[str, Trace]
 
 
 def to_target(array: Array, port: Port) -> Array:
@@ -113,17 +119,30 @@ def lower(model: onnx.ModelProto, instead: Mapping[str, Lowerer] | None = None) 
     Raises `UnsupportedModelError`, which names all the nodes that cannot be carried.
     """
     images = image_ports(model)
-    model = written_out(model, OPS)
-    given = true_inputs(model)
+    written = written_out(model, OPS)
+    given = true_inputs(written)
     keys = scopes(info.name for info in given)
     inputs = tuple(_port(info, keys[info.name], images) for info in given)
-    builder = _Builder(model, inputs, images, {**OPS, **(instead or {})})
+    builder = _Builder(written, inputs, images, {**OPS, **(instead or {})})
     specs = [tf.TensorSpec(port.shape, port.dtype, port.key) for port in inputs]
     module = tf.Module()
     with hushed():
         module.run = tf.function(builder.build, input_signature=specs, autograph=False)
         function = module.run.get_concrete_function()
-    return Lowering(function, module, inputs, builder.outputs, builder.traces)
+    if instead is None:
+        _last[:] = [(model, Names(inputs, builder.outputs, builder.traces))]
+    return Lowering(inputs, builder.outputs, builder.traces, function, module)
+
+
+# The graph that was lowered last: its files are proved one after the other.
+_last: list[tuple[onnx.ModelProto, Names]] = []
+
+
+def names_of(model: onnx.ModelProto) -> Names:
+    """The ports and values of a graph's lowering. Raises as `lower` does."""
+    if not _last or _last[0][0] is not model:
+        lower(model)
+    return _last[0][1]
 
 
 def _refuse(reasons: list[str]) -> None:

@@ -1,4 +1,7 @@
-"""Full int8: measure ranges, keep them within what XNNPACK can rescale, quantise.
+"""Full integers: measure ranges of the float file, keep them within what XNNPACK takes, quantise.
+
+TensorFlow's converter would convert the model anew for each of these steps and each precision; its
+parts are called here by themselves, and make the same.
 
 A layer that never moved during calibration, such as a squeeze whose ReLU is dead, gets a range of
 nearly nothing. The ratio of its accumulator's scale to its output's is then beyond what XNNPACK
@@ -15,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from edgebench.converters.tflite.lower import Lowering
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array
 
@@ -31,25 +33,12 @@ SUMS = ("ADD", "SUB")
 PLAIN = (*SUMS, "MEAN")
 
 
-def converter_of(lowering: Lowering) -> Any:
-    """TensorFlow's converter of the function, by its graph and not by a SavedModel on disk."""
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [lowering.function], lowering.module
-    )
-    converter.experimental_lower_to_saved_model = False
-    converter.exclude_conversion_metadata = True
-    return converter
-
-
-def calibrated(lowering: Lowering, samples: Sequence[Sequence[Array]]) -> bytes:
+def calibrated(float_file: bytes, samples: Sequence[Sequence[Array]]) -> bytes:
     """The float file with each tensor's range over the samples, arrays in the inputs' sequence."""
-    converter = converter_of(lowering)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = lambda: iter(samples)
-    # As tf.lite.experimental.QuantizationDebugger does, to stop between the two halves.
-    converter._experimental_calibrate_only = True
-    return _widened(converter.convert())
+    from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
+
+    made: bytes = Calibrator(add_intermediate_tensors(float_file)).calibrate(lambda: iter(samples))
+    return made
 
 
 def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -> bytes:
@@ -61,10 +50,27 @@ def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -
 
     kind = tf.dtypes.as_dtype(io)
     made: bytes = mlir_quantize(
-        calibrated_file,
+        _widened(calibrated_file),
         input_data_type=kind,
         output_data_type=kind,
         denylisted_nodes={*in_float} or None,
+    )
+    return made
+
+
+def in_sixteen_bits(calibrated_file: bytes) -> bytes:
+    """The file with int16 activations and int8 weights, float inputs and outputs, int64 biases.
+
+    Raises `RuntimeError` for operations that have no such kernel.
+    """
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    # Given no samples, it goes by the ranges in the file.
+    quantiser = Calibrator(calibrated_file)._calibrator
+    io, activations, biases = (np.dtype(name).num for name in ("float32", "int16", "int64"))
+    allow_float = disable_per_channel = per_channel_but_dense = False
+    made: bytes = quantiser.QuantizeModel(
+        io, io, allow_float, activations, biases, disable_per_channel, per_channel_but_dense
     )
     return made
 

@@ -11,7 +11,7 @@ import onnx
 from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.tflite import content, inspect
-from edgebench.converters.tflite.lower import Lowering, lower, to_target
+from edgebench.converters.tflite.lower import Names, names_of, to_target
 from edgebench.converters.tflite.value import Array
 
 
@@ -27,7 +27,7 @@ def file_values(
         **inspect.without_delegates(),
         experimental_preserve_all_tensors=True,
     )
-    lowering = lower(model)
+    lowering = names_of(model)
     tensors = _tensors(made, lowering)
     for sample in samples:
         fed = _invoke(made, lowering, sample)
@@ -42,7 +42,7 @@ def file_values(
         yield found
 
 
-def _invoke(made: Any, lowering: Lowering, sample: Sample) -> dict[str, Array]:
+def _invoke(made: Any, lowering: Names, sample: Sample) -> dict[str, Array]:
     """Run the file, and return what was fed to it."""
     fed = {}
     for port, detail in zip(lowering.inputs, made.get_input_details(), strict=True):
@@ -57,7 +57,7 @@ def _invoke(made: Any, lowering: Lowering, sample: Sample) -> dict[str, Array]:
     return fed
 
 
-def _tensors(made: Any, lowering: Lowering) -> dict[str, Mapping[str, Any]]:
+def _tensors(made: Any, lowering: Names) -> dict[str, Mapping[str, Any]]:
     """The file's tensors by the TensorFlow op that made them.
 
     A fused tensor's name lists its ops, the one that gives the result first.

@@ -35,7 +35,7 @@ def test_only_precisions_with_set_ranges_need_calibration() -> None:
 
 
 def test_our_table_and_the_tflite_converter_agree_on_precisions() -> None:
-    from edgebench.converters.tflite.convert import PRECISIONS
+    from edgebench.converters.tflite.precisions import PRECISIONS
 
     assert set(PRECISIONS) == set(FORMATS["tflite"].precisions)
     for name, precision in PRECISIONS.items():

@@ -15,9 +15,10 @@ from edgebench.converters import layers
 from edgebench.converters.lowering.names import scopes
 from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.tflite import inspect
-from edgebench.converters.tflite.convert import PRECISIONS, convert, convert_all
+from edgebench.converters.tflite.convert import convert, convert_all
 from edgebench.converters.tflite.lower import lower
 from edgebench.converters.tflite.ops.error_function import erf
+from edgebench.converters.tflite.precisions import PRECISIONS
 from edgebench.converters.tflite.values import file_values
 from edgebench.errors import (
     DataError,

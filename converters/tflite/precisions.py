@@ -1,0 +1,157 @@
+"""The precisions of TFLite files, and what several of them are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from edgebench.converters.tflite import hybrid, inspect, quantise
+from edgebench.converters.tflite.lower import Lowering
+from edgebench.converters.tflite.tensorflow import tf
+from edgebench.converters.tflite.value import Array
+from edgebench.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How numbers are kept in the file, which `make` gives."""
+
+    name: str
+    description: str
+    needs_calibration: bool
+    make: Callable[[Source], bytes]
+
+
+class Source:
+    """A lowered model with its calibration data, and what several precisions make of them."""
+
+    def __init__(
+        self, lowering: Lowering, samples: list[list[Array]], float_nodes: Collection[str]
+    ) -> None:
+        self.lowering = lowering
+        self.samples = samples
+        self.float_nodes = float_nodes
+
+    @cached_property
+    def in_float(self) -> bytes:
+        return self.converted()
+
+    @cached_property
+    def calibrated(self) -> bytes:
+        return quantise.calibrated(self.in_float, self.samples)
+
+    def quantised(self, io: str) -> bytes:
+        """int8, but for the layers of the nodes that stay in float."""
+        return quantise.quantised(self.calibrated, io, self._kept_in_float())
+
+    def _kept_in_float(self) -> list[str]:
+        """The tensors of the calibrated file that the nodes to be kept in float make."""
+        # All that a node became is in one scope; a fused tensor's name lists its operations.
+        scopes = {
+            trace.op.partition("/")[0]
+            for value, trace in self.lowering.traces.items()
+            if {trace.node, value} & {*self.float_nodes}
+        }
+        if not scopes:
+            return []
+        opened = inspect.interpreter(self.calibrated, **inspect.without_delegates())
+        names = [detail["name"] for detail in opened.get_tensor_details()]
+        return [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
+
+    @cached_property
+    def _frozen(self) -> Any:
+        return self._converter()._freeze_concrete_function()
+
+    def _converter(self) -> Any:
+        """TensorFlow's converter of the function, by its graph and not by a SavedModel on disk."""
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [self.lowering.function], self.lowering.module
+        )
+        converter.experimental_lower_to_saved_model = False
+        converter.exclude_conversion_metadata = True
+        return converter
+
+    def converted(self, **settings: Any) -> bytes:
+        """What TensorFlow's converter makes of the model, with these attributes set."""
+        converter = self._converter()
+        frozen = self._frozen
+        # The most expensive step, and the same for each precision.
+        converter._freeze_concrete_function = lambda: frozen
+        for name, value in settings.items():
+            setattr(converter, name, value)
+        made: bytes = converter.convert()
+        return made
+
+
+def _fp32(source: Source) -> bytes:
+    return source.in_float
+
+
+def _fp16(source: Source) -> bytes:
+    return source.converted(
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        target_spec=tf.lite.TargetSpec(supported_types=[tf.float16]),
+    )
+
+
+def _dynamic(source: Source) -> bytes:
+    # The runtime of 2023, which boards still carry, has no per-channel dynamic FULLY_CONNECTED.
+    made = source.converted(
+        optimizations=[tf.lite.Optimize.DEFAULT],
+        _experimental_disable_per_channel_quantization_for_dense_layers=True,
+    )
+    return hybrid.with_float_depthwise(made)
+
+
+def _int8(source: Source) -> bytes:
+    return source.quantised("int8")
+
+
+def _int8f(source: Source) -> bytes:
+    return source.quantised("float32")
+
+
+def _int16x8(source: Source) -> bytes:
+    return quantise.in_sixteen_bits(source.calibrated)
+
+
+_TABLE = (
+    Precision("fp32", "float32 weights and activations", False, _fp32),
+    Precision("fp16", "float16 weights, float32 activations", False, _fp16),
+    Precision(
+        "dynamic",
+        "int8 weights but for depthwise, activations quantised at run time",
+        False,
+        _dynamic,
+    ),
+    Precision(
+        "int8",
+        "int8 throughout, weights per channel, int8 input and output",
+        True,
+        _int8,
+    ),
+    Precision(
+        "int8f",
+        "int8 inside, weights per channel, float32 input and output",
+        True,
+        _int8f,
+    ),
+    Precision(
+        "int16x8",
+        "int16 activations, int8 weights, float32 input and output",
+        True,
+        _int16x8,
+    ),
+)
+
+PRECISIONS: dict[str, Precision] = {precision.name: precision for precision in _TABLE}
+
+
+def precision_of(name: str) -> Precision:
+    """The precision of that name. Raises `UnknownNameError`, which lists the names there are."""
+    try:
+        return PRECISIONS[name]
+    except KeyError:
+        raise UnknownNameError("tflite precision", name, PRECISIONS) from None
