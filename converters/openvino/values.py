@@ -43,9 +43,10 @@ def file_values(
         results = compiled([sample[name] for name in order])
         arrays = {name: sample[name] for name in order}
         for port in compiled.outputs:
-            for asked in port.names:
-                if asked.startswith(_ASKED):
-                    arrays[asked.removeprefix(_ASKED)] = results[port]
+            # The model's own outputs keep the names that they have; others got one above.
+            for name in (asked.removeprefix(_ASKED) for asked in port.names):
+                if name in sources and (name not in grids or _ASKED + name in port.names):
+                    arrays[name] = results[port]
         yield {name: Value(np.asarray(a), *grids.get(name, ())) for name, a in arrays.items()}
 
 

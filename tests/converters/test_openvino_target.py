@@ -97,7 +97,7 @@ def test_layers_are_off_by_what_their_rounding_does(
 ) -> None:
     there = target.values(graph, folders[precision], samples[:2])
     found = layers.compare(graph.model, samples[:2], there, ROUNDINGS[precision])
-    assert found
+    assert {port.name for port in graph.outputs} <= {one.value for one in found}
     for one in found:
         assert one.right, one
 
