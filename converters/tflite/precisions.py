@@ -9,6 +9,7 @@ from typing import Any
 
 from edgebench.converters.tflite import hybrid, inspect, quantise
 from edgebench.converters.tflite.lower import Lowering
+from edgebench.converters.tflite.own_constants import with_own_constants
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array
 from edgebench.errors import UnknownNameError
@@ -114,7 +115,7 @@ def _int8f(source: Source) -> bytes:
 
 
 def _int16x8(source: Source) -> bytes:
-    return quantise.in_sixteen_bits(source.calibrated)
+    return quantise.in_sixteen_bits(with_own_constants(source.calibrated))
 
 
 _TABLE = (

@@ -295,3 +295,26 @@ def test_layers_are_off_by_what_their_rounding_does(source, files, precision: st
     for one in found:
         assert one.own_db > min(60, one.rounding_db - 6), one
     assert any(one.own_db < 80 for one in found)
+
+
+@pytest.mark.parametrize("shared", ["weights and bias", "the bias", "equal biases"])
+@pytest.mark.parametrize("precision", ["int8", "int8f", "int16x8"])
+def test_layers_that_share_constants_are_right(precision: str, shared: str) -> None:
+    """As CBAM's MLP on the means and on the maxima, which are of another size."""
+    weights = {name: RNG.standard_normal((6, 4, 1, 1), dtype=np.float32) for name in ("w", "v")}
+    weights["b"] = RNG.standard_normal(6, dtype=np.float32)
+    weights |= {"e": weights["b"].copy(), "twenty": np.float32(20)}
+    w = "w" if shared == "weights and bias" else "v"
+    b = "e" if shared == "equal biases" else "b"
+    nodes = [
+        helper.make_node("Mul", ["x", "twenty"], ["large"]),
+        helper.make_node("Conv", ["x", "w", "b"], ["one"], "one"),
+        helper.make_node("Conv", ["large", w, b], ["other"], "other"),
+        helper.make_node("Relu", ["one"], ["y"]),
+        helper.make_node("Relu", ["other"], ["z"]),
+    ]
+    made = model(nodes, {"x": (1, 4, 5, 6)}, ["y", "z"], weights)
+    file = convert(made, precision, [random_sample(made, seed) for seed in range(8)])
+    found = layers_of(made, file, precision)
+    assert len(found) >= 2
+    assert layers.first_wrong(found) is None, layers.first_difference(found)
