@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from edgebench.converters.coreml.mil import ct
+from edgebench.converters.coreml.palette import palette
 from edgebench.errors import UnknownNameError
 
 Keep = Callable[[str], bool]
@@ -45,7 +47,9 @@ def _linear_int8(model: Any, keep: Keep | None) -> Any:
 def _palettized(bits: int) -> Compress:
     def compress(model: Any, keep: Keep | None) -> Any:
         config = ct.optimize.coreml.OpPalettizerConfig(
-            mode="kmeans", nbits=bits, weight_threshold=SMALLEST_COMPRESSED
+            mode="custom",
+            lut_function=partial(palette, bits=bits),
+            weight_threshold=SMALLEST_COMPRESSED,
         )
         return ct.optimize.coreml.palettize_weights(model, _configured(config, model, keep))
 
