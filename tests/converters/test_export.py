@@ -106,7 +106,7 @@ def test_a_format_whose_process_ends_leaves_the_others_written(
     (tmp_path / "tensorflow.py").write_text("import os\nos._exit(9)\n")
     monkeypatch.syspath_prepend(tmp_path)
     asked = dataclasses.replace(exported[0], out=tmp_path / "out")
-    with pytest.raises(EdgeBenchError, match=r"2 of 3 .* exit status 9.*the others are written"):
+    with pytest.raises(EdgeBenchError, match=r"2 of 3 .*exit status 9.*the others are written"):
         export_many([asked], 2)
     assert set(files(asked.out)) == {"tiny.fp32.onnx", "tiny.fp32.onnx.json"}
 
