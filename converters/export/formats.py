@@ -7,7 +7,6 @@ its precisions with it.
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from edgebench.converters.export.item import Item, prove_item
 from edgebench.converters.export.proven import Proven
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.passes.pipelines import PLAIN, Pipeline, pipeline_of
-from edgebench.converters.targets import FORMATS, Target
+from edgebench.converters.targets import Target
 from edgebench.errors import EdgeBenchError
 from edgebench.progress import Progress
 
@@ -51,8 +50,6 @@ def preload(format_name: str) -> None:
     """Import what a format's conversion will need. Where that fails, the conversion says so."""
     with contextlib.suppress(Exception):
         targets.backend(format_name)
-        for package in FORMATS[format_name].own_packages:
-            importlib.import_module(package)
 
 
 def make_format(task: FormatTask, progress: Progress) -> FormatMade:

@@ -22,6 +22,7 @@ from pathlib import Path
 import onnx
 from onnx import shape_inference
 
+from edgebench.converters.hidden import hidden
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 
@@ -80,7 +81,8 @@ def simplify(
 
 
 def _onnxsim(model: onnx.ModelProto) -> onnx.ModelProto:
-    import onnxsim
+    with hidden("torch"):  # Only its tools for quantisation take it along.
+        import onnxsim
 
     with quiet():
         simplified: onnx.ModelProto = onnxsim.simplify(model, skipped_optimizers=[*_FUSIONS])[0]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import onnx
 
+from edgebench.converters.hidden import hidden
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.openvino.execution import came_from
@@ -73,7 +74,7 @@ def quantise(
 ) -> openvino.Model:
     """The graph quantised by NNCF, but for its `float_nodes`. Raises `UnsupportedModelError`."""
     model = to_model(graph)
-    with quiet():
+    with quiet(), hidden("torch"):  # NNCF's other framework.
         import nncf
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
     ops = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() != "Constant"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from edgebench.converters.hidden import hidden
 from edgebench.errors import MissingExtraError
 
 QUIET = {
@@ -51,7 +52,7 @@ def _load() -> Any:
     before = {name: os.environ.get(name) for name in QUIET}
     os.environ.update(QUIET)
     try:
-        with hushed(), _without_keras():
+        with hushed(), hidden("keras"):  # A third of its start; `tensorflow.keras` works later on.
             import tensorflow
             import tensorflow.lite.python.lite  # what tensorflow itself imports only on first use
 
@@ -66,22 +67,6 @@ def _load() -> Any:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _without_keras() -> Iterator[None]:
-    """Hide Keras while TensorFlow starts, which imports it first of all, and scikit-learn with it.
-
-    That is a third of its start, and no conversion needs them. `tensorflow.keras` works later on.
-    """
-    if "keras" in sys.modules:
-        yield
-        return
-    sys.modules["keras"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules["keras"]
 
 
 tf: Any = _load()
