@@ -59,6 +59,7 @@ class Pool(Generic[Task, Result]):
         self._jobs = jobs
         self._workers: list[_Worker] = []
         self._prepared: dict[int, _Worker] = {}
+        self._leaving: list[_Worker] = []
 
     def __enter__(self) -> Pool[Task, Result]:
         return self
@@ -109,7 +110,7 @@ class Pool(Generic[Task, Result]):
         if worker is not None and (number is None or prepared is not None):
             self._workers.remove(worker)
             worker.pipe.close()  # which ends the worker
-            worker.process.join()
+            self._leaving.append(worker)
         if number is None:
             return
         worker = prepared or worker or self._start()
@@ -146,11 +147,12 @@ class Pool(Generic[Task, Result]):
         """End the workers that are left, so that they can remove what they have half written."""
         for worker in self._workers:
             worker.process.terminate()
-        for worker in self._workers:
+        for worker in (*self._workers, *self._leaving):
             worker.process.join(_GRACE_S)
             worker.process.kill()
             worker.process.join()
         self._workers.clear()
+        self._leaving.clear()
         self._prepared.clear()
 
 

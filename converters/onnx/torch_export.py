@@ -11,6 +11,7 @@ from typing import Literal
 import onnx
 import torch
 from torch import nn
+from torch.fx import config
 from torch.fx.experimental.optimization import fuse
 
 from edgebench.converters.onnx.graph import OnnxGraph
@@ -65,7 +66,7 @@ def _exported(
 ) -> onnx.ModelProto:
     """Torch's own (dynamo) exporter, checked. Raises `UnsupportedModelError`."""
     try:
-        with quiet(), torch.no_grad(), _uncollected():
+        with quiet(), torch.no_grad(), _unhindered():
             program = torch.onnx.export(
                 module,
                 tuple(torch.zeros(*shape) for shape in shapes),
@@ -87,16 +88,20 @@ def _exported(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave garbage until afterwards: the exporter makes millions of objects and keeps most.
+def _unhindered() -> Iterator[None]:
+    """Leave garbage until afterwards, and do not note where in the code each operation is.
 
-    Looking through them again and again takes a sixth of its time.
+    The exporter makes millions of objects and keeps most: looking through them again and again
+    takes a sixth of its time. The notes take another sixth, and simplification drops them; a torch
+    that does not know of the setting makes them.
     """
-    enabled = gc.isenabled()
+    enabled, silent = gc.isenabled(), getattr(config, "do_not_emit_stack_traces", False)
     gc.disable()
+    config.do_not_emit_stack_traces = True
     try:
         yield
     finally:
+        config.do_not_emit_stack_traces = silent
         if enabled:
             gc.enable()
 
