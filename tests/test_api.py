@@ -66,6 +66,8 @@ def test_a_run_has_the_command_lines_dataclasses(run: Run) -> None:
     assert row.model == "large"
     assert row.overhead is not None
     assert row.overhead.interval.low <= row.overhead.value <= row.overhead.interval.high
+    assert re.fullmatch(r"[+-]\S+ % \[\S+, \S+\]", str(row.overhead))  # As README prints it.
+    assert len(repr(row.overhead)) < 400  # Without the blocks.
     assert (run.folder / "comparison.json").exists()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from edgebench.benchmarks.formatting import signed_in
 from edgebench.intervals import CONFIDENCE, Estimate, Interval
 
 Floats = npt.NDArray[np.float64]
@@ -48,9 +49,13 @@ class Overhead:
     interval: Interval
     equivalence: Interval
     detectable: float
-    blocks: tuple[float, ...]
+    blocks: tuple[float, ...] = field(repr=False)
     comparisons: int = 1
-    others: dict[str, Estimate] = field(default_factory=dict)
+    others: dict[str, Estimate] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        """As reports show it: +11.5 % [10.7, 12.8]."""
+        return signed_in(self.value, self.interval)
 
     @property
     def contradicted(self) -> tuple[str, ...]:
