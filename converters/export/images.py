@@ -26,7 +26,7 @@ def image_port(graph: OnnxGraph) -> TensorInfo:
         names = ", ".join(port.name for port in graph.inputs)
         raise DataError(
             f"the model has several inputs ({names}), and a picture fills only one",
-            "calibrate with a folder of .npz files, each with one array for every input",
+            "give arrays by the names of the inputs, such as --data npz:PATH",
         )
     return graph.inputs[0]
 
@@ -42,7 +42,7 @@ def image_axes(port: TensorInfo) -> tuple[int, int, int]:
                 return axis, port.shape[height], port.shape[width]
     raise DataError(
         f"the input '{port.name}' {port.shape} of {port.dtype} does not take images",
-        f"give a folder of .npz files, each with an array '{port.name}'",
+        f"give arrays instead, such as --data npz:PATH, with an array '{port.name}'",
     )
 
 

@@ -8,6 +8,7 @@ from edgebench import tasks
 from edgebench.converters.export.images import image_axes
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source
+from edgebench.converters.onnx.graph import TensorInfo
 from edgebench.errors import DataError, UsageError
 from edgebench.models.data.dataset import DataSet
 from edgebench.tasks.table import TASKS
@@ -93,13 +94,19 @@ def _assign(
 def _signature(source: Source, data: DataSet | None, classes: int | None) -> Signature:
     """Where the inputs are arrays, an example fills all of them, whatever their axes mean."""
     graph = source.graph
-    image, batch = None, 1
+    batch = 1
     if len(graph.inputs) == 1 and graph.inputs[0].shape and (data is None or data.pictures):
         batch = graph.inputs[0].shape[0]
-        try:
-            _, height, width = image_axes(graph.inputs[0])
-            image = (height, width)
-        except DataError:
-            pass
+    sizes = [size for size in map(_image_size, graph.inputs) if size is not None]
+    image = sizes[0] if len(sizes) == 1 else None
     outputs = (ModelOutput(one.name, one.shape, str(one.dtype)) for one in graph.outputs)
     return Signature(tuple(outputs), image, classes, batch)
+
+
+def _image_size(port: TensorInfo) -> tuple[int, int] | None:
+    """Height and width of an input that takes images; None for another."""
+    try:
+        _, height, width = image_axes(port)
+    except DataError:
+        return None
+    return height, width

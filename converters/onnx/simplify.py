@@ -122,7 +122,7 @@ def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _checked(model: onnx.ModelProto, source: onnx.ModelProto) -> onnx.ModelProto:
     """With its shapes inferred, and with the versions, the ports and the kind of its source."""
-    finished = _inferred(model)
+    finished = _inferred(_with_initializers(model))
     finished.ir_version = source.ir_version
     for port, wanted in zip(finished.graph.output, source.graph.output, strict=True):
         if port.name != wanted.name:
@@ -136,6 +136,19 @@ def _checked(model: onnx.ModelProto, source: onnx.ModelProto) -> onnx.ModelProto
         raise RuntimeError(f"it introduced {', '.join(sorted(strange))}")
     onnx.checker.check_model(finished)
     return finished
+
+
+def _with_initializers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With constants as initialisers: quantisers and proofs take no others for weights."""
+    graph = model.graph
+    outputs = {port.name for port in graph.output}
+    for node in list(graph.node):
+        known = [one.t for one in node.attribute if one.name == "value"]
+        if node.op_type == "Constant" and known and node.output[0] not in outputs:
+            graph.node.remove(node)
+            graph.initializer.add().CopyFrom(known[0])
+            graph.initializer[-1].name = node.output[0]
+    return model
 
 
 def _operators(graph: onnx.GraphProto) -> set[str]:

@@ -356,3 +356,21 @@ def test_other_precisions_are_read_as_float32(kind: int) -> None:
     assert y.dtype == np.float32
     np.testing.assert_array_equal(y, [0.25, -2.0, 2.5])
     assert in_float32(made) == (made, "")
+
+
+def test_constants_are_initialisers(write: Write) -> None:
+    """Precisions that round weights round these too, and the proof has to know of them."""
+    anchors = np.random.default_rng(0).random((1, CLASSES)).astype(np.float32)
+    model = tiny_cnn()
+    model.graph.output[0].name = "boxes"
+    model.graph.node.extend(
+        [
+            helper.make_node("Constant", [], ["anchors"], value=numpy_helper.from_array(anchors)),
+            helper.make_node("Sub", ["anchors", "y"], ["boxes"]),
+        ]
+    )
+    graph = read(write(model))
+    assert "Constant" not in {node.op_type for node in graph.model.graph.node}
+    feed = reference.noise(model, 0)
+    (found,), (wanted,) = (reference.run(one, [feed])[0] for one in (graph.model, model))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)

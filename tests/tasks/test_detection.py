@@ -325,3 +325,14 @@ def test_labels_are_flat_arrays_with_offsets() -> None:
     ):
         with pytest.raises(DataError):
             TASK.truth(wrong)
+
+
+def test_only_floats_that_are_kept_whole_have_an_snr() -> None:
+    outputs = (
+        ModelOutput("b", (1, 100, 4)),
+        ModelOutput("s", (1, 100)),
+        ModelOutput("c", (1, 100), "int64"),
+    )
+    assignment = TASK.assign(Signature(outputs, (64, 64), 5), {})
+    numeric = {one.role: one.reduction.numeric for one in assignment.outputs}
+    assert numeric == {"boxes": True, "scores": True, "classes": False}

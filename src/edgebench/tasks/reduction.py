@@ -64,8 +64,8 @@ class Reduction:
 
     @property
     def numeric(self) -> bool:
-        """Whether the values kept are the model's own, so that an SNR means something."""
-        return self.kind == "identity"
+        """Whether the values kept are the model's own floats, so that an SNR means something."""
+        return self.kind == "identity" and self.dtype == "float32"
 
     @property
     def bytes_an_image(self) -> int:
