@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import onnx
@@ -48,11 +48,15 @@ def fix_shapes(path: Path, model: onnx.ModelProto, wanted: InputShapes) -> None:
         or any(isinstance(d, str) for d in dimensions(value))
     ]
     if dynamic:
+        # The name of a first axis is that of the batch, which may lie elsewhere in other inputs.
+        batches = {dims[0] for dims in map(dimensions, dynamic) if dims and dims[0] != "?"}
         raise UsageError(
             f"{path} has inputs without a fixed shape: "
             + ", ".join(f"'{value.name}' {shown(dimensions(value))}" for value in dynamic),
             "fix them, for instance with "
-            + " ".join(f"--input-shape {_example(value, len(inputs))}" for value in dynamic),
+            + " ".join(
+                f"--input-shape {_example(value, len(inputs), batches)}" for value in dynamic
+            ),
         )
     # What was inferred for dynamic inputs is inferred again for the fixed ones.
     del model.graph.value_info[:]
@@ -63,10 +67,13 @@ def fix_shapes(path: Path, model: onnx.ModelProto, wanted: InputShapes) -> None:
                 dim.Clear()
 
 
-def _example(value: onnx.ValueInfoProto, inputs: int) -> str:
+def _example(value: onnx.ValueInfoProto, inputs: int, batches: Collection[int | str]) -> str:
     """What a user might want: a batch of one, and a usual size for what else is dynamic."""
     known = dimensions(value) or ("?", 3, "?", "?")
-    sizes = [d if isinstance(d, int) else (1, 224)[i > 0] for i, d in enumerate(known)]
+    sizes = [
+        d if isinstance(d, int) else 1 if i == 0 or d in batches else 224
+        for i, d in enumerate(known)
+    ]
     return ("" if inputs == 1 else f"{value.name}=") + ",".join(map(str, sizes))
 
 

@@ -61,6 +61,15 @@ def test_dynamic_inputs_are_listed_with_the_flag_that_fixes_them(write: Write) -
     assert "--input-shape" in caught.value.remedy
 
 
+def test_the_example_of_a_shape_knows_the_batch_wherever_it_lies(write: Write) -> None:
+    model = tiny_cnn(DYNAMIC)
+    state = helper.make_tensor_value_info("state", TensorProto.FLOAT, (2, "N", 128))
+    model.graph.input.append(state)
+    with pytest.raises(UsageError) as caught:
+        read(write(model))
+    assert "--input-shape state=2,1,128" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     "shape",
     [
