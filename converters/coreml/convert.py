@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from edgebench.content import Content
@@ -20,6 +21,7 @@ from edgebench.converters.coreml.lower import CLASS, PROBABILITIES, layer_of, lo
 from edgebench.converters.coreml.mil import ct, unchecked
 from edgebench.converters.coreml.package import packed
 from edgebench.converters.coreml.precisions import Precision, precision_of
+from edgebench.converters.mapped import Mapped
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
@@ -151,7 +153,7 @@ def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes
     model = source.float_model(ios, precision.half)
     keep = source.kept_in_float()
     if precision.activations:
-        fed = [feed(source.graph, source.image, sample) for sample in source.samples]
+        fed = Mapped(source.samples, partial(feed, source.graph, source.image))
         model = quantise_activations(model, fed, keep=keep)
     if precision.compress is not None:
         with quiet():

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 import onnx
 
+from edgebench.converters.mapped import Mapped
 from edgebench.converters.tflite import signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.ops.activation import gelu_apart
@@ -92,10 +93,11 @@ def _file(source: Source, precision: Precision) -> bytes:
     )
 
 
-def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[list[Array]]:
-    arranged = []
+def _arranged(
+    lowering: Lowering, calibration: Sequence[Sample] | None
+) -> Mapped[Sample, list[Array]]:
+    """The samples as the file takes them. Raises `DataError` for those that do not fit."""
     for sample in calibration or ():
-        batch = []
         for port in lowering.inputs:
             if port.name not in sample:
                 given = ", ".join(sorted(sample)) or "nothing"
@@ -103,16 +105,21 @@ def _arranged(lowering: Lowering, calibration: Sequence[Sample] | None) -> list[
                     f"the calibration data holds {given}, but not the input '{port.name}'",
                     "give an array for each of the model's inputs",
                 )
-            array = np.asarray(sample[port.name])
-            if array.shape != port.onnx_shape:
+            shape = np.shape(sample[port.name])
+            if shape != port.onnx_shape:
                 raise DataError(
-                    f"calibration data of shape {array.shape} does not fit the input "
+                    f"calibration data of shape {shape} does not fit the input "
                     f"'{port.name}' of shape {port.onnx_shape}",
                     "give samples of the input's shape",
                 )
-            batch.append(to_target(array.astype(port.dtype), port))
-        arranged.append(batch)
-    return arranged
+
+    def arranged(sample: Sample) -> list[Array]:
+        return [
+            to_target(np.asarray(sample[port.name]).astype(port.dtype), port)
+            for port in lowering.inputs
+        ]
+
+    return Mapped(calibration or (), arranged)
 
 
 def _gist(text: str) -> str:

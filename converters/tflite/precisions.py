@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,7 @@ class Source:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
     def __init__(
-        self, lowering: Lowering, samples: list[list[Array]], float_nodes: Collection[str]
+        self, lowering: Lowering, samples: Sequence[list[Array]], float_nodes: Collection[str]
     ) -> None:
         self.lowering = lowering
         self.samples = samples

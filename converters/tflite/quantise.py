@@ -33,7 +33,7 @@ SUMS = ("ADD", "SUB")
 PLAIN = (*SUMS, "MEAN")
 
 
-def calibrated(float_file: bytes, samples: Sequence[Sequence[Array]]) -> bytes:
+def calibrated(float_file: bytes, samples: Sequence[list[Array]]) -> bytes:
     """The float file with each tensor's range over the samples, arrays in the inputs' sequence."""
     from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
 
