@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# With PyTorch in sight, before edgebench imports it without: some tests convert modules with it.
+import coremltools  # noqa: F401
 import numpy as np
 import onnx
 import pytest
