@@ -71,6 +71,10 @@ def test_a_users_model_is_measured_by_its_task(
     out = exported(task, tmp_path, targets=("onnx:fp32",))
     check(measured(out, tmp_path, "onnx"), task)
     said = capsys.readouterr().out
+    (run,) = (tmp_path / "runs").iterdir()
+    assert main(["report", str(run), "--html"]) == 0
+    page = (run / "report.html").read_text()
+    assert {"detection": "The AP of the outputs", "segmentation": "The mIoU of"}[task] in page
     assert {"detection": "boxes agree", "segmentation": "mIoU %"}[task] in said
 
 

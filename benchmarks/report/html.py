@@ -25,7 +25,11 @@ from edgebench.intervals import Estimate
 
 GLOSSARY = (
     ("overhead", "How much longer an inference takes than the baseline's, from paired blocks."),
-    ("baseline", "The same network without attention, in the same format and precision."),
+    (
+        "baseline",
+        "The model that the others are compared with, in the same format and precision. In the zoo "
+        "it is the same network without attention.",
+    ),
     (
         "block",
         "A visit to every model and back, in an order such as A B C C B A, so that a machine whose "
@@ -130,6 +134,7 @@ def render(
         outcome_class=plots.outcome_class,
         overhead=plots.overhead(comparison),
         accuracy=plots.accuracy(comparison),
+        charted=plots.charted(comparison),
         traces=plots.samples(comparison, result),
         sheets=tables.sheets(comparison, in_full=True),
         chains=_chains(comparison),

@@ -118,7 +118,7 @@ def outcome_class(outcome: str) -> str:
 
 def accuracy(comparison: Comparison) -> Markup | None:
     """Accuracy on the device against latency, for trained models; lines lead to the baseline."""
-    column = _charted(comparison)
+    column = charted(comparison)
     if column is None:
         return None
 
@@ -178,7 +178,7 @@ def accuracy(comparison: Comparison) -> Markup | None:
     return svg.figure(WIDTH, height, label, parts)
 
 
-def _charted(comparison: Comparison) -> FigureColumn | None:
+def charted(comparison: Comparison) -> FigureColumn | None:
     """The headline of the first task that has rows to place; figures of two share no axis."""
     rows = (row for group in comparison.groups for row in group.rows)
     first = next((row.accuracy for row in rows if row.accuracy and _placed(row)), None)
