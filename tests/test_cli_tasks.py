@@ -107,6 +107,20 @@ def test_a_model_of_several_inputs_is_evaluated_on_arrays(task: str, tmp_path: P
             assert row.accuracy is not None and row.accuracy.headline.on_device.value == 1.0
 
 
+def test_what_was_exported_is_shown_before_what_failed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TensorFlow's converter has no ArgMax with 16 bits."""
+    data = made_tasks.write_coco(tmp_path / "data", 40)
+    onnx.save(made_tasks.detector(), tmp_path / "boxes.onnx")
+    to = ["--to", "tflite:int16x8", "--to", "tflite:fp32", "--out", str(tmp_path / "o")]
+    assert main(["export", str(tmp_path / "boxes.onnx"), "--data", data, *to]) == 1
+    said = capsys.readouterr()
+    assert "boxes.fp32.tflite" in said.out and "boxes.int16x8.tflite" not in said.out
+    assert "the source model on 30 images" in said.err
+    assert "1 of 2 targets were not made: tflite:int16x8" in said.err.replace("\n", " ")
+
+
 def test_arrays_that_do_not_fit_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

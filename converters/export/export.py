@@ -36,12 +36,13 @@ class Export:
     """The artifacts of one request, in the order of its targets.
 
     `made` are the keys of those that this export made; the others were up to date. `notes` are
-    sentences that the user ought to read.
+    sentences that the user ought to read. `failure` is why other targets are not among them.
     """
 
     artifacts: tuple[Artifact, ...]
     made: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    failure: EdgeBenchError | None = None
 
 
 def finished(request: ExportRequest) -> Export | None:
@@ -55,12 +56,20 @@ def finished(request: ExportRequest) -> Export | None:
 
 
 def export(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -> Export:
+    """As `export_some`, but a target that fails raises its error after the others are written."""
+    done = export_some(request, progress, jobs)
+    if done.failure is not None:
+        raise done.failure
+    return done
+
+
+def export_some(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -> Export:
     """Make what is not up to date and write it; up to `jobs` formats at once, in processes.
 
     Raises `UsageError`, `MissingExtraError`, `InvalidFileError`, `DataError`,
     `UnsupportedModelError`, `ParityError`, `AgreementError` and `UnwritableError`. Where only some
-    targets fail, the others are written first, and the error, an `EdgeBenchError` (where all failed
-    their gate, an `AgreementError`), says so.
+    targets fail, the others are written, and `failure` of what is returned says why: an
+    `EdgeBenchError`, or where all failed their gate an `AgreementError`.
     """
     done = finished(request)
     if done is not None:
@@ -73,12 +82,15 @@ def export(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -
     made = make(request, todo, jobs, progress)
     progress(_LAST_STEP, 0, 0)
     _write(made, request.out)
-    if made.failed:
-        raise _failure(made, len(todo))
+    failure = _failure(made, len(todo)) if made.failed else None
+    if failure is not None and not made.items:
+        raise failure
+    there = found | {target: item.artifact for target, item in made.items.items()}
     return Export(
-        artifacts=tuple(found[target] or made.items[target].artifact for target in request.targets),
+        artifacts=tuple(one for target in request.targets if (one := there[target])),
         made=tuple(item.artifact.key for item in made.items.values()),
         notes=made.notes,
+        failure=failure,
     )
 
 
@@ -107,22 +119,36 @@ def _kind(codes: Iterable[int]) -> type[EdgeBenchError]:
 def export_many(
     requests_: Sequence[ExportRequest], jobs: int, progress: Progress = silent
 ) -> tuple[Export, ...]:
-    """`export` each request, `jobs` at once in processes of their own; of one, its formats.
+    """As `export_all`, but the failure is raised after all that can be exported is."""
+    exports, failure = export_all(requests_, jobs, progress)
+    if failure is not None:
+        raise failure
+    return exports
 
-    All that can be exported is, before the first failure is raised: as itself if there was one
-    request, otherwise as an `EdgeBenchError` that names what failed and why. Raises `UsageError`
-    where two requests would write one file.
+
+def export_all(
+    requests_: Sequence[ExportRequest], jobs: int, progress: Progress = silent
+) -> tuple[tuple[Export, ...], EdgeBenchError | None]:
+    """`export_some` each request, `jobs` at once in processes of their own; of one, its formats.
+
+    Gives what was exported, and why the rest was not: the error itself if there was one request,
+    otherwise an `EdgeBenchError` that names what failed and why. Raises `UsageError` where two
+    requests would write one file.
     """
     _refuse_same_files(requests_)
     done = {i: export_ for i, r in enumerate(requests_) if (export_ := finished(r)) is not None}
     todo = [i for i in range(len(requests_)) if i not in done]
     for i in todo:
         documents.require_writable(requests_[i].out)
+    failure = None
     if len(todo) == 1:
-        done[todo[0]] = export(requests_[todo[0]], progress, jobs)
+        (i,) = todo
+        done[i] = export_some(requests_[i], progress, jobs)
+        failure = done[i].failure
     elif todo:
-        done |= _in_processes(todo, requests_, jobs, progress)
-    return tuple(done[i] for i in range(len(requests_)))
+        made, failure = _in_processes(todo, requests_, jobs, progress)
+        done |= made
+    return tuple(done[i] for i in sorted(done)), failure
 
 
 def _refuse_same_files(requests_: Sequence[ExportRequest]) -> None:
@@ -140,7 +166,7 @@ def _refuse_same_files(requests_: Sequence[ExportRequest]) -> None:
 
 def _in_processes(
     todo: Sequence[int], requests_: Sequence[ExportRequest], jobs: int, progress: Progress
-) -> dict[int, Export]:
+) -> tuple[dict[int, Export], EdgeBenchError | None]:
     names = [requests_[i].name for i in todo]
     ended: set[int] = set()
 
@@ -149,24 +175,22 @@ def _in_processes(
             ended.add(number)
         progress(f"{names[number]}: {step}", len(ended), len(todo))
 
-    results = Pool(export, jobs).run([requests_[i] for i in todo], report)
-    failed = {
-        name: result
-        for name, result in zip(names, results, strict=True)
-        if isinstance(result, Failure)
-    }
+    results = Pool(export_some, jobs).run([requests_[i] for i in todo], report)
+    failed: dict[str, Failure | EdgeBenchError] = {}
+    for name, result in zip(names, results, strict=True):
+        found = result if isinstance(result, Failure) else result.failure
+        if found is not None:
+            failed[name] = found
+    made = {i: one for i, one in zip(todo, results, strict=True) if not isinstance(one, Failure)}
+    failure = None
     if failed:
-        reasons = "; ".join(f"{name}: {failure.message}" for name, failure in failed.items())
+        reasons = "; ".join(f"{name}: {one.message}" for name, one in failed.items())
         remedies = dict.fromkeys(f.remedy for f in failed.values() if f.remedy)
-        raise _kind(failure.exit_code for failure in failed.values())(
+        failure = _kind(one.exit_code for one in failed.values())(
             f"{len(failed)} of {len(todo)} models were not exported: {reasons}",
             "; ".join(remedies),
         )
-    return {
-        i: result
-        for i, result in zip(todo, results, strict=True)
-        if not isinstance(result, Failure)
-    }
+    return made, failure
 
 
 def _write(made: Made, folder: Path) -> None:

@@ -123,20 +123,22 @@ def options(namespace: argparse.Namespace) -> ExportOptions:
 
 
 def execute(options: ExportOptions) -> int:
-    from edgebench.converters.export.export import export_many
+    from edgebench.converters.export.export import export_all
     from edgebench.converters.targets import expand
     from edgebench.documents import dump
 
     targets, left_out = expand(options.to)
     with console.shown_progress() as progress:
-        exports = export_many(_requests(options, targets), options.jobs, progress)
+        exports, failure = export_all(_requests(options, targets), options.jobs, progress)
     for note in dict.fromkeys((*left_out, *(note for one in exports for note in one.notes))):
         console.say(note)
     artifacts = [artifact for one in exports for artifact in one.artifacts]
     if options.json:
         print("[" + ",\n".join(dump(one.manifest).rstrip() for one in artifacts) + "]")
-        return 0
-    _show(artifacts)
+    elif artifacts:
+        _show(artifacts)
+    if failure is not None:
+        raise failure
     return 0
 
 
