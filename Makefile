@@ -94,7 +94,7 @@ bench-forms: $(READY)  ## what each graph pass buys, per target and precision: F
 bench-export: $(READY)  ## time, CPU and memory of exports, beside litert-torch's: DETECTOR=model.onnx
 	$(BIN)/python -m edgebench.benchmarks.proof.export_costs $(DETECTOR:%=--detector %)
 
-prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about 5 min
+prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about an hour
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics
 
 prove-designs: $(READY)  ## orders, estimators and stopping rules compared in simulation, about 1 min
@@ -103,8 +103,8 @@ prove-designs: $(READY)  ## orders, estimators and stopping rules compared in si
 prove-gate: $(READY)  ## the proof of the gate of two runs, on simulated machines
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_gate
 
-prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about 25 min
-	$(BIN)/python -m edgebench.benchmarks.proof.prove_here
+prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about an hour; LOADED=2 for more cores
+	$(BIN)/python -m edgebench.benchmarks.proof.prove_here $(LOADED:%=--cores %)
 
 prove-unplug: $(READY)  ## pull the cable of a phone at 50 random moments of a run, about 15 min
 	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/rigs/unplug.py --times 50

@@ -21,7 +21,7 @@ from edgebench.deploy.documents.plan import (
     Plan,
     PlannedArtifact,
     PlannedBlock,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.staging import stage_file, write_plan
@@ -118,7 +118,7 @@ def make_run(toys: Path, tmp_path: Path) -> MakeRun:
         cores: Sequence[int] | None = None,
         threads: int = 1,
         delegate: str = "xnnpack",
-        min_s: float = 0.005,
+        samples: int = 3,
         where: str = "run",
     ) -> Path:
         folder = tmp_path / where
@@ -142,14 +142,14 @@ def make_run(toys: Path, tmp_path: Path) -> MakeRun:
             cores=None if cores is None else tuple(cores),
             delegate=delegate,
             artifacts=artifacts,
-            groups=(Group("toys", names[0], names),),
+            groups=(Group("toys", names[0], names, TurnLength(samples, 1, 1)),),
             processes=processes,
+            first_look=processes,
             blocks=tuple(
                 PlannedBlock(i, i * processes // blocks, "toys", (*names, *reversed(names)))
                 for i in range(blocks)
             ),
             warmup=Warmup(3, 0.2, 0.05),
-            visit=VisitLength(min_s, 3),
         )
         write_plan(plan, folder)
         return folder

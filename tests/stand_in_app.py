@@ -96,7 +96,7 @@ def main(run: Path, own: Path, here: Path) -> None:
     os.dup2(os.open(changes, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 1)
     if cut_short:
         print(flush=True)
-    contract = "edgebench.app/1" if mode(here, "other version") else "edgebench.app/2"
+    contract = "edgebench.app/2" if mode(here, "other version") else "edgebench.app/3"
     send({"hello": {"contract": contract, "app": "0.1.0"}})
     plan_path = run / "plan.json"
     if not plan_path.exists():

@@ -14,6 +14,9 @@ from edgebench.tasks.reduction import identity
 
 MakeRun = Callable[..., Path]
 
+LONG = 3000
+"""A turn of so many samples takes a toy about a hundredth of a second."""
+
 SIZE = 16
 IMAGES = 24
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)

@@ -1,15 +1,15 @@
 """From a run folder to its explanation: where a model's overhead comes from.
 
-The cost of a stage's attention is measured: in every block, the time of the whole model less that
-of the model without it. Both were visited in that block, so the difference is paired like
-the overhead itself, and its interval is over processes like the overhead's.
+The cost of a stage's attention is measured: the time of the whole model less that of the model
+without it. They take turns, so the difference is paired like the overhead itself, and its interval
+is over processes like the overhead's.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
@@ -17,11 +17,12 @@ from scipy import optimize
 from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.explanation import breakdown, profiles
 from edgebench.benchmarks.explanation.profiles import Placed
-from edgebench.benchmarks.results.compare import judged
+from edgebench.benchmarks.results.compare import judged, timed_blocks
 from edgebench.benchmarks.results.explanation import Explained, Explanation, StageCost
-from edgebench.benchmarks.results.measured import MeasuredRun, measured
+from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.benchmarks.statistics import paired
-from edgebench.benchmarks.statistics.levels import TimedBlock, timed_block
+from edgebench.benchmarks.statistics.levels import TimedBlock, paired_times
+from edgebench.benchmarks.statistics.looks import fewest_processes
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest, Operation
 from edgebench.deploy.documents.plan import Group
@@ -45,7 +46,7 @@ def explain(run: MeasuredRun) -> Explanation:
 
 
 def _group(run: MeasuredRun, group: Group) -> Iterable[Explained]:
-    blocks = [timed_block(one) for one in measured(run.result.blocks) if one.group == group.name]
+    blocks = timed_blocks(run, group)
     for slot in group.slots:
         manifest = run.manifests[slot]
         attends = any(one.attention for one in manifest.operations)
@@ -77,20 +78,19 @@ class _Case:
         return found
 
     def over(self, slot: str) -> tuple[Floats, list[int]]:
-        """By block: this model's seconds less a slot's, and the process."""
-        both = [one for one in self.blocks if {self.slot, slot} <= one.slots.keys()]
-        differences = [one.slots[self.slot].level_s - one.slots[slot].level_s for one in both]
-        return np.array(differences), [one.block.process for one in both]
+        """By process: this model's seconds less a slot's, and the process."""
+        found = paired_times(self.blocks, self.slot, slot)
+        return np.array([one.difference_s for one in found]), [one.process for one in found]
 
     def cost(self, slot: str) -> Estimate | None:
         differences, processes = self.over(slot)
-        if len(set(processes)) < paired.fewest_processes():
+        if len(processes) < fewest_processes():
             return None
-        return paired.centre(differences, processes)
+        return paired.centre(differences)
 
     def distrust(self, slot: str) -> tuple[Diagnostic, ...]:
         """Why a difference to a slot cannot be trusted, by the checks that verdicts pass."""
-        pair = Group(self.group.name, slot, (slot, self.slot))
+        pair = replace(self.group, baseline=slot, slots=(slot, self.slot))
         _, verdict = judged(self.run, pair, self.slot, self.blocks)
         return verdict.reasons
 
@@ -156,20 +156,18 @@ def _share(case: _Case, slot: str) -> Estimate | None:
     zero in every process and known to better than a half.
     """
     cost, whole = case.over(slot), case.over(case.group.baseline)
-    if cost[1] != whole[1] or len(set(cost[1])) < paired.fewest_processes():
+    if cost[1] != whole[1] or len(cost[1]) < fewest_processes():
         return None
-    of_whole = paired.process_levels(whole[0], whole[1])
-    known = paired.centre(*whole)
+    of_cost, of_whole = cost[0], whole[0]
+    known = paired.centre(of_whole)
     if of_whole.min() <= 0 or known.low < known.value / 2:
         return None
-    of_cost = paired.process_levels(cost[0], cost[1])
-    numbers = list(range(of_cost.size))
     ends = of_cost / of_whole
     low, high = float(ends.min()) - 1e-6, float(ends.max()) + 1e-6
 
     def root(end: Callable[[Estimate], float]) -> float:
         def at(part: float) -> float:
-            return end(paired.centre(of_cost - part * of_whole, numbers))
+            return end(paired.centre(of_cost - part * of_whole))
 
         return float(optimize.brentq(at, low, high))
 
@@ -187,7 +185,7 @@ def _remainder(case: _Case) -> Estimate | None:
     parts = [case.over(slot) for slot in case.ablations.values()]
     if any(one[1] != processes for one in parts):
         return None
-    if len(set(processes)) < paired.fewest_processes():
+    if len(processes) < fewest_processes():
         return None
     rest = whole - np.sum([differences for differences, _ in parts], axis=0)
-    return paired.centre(rest, processes)
+    return paired.centre(rest)

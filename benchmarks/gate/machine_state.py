@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import median
 
 import numpy as np
 
 from edgebench.benchmarks.statistics.paired import Floats
-from edgebench.deploy.documents.result import MeasuredBlock, Readings, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, Readings, Turn
 
 NOISE_BOUND = 4.0
-"""A visit has another speed if its median is this many of its own standard errors away."""
-
-MEDIAN_ERROR = 1.2533
-"""Standard errors of a median in those of a mean, for normal values."""
+"""A turn has another speed if its median is this many of its own standard errors away."""
 
 DEVIATION = 1.4826
 """Standard deviations in a median absolute deviation, for normal values."""
@@ -64,35 +62,35 @@ class MachineState:
 
     @cached_property
     def slowness(self) -> Floats:
-        """By visit, how much longer it took than is usual for its slot, as a logarithm."""
-        slowness = np.zeros(len(self._visits))
+        """By turn, how much longer it took than is usual for its slot, as a logarithm."""
+        slowness = np.zeros(len(self._turns))
         for places in self._places.values():
-            medians = np.array([np.median(self._visits[place].samples_ns) for place in places])
+            # Turns have a few samples, for which NumPy's median takes twenty times as long.
+            medians = np.array([median(self._turns[place].samples_ns) for place in places])
             slowness[places] = np.log(medians / np.median(medians))
         return slowness
 
     def off_share(self, limit: float) -> float:
-        """The share of visits at another speed: faster or slower than usual by more than a limit.
+        """The share of turns at another speed: faster or slower than usual by more than a limit.
 
         Usual is the median, so that it does not matter which of its speeds a machine had for
         longer. The slot with the smallest share counts, because a machine's change of speed
         affects all slots, and what affects one model only is not the machine. If a slot's times
-        scatter so much that a visit's median is less precise than the limit, visits have to differ
-        by more than that scatter.
+        scatter by more than the limit from one turn to the next, turns have to differ by more than
+        that scatter.
         """
         shares = []
         for places in self._places.values():
-            errors = [_median_error(self._visits[place].samples_ns) for place in places]
-            bound = max(np.log1p(limit), NOISE_BOUND * float(np.median(errors)))
+            bound = max(np.log1p(limit), NOISE_BOUND * _scatter(self.slowness[places]))
             shares.append(float(np.mean(np.abs(self.slowness[places]) > bound)))
         return min(shares, default=0.0)
 
     @cached_property
     def block_slowness(self) -> Floats:
-        """The median slowness of each block's visits, as a logarithm."""
+        """The median slowness of each block's turns, as a logarithm."""
         if not self.blocks:
             return np.zeros(0)
-        ends = np.cumsum([len(block.visits) for block in self.blocks])
+        ends = np.cumsum([len(block.turns) for block in self.blocks])
         return np.array([np.median(part) for part in np.split(self.slowness, ends[:-1])])
 
     @cached_property
@@ -102,15 +100,15 @@ class MachineState:
         return np.log(np.array(times) / np.median(times)) if times else np.zeros(0)
 
     @cached_property
-    def _visits(self) -> list[Visit]:
-        return [visit for block in self.blocks for visit in block.visits]
+    def _turns(self) -> list[Turn]:
+        return [turn for block in self.blocks for turn in block.turns]
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
-        """Which of the visits are each slot's."""
+        """Which of the turns are each slot's."""
         places: dict[str, list[int]] = {}
-        for place, visit in enumerate(self._visits):
-            places.setdefault(visit.slot, []).append(place)
+        for place, turn in enumerate(self._turns):
+            places.setdefault(turn.slot, []).append(place)
         return places
 
     def frequencies_khz(self) -> list[float]:
@@ -129,11 +127,11 @@ class MachineState:
         return found
 
 
-def _median_error(samples_ns: Sequence[int]) -> float:
-    """The standard error of the log of a visit's median, from its own samples."""
-    logs = np.log(samples_ns)
-    scatter = DEVIATION * float(np.median(np.abs(logs - np.median(logs))))
-    return MEDIAN_ERROR * scatter / math.sqrt(logs.size)
+def _scatter(slowness: Floats) -> float:
+    """The standard deviation of single turns' logs, by their successive differences."""
+    if slowness.size < 2:
+        return 0.0
+    return DEVIATION * float(np.median(np.abs(np.diff(slowness)))) / math.sqrt(2)
 
 
 def _frequency_khz(before: Readings, after: Readings, number: int) -> float | None:

@@ -26,7 +26,9 @@ class Verdict:
     `reasons` are the checks that failed; there is one at least where there is no verdict, and none
     otherwise. `notes` do not withhold the verdict. `forced` is the outcome if no check counted,
     None where nothing was measured. `noise` is the largest overhead, either way, that the device's
-    noise floor explains; 0 where the floor is not known.
+    noise floor explains; 0 where the floor is not known. `times_longer` says of an undecided one by
+    which factor longer a run would be that decides, if the overhead is what it seems; None if no
+    run of a reasonable length would.
     """
 
     outcome: Outcome
@@ -34,6 +36,11 @@ class Verdict:
     notes: tuple[Diagnostic, ...] = ()
     forced: Outcome | None = None
     noise: float = 0.0
+    times_longer: float | None = None
+
+
+LONGEST = 100.0
+"""More times longer than this is not worth saying: the overhead is at the threshold."""
 
 
 def judge(evidence: Evidence, floor: NoiseFloor | None = None) -> Verdict:
@@ -48,7 +55,22 @@ def judge(evidence: Evidence, floor: NoiseFloor | None = None) -> Verdict:
     if forced is None or reasons:
         assert reasons, "too few processes for an overhead are a reason"
         return Verdict("no verdict", reasons, notes, forced, noise)
-    return Verdict(forced, (), notes, forced, noise)
+    longer = _times_longer(evidence, evidence.overhead, noise) if forced == "undecided" else None
+    return Verdict(forced, (), notes, forced, noise, longer)
+
+
+def _times_longer(evidence: Evidence, overhead: Overhead | None, noise: float) -> float | None:
+    """An interval narrows with the square root of the measuring time."""
+    assert overhead is not None
+    limit = max(evidence.threshold, noise)
+    value, low, high = overhead.value, overhead.equivalence.low, overhead.equivalence.high
+    if evidence.against_itself:
+        value, low, high = max((value, low, high), (-value, -high, -low))
+    reach = high - value if value < limit else value - low
+    distance = abs(value - limit)
+    if distance == 0 or (longer := (reach / distance) ** 2) > LONGEST:
+        return None
+    return max(longer, 1.0)
 
 
 def _outcome(evidence: Evidence, overhead: Overhead, noise: float) -> Outcome:

@@ -1,21 +1,22 @@
 """The design of the experiment: artifacts and options in, a plan out.
 
-Artifacts of one format and precision form a group around their baseline. A block of a group visits
-the baseline A and every model once and returns in the opposite order, A B C C B A, so that each
-slot's mean place in time is the same and a steady drift of the machine's speed cancels in the
-ratios. Blocks are divided among fresh processes, because the layout of memory differs between
-processes and is fixed within one.
+Artifacts of one format and precision form a group around their baseline. The slots of a group take
+turns of a few inferences, in rounds in which each follows each equally often (`planning.orders`),
+so that whatever disturbs the machine for longer than some hundredths of a second, and whatever a
+model leaves in the caches, hits all of them alike. Rounds are divided among fresh processes,
+because the layout of memory differs between processes and is fixed within one.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgebench.benchmarks.planning.orders import a_round, there_and_back
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.planning.sizing import MIN_INFERENCES, Size
+from edgebench.benchmarks.planning.sizing import GroupSize, Size
 from edgebench.converters.artifact import PLAIN_PIXELS, Artifact, Manifest, TensorSpec, stored_name
 from edgebench.deploy.documents.plan import (
     Cooldown,
@@ -26,7 +27,7 @@ from edgebench.deploy.documents.plan import (
     PlannedArtifact,
     PlannedBlock,
     StoredInput,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.staging import content_name
@@ -38,6 +39,11 @@ AGAIN = "~again"
 
 WARMUP_WINDOW = 3
 WARMUP_TOLERANCE = 0.05
+
+UNDECIDED = TurnLength(1, 0, 1)
+"""The turns of a drafted plan, before the pilot says how long they are to be."""
+
+SMALLEST = GroupSize(UNDECIDED, blocks=1, rounds=1, apart=True)
 
 WITHIN_C = 3.0
 """A device is cool again this many degrees above its start: sensors at rest scatter so much."""
@@ -175,7 +181,7 @@ def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -
         if request.against_itself:
             slots[family.baseline.key + AGAIN] = family.baseline
         artifacts.update({slot: _planned(one) for slot, one in slots.items()})
-        groups.append(Group(family.name, family.baseline.key, tuple(slots)))
+        groups.append(Group(family.name, family.baseline.key, tuple(slots), UNDECIDED))
     return Plan(
         id=identity,
         seed=request.seed,
@@ -185,21 +191,28 @@ def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -
         artifacts=artifacts,
         groups=tuple(groups),
         processes=0,
+        first_look=0,
         blocks=(),
         warmup=Warmup(WARMUP_WINDOW, WARMUP_TOLERANCE, 0.0),
-        visit=VisitLength(0.0, MIN_INFERENCES),
         cooldown=Cooldown(WITHIN_C, 0.0) if request.cool_down else None,
     )
 
 
 def lay_out(draft: Plan, size: Size, warmup_s: float) -> Plan:
-    """A drafted plan with the blocks of a size; visits may warm up for `warmup_s` seconds."""
+    """A drafted plan with the blocks of a size; slots may warm up for `warmup_s` seconds.
+
+    A group that the size leaves out, because nothing of it runs, has the smallest blocks there are:
+    the result then says why they fail.
+    """
+    sizes = {group.name: size.groups.get(group.name, SMALLEST) for group in draft.groups}
+    groups = tuple(replace(one, turn=sizes[one.name].turn) for one in draft.groups)
     return replace(
         draft,
         processes=size.processes,
-        blocks=blocks_of(draft.groups, size, random.Random(draft.seed)),
+        first_look=size.first_look,
+        groups=groups,
+        blocks=tuple(_blocks(groups, sizes, size.processes, random.Random(draft.seed))),
         warmup=replace(draft.warmup, max_s=round(warmup_s, 4)),
-        visit=replace(draft.visit, min_s=size.visit_s),
     )
 
 
@@ -215,23 +228,27 @@ def cooling(plan: Plan, longest_s: float, start_c: dict[str, float] | None) -> P
     return replace(plan, cooldown=replace(plan.cooldown, max_s=each_s, start_c=start_c))
 
 
-def blocks_of(
-    groups: Sequence[Group], size: Size, chance: random.Random
-) -> tuple[PlannedBlock, ...]:
+def _blocks(
+    groups: Sequence[Group], sizes: Mapping[str, GroupSize], processes: int, chance: random.Random
+) -> Iterator[PlannedBlock]:
     """All blocks in the order they run: process by process, the groups taking turns."""
-    blocks: list[PlannedBlock] = []
-    for turn in range(size.blocks):
-        for group in chance.sample(groups, len(groups)):
-            there = chance.sample(group.slots, len(group.slots))
-            blocks.append(
-                PlannedBlock(
-                    index=len(blocks),
-                    process=turn * size.processes // size.blocks,
-                    group=group.name,
-                    order=(*there, *reversed(there)),
-                )
-            )
-    return tuple(blocks)
+    index = 0
+    for process in range(processes):
+        for turn in range(max(one.blocks for one in sizes.values())):
+            for group in chance.sample(groups, len(groups)):
+                own = sizes[group.name]
+                if turn < own.blocks:
+                    yield PlannedBlock(index, process, group.name, _order(group, own, chance))
+                    index += 1
+
+
+def _order(group: Group, size: GroupSize, chance: random.Random) -> tuple[str, ...]:
+    models = len(group.slots)
+    rounds = (
+        there_and_back(models, chance) if size.apart else a_round(models, chance)
+        for _ in range(size.rounds)
+    )
+    return tuple(group.slots[place] for one in rounds for place in one)
 
 
 def _planned(artifact: Artifact) -> PlannedArtifact:

@@ -29,6 +29,7 @@ class RunRequest:
         budget allows.
     cores: CPU cores to pin to; None for all.
     cool_down: before each process wait until the device is as cool as it was at the start.
+    whole_budget: measure for the whole budget, even if the verdicts are clear before.
     profile: finally run every artifact under its runtime's own profiler.
     out: the folder in which run folders are created.
 
@@ -54,6 +55,7 @@ class RunRequest:
     out: str = "runs"
     profile: bool = False
     cool_down: bool = False
+    whole_budget: bool = False
 
     def __post_init__(self) -> None:
         for name, valid, remedy in (

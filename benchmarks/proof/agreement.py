@@ -21,13 +21,13 @@ import numpy as np
 
 from edgebench.benchmarks.formatting import milliseconds
 from edgebench.benchmarks.proof.runtime_tools import ToolTimes, tool_of
-from edgebench.benchmarks.statistics.paired import MIN_BLOCKS, overhead
+from edgebench.benchmarks.statistics.paired import MIN_PROCESSES, overhead
 from edgebench.deploy.documents.plan import (
     Group,
     Plan,
     PlannedArtifact,
     PlannedBlock,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.staging import stage_file, write_plan
@@ -36,7 +36,14 @@ from edgebench.documents import sha256
 from edgebench.errors import EdgeBenchError
 from edgebench.progress import silent
 
-VISIT_S = 1.0
+MEASURING_S = 2.0
+WARMUP_S = 0.5
+FEWEST = 20
+"""Inferences, which are also those of the first look at how fast the model is."""
+
+DROPPED = 2
+"""Of each turn: the tools run one model alone, so its own caches are what is compared."""
+
 SLOTS = ("one", "two")
 
 
@@ -47,14 +54,14 @@ def agreement(model: Path, rounds: int, threads: int) -> list[tuple[ToolTimes, T
     """
     peer = tool_of(model)
     pairs = []
-    wanted = int(2 * VISIT_S / our_times(model, threads).median_s)
-    inferences = min(max(wanted, 20), 5000)
+    wanted = int(MEASURING_S / our_times(model, threads, FEWEST).median_s)
+    inferences = min(max(wanted, FEWEST), 5000)
     for number in range(rounds):
         if number % 2:
             theirs = peer.times(model, inferences, threads)
-            ours = our_times(model, threads)
+            ours = our_times(model, threads, inferences)
         else:
-            ours = our_times(model, threads)
+            ours = our_times(model, threads, inferences)
             theirs = peer.times(model, inferences, threads)
         pairs.append((ours, theirs))
     return pairs
@@ -67,13 +74,14 @@ def ratio(pairs: Sequence[tuple[float, float]]) -> str:
     return f"{1 + found.value:.4f} [{low:.4f}, {high:.4f}]"
 
 
-def our_times(model: Path, threads: int) -> ToolTimes:
-    """One block of our runner in fresh processes, as in any run."""
+def our_times(model: Path, threads: int, inferences: int) -> ToolTimes:
+    """So many inferences of our runner in a fresh process, in four turns of two instances."""
     digest = sha256(model)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = stage_file(model, digest, folder)
         planned = PlannedArtifact(model.name, file, digest, model.suffix.removeprefix("."), None)
+        turn = TurnLength(DROPPED + math.ceil(inferences / 4), DROPPED, 1)
         plan = Plan(
             id="agreement",
             seed=0,
@@ -81,15 +89,15 @@ def our_times(model: Path, threads: int) -> ToolTimes:
             cores=None,
             delegate="xnnpack",
             artifacts={slot: planned for slot in SLOTS},
-            groups=(Group("agreement", SLOTS[0], SLOTS),),
+            groups=(Group("agreement", SLOTS[0], SLOTS, turn),),
             processes=1,
+            first_look=1,
             blocks=(PlannedBlock(0, 0, "agreement", (*SLOTS, *reversed(SLOTS))),),
-            warmup=Warmup(window=3, tolerance=0.05, max_s=VISIT_S / 2),
-            visit=VisitLength(VISIT_S / 2, 5),
+            warmup=Warmup(window=3, tolerance=0.05, max_s=WARMUP_S),
         )
         write_plan(plan, folder)
         result = LocalDevice().run(folder, silent)
-    times_s = np.concatenate([visit.samples_ns for visit in result.blocks[0].visits]) / 1e9
+    times_s = np.concatenate([one.samples_ns for one in result.blocks[0].turns]) / 1e9
     return ToolTimes(float(np.median(times_s)), float(np.quantile(times_s, 0.05)))
 
 
@@ -100,8 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    if options.rounds < MIN_BLOCKS:
-        parser.error(f"--rounds must be {MIN_BLOCKS} or more")
+    if options.rounds < MIN_PROCESSES:
+        parser.error(f"--rounds must be {MIN_PROCESSES} or more")
     try:
         pairs = agreement(options.model, options.rounds, options.threads)
     except (EdgeBenchError, OSError) as error:

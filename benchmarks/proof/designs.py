@@ -12,7 +12,7 @@ import numpy as np
 from edgebench.benchmarks.planning.orders import balanced_order
 from edgebench.benchmarks.statistics.local_pairs import level, pairs, speed_dependence
 from edgebench.benchmarks.statistics.paired import Floats, signed_rank_ends
-from edgebench.deploy.transports.simulated.neighbours import Neighbourhood
+from edgebench.deploy.transports.simulated.scenarios import Scenario
 from edgebench.deploy.transports.simulated.sequences import inference_times
 
 LATENCY_S = 0.02
@@ -38,11 +38,11 @@ class Design:
     dropped: int
 
 
-TODAY = Design("blocks of visits, 6 of 10 warm up", "blocks", 11, 12, 10, 6)
+VISITS = Design("blocks of visits, 6 of 10 warm up", "blocks", 11, 12, 10, 6)
 CHOSEN = Design("balanced, 1 of 2 dropped, 18 processes", "balanced", 18, 36, 2, 1)
 
 DESIGNS = (
-    TODAY,
+    VISITS,
     Design("there and back, none dropped", "fixed", 11, 126, 1, 0),
     Design("there and back, 1 of 2 dropped", "fixed", 11, 63, 2, 1),
     Design("balanced, none dropped", "balanced", 11, 126, 1, 0),
@@ -69,7 +69,7 @@ class Simulated:
         return pairs(self.times_s[model], self.times_s[0])
 
     def dependence(self, model: int) -> Floats:
-        """By run, how the ratio depends on the machine's speed."""
+        """By run, how the ratio depends on the machine's speed, and its standard error."""
         speeds = np.log(self.times_s[model] * self.times_s[0]) / 2
         ratios = self.ratios(model)
         return np.array(
@@ -78,7 +78,7 @@ class Simulated:
 
 
 def simulate(
-    machine: Neighbourhood,
+    machine: Scenario,
     design: Design,
     runs: int,
     seed: int,
@@ -150,7 +150,7 @@ CENTRES: dict[str, Centre] = {
 
 
 def visits_level(design: Design) -> Callable[[Simulated, int], Floats]:
-    """The level of a process today: the Hodges-Lehmann centre of blocks of visits' medians."""
+    """The level of a process of visits: the Hodges-Lehmann centre of blocks of their medians."""
     each = design.turn - design.dropped
 
     def levels(found: Simulated, model: int) -> Floats:

@@ -1,6 +1,6 @@
-"""External load: a process that keeps one core busy at random until its parent ends.
+"""External load: processes that keep a core busy at random until their parent ends.
 
-python -m edgebench.benchmarks.proof.load SEED PARENT
+python -m edgebench.benchmarks.proof.load SEED CORE PARENT
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ TABLE = 4_000_000
 
 
 @contextmanager
-def second_core_loaded(seed: int) -> Iterator[None]:
-    """Keep the machine's last core busy at random while the block runs."""
+def loaded(seed: int, cores: int) -> Iterator[None]:
+    """Keep the machine's last `cores` cores busy at random while the block runs."""
     words = [sys.executable, "-m", "edgebench.benchmarks.proof.load"]
-    process = subprocess.Popen([*words, str(seed), str(os.getpid())])
+    processes = [
+        subprocess.Popen([*words, f"{seed}{core}", str(core), str(os.getpid())])
+        for core in range(cores)
+    ]
     try:
         yield
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
-def run(seed: int, parent: int) -> None:
-    """Be busy and idle in turns until the parent process ends."""
+def run(seed: int, core: int, parent: int) -> None:
+    """Be busy and idle in turns until the parent process ends; core 0 is the machine's last."""
     with suppress(AttributeError, OSError):  # If processes cannot be pinned any core is used.
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        own = sorted(os.sched_getaffinity(0), reverse=True)
+        os.sched_setaffinity(0, {own[core % len(own)]})
     chance = random.Random(seed)
     table = list(range(TABLE))
     while os.getppid() == parent:
@@ -46,4 +51,4 @@ def run(seed: int, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), int(sys.argv[2]))
+    run(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -14,7 +14,7 @@ from scipy import stats
 
 from edgebench.benchmarks.planning.design import Family, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.planning.sizing import Size
+from edgebench.benchmarks.planning.sizing import GroupSize, Size
 from edgebench.benchmarks.proof.trial import (
     BASELINE,
     LATENCY_S,
@@ -23,13 +23,16 @@ from edgebench.benchmarks.proof.trial import (
     artifact,
     machine,
 )
-from edgebench.benchmarks.statistics.levels import timed_block
-from edgebench.benchmarks.statistics.paired import Floats, overhead, process_levels
+from edgebench.benchmarks.statistics.levels import block_log_ratio, paired_times, timed_block
+from edgebench.benchmarks.statistics.paired import Floats, overhead
+from edgebench.deploy.documents.plan import TurnLength
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
 from edgebench.intervals import Interval
 
 RESAMPLES = 500
-VISIT_S = 0.2
+ROUNDS = 20
+"""The rounds of a block."""
+
 WARMUP_S = 0.4
 MODEL = "model"
 
@@ -90,13 +93,11 @@ def run(scenario: str, seed: int) -> dict[tuple[int, int, str, str], Answer]:
     answers = {}
     for each in sorted({blocks // processes for processes, blocks in SIZES}):
         sizes = [size for size in SIZES if size[1] == each * size[0]]
-        ratios = log_ratios(scenario, seed, Size(max(sizes)[0], max(sizes)[1], VISIT_S))
+        blocks_, processes_ = log_ratios(scenario, seed, max(sizes)[0], each)
         for processes, blocks in sizes:
-            first = ratios[:blocks]
-            of = [number // each for number in range(blocks)]
-            units = {"blocks": first}
+            units = {"blocks": blocks_[:blocks]}
             if each > 1:
-                units["processes"] = process_levels(first, of)
+                units["processes"] = processes_[:processes]
             for unit, values in units.items():
                 for name, method in METHODS.items():
                     with warnings.catch_warnings():
@@ -106,16 +107,20 @@ def run(scenario: str, seed: int) -> dict[tuple[int, int, str, str], Answer]:
     return answers
 
 
-def log_ratios(scenario: str, seed: int, size: Size) -> Floats:
-    """The blocks' log ratios of a simulated run of that size."""
+def log_ratios(scenario: str, seed: int, processes: int, each: int) -> tuple[Floats, Floats]:
+    """The log ratios of blocks and of processes, of a simulated run with `each` in a process."""
     baseline, model = artifact(BASELINE), artifact(MODEL)
     request = RunRequest("simulated", seed=seed)
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)
-    plan = lay_out(replace(draft, id=f"{draft.id}-{size.blocks}"), size, WARMUP_S)
+    group = GroupSize(TurnLength(3, 2, 1), each, ROUNDS, apart=False)
+    size = Size(processes, processes, {"simulated": group})
+    plan = lay_out(replace(draft, id=f"{draft.id}-{processes}-{each}"), size, WARMUP_S)
     result = SimulatedDevice(machine(scenario, seed), {model.key: OVERHEAD}, LATENCY_S).simulate(
         plan
     )
-    found = [timed_block(block).slots for block in result.blocks]
-    return np.array(
-        [(one[model.key].log_levels - one[baseline.key].log_levels)[0] for one in found]
+    blocks = [timed_block(block, own_time=True) for block in result.blocks]
+    pairs = paired_times(blocks, model.key, baseline.key)
+    return (
+        np.array([block_log_ratio(one, model.key, baseline.key) for one in blocks]),
+        np.array([one.level for one in pairs]),
     )

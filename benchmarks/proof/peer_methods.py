@@ -24,7 +24,7 @@ from edgebench.benchmarks.proof.trial import (
     machine,
 )
 from edgebench.benchmarks.statistics.paired import Floats
-from edgebench.deploy.documents.plan import Plan, PlannedBlock, VisitLength, Warmup
+from edgebench.deploy.documents.plan import Plan, PlannedBlock, TurnLength, Warmup
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
 from edgebench.intervals import Interval
@@ -104,15 +104,18 @@ def _plan(peer: PeerMethod, draft: Plan, budget_s: float) -> Plan:
     inferences = peer.inferences or int(budget_s / LATENCY_S / len(group.slots))
     return replace(
         draft,
+        groups=(replace(group, turn=TurnLength(inferences, 0, 1)),),
         processes=len(orders),
+        first_look=len(orders),
         blocks=tuple(
             PlannedBlock(number, number, group.name, order) for number, order in enumerate(orders)
         ),
         warmup=Warmup(window=peer.warmup, tolerance=0.0, max_s=0.0),
-        visit=VisitLength(0.0, inferences),
     )
 
 
 def _times(result: RunResult, slot: str) -> Floats:
-    visits = [v.samples_ns for block in result.blocks for v in block.visits if v.slot == slot]
-    return np.concatenate([np.asarray(visit, dtype=np.float64) for visit in visits])
+    turns = [
+        turn.samples_ns for block in result.blocks for turn in block.turns if turn.slot == slot
+    ]
+    return np.concatenate([np.asarray(turn, dtype=np.float64) for turn in turns])

@@ -6,7 +6,9 @@ network with about 4 % more of the same work, which should be found.
 
 from __future__ import annotations
 
+import datetime
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,17 +18,22 @@ import numpy as np
 
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.proof.load import second_core_loaded
+from edgebench.benchmarks.proof import visits_design
+from edgebench.benchmarks.proof.load import loaded
 from edgebench.benchmarks.proof.peer_methods import of_means, of_medians
+from edgebench.benchmarks.proof.visits_design import VisitsRun
+from edgebench.benchmarks.results.compare import is_clear, timed_blocks
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
+from edgebench.benchmarks.results.run_folder import read_result, read_times
 from edgebench.benchmarks.runs import run as running
-from edgebench.benchmarks.statistics.paired import Floats
+from edgebench.benchmarks.statistics.levels import paired_times
+from edgebench.benchmarks.statistics.paired import MIN_PROCESSES, Floats, centre
 from edgebench.deploy.device.interface import Device
-from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, VisitLength, Warmup
+from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, TurnLength, Warmup
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import FILES, read_plan, write_plan
 from edgebench.documents import load, save
-from edgebench.intervals import Interval
+from edgebench.intervals import Estimate, Interval
 from edgebench.progress import Progress
 
 BASELINE = "mobilenet_v2"
@@ -35,13 +42,17 @@ INFERENCES = 100
 
 OURS = "edgebench"
 FORCED = "edgebench, gate ignored"
+VISITS = "visits, there and back"
 
 
 @dataclass(frozen=True)
 class MethodResult:
     """The result of one method for one precision: the intervals of both overheads.
 
-    `withheld` is the id of the reason why there is no verdict; None if there is one.
+    `withheld` is the id of the reason why there is no verdict; None if there is one. `decided` says
+    that the verdicts are clear, and `seconds` how long the run took, pilot included. For designs to
+    be compared, `half_width` is that of the usual interval of A/A in log time, as if the run had
+    been looked at once, and `measuring_s` the time without the pilot.
     """
 
     method: str
@@ -49,13 +60,17 @@ class MethodResult:
     itself: Interval | None
     heavier: Interval | None
     withheld: str | None = None
+    decided: bool = False
+    seconds: float | None = None
+    half_width: float | None = None
+    measuring_s: float | None = None
 
 
 @dataclass(frozen=True)
 class RealTrial:
     """The results of all methods in one run."""
 
-    SCHEMA: ClassVar[str] = "edgebench.proof/2"
+    SCHEMA: ClassVar[str] = "edgebench.proof/3"
 
     said: tuple[MethodResult, ...]
 
@@ -77,8 +92,10 @@ PEERS = (
 )
 
 
-def trial(folder: Path, request: RunRequest, device: Device, progress: Progress) -> RealTrial:
-    """Carry out one run in a folder, or read its earlier results.
+def trial(
+    folder: Path, request: RunRequest, device: Device, progress: Progress, cores: int = 1
+) -> RealTrial:
+    """Carry out one run in a folder, or read its earlier results, with so many cores loaded.
 
     Raises `KeyboardInterrupt` and `EdgeBenchError`.
     """
@@ -86,13 +103,16 @@ def trial(folder: Path, request: RunRequest, device: Device, progress: Progress)
     if path.exists():
         return load(path, RealTrial)
     shutil.rmtree(folder, ignore_errors=True)  # An interrupted run is repeated.
-    with second_core_loaded(request.seed):
-        request = replace(request, out=str(folder))
-        comparison = running.run(request, device, progress)
+    with loaded(request.seed, cores):
+        began = time.monotonic()
+        comparison = running.run(replace(request, out=str(folder)), device, progress)
+        seconds = time.monotonic() - began
         if comparison.interrupted:
             raise KeyboardInterrupt
-        theirs = _peers(folder / comparison.run, folder / "peers", device, progress)
-    found = RealTrial((*_ours(comparison), *theirs))
+        whole = folder / comparison.run
+        visits = visits_design.measure(whole, folder / "visits", device, progress)
+        theirs = _peers(whole, folder / "peers", device, progress)
+    found = RealTrial((*_ours(whole, comparison, seconds), *_visits(visits), *theirs))
     save(path, found)
     return found
 
@@ -113,15 +133,66 @@ def request_of(
     )
 
 
-def _ours(comparison: Comparison) -> list[MethodResult]:
+def _ours(whole: Path, comparison: Comparison, seconds: float) -> list[MethodResult]:
+    run = read_times(whole, read_result(whole))
+    measuring_s = _elapsed_s(run.result)
     said = []
-    for group in comparison.groups:
+    for group, planned in zip(comparison.groups, run.plan.groups, strict=True):
         itself, heavier = _row(group, BASELINE, AGAIN), _row(group, HEAVIER, "")
+        verdicts = [row.verdict for row in (itself, heavier) if row.verdict]
+        processes = paired_times(timed_blocks(run, planned), itself.slot, planned.baseline)
+        levels = np.array([one.level for one in processes])
+        forced = MethodResult(
+            FORCED,
+            group.precision,
+            _interval(itself),
+            _interval(heavier),
+            decided=all(map(is_clear, verdicts)),
+            seconds=seconds,
+            half_width=_half_width(centre(levels)) if len(levels) >= MIN_PROCESSES else None,
+            measuring_s=measuring_s,
+        )
         reasons = heavier.verdict.reasons if heavier.verdict else ()
-        forced = MethodResult(FORCED, group.precision, _interval(itself), _interval(heavier))
-        reason = reasons[0].id if reasons else None
-        said += [replace(forced, method=OURS, withheld=reason), forced]
+        said += [
+            replace(forced, method=OURS, withheld=reasons[0].id if reasons else None),
+            forced,
+        ]
     return said
+
+
+def _visits(run: VisitsRun) -> list[MethodResult]:
+    said = []
+    for group in run.plan.groups:
+        itself, heavier = (
+            run.overhead(next(one for one in group.slots if _role(one) == role), group.baseline)
+            for role in ("itself", "heavier")
+        )
+        said.append(
+            MethodResult(
+                VISITS,
+                group.baseline.split(".")[1],
+                _shares(itself),
+                _shares(heavier),
+                half_width=_half_width(itself),
+                measuring_s=run.seconds,
+            )
+        )
+    return said
+
+
+def _shares(found: Estimate) -> Interval:
+    return Interval(float(np.expm1(found.low)), float(np.expm1(found.high)))
+
+
+def _half_width(found: Estimate) -> float:
+    return (found.high - found.low) / 2
+
+
+def _elapsed_s(result: RunResult) -> float:
+    """From the first reading to the last, and the starts of processes between them."""
+    times = [one.unix_s for block in result.blocks for one in (block.before, block.after) if one]
+    started = datetime.datetime.fromisoformat(result.started).timestamp()
+    return max(times, default=started) - started
 
 
 def _row(group: GroupComparison, model: str, ending: str) -> ModelRow:
@@ -176,11 +247,14 @@ def _peers_plan(plan: Plan) -> Plan:
 
     The runner never measures a baseline alone, so each slot is in a group with another one.
     """
+    turn = TurnLength(INFERENCES, 0, 1)
+    together = tuple(replace(group, turn=turn) for group in plan.groups)
     alone = tuple(
-        Group(f"{group.name}, alone", group.slots[-1], group.slots) for group in plan.groups
+        Group(f"{group.name}, alone", group.slots[-1], group.slots, turn) for group in plan.groups
     )
     others = tuple(
-        Group(f"{group.name}, the last alone", group.slots[0], group.slots) for group in plan.groups
+        Group(f"{group.name}, the last alone", group.slots[0], group.slots, turn)
+        for group in plan.groups
     )
     orders: list[tuple[int, str, tuple[str, ...]]] = [
         (0, group.name, group.slots) for group in plan.groups
@@ -190,26 +264,27 @@ def _peers_plan(plan: Plan) -> Plan:
             slot = group.slots[number]
             name = other.name if slot == own.baseline else own.name
             orders.append((1 + number, name, (slot,)))
+    processes = 1 + len(plan.groups[0].slots)
     return replace(
         plan,
         id=f"{plan.id}/peers",
         artifacts={slot: replace(one, evaluation=None) for slot, one in plan.artifacts.items()},
-        groups=(*plan.groups, *alone, *others),
-        processes=1 + len(plan.groups[0].slots),
+        groups=(*together, *alone, *others),
+        processes=processes,
+        first_look=processes,
         blocks=tuple(
             PlannedBlock(index, process, name, order)
             for index, (process, name, order) in enumerate(orders)
         ),
         warmup=Warmup(window=1, tolerance=0.0, max_s=0.0),
-        visit=VisitLength(0.0, INFERENCES),
     )
 
 
 def _times(result: RunResult, slot: str, alone: bool) -> Floats:
-    visits = [
-        visit.samples_ns
+    turns = [
+        turn.samples_ns
         for block in result.blocks
-        for visit in block.visits
-        if visit.slot == slot and (block.process > 0) == alone
+        for turn in block.turns
+        if turn.slot == slot and (block.process > 0) == alone
     ]
-    return np.concatenate([np.asarray(one, dtype=np.float64) for one in visits] or [np.zeros(0)])
+    return np.concatenate([np.asarray(one, dtype=np.float64) for one in turns] or [np.zeros(0)])

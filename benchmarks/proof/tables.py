@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from edgebench.benchmarks.proof.trial import LATENCY_S, Answer, machine
 
 SEVERAL = "four models"
 
-NAME_WIDTH, FIGURE_WIDTH = 20, 20
+NAME_WIDTH, FIGURE_WIDTH = 18, 19
 MARKS: dict[State, str] = {
     "not asked": "",
     "kept": "\N{CHECK MARK}",
@@ -28,7 +29,16 @@ PEERS_EXPLAINED = (
     "None of them withholds anything.",
 )
 
-Rows = dict[tuple[str, str], tuple[Figure, ...]]
+
+@dataclass(frozen=True)
+class Row:
+    """The answers to the questions, and how long a run took (median), None if it was not timed."""
+
+    figures: tuple[Figure, ...]
+    seconds: float | None
+
+
+Rows = dict[tuple[str, str], Row]
 """By scenario and method."""
 
 Intervals = dict[tuple[str, int, int, str, str], list[Answer]]
@@ -38,24 +48,34 @@ Intervals = dict[tuple[str, int, int, str, str], list[Answer]]
 def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
     """The table, line by line, within 100 columns."""
     lines = [
-        f"{runs} simulated runs a scenario, of {budget_s:.0f} s each, of a baseline of "
-        f"{LATENCY_S * 1e3:.0f} ms.",
-        "Per cent of runs [95 % interval], and whether the bound is kept: false alarms at most 5,",
-        "coverage 93 to 97, a 3 % overhead found at least 90, withheld at most 5 if the machine is",
-        "good and at least 95 if it is not.",
+        f"{runs} simulated runs a scenario, of {budget_s:.0f} s at most, of a baseline of "
+        f"{LATENCY_S * 1e3:.0f} ms,",
+        "with a threshold of 5 %. Per cent of runs [95 % interval], and whether a bound is kept:",
+        "false alarms at most 5; coverage 93 to 97.5 in the whole budget, 93 or more if it stops",
+        "once verdicts are clear; a 3 % overhead found in the whole budget at least 95, or 90",
+        "where other work comes and goes; withheld at most 5, or 10. Where the machine hits one",
+        "model more, withheld is of the runs that are off by more than half of the threshold, and",
+        "at least 95. Then the median seconds of a run.",
         "",
-        "".ljust(NAME_WIDTH + 2) + "".join(one.ljust(FIGURE_WIDTH) for one in QUESTIONS).rstrip(),
+        "".ljust(NAME_WIDTH + 2)
+        + "".join(one.ljust(FIGURE_WIDTH) for one in QUESTIONS)
+        + "s".rjust(3),
     ]
     said = ""
     for (scenario, method), row in rows.items():
         if scenario == SEVERAL:
-            lines += ["", "four models that cost nothing, in one run (process-bias)"]
-        elif scenario != said:
-            lines += ["", f"{scenario}: {machine(scenario, 0).description}"]
-        said = scenario
-        lines.append("  " + method.ljust(NAME_WIDTH - 2) + "".join(map(_cell, row)).rstrip())
+            title = "four models that cost nothing, in one run (process-bias)"
+        else:
+            title = f"{scenario}: {machine(scenario, 0).description}"
+        if title != said:
+            lines += ["", title]
+        said = title
+        cells = "".join(map(_cell, row.figures)).ljust(FIGURE_WIDTH * len(QUESTIONS))
+        seconds = "" if row.seconds is None else f"{row.seconds:3.0f}"
+        lines.append("  " + method.ljust(NAME_WIDTH) + (cells + seconds).rstrip())
     lines += ["", *PEERS_EXPLAINED]
-    states = Counter(one.state for row in rows.values() for one in row if one.bounds)
+    states = Counter(one.state for row in rows.values() for one in row.figures)
+    del states["not asked"]
     lines += [
         "",
         f"Of {states.total()} bounds {states['kept']} are kept ({MARKS['kept']}), "
@@ -66,8 +86,10 @@ def proof_table(rows: Rows, runs: int, budget_s: float) -> list[str]:
 
 
 def _cell(figure: Figure) -> str:
+    if figure.share is None:
+        return "    -".ljust(FIGURE_WIDTH)
     value, low, high = map(_per_cent, (figure.share.value, figure.share.low, figure.share.high))
-    return f"{value:>5} [{low}, {high}] {MARKS[figure.state]}".ljust(FIGURE_WIDTH)
+    return f"{value:>5} [{low},{high}] {MARKS[figure.state]}".ljust(FIGURE_WIDTH)
 
 
 def _per_cent(share: float) -> str:

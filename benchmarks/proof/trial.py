@@ -1,7 +1,8 @@
-"""One simulated run through the product's own path: draft, pilot, plan, measure, compare, judge."""
+"""One simulated run through the product's own path: draft, pilot, plan, measure, stop, judge."""
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +10,10 @@ from edgebench.benchmarks.planning.design import AGAIN, Family, draft_plan, lay_
 from edgebench.benchmarks.planning.pilot import limit_s, measured_s, pace, pilot_plan
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import choose_size
-from edgebench.benchmarks.results.compare import compare
-from edgebench.benchmarks.results.comparison import Comparison, ModelRow
+from edgebench.benchmarks.results.compare import compare, decided, judgements
+from edgebench.benchmarks.results.comparison import ModelRow
 from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.converters.artifact import Artifact, Manifest, file_name
-from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import MeasuredBlock, RunResult
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
 from edgebench.deploy.transports.simulated.scenarios import (
@@ -28,19 +28,25 @@ OVERHEAD = 0.03
 """The overhead of the model that has to be found."""
 
 LATENCY_S = 0.02
+THRESHOLD = 0.05
 BASELINE = "baseline"
+
+
+WRONG = 0.5
+"""An estimate further from the truth than this share of the threshold must not give a verdict."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """The result of one method for one comparison whose truth is known.
 
-    `withheld` says that there is no verdict.
+    `withheld` says that there is no verdict. `value` is the estimate, None for a method without.
     """
 
     truth: float
     interval: Interval | None
     withheld: bool = False
+    value: float | None = None
 
     @property
     def covers(self) -> bool:
@@ -59,18 +65,31 @@ class Answer:
             return False
         return not self.interval.low <= 0 <= self.interval.high
 
+    @property
+    def biased(self) -> bool:
+        """Whether the estimate is off by more than half of the threshold."""
+        return self.value is not None and abs(self.value - self.truth) > WRONG * THRESHOLD
+
 
 @dataclass(frozen=True)
 class SimulatedTrial:
-    """One run: the baseline against itself, and models against it."""
+    """One run: the baseline against itself, and models against it; and how long it took."""
 
     itself: Answer
     models: tuple[Answer, ...]
+    seconds: float | None = None
 
 
-def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> SimulatedTrial:
+def run(
+    scenario: str,
+    seed: int,
+    budget_s: float,
+    overheads: tuple[float, ...],
+    whole_budget: bool = False,
+) -> SimulatedTrial:
     """The results of a simulated run of models with these overheads."""
-    baseline, *others = simulate(scenario, seed, budget_s, overheads).groups[0].rows
+    measured, seconds = simulate(scenario, seed, budget_s, overheads, whole_budget)
+    baseline, *others = compare(measured).groups[0].rows
     rows = {row.slot: row for row in others}
     return SimulatedTrial(
         itself=answer(rows[baseline.slot + AGAIN], 0.0),
@@ -78,23 +97,66 @@ def run(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...])
             answer(rows[artifact(_model(number)).key], truth)
             for number, truth in enumerate(overheads)
         ),
+        seconds=seconds,
     )
 
 
-def simulate(scenario: str, seed: int, budget_s: float, overheads: tuple[float, ...]) -> Comparison:
-    """Simulate a run of models with these overheads, and of the baseline against itself."""
+def simulate(
+    scenario: str,
+    seed: int,
+    budget_s: float,
+    overheads: tuple[float, ...],
+    whole_budget: bool = False,
+) -> tuple[MeasuredRun, float]:
+    """A run of models with these overheads and of the baseline against itself, and its seconds."""
     models = tuple(artifact(_model(number)) for number in range(len(overheads)))
     baseline = artifact(BASELINE)
     truths = {one.key: truth for one, truth in zip(models, overheads, strict=True)}
     device = SimulatedDevice(machine(scenario, seed), truths, LATENCY_S)
-    request = RunRequest("simulated", against_itself=True, budget_s=budget_s, seed=seed)
+    request = RunRequest(
+        "simulated",
+        against_itself=True,
+        threshold=THRESHOLD,
+        budget_s=budget_s,
+        seed=seed,
+        whole_budget=whole_budget,
+    )
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, models)], request)
-    result, plan = measure(device, draft, request)
     manifests = {one.key: one.manifest for one in (baseline, *models)}
     manifests[baseline.key + AGAIN] = baseline.manifest
-    return compare(
+    pilot = pilot_plan(draft)
+    piloted = _cut(device.simulate(pilot), limit_s(budget_s))
+    spent_s = measured_s(piloted.blocks)
+    forecast = choose_size(
+        pace(pilot, piloted), budget_s, request.detect, spent_s, stops_early=not whole_budget
+    )
+    plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    result = device.simulate(plan)
+    found = stopped(
         MeasuredRun(draft.id, request, device.description, plan, result, manifests, {}, {}, {}, "")
     )
+    return found, spent_s + elapsed_s(found)
+
+
+def stopped(run: MeasuredRun) -> MeasuredRun:
+    """A run as `runs.early_stop` leaves it: after the first process at which all is clear.
+
+    The machine does not know when it is going to be stopped, so a run that is stopped is the
+    beginning of the whole one.
+    """
+    for processes in range(run.plan.first_look, run.plan.processes):
+        blocks = tuple(block for block in run.result.blocks if block.process < processes)
+        part = replace(run, result=replace(run.result, complete=False, blocks=blocks))
+        if decided(part, [verdict for _, verdict in judgements(part).values()]):
+            return part
+    return run
+
+
+def elapsed_s(run: MeasuredRun) -> float:
+    """The seconds from the start of the first process to the end of the last block."""
+    ends = [block.after.unix_s for block in run.result.blocks if block.after is not None]
+    began = datetime.datetime.fromisoformat(run.result.started).timestamp()
+    return max(ends, default=began) - began
 
 
 def _model(number: int) -> str:
@@ -106,18 +168,7 @@ def machine(scenario: str, seed: int) -> Scenario:
     return random_scenario(seed) if scenario == RANDOM else SCENARIOS[scenario]
 
 
-def measure(device: SimulatedDevice, draft: Plan, request: RunRequest) -> tuple[RunResult, Plan]:
-    """Pilot, plan and run, like `edgebench.benchmarks.runs.run` but without a folder."""
-    assert request.budget_s is not None
-    pilot = pilot_plan(draft)
-    piloted = _stopped(device.simulate(pilot), limit_s(request.budget_s))
-    spent_s = measured_s(piloted.blocks)
-    forecast = choose_size(pace(pilot, piloted), request.budget_s, request.detect, spent_s)
-    plan = lay_out(draft, forecast.size, forecast.warmup_s)
-    return device.simulate(plan), plan
-
-
-def _stopped(result: RunResult, limit_s: float) -> RunResult:
+def _cut(result: RunResult, limit_s: float) -> RunResult:
     """A result as it was when its blocks had taken so long."""
     kept: list[MeasuredBlock] = []
     for block in result.blocks:
@@ -133,6 +184,7 @@ def answer(row: ModelRow, truth: float) -> Answer:
         truth,
         row.overhead.interval if row.overhead else None,
         withheld=row.verdict.outcome == "no verdict",
+        value=row.overhead.value if row.overhead else None,
     )
 
 

@@ -183,7 +183,7 @@ OVERHEAD: Columns = (
     Column(
         "overhead [95 %]",
         _overhead,
-        "Overhead: time against the baseline, paired by block, with its 95 % interval.",
+        "Overhead: time against the baseline, from pairs of inferences, with its 95 % interval.",
     ),
     Column(
         "MAdds" + COUNTED,

@@ -28,12 +28,17 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     ]
 
 
+def stopped(comparison: Comparison) -> str:
+    """Why a run has fewer blocks than it might have had, if that was no interruption."""
+    return " (stopped early: all verdicts were clear)" if comparison.stopped_early else ""
+
+
 def _timing(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         (
             "blocks",
-            f"{comparison.blocks_done} of {comparison.blocks_planned}, in {comparison.processes} "
-            "fresh processes",
+            f"{comparison.blocks_done} of {comparison.blocks_planned}, in up to "
+            f"{comparison.processes} fresh processes{stopped(comparison)}",
         ),
         ("threshold", f"{comparison.threshold * 100:.3g} %"),
     ]

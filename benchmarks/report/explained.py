@@ -44,9 +44,9 @@ KINDS = {
     None: "the rest of the network",
 }
 STAGES_LEGEND = (
-    "Cost: the model's time less its time without that stage's attention, paired by block, with "
-    "its 95 % interval. Share: of the whole overhead. Profiler: the time of that attention's "
-    "operations in the runtime's own profile, which slows the runtime down. "
+    "Cost: the model's time less its time without that stage's attention, from pairs of "
+    "inferences, with its 95 % interval. Share: of the whole overhead. Profiler: the time of that "
+    "attention's operations in the runtime's own profile, which slows the runtime down. "
 )
 KINDS_LEGEND = "Profiler: from the runtime's own profile, which slows the runtime down. "
 COUNTED_LEGEND = (

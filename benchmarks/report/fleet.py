@@ -12,13 +12,14 @@ from rich.text import Text
 
 from edgebench.benchmarks.report import matrix, plots, terminal
 from edgebench.benchmarks.report.columns import COUNTED, UNTRUSTED
+from edgebench.benchmarks.report.context import stopped
 from edgebench.benchmarks.report.matrix import Cell, Matrix
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs.fleet import FleetComparison
 
 LEGEND = (
-    "Overhead: time against the baseline on the same device, paired by block, with its 95 % "
-    "interval; the largest first. One device's overhead does not predict another's."
+    "Overhead: time against the baseline on the same device, from pairs of inferences, with its "
+    "95 % interval; the largest first. One device's overhead does not predict another's."
 )
 UNTRUSTED_LEGEND = (
     f" {UNTRUSTED}: the run failed a check, so this figure cannot be trusted; see the notes."
@@ -61,7 +62,7 @@ def _where(own: Comparison) -> str:
     """One line on what a device is, and how it was measured."""
     context = own.context
     runtimes = ", ".join(f"{one.name} {one.version}" for one in context.runtimes.values())
-    done = f"{own.blocks_done} of {own.blocks_planned} blocks"
+    done = f"{own.blocks_done} of {own.blocks_planned} blocks{stopped(own)}"
     if own.measures == "instructions":
         done = "instructions counted"
     return (

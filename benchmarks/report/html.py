@@ -24,7 +24,10 @@ from edgebench.deploy.documents.result import RunResult
 from edgebench.intervals import Estimate
 
 GLOSSARY = (
-    ("overhead", "How much longer an inference takes than the baseline's, from paired blocks."),
+    (
+        "overhead",
+        "How much longer an inference takes than the baseline's, from pairs of inferences.",
+    ),
     (
         "baseline",
         "The model that the others are compared with, in the same format and precision. In the zoo "
@@ -32,8 +35,8 @@ GLOSSARY = (
     ),
     (
         "block",
-        "A visit to every model and back, in an order such as A B C C B A, so that a machine whose "
-        "speed slowly changes treats all models alike.",
+        "About a second in which the models take turns of a few inferences, in a random order in "
+        "which each follows each equally often, so that what disturbs the machine hits all alike.",
     ),
     (
         "95 % interval",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from edgebench.benchmarks.report.columns import figure
 from edgebench.benchmarks.report.matrix import Section
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
-from edgebench.deploy.documents.result import RunResult, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, RunResult, Turn
 from edgebench.intervals import Estimate
 from edgebench.tasks.task import FigureColumn
 
@@ -25,8 +26,8 @@ LABELS = 226
 VALUES = 140
 """Pixels to the left of the overhead plot for names, and to its right for figures."""
 
-DOTS_A_VISIT = 24
-"""Raw samples drawn of each visit at most; more of them cannot be told apart."""
+TURNS_SHOWN = 3000
+"""Turns of which samples are drawn, at most; more of them cannot be told apart."""
 
 
 def slot_class(group: GroupComparison, slot: str) -> str:
@@ -230,13 +231,13 @@ def samples(comparison: Comparison, result: RunResult) -> list[SamplePlot]:
 
 
 def _trace(group: GroupComparison, result: RunResult) -> SamplePlot | None:
-    blocks = [block for block in result.blocks if block.group == group.name and block.visits]
+    blocks = [block for block in result.blocks if block.group == group.name and block.turns]
     if not blocks:
         return None
     # Models without a stage have no row; they are part of the explanation.
     slots = {row.slot for row in group.rows}
-    visits = [visit for block in blocks for visit in block.visits if visit.slot in slots]
-    every = np.concatenate([np.asarray(visit.samples_ns) / 1e6 for visit in visits])
+    turns = [turn for block in blocks for turn in block.turns if turn.slot in slots]
+    every = np.concatenate([np.asarray(turn.samples_ns) / 1e6 for turn in turns])
     # A few outliers would flatten all other samples; they are counted instead.
     ceiling = float(min(every.max(), np.quantile(every, 0.995) * 1.15))
     height, left, right, top, bottom = 220, 56, WIDTH - 8, 8, 188
@@ -254,11 +255,10 @@ def _trace(group: GroupComparison, result: RunResult) -> SamplePlot | None:
             parts.append(
                 svg.line(x(number), top, x(number), bottom, "process" if new_process else "grid")
             )
-        for place, visit in enumerate(block.visits):
-            if visit.slot in points:
-                points[visit.slot] += _dots(
-                    visit, number + place / len(block.visits), 1 / len(block.visits), x, y
-                )
+        for place, turn in _shown(block, max(TURNS_SHOWN // len(blocks), 1)):
+            if turn.slot in points:
+                width = 1 / len(block.turns)
+                points[turn.slot] += _dots(turn, number + place * width, width, x, y)
     parts += [svg.dust(dots, slot_class(group, slot)) for slot, dots in points.items()]
     middle = (left + right) / 2
     parts.append(svg.text(middle, height - 8, "blocks in the order they ran", "tick", "middle"))
@@ -273,13 +273,20 @@ def _trace(group: GroupComparison, result: RunResult) -> SamplePlot | None:
     )
 
 
-def _dots(
-    visit: Visit, begin: float, width: float, x: Scale, y: Scale
-) -> list[tuple[float, float]]:
-    """Evenly chosen samples of a visit, spread over its share of the block."""
-    count = len(visit.samples_ns)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, DOTS_A_VISIT)).astype(int))
+def _shown(block: MeasuredBlock, most: int) -> list[tuple[int, Turn]]:
+    """At most so many turns of a block, with their places, evenly chosen for each slot."""
+    places: dict[str, list[int]] = {}
+    for place, turn in enumerate(block.turns):
+        places.setdefault(turn.slot, []).append(place)
+    each = max(most // len(places), 1)
+    chosen = [of[i] for of in places.values() for i in range(0, len(of), math.ceil(len(of) / each))]
+    return [(place, block.turns[place]) for place in sorted(chosen)]
+
+
+def _dots(turn: Turn, begin: float, width: float, x: Scale, y: Scale) -> list[tuple[float, float]]:
+    """The samples of a turn, spread over its share of the block."""
+    count = len(turn.samples_ns)
     pairs = (
-        (begin + width * (0.1 + 0.8 * (i + 0.5) / count), visit.samples_ns[i] / 1e6) for i in chosen
+        (begin + width * (i + 0.5) / count, time / 1e6) for i, time in enumerate(turn.samples_ns)
     )
     return [(x(at), y(value)) for at, value in pairs if value <= y.high]

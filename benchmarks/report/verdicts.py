@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edgebench.benchmarks.formatting import signed, signed_in, threshold, unsigned
 from edgebench.benchmarks.gate.verdict import Outcome
 from edgebench.benchmarks.report.columns import UNTRUSTED
@@ -33,7 +35,7 @@ def _judged(row: ModelRow, outcome: Outcome, allowed: float) -> str:
     measured = signed_in(row.overhead.value, row.overhead.interval)
     if row.against_itself:
         return _against_itself(
-            outcome, f"{row.model} against itself shows {measured}", row.overhead
+            outcome, f"{row.model} against itself shows {measured}", row.overhead, _longer(row)
         )
     claim = f"costs {measured} here" if row.overhead.interval.high > 0 else f"is faster, {measured}"
     if abs(row.overhead.value) <= row.verdict.noise:
@@ -43,16 +45,26 @@ def _judged(row: ModelRow, outcome: Outcome, allowed: float) -> str:
     if outcome == "supported":
         return f"supported: {row.model} {claim}, within {limit}."
     if outcome == "undecided":
-        return f"undecided: {row.model} {claim}, too uncertain to compare with {limit}."
+        known = f"below {unsigned(row.overhead.equivalence.high)} with 95 % confidence"
+        return (
+            f"undecided: {row.model} {claim}: {known}, too uncertain to compare with {limit}"
+            f"{_longer(row)}."
+        )
     though = ""
     if row.madds_overhead is not None and row.madds_overhead < allowed:
         though = f", although it adds only {signed(row.madds_overhead)} multiply-adds"
     return f"refuted: {row.model} {claim}, more than {limit}{though}."
 
 
-def _against_itself(outcome: Outcome, shows: str, overhead: Overhead) -> str:
+def _longer(row: ModelRow) -> str:
+    """What it takes to decide."""
+    times = row.verdict.times_longer if row.verdict else None
+    return f"; a run about {math.ceil(times)} times as long would tell" if times else ""
+
+
+def _against_itself(outcome: Outcome, shows: str, overhead: Overhead, longer: str) -> str:
     if outcome == "undecided":
-        return f"undecided: {shows}; this machine is too noisy for the threshold."
+        return f"undecided: {shows}; this machine is too noisy for the threshold{longer}."
     if overhead.interval.low <= 0 <= overhead.interval.high:
         return f"no difference: {shows}."
     return f"no difference that matters: {shows}; overheads as small as that are noise here."

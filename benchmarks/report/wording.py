@@ -37,10 +37,19 @@ WORDS: dict[str, Words] = {
     "not_reached": Words("the run was interrupted before {model} was measured", RESUME),
     "does_not_run": Words("{model} does not run: {error}", "export it again, or leave it out"),
     "baseline_does_not_run": Words("the baseline does not run: {error}", "export it again"),
-    "too_few_blocks": Words(
-        "only {blocks:count block} in {processes:count process} were measured, and a verdict needs "
-        "{needed_processes:count process}",
+    "too_few_processes": Words(
+        "only {processes:count process} measured it, and a verdict needs {needed_processes}",
         f"{RESUME}, or {LONGER}",
+    ),
+    "depends_on_speed": Words(
+        "what slowed the machine down hit one model more: the overhead is {overhead:signed}, but "
+        "{undisturbed_overhead:signed} in the moments when the machine was fastest",
+        CALM,
+    ),
+    "not_settled": Words(
+        "the overhead is another one, by {change:signed}, right after another model's turn than "
+        "after a model's own: the clock or the caches answer to each model",
+        "set a fixed clock, such as with the performance governor",
     ),
     "delegate_lost": Words("{model} ran without the {delegate} delegate", DELEGATE),
     "baseline_delegate_lost": Words("the baseline ran without the {delegate} delegate", DELEGATE),
@@ -58,7 +67,19 @@ WORDS: dict[str, Words] = {
         "{float_layers} of {layers} layers of {model} run in float",
         "a pass may have chosen it: see passes in the manifest",
     ),
-    "unsteady": Words("{model} did not reach a steady time in {share:whole} of its visits", LONGER),
+    "other_caches": Words(
+        "{overhead:signed} is the overhead of a model that runs again and again; right after "
+        "another model ran it is {after_another:signed}, because the caches are cold",
+        "weigh the two by how the model is used",
+    ),
+    "waited": Words(
+        "other programs held the core for {share:whole} of the inferences' time; the overhead "
+        "leaves that out and compares the time that the models themselves ran",
+        CALM,
+    ),
+    "unsteady": Words(
+        "{model} did not warm up to a steady time in {share:whole} of the processes", LONGER
+    ),
     "summaries_disagree": Words(
         "the median overhead is {median_overhead:signed}, but {against:listed} show the opposite",
         "look at every block in the HTML report: --html",
@@ -107,7 +128,7 @@ WORDS: dict[str, Words] = {
         STEADY,
     ),
     "speed_changed": Words(
-        "the machine changed its speed: {share:whole} of the visits to every model took an unusual "
+        "the machine changed its speed: {share:whole} of the turns of every model took an unusual "
         "time, {low_share:whole} to {high_share:whole} of the usual one",
         STEADY,
     ),
@@ -131,8 +152,8 @@ WORDS: dict[str, Words] = {
     ),
     "failed_blocks": Words("{failed} of {blocks:count block} failed: {error}", RESUME),
     "summaries_only": Words(
-        "{runtimes:listed} reports no single times: every sample is the {kind} of a visit's "
-        "inferences, in a process of its own"
+        "{runtimes:listed} reports no single times: every sample is the {kind} of some inferences, "
+        "in a process of its own, so models take turns of seconds and not of milliseconds"
     ),
     "missing_outputs": Words(
         "no outputs of {slots:listed} came back, so accuracy and drift on the device are not known"
@@ -215,14 +236,16 @@ def forecast(found: Forecast) -> list[str]:
 
 
 def _size(found: Forecast) -> str:
-    """72 blocks in 6 processes, about 58 s: overheads of 1.8 % or more will be detected."""
+    """Up to 24 processes, at most 88 s: overheads of 1.8 % or more will be detected."""
     if not found.blocks:
         return "nothing can be compared: none of the models runs, or none of their baselines"
     will = "may" if found.guess else "will"
+    processes, about = count(found.size.processes, "process"), "about"
+    if found.size.first_look < found.size.processes:
+        processes, about = f"up to {processes}", "at most"
     text = (
-        f"{count(found.blocks, 'block')} in {count(found.size.processes, 'process')}, about "
-        f"{found.seconds:.0f} s: overheads of {unsigned(found.detectable)} or more {will} be "
-        "detected"
+        f"{processes}, {about} {found.seconds:.0f} s: overheads of "
+        f"{unsigned(found.detectable)} or more {will} be detected"
     )
     if found.cooling_s:
         text += f" (plus {found.cooling_s:.0f} s at most to cool down)"

@@ -11,34 +11,51 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloor
 from edgebench.benchmarks.gate.run_checks import Evidence
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.gate.verdict import Verdict, judge
-from edgebench.benchmarks.planning.design import AGAIN
+from edgebench.benchmarks.planning.design import AGAIN, UNDECIDED
 from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
-from edgebench.benchmarks.statistics.levels import SlotTimes, TimedBlock, timed_block
-from edgebench.benchmarks.statistics.paired import Latency, Overhead
+from edgebench.benchmarks.statistics.levels import (
+    AFTER_ANOTHER,
+    PairedTimes,
+    SlotTimes,
+    TimedBlock,
+    block_log_ratio,
+    counts_own_time,
+    paired_times,
+    timed_block,
+)
+from edgebench.benchmarks.statistics.looks import Looks
+from edgebench.benchmarks.statistics.paired import Floats, Latency, Overhead
 from edgebench.converters.artifact import Manifest
-from edgebench.deploy.documents.plan import Group
+from edgebench.deploy.documents.plan import Group, Plan
+
+HOPELESS = ("does_not_run", "baseline_does_not_run")
+"""Reasons against a verdict that more measuring does not remove."""
 
 
 def compare(run: MeasuredRun) -> Comparison:
     """Derive every figure and verdict of a run."""
     plan, result = run.plan, run.result
-    interrupted = not result.complete and len(result.blocks) < len(plan.blocks)
+    answers = Answers(run)
+    groups = tuple(_group(run, answers, group) for group in (*plan.groups, *_not_run_here(run)))
+    verdicts = [row.verdict for group in groups for row in group.rows if row.verdict is not None]
+    unfinished = not result.complete and len(result.blocks) < len(plan.blocks)
+    stopped_early = unfinished and decided(run, verdicts)
+    interrupted = unfinished and not stopped_early
     if not run.timed:
         done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
         interrupted = instructions.interrupted(done)
-    answers = Answers(run)
-    groups = tuple(_group(run, answers, group) for group in (*plan.groups, *_not_run_here(run)))
     return Comparison(
         run=run.name,
         device=run.request.device,
         description=run.device_description,
         started=result.started,
         interrupted=interrupted,
+        stopped_early=stopped_early,
         threshold=run.request.threshold,
         threads=plan.threads,
         cores=plan.cores,
@@ -63,7 +80,7 @@ def _not_run_here(run: MeasuredRun) -> Iterable[Group]:
         for slot, one in slots.items():
             others = tuple(s for s in slots if _baseline(run, slots[s]) == one.model and s != slot)
             if others:
-                yield Group(f"{one.model}, {' '.join(key)}", slot, (slot, *others))
+                yield Group(f"{one.model}, {' '.join(key)}", slot, (slot, *others), UNDECIDED)
 
 
 def _baseline(run: MeasuredRun, manifest: Manifest) -> str:
@@ -73,7 +90,7 @@ def _baseline(run: MeasuredRun, manifest: Manifest) -> str:
 def _group(run: MeasuredRun, answers: Answers, group: Group) -> GroupComparison:
     manifest = run.manifests[group.baseline]
     members = [run.manifests[slot] for slot in group.slots]
-    blocks = [timed_block(b) for b in measured(run.result.blocks) if b.group == group.name]
+    blocks = timed_blocks(run, group)
     return GroupComparison(
         name=group.name,
         format=manifest.format,
@@ -133,11 +150,17 @@ def _row(
     )
 
 
+def timed_blocks(run: MeasuredRun, group: Group) -> list[TimedBlock]:
+    """The times of a group, block by block."""
+    own_time = counts_own_time(run.result.context)
+    blocks = (block for block in measured(run.result.blocks) if block.group == group.name)
+    return [timed_block(block, own_time) for block in blocks]
+
+
 def _latency(of_slot: Sequence[SlotTimes]) -> Latency | None:
-    times = [time for one in of_slot for visit in one.samples_ns for time in visit]
-    if not times:
+    if not of_slot:
         return None
-    found = paired.latency(times)
+    found = paired.latency(np.concatenate([one.wall_ns for one in of_slot]))
     summaries = [summary for one in of_slot for summary in one.summaries]
     if not summaries:
         return found
@@ -146,51 +169,91 @@ def _latency(of_slot: Sequence[SlotTimes]) -> Latency | None:
 
 
 def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, ...]:
-    """A slot's level in each process: the geometric mean of its blocks' levels."""
-    logs: dict[int, list[float]] = {}
+    """A slot's level in each process: the median of its samples."""
+    times: dict[int, list[Floats]] = {}
     for block in blocks:
         if slot in block.slots:
-            logs.setdefault(block.block.process, []).append(np.log(block.slots[slot].level_s))
-    return tuple(float(np.exp(np.mean(one))) for one in logs.values())
+            times.setdefault(block.block.process, []).append(block.slots[slot].own_ns)
+    return tuple(float(np.median(np.concatenate(one))) / 1e9 for one in times.values())
 
 
 def judged(
     run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]
 ) -> tuple[Overhead | None, Verdict]:
     """The overhead of a slot over its group's baseline, and the verdict on it."""
-    both = [one for one in blocks if {slot, group.baseline} <= one.slots.keys()]
+    processes = paired_times(blocks, slot, group.baseline)
     comparisons = _comparisons(run, group, slot)
-    overhead = None
-    processes = [one.block.process for one in both]
-    if len(set(processes)) >= paired.fewest_processes(comparisons):
-        ratios = np.array(
-            [one.slots[slot].log_levels - one.slots[group.baseline].log_levels for one in both]
-        )
-        headline, *others = ratios.T
-        summaries = dict(zip(paired.SUMMARIES[1:], others, strict=True))
-        if any(one.slots[name].summaries for one in both for name in (slot, group.baseline)):
-            summaries = {}  # A visit's only sample has no p90 and no minimum of its own.
-        overhead = paired.overhead(headline, processes, comparisons, summaries)
-    steady = [steady for one in both for steady in one.slots[slot].steady]
+    overhead = _overhead(run.plan, processes, comparisons)
+    warm = [one for block in blocks for one in block.block.warmups if one.slot == slot]
     verdict = judge(
         Evidence(
             model=run.manifests[slot].model,
             slot=slot,
             threshold=run.request.threshold,
             overhead=overhead,
-            blocks=tuple(one.block for one in both),
+            processes=tuple(processes),
+            needed_processes=_looks(run.plan).fewest(comparisons),
             evaluation=run.result.evaluations.get(slot),
             baseline_evaluation=run.result.evaluations.get(group.baseline),
             delegate=run.plan.delegate,
             core_count=run.result.context.core_count,
             cores=run.plan.cores,
             against_itself=slot.endswith(AGAIN),
-            comparisons=comparisons,
-            steady_share=float(np.mean(steady)) if steady else 1.0,
+            steady_share=float(np.mean([one.steady for one in warm])) if warm else 1.0,
         ),
         _floor(run, slot),
     )
     return overhead, verdict
+
+
+def _looks(plan: Plan) -> Looks:
+    return Looks(plan.first_look, plan.processes)
+
+
+def _overhead(plan: Plan, processes: Sequence[PairedTimes], comparisons: int) -> Overhead | None:
+    """None for fewer processes than an interval needs."""
+    looks = _looks(plan)
+    if len(processes) < looks.fewest(comparisons):
+        return None
+    _, *others = np.array([one.summaries for one in processes]).T
+    summaries = dict(zip(paired.SUMMARIES[1:], others, strict=True))
+    after = [one.after_another for one in processes]
+    if all(one is not None for one in after):
+        summaries[AFTER_ANOTHER] = np.array(after, dtype=np.float64)
+    every = [(one, block) for one in processes for block in one.blocks]
+    if any(block.slots[one.slot].summaries for one, block in every):
+        summaries = {}  # A turn's only sample has no p90 and no minimum of its own.
+    return paired.overhead(
+        [one.level for one in processes],
+        [block_log_ratio(block, one.slot, one.baseline) for one, block in every],
+        comparisons,
+        summaries,
+        looks,
+    )
+
+
+def judgements(run: MeasuredRun) -> dict[str, tuple[Overhead | None, Verdict]]:
+    """The overhead and the verdict of every slot that is compared with a baseline."""
+    found = {}
+    for group in run.plan.groups:
+        blocks = timed_blocks(run, group)
+        for slot in group.slots:
+            if slot != group.baseline:
+                found[slot] = judged(run, group, slot, blocks)
+    return found
+
+
+def decided(run: MeasuredRun, verdicts: Iterable[Verdict]) -> bool:
+    """Whether a run that may stop early has answered its question: all verdicts are clear."""
+    done = len({block.process for block in measured(run.result.blocks)})
+    return _looks(run.plan).many and done >= run.plan.first_look and all(map(is_clear, verdicts))
+
+
+def is_clear(verdict: Verdict) -> bool:
+    """Whether nothing more has to be measured; a model that does not run never gets better."""
+    if verdict.reasons and verdict.reasons[0].id in HOPELESS:
+        return True
+    return verdict.outcome not in ("undecided", "no verdict")
 
 
 def _floor(run: MeasuredRun, slot: str) -> NoiseFloor | None:

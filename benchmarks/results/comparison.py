@@ -164,20 +164,22 @@ class GroupComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run in one document. `interrupted` says that the plan was not completed.
+    """A run in one document. `interrupted` says that the plan was not completed, and
+    `stopped_early` that it did not need to be, because all verdicts were clear before.
 
     `cooled_s` is how long the run waited for the device to cool, None where it was not asked to.
     `warnings` are what to know of the run as a whole before its figures. `measures` is what
     overheads are of; where it is instructions nothing was timed, and there are no verdicts.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.comparison/4"
+    SCHEMA: ClassVar[str] = "edgebench.comparison/5"
 
     run: str
     device: str
     description: str
     started: str
     interrupted: bool
+    stopped_early: bool
     threshold: float
     threads: int
     cores: tuple[int, ...] | None

@@ -239,12 +239,12 @@ def _logs(overhead: Overhead) -> Estimate:
 
 
 def latency_change(before: tuple[float, ...], after: tuple[float, ...]) -> Estimate | None:
-    """latency after / before - 1 from each session's block levels in seconds; None for too few.
+    """latency after / before - 1 from each session's processes, in seconds; None for too few.
 
     The interval covers the scatter within the sessions. Differences between whole sessions, such
     as another temperature or clock, are not in it.
     """
-    if min(len(before), len(after)) < paired.MIN_BLOCKS:
+    if min(len(before), len(after)) < paired.MIN_PROCESSES:
         return None
     common = np.median(before)
     return overhead_change(

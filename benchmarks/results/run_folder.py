@@ -126,6 +126,23 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
     )
 
 
+def read_times(folder: Path, result: RunResult) -> MeasuredRun:
+    """What is needed to judge the times of a run that still goes on: neither labels nor outputs."""
+    return MeasuredRun(
+        name=folder.name,
+        request=load(folder / REQUEST, RunRequest),
+        device_description="",
+        plan=read_plan(folder),
+        result=result,
+        manifests=read_manifests(folder),
+        labels={},
+        references={},
+        outputs={},
+        command="",
+        floors=load(folder / NOISE, NoiseFloors),
+    )
+
+
 def _cores_known(device: str) -> int | None:
     try:
         entry = devices.entry(device)

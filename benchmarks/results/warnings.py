@@ -64,9 +64,9 @@ def _noise_floors(run: MeasuredRun) -> tuple[Diagnostic, ...]:
 
 
 def _summaries(result: RunResult) -> Iterable[Diagnostic]:
-    """A tool reports one figure a visit, and no single times."""
-    visits = [visit for block in result.blocks for visit in block.visits]
-    for kind in dict.fromkeys(visit.summary.kind for visit in visits if visit.summary):
+    """A tool reports one figure a turn, and no single times."""
+    turns = [turn for block in result.blocks for turn in block.turns]
+    for kind in dict.fromkeys(turn.summary.kind for turn in turns if turn.summary):
         names = dict.fromkeys(one.name for one in result.context.runtimes.values())
         yield Diagnostic("summaries_only", {"runtimes": tuple(names), "kind": kind})
 

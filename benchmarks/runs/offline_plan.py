@@ -20,7 +20,7 @@ from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.planning.design import WARMUP_WINDOW, cooling, lay_out
 from edgebench.benchmarks.planning.pilot import PILOT, USUAL_SCATTER, comparisons
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.planning.sizing import Forecast, Pace, SlotPace, choose_size
+from edgebench.benchmarks.planning.sizing import Forecast, GroupPace, Pace, choose_size
 from edgebench.benchmarks.results import floor_store, run_folder
 from edgebench.benchmarks.runs import run as runs
 from edgebench.converters.artifact import Manifest
@@ -44,9 +44,7 @@ TYPICAL_START_S = 2.0
 
 TYPICAL_LOAD_S = 0.1
 LONGEST_WARMUP = 20
-"""The longest warm-up of a visit, in windows of inferences; a visit that is steady stops
-warming up. It is generous, because a limit that cuts the slower model short increases its
-overhead."""
+"""The longest warm-up of a slot, in windows of inferences; one that is steady stops warming up."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def plan(
     draft = load(folder / run_folder.DRAFT, Plan)
     pace = _pace(draft, run_folder.read_manifests(folder), inference_s)
     try:
-        forecast = choose_size(pace, request.limit_s, request.detect)
+        forecast = choose_size(pace, request.limit_s, request.detect, stops_early=False)
     except UsageError:
         remove(folder)  # There is nothing to carry out in it.
         raise
@@ -100,17 +98,15 @@ def _pace(draft: Plan, manifests: Mapping[str, Manifest], given_s: float | None)
     groups = {}
     for group in draft.groups:
         times = {slot: given_s or _typical_s(manifests[slot]) for slot in group.slots}
-        groups[group.name] = {
-            slot: SlotPace(time_s, 2 * WARMUP_WINDOW * time_s, USUAL_SCATTER)
-            for slot, time_s in times.items()
-        }
-    slowest_s = max(slot.inference_s for slots in groups.values() for slot in slots.values())
+        groups[group.name] = GroupPace(times, USUAL_SCATTER)
+    every_s = [time for group in groups.values() for time in group.inference_s.values()]
     return Pace(
         groups=groups,
-        comparisons=max(comparisons(slots) for slots in groups.values()),
-        block_scatter=USUAL_SCATTER,
-        warmup_s=LONGEST_WARMUP * WARMUP_WINDOW * slowest_s,
-        start_s=TYPICAL_START_S + TYPICAL_LOAD_S * len(draft.artifacts),
+        comparisons=max(comparisons(group.inference_s) for group in groups.values()),
+        warmup_s=LONGEST_WARMUP * WARMUP_WINDOW * max(every_s),
+        start_s=TYPICAL_START_S
+        + TYPICAL_LOAD_S * len(draft.artifacts)
+        + 2 * WARMUP_WINDOW * sum(every_s),
     )
 
 

@@ -34,8 +34,10 @@ from edgebench.benchmarks.results.run_folder import (
     REQUEST,
     manifest_path,
     new_folder,
+    read_manifests,
     read_run,
 )
+from edgebench.benchmarks.runs import early_stop
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.external import find_artifacts
 from edgebench.deploy.device.interface import Device, InstructionCounting
@@ -121,7 +123,8 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     result = run_pilot(folder / PILOT, device, limit_s(request.limit_s), progress)
     found = pace(read_plan(folder / PILOT), result)
     spent_s = measured_s(result.blocks)
-    forecast = choose_size(found, request.limit_s, request.detect, spent_s)
+    early = _stops_early(request, folder, draft)
+    forecast = choose_size(found, request.limit_s, request.detect, spent_s, early)
     seen = MachineState(measured(result.blocks), result.context.core_count, draft.cores)
     warm = bool(draft.cooldown and result.start_temperatures_c)
     forecast = replace(
@@ -155,8 +158,29 @@ def carry_out(
     if forecast is not None:
         tell(forecast)
     save(folder / NOISE, floor_store.read(device.name))
-    result = device.run(folder, progress)
+    stops = forecast is not None and forecast.size.first_look < forecast.size.processes
+    carry_out_plan = early_stop.run if stops else _to_the_end
+    result = carry_out_plan(folder, device, progress)
     return judge(folder, result, device.description, command)
+
+
+def _to_the_end(folder: Path, device: Device, progress: Progress) -> RunResult:
+    return device.run(folder, progress)
+
+
+def _stops_early(request: RunRequest, folder: Path, draft: Plan) -> bool:
+    """Whether a run is over as soon as its verdicts are clear.
+
+    It is not if its precision is what was asked for, as with an overhead to detect, or if it is
+    measured for its figures and not for a verdict: a noise floor, an explanation.
+    """
+    if request.detect is not None or request.whole_budget or request.profile:
+        return False
+    manifests = read_manifests(folder)
+    if any(manifests[slot].ablation for slot in draft.artifacts):
+        return False
+    judged = (s for group in draft.groups for s in group.slots if s != group.baseline)
+    return any(not slot.endswith(AGAIN) for slot in judged)
 
 
 def judge(folder: Path, result: RunResult, description: str, command: str = "") -> Comparison:

@@ -1,35 +1,48 @@
-"""From a block's visits to each slot's level: the steady times, and their level."""
+"""From a block's turns to each slot's times, and from those to a process's log ratio.
+
+The time of a sample is the time that the model itself ran. On one thread of a CPU that is the
+process's own CPU time where that is less than the wall time: the rest is time in which others had
+the core. On several threads, or with a processor beside the CPU, only the wall time says how long
+an inference took.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgebench.benchmarks.statistics.paired import Floats, log_levels
-from edgebench.benchmarks.statistics.steady import Steadiness, steadiness
-from edgebench.deploy.documents.result import MeasuredBlock, SampleSummary, Visit
+from edgebench.benchmarks.statistics import local_pairs, paired
+from edgebench.benchmarks.statistics.paired import Flags, Floats
+from edgebench.deploy.documents.result import Context, MeasuredBlock, SampleSummary, Turn
+
+ON_THE_CPU = ("xnnpack", "none")
+"""The delegates with which an inference on one thread is the CPU's work from start to end."""
+
+AFTER_ANOTHER = "after another model"
+"""The overhead in the first samples after another model's turn, which are dropped."""
 
 
 @dataclass(frozen=True)
 class SlotTimes:
-    """One slot in one block.
+    """One slot in one block, in ns an inference.
 
-    `samples_ns` are the steady timed inferences of its visits, `log_levels` their log levels, one
-    for each of `statistics.SUMMARIES`, and `steady` says which visits became steady at all.
-    `summaries` are those of visits whose only sample is one; all their log levels are its own.
+    `wall_ns` and `own_ns` are of the samples that count, and `repeated` says which of those are of
+    a turn that follows the slot's own. `first_ns` are the first dropped samples of the turns that
+    follow another slot's.
     """
 
-    samples_ns: tuple[Sequence[int], ...]
-    log_levels: Floats
-    steady: tuple[bool, ...]
+    wall_ns: Floats
+    own_ns: Floats
+    repeated: Flags
+    first_ns: Floats
     summaries: tuple[SampleSummary, ...] = ()
 
     @property
     def level_s(self) -> float:
-        """The level in seconds: the geometric mean of the visits' medians."""
-        return float(np.exp(self.log_levels[0]) / 1e9)
+        """The median sample in seconds."""
+        return float(np.median(self.own_ns)) / 1e9
 
 
 @dataclass(frozen=True)
@@ -40,28 +53,114 @@ class TimedBlock:
     slots: dict[str, SlotTimes]
 
 
-def timed_block(block: MeasuredBlock) -> TimedBlock:
-    """Find the steady part of every visit, and each slot's levels."""
-    slots = dict.fromkeys(visit.slot for visit in block.visits)
-    return TimedBlock(block, {slot: _slot_times(block, slot) for slot in slots})
+def counts_own_time(context: Context) -> bool:
+    """Whether an inference is the work of one thread of the CPU alone."""
+    return context.threads == 1 and context.delegate in ON_THE_CPU
 
 
-def _slot_times(block: MeasuredBlock, slot: str) -> SlotTimes:
-    visits = [visit for visit in block.visits if visit.slot == slot]
-    found = [_steadiness(visit) for visit in visits]
-    samples_ns = tuple(
-        visit.samples_ns[one.start :] for visit, one in zip(visits, found, strict=True)
-    )
+def timed_block(block: MeasuredBlock, own_time: bool) -> TimedBlock:
+    """Each slot's times in a block."""
+    turns: dict[str, list[tuple[Turn, bool]]] = {}
+    last = None
+    for turn in block.turns:
+        turns.setdefault(turn.slot, []).append((turn, turn.slot == last))
+        last = turn.slot
+    return TimedBlock(block, {slot: _slot_times(of, own_time) for slot, of in turns.items()})
+
+
+def _slot_times(turns: Sequence[tuple[Turn, bool]], own_time: bool) -> SlotTimes:
+    wall = _floats(time for turn, _ in turns for time in turn.samples_ns)
+    own = wall
+    if own_time and all(turn.cpu_ns is not None for turn, _ in turns):
+        own = np.minimum(wall, _floats(time for turn, _ in turns for time in turn.cpu_ns or ()))
     return SlotTimes(
-        samples_ns=samples_ns,
-        log_levels=log_levels(samples_ns),
-        steady=tuple(one.steady for one in found),
-        summaries=tuple(visit.summary for visit in visits if visit.summary),
+        wall_ns=wall,
+        own_ns=np.maximum(own, 1.0),
+        repeated=np.array([again for turn, again in turns for _ in turn.samples_ns], dtype=bool),
+        first_ns=_floats(
+            turn.dropped_ns[0] for turn, again in turns if turn.dropped_ns and not again
+        ),
+        summaries=tuple(turn.summary for turn, _ in turns if turn.summary),
     )
 
 
-def _steadiness(visit: Visit) -> Steadiness:
-    """From the visit's samples, or from the runner's own judgement where it reports a summary."""
-    if visit.summary:
-        return Steadiness(visit.steady, 0)
-    return steadiness(visit.warmup_ns, visit.samples_ns)
+def _floats(values: Iterable[float]) -> Floats:
+    return np.fromiter(values, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class PairedTimes:
+    """A model and its baseline in one process: all blocks in which both were measured."""
+
+    process: int
+    blocks: tuple[TimedBlock, ...]
+    slot: str
+    baseline: str
+
+    @property
+    def log_ratios(self) -> Floats:
+        """Of the pairs of samples."""
+        return local_pairs.pairs(self._own(self.slot), self._own(self.baseline))
+
+    @property
+    def log_speeds(self) -> Floats:
+        """The mean log times of the pairs."""
+        model, baseline = self._own(self.slot), self._own(self.baseline)
+        count = min(model.size, baseline.size)
+        return np.asarray(np.log(model[:count] * baseline[:count]) / 2)
+
+    @property
+    def level(self) -> float:
+        """The log ratio of the process."""
+        return float(local_pairs.level(self.log_ratios))
+
+    @property
+    def difference_s(self) -> float:
+        """How much longer the model takes, in seconds: the median of the pairs."""
+        model, baseline = self._own(self.slot), self._own(self.baseline)
+        count = min(model.size, baseline.size)
+        return float(np.median(model[:count] - baseline[:count])) / 1e9
+
+    @property
+    def summaries(self) -> Floats:
+        """The log ratios of `paired.SUMMARIES`."""
+        return paired.summaries(self._own(self.slot)) - paired.summaries(self._own(self.baseline))
+
+    @property
+    def after_another(self) -> float | None:
+        """The log ratio of the first samples after another model's turn, None without any."""
+        model, baseline = (
+            np.concatenate([block.slots[slot].first_ns for block in self.blocks])
+            for slot in (self.slot, self.baseline)
+        )
+        if not model.size or not baseline.size:
+            return None
+        return float(local_pairs.level(local_pairs.pairs(model, baseline)))
+
+    def log_ratios_after(self, own: bool) -> Floats:
+        """Of the pairs of samples in turns that follow a slot's own, or those that do not."""
+        model, baseline = (
+            np.concatenate(
+                [one.own_ns[one.repeated == own] for one in (b.slots[slot] for b in self.blocks)]
+            )
+            for slot in (self.slot, self.baseline)
+        )
+        return local_pairs.pairs(model, baseline)
+
+    def _own(self, slot: str) -> Floats:
+        return np.concatenate([block.slots[slot].own_ns for block in self.blocks])
+
+
+def paired_times(blocks: Sequence[TimedBlock], slot: str, baseline: str) -> list[PairedTimes]:
+    """A model and its baseline in each process, in the order of the processes."""
+    both: dict[int, list[TimedBlock]] = {}
+    for one in blocks:
+        if {slot, baseline} <= one.slots.keys():
+            both.setdefault(one.block.process, []).append(one)
+    return [PairedTimes(number, tuple(of), slot, baseline) for number, of in both.items()]
+
+
+def block_log_ratio(block: TimedBlock, slot: str, baseline: str) -> float:
+    """One block's log ratio, the median of its pairs."""
+    ratios = local_pairs.pairs(block.slots[slot].own_ns, block.slots[baseline].own_ns)
+    return float(local_pairs.level(ratios))

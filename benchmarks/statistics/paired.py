@@ -8,7 +8,7 @@ process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,10 +18,11 @@ import numpy.typing as npt
 from scipy import stats
 
 from edgebench.benchmarks.formatting import signed_in
+from edgebench.benchmarks.statistics.looks import Looks, fewest_processes
 from edgebench.intervals import CONFIDENCE, Estimate, Interval
 
 Floats = npt.NDArray[np.float64]
-Visits = Sequence[Sequence[int]]
+Flags = npt.NDArray[np.bool_]
 
 EQUIVALENCE_CONFIDENCE = 0.90
 """Two one-sided tests at 5 % each are an interval of 90 % (Schuirmann 1987)."""
@@ -31,12 +32,12 @@ POWER = 0.9
 
 HEADLINE = "median"
 SUMMARIES = (HEADLINE, "p90", "mean", "min")
-"""The summaries of a visit's times; the headline is the one that verdicts are about."""
+"""The summaries of a process's times; the headline is the one that verdicts are about."""
 
 
 @dataclass(frozen=True)
 class Overhead:
-    """latency(model) / latency(baseline) - 1, from paired blocks.
+    """latency(model) / latency(baseline) - 1, from pairs of samples in each process.
 
     `interval` holds 95 %, `equivalence` the 90 % that the test against the threshold uses; where
     `comparisons` models share a baseline, all of their intervals hold together that often.
@@ -63,7 +64,8 @@ class Overhead:
         return tuple(
             name
             for name, one in self.others.items()
-            if (one.low > 0 and self.value < 0) or (one.high < 0 and self.value > 0)
+            if name in SUMMARIES
+            and ((one.low > 0 and self.value < 0) or (one.high < 0 and self.value > 0))
         )
 
 
@@ -93,61 +95,41 @@ def latency(samples_ns: npt.ArrayLike) -> Latency:
     )
 
 
-def log_levels(visits: Visits) -> Floats:
-    """A slot's log levels in one block, one for each of `SUMMARIES`, from its visits' times in ns.
-
-    Every visit counts the same: with a palindromic order a drift that is linear in log time
-    cancels exactly then, however many inferences each visit had.
-    """
-    return np.asarray(np.mean([_summaries(visit) for visit in visits], axis=0))
-
-
-def _summaries(visit: Sequence[int]) -> Floats:
-    times = np.sort(np.asarray(visit, dtype=np.float64))
+def summaries(samples: Floats) -> Floats:
+    """The log of a slot's samples in one process, one for each of `SUMMARIES`."""
+    times = np.sort(samples)
     places = np.arange(times.size)
     middle, ninth = np.interp((0.5 * places[-1], 0.9 * places[-1]), places, times)
     return np.log((middle, ninth, times.mean(), times[0]))
 
 
-def log_ratio(model: Visits, baseline: Visits) -> float:
-    """One block's log of latency(model) / latency(baseline), each given in ns by visit."""
-    return float((log_levels(model) - log_levels(baseline))[0])
-
-
-def level_s(visits: Visits) -> float:
-    """A slot's level in one block, in seconds: the geometric mean of its visits' medians."""
-    return float(np.exp(log_levels(visits)[0]) / 1e9)
-
-
-def fewest_processes(comparisons: int = 1) -> int:
-    """With fewer the signed-rank test has no interval: with 6 it cannot go above 1 - 2 / 2**6."""
-    return int(np.ceil(1 + np.log2(comparisons / (1 - CONFIDENCE))))
-
-
-MIN_BLOCKS = fewest_processes()
+MIN_PROCESSES = fewest_processes()
 
 
 def overhead(
-    log_ratios: npt.ArrayLike,
-    processes: Sequence[int] | None = None,
+    levels: npt.ArrayLike,
+    blocks: npt.ArrayLike = (),
     comparisons: int = 1,
     others: Mapping[str, npt.ArrayLike] | None = None,
+    looks: Looks | None = None,
 ) -> Overhead:
-    """Estimate the overhead from the log ratios of blocks, model over baseline.
+    """Estimate the overhead from the log ratio of each process, model over baseline.
 
-    `processes` gives the process of each block; without it each had its own. `comparisons` is the
-    number of models that share the baseline. `others` gives the log ratios of other summaries.
+    `blocks` are the single blocks' log ratios, which are passed on. `comparisons` is the number of
+    models that share the baseline. `others` gives the log ratios of other summaries, by process.
+    `looks` says at which looks the run may have been stopped; None for one, at its end.
 
-    A process's level is the Hodges-Lehmann centre of its blocks (the median of the means of all
-    pairs), and the estimate that of its processes. The interval is the one that Wilcoxon's
-    signed-rank test over processes implies (Hollander, Wolfe and Chicken, Nonparametric
-    Statistical Methods, 3.2 and 3.3): exact at any number, asking only that processes scatter
-    evenly about the truth, which the random order in a block provides.
+    The estimate is the Hodges-Lehmann centre of the processes (the median of the means of all
+    pairs). The interval is the one that Wilcoxon's signed-rank test over processes implies
+    (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2 and 3.3): exact at any
+    number, asking only that processes scatter evenly about the truth, which the random order of
+    turns provides.
 
     Why no bootstrap: `prove_statistics --intervals` compares the candidates on simulated
-    runs. How often (%) they contained the truth, and their median width in points:
+    runs. How often (%) they contained the truth, and their median width in points, over blocks of
+    which each had a process of its own:
 
-        blocks, each in a process    signed rank   Student's t   studentised       BCa
+                    blocks    signed rank   Student's t   studentised       BCa
         clean            12           96   1.14     95   1.09      95   1.13      92   0.93
                          30           93   0.66     95   0.65      94   0.65      92   0.60
         hiccups          12           96   1.35     96   1.30      96   1.35      87   1.12
@@ -158,67 +140,55 @@ def overhead(
     (300 runs, so plus or minus 2.5.) The bootstraps of the mean are too narrow as soon as a
     few blocks are disturbed, and BCa always is with so few; Student's t is right, but four times
     as wide.
-    Over 30 blocks in 6 processes, each of which favours a model by up to 1 %, no interval over
-    blocks contains the truth in more than 88 % of runs, and that over processes does in 97 %.
 
     With several models the level is Bonferroni's, 1 - 0.05 / comparisons for each. Holm's steps
-    decide more, but have no interval that a row could show; the maximum over the shared blocks
+    decide more, but have no interval that a row could show; the maximum over the shared processes
     would narrow the interval by 2 % (four models whose ratios correlate by 0.5, as a common
     baseline makes them), too little to resample for.
 
-    Raises `ValueError` for fewer processes than `fewest_processes`.
+    Raises `ValueError` for fewer processes than an interval needs.
     """
-    ratios = np.asarray(log_ratios, dtype=np.float64)
-    own = list(range(ratios.size)) if processes is None else list(processes)
-    levels = process_levels(ratios, own)
-    needed = fewest_processes(comparisons)
-    if levels.size < needed:
-        raise ValueError(f"{levels.size} processes are fewer than {needed}")
-    means = _means_of_pairs(levels)
-    low, high = _signed_rank_interval(means, levels.size, 1 - (1 - CONFIDENCE) / comparisons)
-    narrow = 1 - (1 - EQUIVALENCE_CONFIDENCE) / comparisons
+    ratios = np.asarray(levels, dtype=np.float64)
+    means = _means_of_pairs(ratios)
+    wide, narrow = (
+        _interval(means, ratios.size, _error(ratios.size, (1 - level) / comparisons, looks))
+        for level in (CONFIDENCE, EQUIVALENCE_CONFIDENCE)
+    )
     return Overhead(
         value=float(np.expm1(np.median(means))),
-        interval=_shares(low, high),
-        equivalence=_shares(*_signed_rank_interval(means, levels.size, narrow)),
-        detectable=_detectable(high - low, levels.size, comparisons),
-        blocks=tuple(np.expm1(ratios).tolist()),
+        interval=_shares(*wide),
+        equivalence=_shares(*narrow),
+        detectable=_detectable(wide[1] - wide[0], ratios.size, comparisons),
+        blocks=tuple(np.expm1(np.asarray(blocks, dtype=np.float64)).tolist()),
         comparisons=comparisons,
         others={
-            name: _estimate(np.asarray(logs, dtype=np.float64), own, comparisons)
+            name: _estimate(np.asarray(logs, dtype=np.float64), comparisons, looks)
             for name, logs in (others or {}).items()
         },
     )
 
 
-def _estimate(ratios: Floats, processes: Sequence[int], comparisons: int) -> Estimate:
-    found = centre(ratios, processes, comparisons)
+def _error(processes: int, alpha: float, looks: Looks | None) -> float:
+    return alpha if looks is None else looks.error(processes, alpha)
+
+
+def _estimate(levels: Floats, comparisons: int, looks: Looks | None) -> Estimate:
+    found = centre(levels, comparisons, looks)
     return Estimate(*(float(np.expm1(one)) for one in (found.value, found.low, found.high)))
 
 
-def centre(values: Floats, processes: Sequence[int], comparisons: int = 1) -> Estimate:
-    """The centre of single blocks' values and its interval, in the way of `overhead`.
+def centre(levels: Floats, comparisons: int = 1, looks: Looks | None = None) -> Estimate:
+    """The centre of the processes' values and its interval, in the way of `overhead`.
 
-    Raises `ValueError` for fewer processes than `fewest_processes`.
+    Raises `ValueError` for fewer processes than an interval needs.
     """
-    levels = process_levels(values, processes)
-    if levels.size < fewest_processes(comparisons):
-        raise ValueError(f"{levels.size} processes are too few for an interval")
     means = _means_of_pairs(levels)
-    ends = _signed_rank_interval(means, levels.size, 1 - (1 - CONFIDENCE) / comparisons)
-    return Estimate(float(np.median(means)), *ends)
+    error = _error(levels.size, (1 - CONFIDENCE) / comparisons, looks)
+    return Estimate(float(np.median(means)), *_interval(means, levels.size, error))
 
 
 def _shares(low: float, high: float) -> Interval:
     return Interval(float(np.expm1(low)), float(np.expm1(high)))
-
-
-def process_levels(ratios: Floats, processes: Sequence[int]) -> Floats:
-    """The level of each process: the Hodges-Lehmann centre of its blocks' log ratios."""
-    if len(set(processes)) == len(processes):
-        return ratios
-    of = np.asarray(processes)
-    return np.array([np.median(_means_of_pairs(ratios[of == one])) for one in dict.fromkeys(of)])
 
 
 def _means_of_pairs(values: Floats) -> Floats:
@@ -227,29 +197,33 @@ def _means_of_pairs(values: Floats) -> Floats:
     return np.sort((values[..., first] + values[..., second]) / 2, axis=-1)
 
 
-def signed_rank_ends(levels: Floats) -> tuple[Floats, Floats, Floats]:
-    """The low end of the 95 % interval, the estimate, and the high end, of many runs at once.
+def signed_rank_ends(
+    levels: Floats, error: float = 1 - CONFIDENCE
+) -> tuple[Floats, Floats, Floats]:
+    """The low end of the interval, the estimate, and the high end, of many runs at once.
 
-    `levels` has the processes of a run on its last axis.
+    `levels` has the processes of a run on its last axis. `error` is that of both ends together.
     """
     means = _means_of_pairs(levels)
-    cut = _cut(levels.shape[-1], CONFIDENCE)
+    cut = _cut(levels.shape[-1], error)
     return means[..., cut - 1], np.asarray(np.median(means, axis=-1)), means[..., -cut]
 
 
-def _signed_rank_interval(means: Floats, count: int, level: float) -> tuple[float, float]:
+def _interval(means: Floats, count: int, error: float) -> tuple[float, float]:
     """The interval from the sorted means of pairs: as many cut off each end as the test allows."""
-    cut = _cut(count, level)
+    cut = _cut(count, error)
+    if cut == 0:
+        raise ValueError(f"{count} processes are too few for an interval")
     return float(means[cut - 1]), float(means[-cut])
 
 
 @cache
-def _cut(count: int, level: float) -> int:
+def _cut(count: int, error: float) -> int:
     ways: npt.NDArray[np.floating[Any]] = np.ones(1)
     for rank in range(1, count + 1):  # Each rank is in the sum or not.
         ways = np.convolve(ways, np.r_[1.0, np.zeros(rank - 1), 1.0])
     below = np.cumsum(ways / ways.sum())
-    return int(np.searchsorted(below, (1 - level) / 2, side="right"))
+    return int(np.searchsorted(below, error / 2, side="right"))
 
 
 def _detectable(width: float, count: int, comparisons: int) -> float:

@@ -160,14 +160,14 @@ class Session:
             time.sleep(self.app.poll_s)
 
     def _lines(self, news: AppOutput) -> Iterator[tuple[ChangeLine, str]]:
-        """The whole lines of news; what comes after them is looked at again.
+        """The whole lines of news; what comes after them is looked at again, and so is what comes
+        after the line at which the run is interrupted.
 
         A line that an app could not finish before it was killed is no JSON, and is left. Raises
         `DeviceError` for one that breaks the contract.
         """
-        whole, newline, _ = news.text.rpartition("\n")
-        self.offset += len((whole + newline).encode())
-        for text in whole.split("\n"):
+        for text in news.text.split("\n")[:-1]:
+            self.offset += len(text.encode()) + 1
             try:
                 yield msgspec.json.decode(text, type=ChangeLine), text
             except msgspec.ValidationError as error:

@@ -1,9 +1,10 @@
 """The worker that measures with LiteRT's `benchmark_model` on a device, from here.
 
-It answers the jobs of `runner.scheduler.Run`, as the Python runner's child does on a device. Every
-visit is a process of its own, so a block is one command that prints everything: the readings, what
-the tool printed on each visit, and the readings again. Nothing crosses the cable while it measures,
-and a phone that is unplugged loses one block at most.
+It answers the jobs of `runner.scheduler.Scheduler`, as the Python runner's child does on a device.
+The tool runs one model, so every turn is a process of its own that warms up first, and models
+cannot take turns within hundredths of a second. A block is one command that prints everything: the
+readings, what the tool printed in each turn, and the readings again. Nothing crosses the cable
+while it measures, and a phone that is unplugged loses one block at most.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ from edgebench.deploy.runner.outputs import KeptOutputs
 from edgebench.deploy.runner.scheduler import failed_block
 
 WARMUP_S = 0.1
-"""How long a visit warms up at least, for a governor takes so long to see that there is work."""
+"""How long a turn warms up at least, for a governor takes so long to see that there is work."""
+
+TIMED_S = 0.1
+"""The shortest time that a turn is timed. The pilot plans turns of few inferences, because it does
+not know the device yet; a level of so few scatters much more than that of a run's longer turns."""
 
 WINDOWS = 2
 """As many windows of warm-up inferences at least, as the rule of the plan takes too."""
 
-VISIT = f"{readings.MARK}visit"
+TURN = f"{readings.MARK}turn"
 STATUS = f"{readings.MARK}status"
 PROFILE = ("--enable_op_profiling=true", "--warmup_runs=5", "--num_runs=40", "--max_secs=5")
 
@@ -126,19 +131,20 @@ class BenchmarkWorker:
         return {"profile": asdict(found) if found.operations else None}
 
     def _block(self, block: Json) -> Json:
-        """One block, in one command. A visit that fails fails its block."""
-        visits = "; ".join(
-            f"echo '{VISIT}'; date +%s.%N; {self._visit_command(slot)}; s=$?; echo; "
-            f"echo '{STATUS}'$s"
+        """One block, in one command. A turn that fails fails its block."""
+        length = next(one["turn"] for one in self.plan["groups"] if one["name"] == block["group"])
+        turns = "; ".join(
+            f"echo '{TURN}'; {self._turn_command(slot, length)}; s=$?; echo; echo '{STATUS}'$s"
             for slot in block["order"]
         )
         done = self.tool.shell.run(
-            f"{readings.BEFORE}; {visits}; {readings.AFTER}",
+            f"{readings.BEFORE}; {turns}; {readings.AFTER}",
             timeout_s=30.0 + TIMEOUT_S * len(block["order"]),
         )
-        before, *pieces = done.stdout.split(VISIT + "\n")
+        before, *pieces = done.stdout.split(TURN + "\n")
         try:
-            answers = [self._visit(*one) for one in zip(block["order"], pieces, strict=True)]
+            printed = zip(block["order"], pieces, strict=True)
+            found = [(slot, self._turn_output(slot, piece)) for slot, piece in printed]
         except RunnerError as error:
             return failed_block(block, str(error))
         after = pieces[-1].partition(STATUS)[2].partition("\n")[2]
@@ -147,45 +153,50 @@ class BenchmarkWorker:
             "error": None,
             "before": readings.parse(before),
             "after": readings.parse(after),
-            "visits": answers,
+            "warmups": [self._warmed_up(slot, *times) for slot, times in found],
+            "turns": [_turn(slot, timed) for slot, (_, timed) in found],
         }
 
-    def _visit_command(self, slot: str) -> str:
-        length = self.plan["visit"]
+    def _turn_command(self, slot: str, length: Json) -> str:
+        """The tool's command of one turn.
+
+        Its samples that count are the timed inferences. Those that a turn drops are none of the
+        tool's: its warm-up is longer.
+        """
         return self.tool.command(
             self.plan,
             self._graph(slot),
             f"--warmup_runs={WINDOWS * self.plan['warmup']['window']}",
             f"--warmup_min_secs={WARMUP_S}",
-            f"--num_runs={length['min_inferences']}",
-            f"--min_secs={length['min_s']}",
+            f"--num_runs={(length['samples'] - length['dropped']) * length['batch']}",
+            f"--min_secs={TIMED_S}",
         )
 
-    def _visit(self, slot: str, piece: str) -> Json:
-        """One visit, from what was printed between its mark and the next."""
-        said, _, rest = piece.partition(STATUS)
-        started, _, text = said.partition("\n")
+    def _turn_output(self, slot: str, piece: str) -> tuple[InferenceTimes | None, InferenceTimes]:
+        """The warm-up's times and the timed ones, from what was printed between two marks.
+
+        Raises `RunnerError` for a turn that failed, and for one without the delegate that the slot
+        had before.
+        """
+        text, _, rest = piece.partition(STATUS)
         status = rest.partition("\n")[0].strip()
         reason = failure(int(status) if status.isdigit() else 1, text)
         if reason:
             raise RunnerError(f"{slot}: {reason}")
         found = parse(text)
-        timed = found.timed
-        assert timed is not None  # Or it would have failed.
+        assert found.timed is not None  # Or it would have failed.
         if found.kernels:
             self.delegated.add(slot)
         elif slot in self.delegated:
             raise RunnerError(
                 f"{slot}: the {self.plan['delegate']} delegate was used before, and now is not"
             )
-        return {
-            "slot": slot,
-            "unix_s": readings.seconds(started),
-            "steady": self._steady(found.warmup, timed),
-            "warmup_ns": [found.warmup.first_ns] if found.warmup else [],
-            "samples_ns": [timed.level_ns],
-            "summary": {"kind": timed.kind, "inferences": timed.count},
-        }
+        return found.warmup, found.timed
+
+    def _warmed_up(self, slot: str, warmup: InferenceTimes | None, timed: InferenceTimes) -> Json:
+        """A turn's warm-up, of which the tool tells the first inference alone."""
+        times = [warmup.first_ns] if warmup else []
+        return {"slot": slot, "steady": self._steady(warmup, timed), "times_ns": times}
 
     def _steady(self, warmup: InferenceTimes | None, timed: InferenceTimes) -> bool:
         """Whether the warm-up's last level is that of the timed inferences, to the tolerance."""
@@ -193,6 +204,17 @@ class BenchmarkWorker:
             return False
         change = timed.settled_ns / warmup.settled_ns - 1
         return abs(change) <= float(self.plan["warmup"]["tolerance"])
+
+
+def _turn(slot: str, timed: InferenceTimes) -> Json:
+    """A turn as the result has it: its only sample is the level of the timed inferences."""
+    return {
+        "slot": slot,
+        "dropped_ns": [],
+        "samples_ns": [timed.level_ns],
+        "cpu_ns": None,
+        "summary": {"kind": timed.kind, "inferences": timed.count},
+    }
 
 
 def artifacts(plan: Json) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 They are those of `documents.changes`, and three more:
 
-    {"hello": {"contract": "edgebench.app/2", "app": "0.1.0"}}   the first of every start
+    {"hello": {"contract": "edgebench.app/3", "app": "0.1.0"}}   the first of every start
     {"begin": {"kind": "block", "index": 7}}                    the next job, before it starts
     {"end": {"status": "again", "reason": null}}                the last of every start
 
@@ -18,7 +18,7 @@ from typing import Literal
 
 from edgebench.deploy.documents.result import Context, EvaluationResult, MeasuredBlock
 
-CONTRACT = "edgebench.app/2"
+CONTRACT = "edgebench.app/3"
 CHANGES = "changes.jsonl"
 
 

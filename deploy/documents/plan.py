@@ -81,20 +81,34 @@ class PlannedArtifact:
 
 
 @dataclass(frozen=True)
+class TurnLength:
+    """One turn of a slot: `samples` in a row, of which the first `dropped` do not count.
+
+    The first inferences after another model's find the caches as that model left them. A sample
+    is the mean of `batch` inferences: one, unless they are so fast that reading the clock matters.
+    """
+
+    samples: int
+    dropped: int
+    batch: int
+
+
+@dataclass(frozen=True)
 class Group:
-    """Slots that are measured against one baseline and share its visits."""
+    """Slots that are measured against one baseline, and take turns with it."""
 
     name: str
     baseline: str
     slots: tuple[str, ...]
+    turn: TurnLength
 
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """One block: visits to every slot of a group, forwards and then backwards.
+    """One block: the slots of a group in the `order` of their turns, about a second long.
 
-    `order` is a palindrome such as A B C C B A. Each slot has the same mean position in time, so
-    a steady drift of the machine's speed cancels.
+    Between blocks the machine's state is read and the result is written; within a block nothing
+    happens but inferences.
     """
 
     index: int
@@ -105,23 +119,16 @@ class PlannedBlock:
 
 @dataclass(frozen=True)
 class Warmup:
-    """When a visit is warm: the medians of two consecutive windows differ by at most `tolerance`.
+    """When a slot is warm: the medians of two windows in a row differ by `tolerance` at most.
 
-    `window` is a number of inferences. A visit that is not steady after `max_s` seconds starts
-    its timed inferences anyway and is marked as not steady.
+    Each slot is warmed up once in each process, before the first block of its group. `window` is a
+    number of inferences. A slot that is not steady after `max_s` seconds is measured all the same,
+    and the result says so.
     """
 
     window: int
     tolerance: float
     max_s: float
-
-
-@dataclass(frozen=True)
-class VisitLength:
-    """A visit has at least `min_inferences` timed inferences, which last at least `min_s` s."""
-
-    min_s: float
-    min_inferences: int
 
 
 @dataclass(frozen=True)
@@ -146,9 +153,11 @@ class Plan:
     that share the blocks. With `profile`, every artifact is run once more at the end, in a separate
     process under its runtime's profiler. Without `cooldown`, there is no wait between processes.
     With `images`, only the first `images` evaluation inputs are run.
+    Whoever runs the plan may stop it after `first_look` processes or any later one, if the question
+    is answered: the intervals allow for that many looks. If it equals `processes`, there is one.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.plan/3"
+    SCHEMA: ClassVar[str] = "edgebench.plan/4"
 
     id: str
     seed: int
@@ -158,9 +167,9 @@ class Plan:
     artifacts: dict[str, PlannedArtifact]
     groups: tuple[Group, ...]
     processes: int
+    first_look: int
     blocks: tuple[PlannedBlock, ...]
     warmup: Warmup
-    visit: VisitLength
     profile: bool = False
     cooldown: Cooldown | None = None
     images: int | None = None

@@ -97,7 +97,7 @@ class Readings:
 
     Cumulative times are in seconds since boot, over all cores: `busy_s` is all time that is not
     idle, `steal_s` is what the hypervisor took. `own_s` is the CPU time of the measuring process
-    since it started, and `core` the core that it ran on; None if every visit has its own process.
+    since it started, and `core` the core that it ran on; None if every turn has its own process.
     Frequencies are in kHz by core, temperatures in degrees Celsius by sensor. `thermal_status` is
     Android's, from 0 (none) to 6 (shutdown), and `throttled` is what the firmware reports.
     `running` counts the processes that run or wait to run. `time_in_state_s` has, for each core,
@@ -133,24 +133,36 @@ class SampleSummary:
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One visit to a slot: the warm-up inferences, then the timed ones, in nanoseconds each.
+class WarmedUp:
+    """A slot's warm-up: the time of each inference, and whether they became steady."""
 
-    If a tool does not report single times, `summary` says what the only sample is, and `warmup_ns`
-    has only the first inference. Such a visit has its own process.
+    slot: str
+    steady: bool
+    times_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a slot, in nanoseconds an inference: the samples dropped, then those that count.
+
+    `cpu_ns` is the CPU time that the measuring process used in each of `samples_ns`, over all its
+    threads; None where that is not known. Where a tool keeps the single times to itself, `summary`
+    says what the only sample is. Such a turn is a process of its own.
     """
 
     slot: str
-    unix_s: float
-    steady: bool
-    warmup_ns: tuple[int, ...]
+    dropped_ns: tuple[int, ...]
     samples_ns: tuple[int, ...]
+    cpu_ns: tuple[int, ...] | None = None
     summary: SampleSummary | None = None
 
 
 @dataclass(frozen=True)
 class MeasuredBlock:
-    """One finished block. A block with an `error` has no visits and is run again on resuming."""
+    """One finished block. With an `error` it has no turns, and is tried again on resuming.
+
+    `warmups` are those of the slots that had to be warmed up before it.
+    """
 
     index: int
     process: int
@@ -158,7 +170,8 @@ class MeasuredBlock:
     error: str | None
     before: Readings | None
     after: Readings | None
-    visits: tuple[Visit, ...]
+    warmups: tuple[WarmedUp, ...]
+    turns: tuple[Turn, ...]
 
 
 @dataclass(frozen=True)
@@ -169,7 +182,7 @@ class RunResult:
     total time that the runner waited for that.
     """
 
-    SCHEMA: ClassVar[str] = "edgebench.result/3"
+    SCHEMA: ClassVar[str] = "edgebench.result/4"
 
     plan_sha256: str
     started: str

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, Set  # noqa: UP035
 
 from . import machine
 from .engines import engine
@@ -17,7 +18,7 @@ from .messages import Json, RunnerError, first_line
 from .outputs import KeptOutputs, check_finite
 from .profilers import profile
 from .readings import readings, readings_after
-from .timing import timed, warm_up
+from .timing import cpu_clock_is_fine, take_turn, warm_up
 
 
 class Child:
@@ -174,24 +175,35 @@ class Child:
             evaluation = planned["evaluation"]
             stored = stored_inputs(np, self.files, evaluation, 1) if evaluation else ()
             engines[slot].fill(next(iter(stored), {}))
+        lengths = {group["name"]: group["turn"] for group in self.plan["groups"]}
+        warm: Set[str] = set()  # noqa: UP006
+        cpu_known = cpu_clock_is_fine()
+        gc.disable()  # A collection of Python's garbage would count as an inference's time.
         for block in job["blocks"]:
+            cold = [slot for slot in dict.fromkeys(block["order"]) if slot not in warm]
+            warmups = [self._warm_up(slot, engines[slot]) for slot in cold]
+            warm.update(cold)
             before = readings()
-            visits = [self._visit(slot, engines[slot]) for slot in block["order"]]
+            length = lengths[block["group"]]
+            turns = [_turn(slot, engines[slot], length, cpu_known) for slot in block["order"]]
             after = readings_after()
             kept = {name: block[name] for name in ("index", "process", "group")}
-            self._answer(
-                {**kept, "error": None, "before": before, "after": after, "visits": visits}
-            )
+            measured = {"before": before, "after": after, "warmups": warmups, "turns": turns}
+            self._answer({**kept, "error": None, **measured})
 
-    def _visit(self, slot: str, opened: Any) -> Json:
-        started = time.time()
-        rule, length = self.plan["warmup"], self.plan["visit"]
-        warmup, steady = warm_up(opened.invoke, rule["window"], rule["tolerance"], rule["max_s"])
-        samples = timed(opened.invoke, length["min_s"], length["min_inferences"])
-        return {
-            "slot": slot,
-            "unix_s": started,
-            "steady": steady,
-            "warmup_ns": warmup,
-            "samples_ns": samples,
-        }
+    def _warm_up(self, slot: str, opened: Any) -> Json:
+        rule = self.plan["warmup"]
+        times, steady = warm_up(opened.invoke, rule["window"], rule["tolerance"], rule["max_s"])
+        return {"slot": slot, "steady": steady, "times_ns": times}
+
+
+def _turn(slot: str, opened: Any, length: Json, cpu_known: bool) -> Json:
+    wall, cpu = take_turn(opened.invoke, length["samples"], length["batch"])
+    first = length["dropped"]
+    return {
+        "slot": slot,
+        "dropped_ns": wall[:first],
+        "samples_ns": wall[first:],
+        "cpu_ns": cpu[first:] if cpu_known else None,
+        "summary": None,
+    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from .messages import Json, Reporter, RunnerError, now
 
-SCHEMA = "edgebench.result/3"
+SCHEMA = "edgebench.result/4"
 
 
 class Result:

@@ -12,7 +12,7 @@ from .cooling import Temperatures, cool_down
 from .messages import Json, Reporter, RunnerError
 from .result import Result
 
-PLAN_SCHEMA = "edgebench.plan/3"
+PLAN_SCHEMA = "edgebench.plan/4"
 
 Worker = Callable[[Json], Iterator[Json]]
 """Carries out one job in a fresh process, and answers; see `worker.fresh_process`.
@@ -167,4 +167,5 @@ class Scheduler:
 
 def failed_block(block: Json, error: str) -> Json:
     kept = {name: block[name] for name in ("index", "process", "group")}
-    return {**kept, "error": error, "before": None, "after": None, "visits": []}
+    nothing: Json = {"before": None, "after": None, "warmups": [], "turns": []}
+    return {**kept, "error": error, **nothing}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench.errors import EdgeBenchError
-from edgebench.progress import Progress
+from edgebench.progress import DETAIL, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,23 +21,36 @@ if TYPE_CHECKING:
 def shown_progress() -> Iterator[Progress]:
     """Draw the progress of stages on stderr: bars on a terminal, a line a step elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _step_lines()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bars(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
 
         def draw(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(step, total=total or None)
-            bars.update(tasks[step], completed=done, total=total or None)
+            name = step.partition(DETAIL)[0]
+            if name not in tasks:
+                tasks[name] = bars.add_task(step, total=total or None)
+            bars.update(tasks[name], description=step, completed=done, total=total or None)
             if total and done >= total:
-                bars.remove_task(tasks.pop(step))
+                bars.remove_task(tasks.pop(name))
 
         yield draw
 
@@ -45,12 +58,13 @@ def shown_progress() -> Iterator[Progress]:
 def _step_lines() -> Progress:
     said: set[str] = set()
 
-    def name(step: str, done: int, total: int) -> None:
-        if step not in said:
-            said.add(step)
-            _write(step)
+    def write(step: str, done: int, total: int) -> None:
+        name = step.partition(DETAIL)[0]
+        if name not in said:
+            said.add(name)
+            _write(name)
 
-    return name
+    return write
 
 
 def say(text: str) -> None:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+DETAIL = " | "
+"""What comes after it in a step's name may change while the step goes on."""
+
 
 class Progress(Protocol):
     """Called with the step's name, how much of it is done and how much there is.

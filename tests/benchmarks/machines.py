@@ -10,7 +10,7 @@ import numpy as np
 from replay import QUIET
 
 from edgebench.benchmarks.gate.machine_state import MachineState
-from edgebench.deploy.documents.result import MeasuredBlock, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, Turn
 
 BLOCKS = 20
 Fields = Callable[[int], dict[str, Any]]
@@ -36,13 +36,13 @@ def machine(
     for index, factor in enumerate(slow):
         start = replace(QUIET, unix_s=index * 2.0, own_s=index * 2.0, busy_s=index * 2.0)
         end = replace(start, unix_s=start.unix_s + 2, own_s=start.own_s + 2, busy_s=start.own_s + 2)
-        visits = tuple(
-            Visit(slot, 0.0, True, (1,), _times(factor if only in ("", slot) else 1.0, index, turn))
+        turns = tuple(
+            Turn(slot, (), _times(factor if only in ("", slot) else 1.0, index, turn))
             for turn, slot in enumerate("abba")
         )
         start = replace(start, **{**told(index), **before(index)})
         end = replace(end, **{**told(index), **after(index)})
-        blocks.append(MeasuredBlock(index, index // 2, "g", None, start, end, visits))
+        blocks.append(MeasuredBlock(index, index // 2, "g", None, start, end, (), turns))
     return MachineState(tuple(blocks), 4, cores)
 
 

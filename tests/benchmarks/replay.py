@@ -34,7 +34,8 @@ from edgebench.deploy.documents.result import (
     Readings,
     RunResult,
     Runtime,
-    Visit,
+    Turn,
+    WarmedUp,
 )
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.documents import save, sha256
@@ -168,6 +169,7 @@ class ReplayedDevice:
     pilot_blocks: int | None = None
     core_share: float = 1.0
     steal_share: float = 0.0
+    throttled: bool | None = None
     name: str = "replayed"
     formats: tuple[str, ...] = ("tflite",)
     description: str = "a device that replays"
@@ -178,10 +180,11 @@ class ReplayedDevice:
         limit = self.pilot_blocks if folder.name == PILOT else self.blocks
         blocks = [self._block(plan, planned, chance) for planned in plan.blocks[:limit]]
         evaluations = {slot: self._evaluation(slot, folder) for slot in plan.artifacts}
+        seconds = 2 * len(blocks) + 1
         result = RunResult(
             plan_sha256=plan_hash(folder),
             started="2026-11-21T06:00:00Z",
-            updated="2026-11-21T06:01:00Z",
+            updated=f"2026-11-21T06:{seconds // 60:02}:{seconds % 60:02}Z",
             complete=len(blocks) == len(plan.blocks) and not self.errors,
             context=CONTEXT,
             evaluations=evaluations,
@@ -214,18 +217,34 @@ class ReplayedDevice:
     ) -> MeasuredBlock:
         begin = START + 2.0 * planned.index
         progress = planned.index / max(len(plan.blocks) - 1, 1)
-        visits = []
-        for number, slot in enumerate(planned.order):
-            if slot in self.errors:
-                continue
+        length = next(one.turn for one in plan.groups if one.name == planned.group)
+
+        def times_ns(slot: str, count: int) -> tuple[int, ...]:
             level = self.latency_s[slot.removesuffix(AGAIN)] * (1 + self.drift * progress)
-            times = level * np.exp(chance.normal(0, self.noise, 40)) * 1e9
-            ns = tuple(int(one) for one in times)
-            at = begin + 2.0 * number / len(planned.order)
-            visits.append(Visit(slot, at, True, ns[:6], ns[6:]))
+            times = level * np.exp(chance.normal(0, self.noise, count)) * 1e9
+            return tuple(int(one) for one in times)
+
+        turns, warmups = [], {}
+        for slot in planned.order:
+            if slot not in self.errors:
+                warmups.setdefault(slot, WarmedUp(slot, True, times_ns(slot, 6)))
+                ns = times_ns(slot, length.samples)
+                turns.append(Turn(slot, ns[: length.dropped], ns[length.dropped :]))
         before, after = self._readings(begin), self._readings(begin + 2.0)
+        first = all(
+            one.index >= planned.index
+            for one in plan.blocks
+            if (one.process, one.group) == (planned.process, planned.group)
+        )
         return MeasuredBlock(
-            planned.index, planned.process, planned.group, None, before, after, tuple(visits)
+            planned.index,
+            planned.process,
+            planned.group,
+            None,
+            before,
+            after,
+            tuple(warmups.values()) if first else (),
+            tuple(turns),
         )
 
     def _readings(self, unix_s: float) -> Readings:
@@ -237,6 +256,7 @@ class ReplayedDevice:
             busy_s=own,
             own_s=own,
             steal_s=elapsed * CONTEXT.core_count * self.steal_share,
+            throttled=self.throttled,
         )
 
 

@@ -110,7 +110,7 @@ def test_blocks_that_failed_are_no_interruption_and_are_said(
     replay(ReplayedDevice(LATENCY))
     folder = run_folder.latest(tmp_path / "runs", "replayed")
     result = run_folder.read_result(folder)
-    crashed = tuple(replace(one, error="crash", visits=()) for one in result.blocks[:2])
+    crashed = tuple(replace(one, error="crash", turns=()) for one in result.blocks[:2])
     blocks = (*crashed, *result.blocks[2:])
     failed = replace(result, complete=False, blocks=blocks)
     comparison = compare(run_folder.read_run(folder, failed, "replayed"))

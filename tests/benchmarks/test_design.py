@@ -16,12 +16,12 @@ from replay import TOYS, Toy, make_artifacts
 from edgebench.benchmarks.planning import design
 from edgebench.benchmarks.planning.design import choose, draft_plan, lay_out
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.planning.sizing import SIZES, Size
+from edgebench.benchmarks.planning.sizing import GroupSize, Size
 from edgebench.converters.artifact import Artifact, Preprocessing, TensorSpec, find_artifacts
 from edgebench.converters.export.images import ImageSamples
 from edgebench.converters.onnx.graph import TensorInfo
-from edgebench.deploy.documents.plan import KeptOutput, Plan
-from edgebench.deploy.runner.files import StoredImages
+from edgebench.deploy.documents.plan import KeptOutput, Plan, TurnLength
+from edgebench.deploy.runner.files import stored_inputs
 from edgebench.documents import sha256
 from edgebench.errors import DataError, InvalidFileError, UnknownNameError, UsageError
 from edgebench.tasks.reduction import identity
@@ -39,27 +39,63 @@ def artifacts(folder: Path) -> list[Artifact]:
     return list(find_artifacts(folder))
 
 
-def make_plan(artifacts: list[Artifact], request: RunRequest, size: Size = SIZES[0]) -> Plan:
-    return lay_out(draft_plan("id", choose(artifacts, request), request), size, 0.1)
+def size_of(processes: int, blocks: int, rounds: int, apart: bool = False) -> Size:
+    """A size for the groups of the toys."""
+    group = GroupSize(TurnLength(3, 2, 1), blocks, rounds, apart)
+    names = ("scenes_v2, tflite fp32", "scenes_v2, tflite int8", "other, tflite fp32")
+    names += ("other, tflite int8", "a, tflite fp32")
+    return Size(processes, min(processes, 6), dict.fromkeys(names, group))
+
+
+sizes = st.builds(size_of, st.integers(1, 8), st.integers(1, 3), st.integers(1, 3), st.booleans())
+
+
+def make_plan(artifacts: list[Artifact], request: RunRequest, size: Size | None = None) -> Plan:
+    draft = draft_plan("id", choose(artifacts, request), request)
+    return lay_out(draft, size or size_of(6, 1, 1), 0.1)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
-@given(st.sampled_from(SIZES), st.integers(0, 99), st.booleans())
+@given(sizes, st.integers(0, 99), st.booleans())
 def test_every_plan_keeps_the_laws_of_the_design(
     artifacts: list[Artifact], size: Size, seed: int, itself: bool
 ) -> None:
     plan = make_plan(artifacts, RunRequest("a", seed=seed, against_itself=itself), size)
-    slots = {group.name: set(group.slots) for group in plan.groups}
+    groups = {group.name: group for group in plan.groups}
     for block in plan.blocks:
-        assert block.order == tuple(reversed(block.order))
-        assert Counter(block.order) == dict.fromkeys(slots[block.group], 2)
+        own, group = size.groups[block.group], groups[block.group]
+        times = 2 if own.apart else len(group.slots)
+        assert Counter(block.order) == dict.fromkeys(group.slots, times * own.rounds)
+        assert group.turn == own.turn
     assert [block.index for block in plan.blocks] == list(range(len(plan.blocks)))
     processes = [block.process for block in plan.blocks]
     assert processes == sorted(processes)
-    assert plan.processes == size.processes
+    assert (plan.processes, plan.first_look) == (size.processes, size.first_look)
     counts = Counter((block.process, block.group) for block in plan.blocks)
-    assert set(counts.values()) == {size.blocks // size.processes}
+    assert all(count == size.groups[group].blocks for (_, group), count in counts.items())
     assert len(counts) == plan.processes * len(plan.groups)
+
+
+def test_in_a_block_each_slot_follows_each_equally_often(artifacts: list[Artifact]) -> None:
+    plan = make_plan(artifacts, RunRequest("a"), size_of(6, 2, 4))
+    for block in plan.blocks:
+        slots = set(block.order)
+        each = len(slots) ** 2
+        for start in range(0, len(block.order), each):
+            circle = block.order[start : start + each]
+            followings = Counter(zip(circle, (*circle[1:], circle[0]), strict=True))
+            assert set(followings.values()) == {1} and len(followings) == each
+
+
+def test_groups_of_which_nothing_runs_have_the_smallest_blocks(artifacts: list[Artifact]) -> None:
+    size = size_of(6, 1, 1)
+    name = "scenes_v2, tflite fp32"
+    only = replace(size, groups={name: size.groups[name]})
+    plan = make_plan(artifacts, RunRequest("a"), only)
+    assert len(plan.groups) > 1
+    for block in plan.blocks:
+        slots = next(len(group.slots) for group in plan.groups if group.name == block.group)
+        assert block.group == name or len(block.order) == 2 * slots
 
 
 @given(st.integers(0, 99))
@@ -213,5 +249,5 @@ def test_a_device_feeds_what_the_export_fed(
         "file": "images.npz",
         "sha256": sha256(tmp_path / "images.npz"),
     }
-    for one, other in zip(StoredImages(np, str(tmp_path), entry), exported, strict=True):
-        np.testing.assert_allclose(one, other["x"], atol=2e-6)
+    for one, other in zip(stored_inputs(np, str(tmp_path), entry), exported, strict=True):
+        np.testing.assert_allclose(one[0], other["x"], atol=2e-6)

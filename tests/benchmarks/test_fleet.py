@@ -259,6 +259,7 @@ def test_real_runs_that_are_interrupted_go_on_with_nothing_lost(
         store = Store(HereShell(name), str(tmp_path / f"{name}'s home"))
         attached.add(Board(name, "a stand-in", store, PythonRunner(sys.executable)))
     words = ("--device", "one,two", "attention", "--precisions", "fp32", "--budget", "4s")
+    words += ("--whole-budget",)
     words += ("--artifacts", str(tmp_path / "real"), "--runs", str(runs))
     assert main(words) == 130
     folders = [runs / str(member.run) for member in kept(runs).members]

@@ -56,7 +56,7 @@ def found(artifacts: Path, runs: Path) -> fleet.FleetComparison:
     replayed = {
         "pixel7": ReplayedDevice(latency, outputs_accuracy=right),
         "rpi5": ReplayedDevice(board, 0.05, errors=crashed, outputs_accuracy=right),
-        "busy-board": ReplayedDevice(latency, steal_share=0.5, outputs_accuracy=right),
+        "busy-board": ReplayedDevice(latency, throttled=True, outputs_accuracy=right),
         "unplugged": ReplayedDevice({}),
     }
     requests = [RunRequest(str(artifacts), name, out=str(runs)) for name in replayed]

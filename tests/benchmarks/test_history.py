@@ -40,7 +40,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"{model}.fp32.tflite": 0.002 * (1 + share)
             for model, share in (("scenes_v2", 0), ("scenes_v2_ca", overhead))
         }
-        replayed = ReplayedDevice(latency, steal_share=0.5 if number == 1 else 0.0)
+        replayed = ReplayedDevice(latency, throttled=number == 1)
         made = run(replace(request, seed=number), replayed)
         (folder / made.run).rename(folder / f"2026112{number}-120000-{device}")
         keep(folder, made, device, number)

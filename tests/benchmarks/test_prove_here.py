@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from edgebench.benchmarks.proof.real_trial import (
     HEAVIER,
     OURS,
     PEERS,
+    VISITS,
     MethodResult,
     RealTrial,
 )
@@ -35,13 +37,8 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Toy(HEAVIER, HEAVIER, 104, 1, "untrained"),
     )
     make_artifacts(tmp_path / "artifacts", toys, ("fp32",))
-    monkeypatch.setattr(real_trial, "second_core_loaded", lambda seed: _unloaded())
+    monkeypatch.setattr(real_trial, "loaded", lambda seed, cores: nullcontext())
     return tmp_path / "artifacts"
-
-
-class _unloaded:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_: object) -> None: ...
 
 
 def trial(artifacts: Path, device: ReplayedDevice, number: int = 0) -> RealTrial:
@@ -51,7 +48,12 @@ def trial(artifacts: Path, device: ReplayedDevice, number: int = 0) -> RealTrial
 
 def test_a_trial_asks_every_method_and_is_not_done_twice(artifacts: Path) -> None:
     found = trial(artifacts, ReplayedDevice(SLOTS))
-    assert [one.method for one in found.said] == [OURS, FORCED, *(peer.name for peer in PEERS)]
+    assert [one.method for one in found.said] == [
+        OURS,
+        FORCED,
+        VISITS,
+        *(peer.name for peer in PEERS),
+    ]
     for one in found.said:
         assert one.withheld is None
         assert one.itself is not None and one.heavier is not None
@@ -60,23 +62,31 @@ def test_a_trial_asks_every_method_and_is_not_done_twice(artifacts: Path) -> Non
     assert trial(artifacts, ReplayedDevice({})) == found
 
 
-def test_what_the_gate_withholds_is_still_told_without_it(artifacts: Path) -> None:
-    ours, forced, *peers = trial(artifacts, ReplayedDevice(SLOTS, steal_share=0.3)).said
-    assert ours.withheld == "stolen_time"
-    assert forced.withheld is None and forced.heavier == ours.heavier
-    assert all(peer.withheld is None for peer in peers)
+def test_the_finer_design_is_timed_and_its_intervals_compared(artifacts: Path) -> None:
+    ours, forced, visits, *peers = trial(artifacts, ReplayedDevice(SLOTS)).said
+    assert ours.decided and ours.seconds is not None
+    assert forced.heavier == ours.heavier
+    for one in (ours, visits):
+        assert one.half_width is not None and 0 < one.half_width < 0.02
+        assert one.measuring_s is not None
+    assert all(peer.half_width is None for peer in peers)
 
 
 def test_the_table_counts_claims_that_are_wrong_and_those_that_are_withheld() -> None:
     none, some = Interval(-0.01, 0.01), Interval(0.02, 0.06)
     trials = [
         RealTrial(
-            (MethodResult(OURS, "fp32", none, some), MethodResult(FORCED, "fp32", none, some))
+            (
+                MethodResult(OURS, "fp32", none, some, None, True, 20.0, 0.01, 15.0),
+                MethodResult(FORCED, "fp32", none, some),
+                MethodResult(VISITS, "fp32", none, some, None, False, None, 0.02, 30.0),
+            )
         ),
         RealTrial(
             (
-                MethodResult(OURS, "fp32", some, some, "busy"),
+                MethodResult(OURS, "fp32", some, some, "busy", False, 40.0, 0.01, 30.0),
                 MethodResult(FORCED, "fp32", some, some),
+                MethodResult(VISITS, "fp32", none, some, None, False, None, 0.03, 30.0),
             )
         ),
     ]
@@ -85,12 +95,18 @@ def test_the_table_counts_claims_that_are_wrong_and_those_that_are_withheld() ->
     assert rows[OURS][::3][:3] == ["0", "50", "50"]
     assert rows[FORCED][::3][:3] == ["50", "100", "0"]
     assert rows[PEERS[0].name][:3] == ["-", "-", "-"]
+    assert rows[OURS][-1] == "30"  # The median seconds.
+    said = "\n".join(table(trials, ("fp32",)))
+    # (0.02 / 0.01)^2 * 30 / 15 = 8 and (0.03 / 0.01)^2 * 30 / 30 = 9.
+    assert "takes 8.5 times as long (half of the runs: 8.2 to 8.8)" in said
+    assert "the verdicts of 1 of 2 runs were clear" in said
 
 
 def test_the_load_ends_with_the_process_that_started_it() -> None:
     script = (
         "import os, subprocess, sys\n"
-        "words = [sys.executable, '-m', 'edgebench.benchmarks.proof.load', '0', str(os.getpid())]\n"
+        "load = [sys.executable, '-m', 'edgebench.benchmarks.proof.load']\n"
+        "words = [*load, '0', '0', str(os.getpid())]\n"
         "one = subprocess.Popen(words, stdout=subprocess.DEVNULL)\n"
         "print(one.pid)"
     )

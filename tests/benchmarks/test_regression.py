@@ -38,7 +38,7 @@ def measure(replay: Replay, tmp_path: Path) -> Measure:
         slower: float = 1.0,
         runtime: str = "2.3.0",
         error: str = "",
-        steal: float = 0.0,
+        throttled: bool = False,
         models: tuple[str, ...] = ("scenes_v2", "scenes_v2_ca"),
         **fields: object,
     ) -> Comparison:
@@ -47,7 +47,7 @@ def measure(replay: Replay, tmp_path: Path) -> Measure:
             {f"{model}.fp32.tflite": slower * level for model, level in slots.items()},
             noise=0.02,
             errors={"scenes_v2_ca.fp32.tflite": error} if error else {},
-            steal_share=steal,
+            throttled=throttled,
         )
         seed = sum(name.encode())
         made = replay(device, models=models, precisions=("fp32",), seed=seed, budget_s=20.0)
@@ -128,7 +128,7 @@ def test_runs_that_were_not_measured_alike_are_compared_only_if_told_to(
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        ({"steal": 0.5}, "the second run has no verdict on it"),
+        ({"throttled": True}, "the second run has no verdict on it"),
         ({"error": "it crashed"}, "it does not run in the second run: it crashed"),
         ({"models": ("scenes_v2", "scenes_v2_se")}, "it is not in the second run"),
     ],

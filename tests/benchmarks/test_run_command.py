@@ -97,7 +97,7 @@ def test_what_is_asked_to_be_detected_is_promised_beforehand(
         words = ("run", "scenes_v2_ca", *SIMULATED, *where, "--detect", f"{share:.0%}")
         assert main(words) == 0
         said = re.search(
-            r"(\d+) blocks in \d+ processes, about (\d+) s: overheads of ([\d.]+) %",
+            r"(\d+) processes, about (\d+) s: overheads of ([\d.]+) %",
             capsys.readouterr().err,
         )
         assert said is not None
@@ -120,7 +120,7 @@ def test_a_budget_that_slow_models_would_overrun_is_refused(
 def test_force_shows_marked_what_is_withheld_otherwise(
     where: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = ("run", "scenes_v2_ca", *THROTTLED, *where, "--budget", "30s")
+    run = ("run", "scenes_v2_ca", *THROTTLED, *where, "--budget", "30s", "--whole-budget")
     for words, marks in ((run, 0), ((*run, "--force"), 1)):
         assert main(words) == 3
         out = capsys.readouterr().out

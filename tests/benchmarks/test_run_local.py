@@ -25,7 +25,13 @@ def folder(toys: Path, tmp_path: Path) -> Path:
 
 
 def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
-    request = RunRequest(str(folder), budget_s=4.0, against_itself=True, out=str(tmp_path / "runs"))
+    request = RunRequest(
+        str(folder),
+        budget_s=4.0,
+        whole_budget=True,
+        against_itself=True,
+        out=str(tmp_path / "runs"),
+    )
     steps: list[tuple[str, int, int]] = []
     comparison = running.run(request, LocalDevice(), lambda *step: steps.append(step))
     assert not comparison.interrupted

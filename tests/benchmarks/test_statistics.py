@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgebench.benchmarks.statistics import paired
+from edgebench.benchmarks.statistics import local_pairs, paired
+from edgebench.benchmarks.statistics.looks import Looks, fewest_processes, first_look
 
 finite = st.floats(-1, 1, allow_nan=False, width=32)
-blocks = st.lists(finite, min_size=paired.MIN_BLOCKS, max_size=25)
+blocks = st.lists(finite, min_size=paired.MIN_PROCESSES, max_size=25)
 untied = st.lists(  # The exact test knows neither ties nor zeros.
     st.integers(-1000, 1000).filter(bool).map(lambda n: n / 1000),
-    min_size=paired.MIN_BLOCKS,
+    min_size=paired.MIN_PROCESSES,
     max_size=25,
     unique_by=abs,
 )
@@ -71,22 +72,20 @@ def test_a_over_b_is_the_inverse_of_b_over_a(ratios: list[float]) -> None:
     assert math.isclose((1 + one.interval.low) * (1 + other.interval.high), 1.0, rel_tol=1e-6)
 
 
-def test_equal_blocks_have_an_interval_of_no_width() -> None:
+def test_equal_processes_have_an_interval_of_no_width() -> None:
     found = paired.overhead([0.1] * 8)
     assert found.interval.low == found.interval.high == pytest.approx(math.expm1(0.1))
     assert found.detectable == 0
 
 
-def test_too_few_blocks_are_refused() -> None:
-    with pytest.raises(ValueError, match="5 processes are fewer than 6"):
+def test_too_few_processes_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 processes are too few for an interval"):
         paired.overhead([0.0] * 5)
-    with pytest.raises(ValueError, match="5 processes are fewer than 6"):
-        paired.overhead([0.0] * 20, [number // 4 for number in range(20)])
 
 
 @given(st.integers(1, 40))
 def test_the_fewest_processes_are_the_first_that_scipy_s_test_can_reject_with(models: int) -> None:
-    fewest = paired.fewest_processes(models)
+    fewest = fewest_processes(models)
     for count, enough in ((fewest, True), (fewest - 1, False)):
         p = stats.wilcoxon(np.arange(1, count + 1), method="exact").pvalue
         assert (p <= 0.05 / models + 1e-12) == enough
@@ -118,24 +117,28 @@ def test_the_intervals_of_a_group_hold_together_as_often_as_they_say() -> None:
     assert 0.935 < held / runs < 0.985
 
 
-def test_blocks_that_share_a_process_share_its_luck() -> None:
+@pytest.mark.parametrize("truth", [0.0, 0.05])
+def test_the_intervals_at_all_looks_hold_the_truth_together(truth: float) -> None:
+    """Whatever stops a run, so also one that stops once the interval leaves out what is true."""
     chance = np.random.default_rng(5)
-    processes = [number // 3 for number in range(36)]
-    runs, nested, ignored = 500, 0, 0
-    for _ in range(runs):
-        luck = np.repeat(chance.uniform(-0.01, 0.01, 12), 3)
-        ratios = luck + chance.normal(0, 0.005, 36)
-        for_processes = paired.overhead(ratios, processes).interval
-        for_blocks = paired.overhead(ratios).interval
-        nested += for_processes.low <= 0 <= for_processes.high
-        ignored += for_blocks.low <= 0 <= for_blocks.high
-    assert 0.93 < nested / runs < 0.98
-    assert ignored / runs < 0.85
+    processes, runs = 24, 500
+    looks = Looks(first_look(processes), processes)
+    levels = math.log1p(truth) + chance.normal(0, 0.02, (runs, processes))
+    held = np.ones(runs, bool)
+    for done in range(looks.first, processes + 1):
+        low, _, high = paired.signed_rank_ends(levels[:, :done], looks.error(done, 0.05))
+        held &= (low <= math.log1p(truth)) & (math.log1p(truth) <= high)
+    assert 0.92 < np.mean(held) < 0.98
 
 
-@given(blocks)
-def test_one_block_a_process_is_the_same_as_no_processes(ratios: list[float]) -> None:
-    assert paired.overhead(ratios, range(len(ratios))) == paired.overhead(ratios)
+@given(blocks, st.sampled_from([0.05, 0.10]))
+def test_the_ends_of_many_runs_are_those_of_each(ratios: list[float], error: float) -> None:
+    low, value, high = paired.signed_rank_ends(np.array([ratios, ratios[::-1]]), error)
+    found = paired.overhead(ratios)
+    interval = found.interval if error == 0.05 else found.equivalence
+    for one in (0, 1):
+        ends = (low[one], value[one], high[one])
+        assert np.expm1(ends) == pytest.approx((interval.low, found.value, interval.high))
 
 
 def test_a_summary_that_is_sure_of_the_other_sign_is_named() -> None:
@@ -187,32 +190,58 @@ def test_what_is_called_detectable_is_found_nine_times_in_ten() -> None:
     assert 0.85 < np.mean(found) < 0.95
 
 
-@given(st.lists(times, min_size=1, max_size=3))
-def test_the_summaries_of_visits_are_numpy_s(visits: list[list[int]]) -> None:
-    found = paired.log_levels(visits)
+@given(times)
+def test_the_summaries_of_a_process_are_numpy_s(samples: list[int]) -> None:
+    found = paired.summaries(np.array(samples, dtype=np.float64))
     summaries = (np.median, lambda one: np.quantile(one, 0.9), np.mean, np.min)
-    for level, summary in zip(found, summaries, strict=True):
-        assert level == pytest.approx(np.mean([np.log(summary(visit)) for visit in visits]))
+    assert found == pytest.approx([np.log(summary(samples)) for summary in summaries])
 
 
 @given(times, times, st.floats(0.1, 10))
 def test_a_slow_down_of_both_leaves_the_ratio_alone(
     model: list[int], baseline: list[int], factor: float
 ) -> None:
-    slowed = [[one * factor for one in visit] for visit in (model, baseline)]
-    before = paired.log_ratio([model], [baseline])
-    assert paired.log_ratio([slowed[0]], [slowed[1]]) == pytest.approx(before, abs=1e-9)
+    one, other = np.array(model, dtype=np.float64), np.array(baseline, dtype=np.float64)
+    before = local_pairs.level(local_pairs.pairs(one, other))
+    after = local_pairs.level(local_pairs.pairs(one * factor, other * factor))
+    assert after == pytest.approx(before, abs=1e-9)
 
 
 @given(st.floats(-0.5, 0.5), st.integers(2, 6))
-def test_a_steady_drift_cancels_in_a_palindrome(drift: float, slots: int) -> None:
-    order = [*range(slots), *reversed(range(slots))]
-    visits: dict[int, list[list[float]]] = {slot: [] for slot in range(slots)}
-    for place, slot in enumerate(order):
-        visits[slot].append([1e6 * (1 + slot) * math.exp(drift * place)])
+def test_a_steady_drift_cancels_there_and_back(drift: float, slots: int) -> None:
+    times: dict[int, list[float]] = {slot: [] for slot in range(slots)}
+    for place, slot in enumerate([*range(slots), *reversed(range(slots))]):
+        times[slot].append(1e6 * (1 + slot) * math.exp(drift * place))
     for slot in range(1, slots):
-        ratio = paired.log_ratio(visits[slot], visits[0])
+        ratio = local_pairs.level(local_pairs.pairs(np.array(times[slot]), np.array(times[0])))
         assert ratio == pytest.approx(math.log(1 + slot), abs=1e-9)
+
+
+def test_what_slows_both_models_down_does_not_depend_on_speed() -> None:
+    chance = np.random.default_rng(3)
+    slow = np.where(chance.random(200) < 0.5, 0.3, 0.0)
+    noise = chance.normal(0, 0.02, (2, 200))
+    speeds = slow + noise.mean(axis=0)
+    change, error = local_pairs.speed_dependence(noise[0] - noise[1], speeds)
+    assert abs(change) < local_pairs.SURE * error
+    # The model is hit by a tenth more when the machine is slow, as it is half of the time.
+    change, error = local_pairs.speed_dependence(noise[0] - noise[1] + 0.2 * slow, speeds)
+    assert change > local_pairs.SURE * error and change > 0.015
+
+
+def test_too_few_pairs_say_nothing_of_a_bias() -> None:
+    few = np.array([0.0, 0.3, 0.3, 0.3])
+    assert local_pairs.speed_dependence(few, few) == (0.0, math.inf)
+    assert local_pairs.inheritance(few, few) == (0.0, math.inf)
+
+
+def test_what_a_model_inherits_is_the_difference_between_its_turns() -> None:
+    chance = np.random.default_rng(4)
+    another, own = chance.normal(0.05, 0.02, 100), chance.normal(0.01, 0.02, 50)
+    change, error = local_pairs.inheritance(another, own)
+    assert change == pytest.approx(0.04, abs=3 * error)
+    # The standard error of a median of normal values is 1.2533 times that of their mean.
+    assert error == pytest.approx(1.2533 * 0.02 * math.sqrt(1 / 100 + 1 / 50), rel=0.3)
 
 
 @given(times)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from machines import BLOCKS, late, machine
-from replay import Replay, ReplayedDevice
+from replay import QUIET, Replay, ReplayedDevice
 
 from edgebench import benchmarks
 from edgebench.benchmarks.diagnostic import Diagnostic
@@ -28,13 +28,24 @@ from edgebench.benchmarks.results import warnings as run_warnings
 from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import offline_plan
+from edgebench.benchmarks.statistics.levels import (
+    AFTER_ANOTHER,
+    PairedTimes,
+    paired_times,
+    timed_block,
+)
 from edgebench.benchmarks.statistics.paired import overhead
-from edgebench.deploy.documents.result import EvaluationResult, SampleSummary
+from edgebench.deploy.documents.result import (
+    EvaluationResult,
+    MeasuredBlock,
+    SampleSummary,
+    Turn,
+)
 from edgebench.documents import dump, load, save
 from edgebench.intervals import Interval
 
 CHECKS = (
-    *(*run_checks.RUNS, *run_checks.GATE, run_checks.AGREEMENT, *run_checks.NOTES),
+    *(*run_checks.RUNS, *run_checks.GATE, *run_checks.NOTES),
     *(*machine_checks.GATE, *machine_checks.NOTES),
 )
 
@@ -70,40 +81,73 @@ STATES: dict[str, Callable[[], MachineState]] = {
 """A machine that fails the check, by its id."""
 
 FINE = EvaluationResult(None, partitions=1)
+NOISE = np.random.default_rng(0).normal(0, 0.002, (8, 2, 20))
+
+
+def processes(
+    log_ratios: Sequence[float] = (0.01,) * 8, *, disturbed: float = 0.0, settling: float = 0.0
+) -> tuple[PairedTimes, ...]:
+    """Processes of these log ratios, whose model takes turns with its baseline.
+
+    For four fifths of the time the machine is slower, and the model then by `disturbed` more; right
+    after the baseline's turn the model's log ratio is larger by `settling`.
+    """
+    found = []
+    for number, ratio in enumerate(log_ratios):
+        turns = []
+        for turn in range(20):
+            slow = turn % 5 > 0
+            for slot in "ab" if turn % 2 else "ba":
+                own = ratio + disturbed * slow if slot == "b" else 0.0
+                inherited = settling * (slot == "b" and turn % 2)
+                log = own + inherited + 0.1 * slow + NOISE[number % 8, int(slot == "b"), turn]
+                wall = round(1e6 * np.exp(log))
+                turns.append(Turn(slot, (wall,), (wall,), (wall * 9 // 10,)))
+        block = MeasuredBlock(number, number, "g", None, QUIET, QUIET, (), tuple(turns))
+        found += paired_times([timed_block(block, True)], "b", "a")
+    return tuple(found)
+
+
 EVIDENCE = Evidence(
     model="model",
     slot="model.fp32.tflite",
     threshold=0.05,
-    overhead=overhead([0.01] * BLOCKS),
-    blocks=machine().blocks,
+    overhead=overhead([0.01] * 8),
+    processes=processes(),
+    needed_processes=6,
     evaluation=FINE,
     baseline_evaluation=FINE,
     delegate="xnnpack",
     core_count=4,
     cores=None,
     against_itself=False,
-    comparisons=1,
     steady_share=1.0,
 )
-MOODY = [0.2 * (index // 2 % 2) + 0.001 * (index % 2) for index in range(BLOCKS)]
+MOODY = [0.2 * (index % 2) for index in range(8)]
 
 RUNS: dict[str, Evidence] = {
     "not_reached": replace(EVIDENCE, evaluation=None),
     "does_not_run": replace(EVIDENCE, evaluation=EvaluationResult("crashed")),
     "baseline_does_not_run": replace(EVIDENCE, baseline_evaluation=EvaluationResult("crashed")),
-    "too_few_blocks": replace(EVIDENCE, overhead=None, blocks=EVIDENCE.blocks[:3]),
+    "too_few_processes": replace(EVIDENCE, overhead=None, processes=EVIDENCE.processes[:3]),
+    "depends_on_speed": replace(EVIDENCE, processes=processes(disturbed=0.06)),
+    "not_settled": replace(EVIDENCE, processes=processes(settling=0.03)),
+    "waited": EVIDENCE,
+    "other_caches": replace(
+        EVIDENCE, overhead=overhead([0.01] * 8, others={AFTER_ANOTHER: [0.2] * 8})
+    ),
     "delegate_lost": replace(EVIDENCE, evaluation=EvaluationResult(None, partitions=0)),
     "baseline_delegate_lost": replace(
         EVIDENCE, baseline_evaluation=EvaluationResult(None, partitions=0)
     ),
-    "processes_disagree": replace(EVIDENCE, overhead=overhead(MOODY)),
+    "processes_disagree": replace(EVIDENCE, overhead=overhead(MOODY), processes=processes(MOODY)),
     "partitioned": replace(EVIDENCE, evaluation=replace(FINE, partitions=3)),
     "partly_quantised": replace(
         EVIDENCE, evaluation=replace(FINE, layer_types={"u8": 20, "f32": 4})
     ),
     "unsteady": replace(EVIDENCE, steady_share=0.2),
     "summaries_disagree": replace(
-        EVIDENCE, overhead=overhead([-0.05] * BLOCKS, others={"p90": [0.05] * BLOCKS})
+        EVIDENCE, overhead=overhead([-0.05] * 8, others={"p90": [0.05] * 8})
     ),
 }
 """The evidence of a run that fails the check, by its id."""
@@ -122,8 +166,8 @@ def warnings(replay: Replay, tmp_path: Path) -> tuple[Diagnostic, ...]:
     folder = run_folder.latest(tmp_path / "runs", "replayed")
     result = run_folder.read_result(folder)
     first, second, *others = result.blocks
-    visits = tuple(replace(one, summary=SampleSummary("median", 50)) for one in second.visits)
-    blocks = (replace(first, error="crash", visits=()), replace(second, visits=visits), *others)
+    turns = tuple(replace(one, summary=SampleSummary("median", 50)) for one in second.turns)
+    blocks = (replace(first, error="crash", turns=()), replace(second, turns=turns), *others)
     result = replace(result, blocks=blocks)
     run = run_folder.read_run(folder, result, "replayed")
     slot, reference = next(iter(run.references.items()))
@@ -191,7 +235,7 @@ def test_what_withholds_a_verdict_says_what_to_do(found: dict[str, Diagnostic]) 
 
 
 def test_every_one_is_kept_as_it_is(found: dict[str, Diagnostic], tmp_path: Path) -> None:
-    forecast = Forecast(Size(6, 6, 0.1), 0.2, 6, 10.0, 3.0, 0.02, None, tuple(found.values()))
+    forecast = Forecast(Size(6, 6, {}), 0.2, 6, 10.0, 3.0, 0.02, None, tuple(found.values()))
     save(tmp_path / "forecast.json", forecast)
     assert load(tmp_path / "forecast.json", Forecast) == forecast
 

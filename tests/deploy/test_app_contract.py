@@ -29,7 +29,7 @@ from edgebench.deploy.documents.plan import (
     Plan,
     PlannedArtifact,
     PlannedBlock,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.result import (
@@ -39,14 +39,17 @@ from edgebench.deploy.documents.result import (
     Readings,
     RunResult,
     Runtime,
-    Visit,
+    Turn,
+    WarmedUp,
 )
 from edgebench.documents import dump, load
 from edgebench.tasks.reduction import identity
 
 DOC = Path(__file__).parents[2] / "docs/app-contract.md"
 
-MODEL, INPUTS = "5f0c" + 60 * "1", "9a3e" + 60 * "2"
+CONTENT, INPUTS = "5f0c" + 60 * "1", "9a3e" + 60 * "2"
+BASE, MODEL = "base.fp32", "attention.fp32"
+GROUP = "base, tflite fp32"
 KEPT = KeptOutput("logits", "logits", "Identity", 0, (0, 1), identity((5,)))
 IMAGES = EvaluationInputs(f"{INPUTS}.npz", INPUTS, (0.5,) * 3, (0.25,) * 3, (0, 2, 3, 1), (KEPT,))
 PLAN = Plan(
@@ -57,20 +60,13 @@ PLAN = Plan(
     delegate="xnnpack",
     artifacts={
         name: PlannedArtifact(name, f"{digest}.tflite", digest, "tflite", IMAGES)
-        for name, digest in (("base.fp32", MODEL), ("attention.fp32", MODEL[::-1]))
+        for name, digest in ((BASE, CONTENT), (MODEL, CONTENT[::-1]))
     },
-    groups=(Group("base, tflite fp32", "base.fp32", ("base.fp32", "attention.fp32")),),
+    groups=(Group(GROUP, BASE, (BASE, MODEL), TurnLength(3, 2, 1)),),
     processes=1,
-    blocks=(
-        PlannedBlock(
-            0,
-            0,
-            "base, tflite fp32",
-            ("base.fp32", "attention.fp32", "attention.fp32", "base.fp32"),
-        ),
-    ),
-    warmup=Warmup(5, 0.02, 1.0),
-    visit=VisitLength(0.5, 5),
+    first_look=1,
+    blocks=(PlannedBlock(0, 0, GROUP, (BASE, BASE, MODEL, MODEL)),),
+    warmup=Warmup(3, 0.05, 1.0),
 )
 READINGS = Readings(
     unix_s=1795262658.904,
@@ -90,11 +86,8 @@ READINGS = Readings(
     time_in_state_s=None,
     probe_ns=(36304, 36224, 36233),
 )
-VISITS = tuple(
-    Visit(slot, 1795262659.1, True, (9_911_000, 9_402_000), (9_398_000, 9_401_000, 9_395_000))
-    for slot in PLAN.blocks[0].order
-)
-BLOCK = MeasuredBlock(0, 0, "base, tflite fp32", None, READINGS, READINGS, VISITS)
+WARM = (9_911_000, 9_402_000, 9_399_000, 9_405_000, 9_395_000, 9_402_000)
+TURN = Turn(BASE, (9_733_000, 9_414_000), (9_398_000,), (9_396_000,))
 LOGITS = "outputs/base.fp32/logits.npy"
 EVALUATION = EvaluationResult(
     error=None,
@@ -124,8 +117,8 @@ RESULT = RunResult(
     updated="2026-11-21T12:00:31Z",
     complete=False,
     context=CONTEXT,
-    evaluations={"base.fp32": EVALUATION},
-    blocks=(MeasuredBlock(0, 0, "base, tflite fp32", None, None, None, VISITS[:1]),),
+    evaluations={BASE: EVALUATION},
+    blocks=(MeasuredBlock(0, 0, GROUP, None, None, None, (WarmedUp(BASE, True, WARM),), (TURN,)),),
 )
 FILE = OutputFile("27be" + 60 * "4", 608)
 
@@ -159,9 +152,9 @@ def examples() -> dict[str, str]:
     lines = [
         line(hello=Hello(CONTRACT, "0.1.0")),
         line(change=ResultChange(context=CONTEXT), files={}),
-        line(begin=Begin("evaluate", slot="base.fp32")),
+        line(begin=Begin("evaluate", slot=BASE)),
         line(
-            change=ResultChange(evaluations={"base.fp32": EVALUATION}),
+            change=ResultChange(evaluations={BASE: EVALUATION}),
             files={LOGITS: FILE},
         ),
         line(event="evaluate", done=1, total=2),

@@ -28,7 +28,7 @@ from edgebench.deploy.documents.plan import (
     Plan,
     PlannedArtifact,
     PlannedBlock,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.result import RunResult
@@ -206,11 +206,11 @@ def stage(folder: Path, files: Mapping[str, Path]) -> Path:
         cores=None,
         delegate="xnnpack",
         artifacts=artifacts,
-        groups=(Group("toys", FORMATS[0], FORMATS),),
+        groups=(Group("toys", FORMATS[0], FORMATS, TurnLength(3, 1, 1)),),
         processes=1,
+        first_look=1,
         blocks=(PlannedBlock(0, 0, "toys", (*FORMATS, *reversed(FORMATS))),),
         warmup=Warmup(3, 0.2, 0.05),
-        visit=VisitLength(0.005, 3),
     )
     write_plan(plan, folder)
     return folder
@@ -223,7 +223,7 @@ def test_a_run_measures_both_and_brings_back_the_same_outputs(
     result = LocalDevice().run(folder, silent)
     assert result.complete
     assert set(result.context.runtimes) == set(FORMATS)
-    assert [visit.slot for visit in result.blocks[0].visits] == [*FORMATS, *reversed(FORMATS)]
+    assert [turn.slot for turn in result.blocks[0].turns] == [*FORMATS, *reversed(FORMATS)]
     found = {}
     for form, evaluation in result.evaluations.items():
         assert evaluation.error is None and evaluation.outputs is not None

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy_models import MakeRun
+from toy_models import LONG, MakeRun
 
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.registry import devices, registry
@@ -52,7 +52,7 @@ def test_a_python_that_is_not_there_is_a_device_error(make_run: MakeRun) -> None
 
 
 def test_ctrl_c_on_the_command_alone_gives_the_partial_result(make_run: MakeRun) -> None:
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=6, samples=LONG)
     command = [sys.executable, "-c", HERE, str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -23,7 +23,7 @@ from edgebench.deploy.documents.plan import (
     KeptOutput,
     Plan,
     PlannedArtifact,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.staging import read_plan, stage_file, stage_runner, write_plan
@@ -137,14 +137,14 @@ def test_a_file_without_images_is_said(images: Any, tmp_path: Path) -> None:
         stored_inputs(np, str(tmp_path), entry)
 
 
-@pytest.mark.parametrize("schema", ["edgebench.plan/2", "edgebench.plan/9"])
+@pytest.mark.parametrize("schema", ["edgebench.plan/3", "edgebench.plan/9"])
 def test_a_plan_of_another_version_is_refused(schema: str, make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", blocks=1, processes=1)
     plan = json.loads((folder / "plan.json").read_text())
     (folder / "plan.json").write_text(json.dumps({**plan, "schema": schema}))
     code, _, err = finish(folder)
-    assert code == 1 and "is not an edgebench.plan/3 file; make it again" in err
-    with pytest.raises(InvalidFileError, match=r"this edgebench reads edgebench\.plan/3"):
+    assert code == 1 and "is not an edgebench.plan/4 file; make it again" in err
+    with pytest.raises(InvalidFileError, match=r"this edgebench reads edgebench\.plan/4"):
         read_plan(folder)
 
 
@@ -189,11 +189,11 @@ def peak_bytes(folder: Path, images: int) -> int:
             cores=None,
             delegate="xnnpack",
             artifacts={"seg": artifact},
-            groups=(Group("seg", "seg", ("seg",)),),
+            groups=(Group("seg", "seg", ("seg",), TurnLength(3, 1, 1)),),
             processes=0,
+            first_look=0,
             blocks=(),
             warmup=Warmup(3, 0.2, 0.05),
-            visit=VisitLength(0.005, 3),
         ),
         folder,
     )

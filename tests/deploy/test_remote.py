@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy_models import MakeRun
+from toy_models import LONG, MakeRun
 
 from edgebench.deploy.remote import python_check
 from edgebench.deploy.remote.python_runner import PythonRunner
@@ -72,7 +72,7 @@ def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(
     device: RemoteDevice, make_run: MakeRun
 ) -> None:
     # So many blocks that the runner is not done before a slow machine comes to the interruption.
-    folder = make_run("plain", "attention", blocks=20, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=20, samples=LONG)
 
     def interrupt(step: str, done: int, total: int) -> None:
         if step == "measuring blocks" and done == 2:
@@ -88,7 +88,7 @@ def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(
 def test_a_device_that_goes_away_is_waited_for_and_nothing_is_lost(
     device: RemoteDevice, shell: HereShell, make_run: MakeRun
 ) -> None:
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=6, samples=LONG)
     kept: list[int] = []
     waited: list[str] = []
 
@@ -116,7 +116,7 @@ def test_a_device_that_comes_back_is_set_up_again_and_put_back_in_the_end(
             raise DeviceLostError("here is gone", "plug it in")
 
     with device.reserved():
-        device.run(make_run("plain", "attention", min_s=0.05), unplug)
+        device.run(make_run("plain", "attention", samples=LONG), unplug)
     assert done == ["set up", "set up", "put back"]
 
 
@@ -124,7 +124,7 @@ def test_a_device_that_stays_away_is_an_error_that_says_how_to_go_on(
     device: RemoteDevice, shell: HereShell, make_run: MakeRun
 ) -> None:
     device.reconnect_s = 0.0
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=6, samples=LONG)
 
     def unplug(step: str, done: int, total: int) -> None:
         if step == "measuring blocks" and done == 2:
@@ -185,7 +185,7 @@ def test_a_device_that_another_host_measures_on_is_left_to_it(
                     refused.append(caught.value.remedy)
 
     with device.reserved():
-        assert device.run(make_run("plain", "attention", min_s=0.05), elsewhere).complete
+        assert device.run(make_run("plain", "attention", samples=LONG), elsewhere).complete
     assert len(refused) == 3 and "stop process" in refused[0]
     assert not (tmp_path / "device").exists()
 
@@ -257,7 +257,7 @@ def test_a_runner_that_is_killed_is_said_to_be(device: RemoteDevice, make_run: M
             os.kill(device.store.leftover_runners()[0], signal.SIGKILL)
 
     with pytest.raises(DeviceError, match="when memory runs out") as caught:
-        device.run(make_run("plain", "attention", blocks=100, min_s=0.05), kill)
+        device.run(make_run("plain", "attention", blocks=100, samples=LONG), kill)
     assert "--resume" in caught.value.remedy
 
 

@@ -15,12 +15,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from toy_models import MEAN, STD, MakeRun
+from toy_models import LONG, MEAN, STD, MakeRun
 
 from edgebench.deploy import runner
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import stage_runner
-from edgebench.deploy.runner.timing import warm_up
 from edgebench.documents import load
 
 SOURCES = sorted(Path(runner.__file__).parent.rglob("*.py"))
@@ -74,13 +73,83 @@ def test_a_plan_is_carried_out_in_its_order(make_run: MakeRun) -> None:
     assert result.complete
     assert [(b.index, b.process) for b in result.blocks] == [(0, 0), (1, 0), (2, 1), (3, 1)]
     for block in result.blocks:
-        assert [v.slot for v in block.visits] == ["plain", "attention", "attention", "plain"]
-        assert all(len(v.samples_ns) >= 3 and len(v.warmup_ns) >= 3 for v in block.visits)
-        assert all(sum(v.samples_ns) > 0 for v in block.visits)
+        assert [turn.slot for turn in block.turns] == ["plain", "attention", "attention", "plain"]
+        for turn in block.turns:
+            assert (len(turn.dropped_ns), len(turn.samples_ns)) == (1, 2)
+            assert min(turn.samples_ns) > 0 and turn.summary is None
+            assert turn.cpu_ns is not None and len(turn.cpu_ns) == 2 and min(turn.cpu_ns) > 0
         assert block.before is not None and block.after is not None
         assert block.after.own_s > block.before.own_s
     events = [json.loads(line) for line in out.splitlines()]
     assert [e["done"] for e in events if e["event"] == "block"] == [1, 2, 3, 4]
+
+
+def test_each_slot_is_warmed_up_once_a_process(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", blocks=4, processes=2)
+    finish(folder)
+    warmups = [block.warmups for block in result_of(folder).blocks]
+    assert [[one.slot for one in of] for of in warmups] == [["plain", "attention"], []] * 2
+    assert all(len(one.times_ns) >= 3 and min(one.times_ns) > 0 for of in warmups for one in of)
+
+
+def test_a_turn_has_the_samples_and_the_batch_of_its_group(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", blocks=1, processes=1, samples=5)
+    plan = json.loads((folder / "plan.json").read_bytes())
+    plan["groups"][0]["turn"] = {"samples": 5, "dropped": 3, "batch": 7}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    assert finish(folder)[0] == 0
+    (block,) = result_of(folder).blocks
+    for turn in block.turns:
+        assert [len(one or ()) for one in (turn.dropped_ns, turn.samples_ns, turn.cpu_ns)] == [
+            3, 2, 2,
+        ]  # fmt: skip
+
+
+COARSE = """
+import time, types
+told = time.get_clock_info
+time.get_clock_info = lambda name: types.SimpleNamespace(resolution=1 / 64, of=told(name))
+"""
+
+COLLECTIONS = """
+import gc, time
+file = open({path!r}, "a", buffering=1)
+gc.callbacks.append(lambda phase, info: print(time.time(), file=file))
+"""
+
+
+def changed_python(folder: Path, program: str) -> dict[str, str]:
+    """The environment of a Python that runs a program when it starts."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(program)
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def test_where_the_cpu_clock_is_coarse_the_cpu_time_is_not_known(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = make_run("plain", "attention", blocks=1, processes=1)
+    assert finish(folder, env=changed_python(tmp_path / "coarse", COARSE))[0] == 0
+    assert {turn.cpu_ns for turn in result_of(folder).blocks[0].turns} == {None}
+
+
+def test_garbage_is_not_collected_while_it_measures(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run("plain", "attention", blocks=4, processes=1)
+    plan = json.loads((folder / "plan.json").read_bytes())
+    for block in plan["blocks"]:  # Enough objects for many collections.
+        block["order"] = 250 * block["order"]
+    (folder / "plan.json").write_text(json.dumps(plan))
+    collections = tmp_path / "collections"
+    program = COLLECTIONS.format(path=str(collections))
+    assert finish(folder, env=changed_python(tmp_path / "told", program))[0] == 0
+    blocks = result_of(folder).blocks
+    assert len(blocks) == 4
+    times = [float(line) for line in collections.read_text().split()]
+    assert times and min(times) < blocks[0].before.unix_s
+    during = [
+        one for one in times for block in blocks if block.before.unix_s <= one <= block.after.unix_s
+    ]
+    assert during == []
 
 
 def test_what_it_writes_is_the_result_document_field_by_field(make_run: MakeRun) -> None:
@@ -151,7 +220,7 @@ def test_nan_and_corrupt_models_are_reported_and_the_others_measured(make_run: M
     assert not result.complete
     assert "not finite" in str(result.evaluations["nan"].error)
     assert result.evaluations["corrupt"].error and result.evaluations["foreign"].error
-    assert {v.slot for b in result.blocks for v in b.visits} == {"plain", "attention"}
+    assert {turn.slot for b in result.blocks for turn in b.turns} == {"plain", "attention"}
     assert [line.partition(":")[0] for line in err.splitlines()] == ["nan", "corrupt", "foreign"]
 
 
@@ -159,7 +228,9 @@ def test_with_a_baseline_that_does_not_run_there_is_nothing_to_compare(make_run:
     folder = make_run("nan", "plain")
     code, _, _ = finish(folder)
     assert code == 0
-    assert all("baseline nan does not run" in str(b.error) for b in result_of(folder).blocks)
+    blocks = result_of(folder).blocks
+    assert all("baseline nan does not run" in str(block.error) for block in blocks)
+    assert all(block.warmups == block.turns == () for block in blocks)
 
 
 def test_nothing_that_runs_is_a_failure(make_run: MakeRun) -> None:
@@ -198,7 +269,7 @@ def test_a_complete_run_is_not_repeated(make_run: MakeRun) -> None:
 def test_an_interrupted_run_keeps_what_it_has_and_goes_on(
     number: signal.Signals, make_run: MakeRun
 ) -> None:
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=6, samples=LONG)
     process = start(folder)
     assert process.stdout is not None
     for line in process.stdout:
@@ -216,10 +287,33 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(
     assert [block.index for block in resumed.blocks] == list(range(6))
     assert resumed.blocks[: len(partial.blocks)] == partial.blocks
     assert resumed.evaluations == partial.evaluations
+    first = resumed.blocks[len(partial.blocks)]  # Of a fresh process, where nothing is warm.
+    assert [one.slot for one in first.warmups] == ["plain", "attention"]
+
+
+def test_a_process_that_dies_fails_the_block_it_was_at(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", blocks=6, processes=2, samples=LONG)
+    process = start(folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "block":
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+            os.kill(int(children), signal.SIGKILL)
+            break
+    process.communicate()
+    result = result_of(folder)
+    assert process.returncode == 0 and not result.complete
+    (failed,) = (block for block in result.blocks if block.error)
+    assert failed.process == 0 and "stopped by SIGKILL" in str(failed.error)
+    assert failed.before is None and failed.warmups == failed.turns == ()
+    assert [block.index for block in result.blocks if block.process == 1] == [3, 4, 5]
+    assert finish(folder)[0] == 0
+    again = result_of(folder)
+    assert again.complete and again.blocks[failed.index].warmups
 
 
 def test_it_stops_when_nobody_listens_any_more(make_run: MakeRun) -> None:
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=6, samples=LONG)
     process = start(folder)
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
@@ -240,7 +334,9 @@ def test_a_result_of_another_plan_is_refused(make_run: MakeRun) -> None:
     assert "belongs to another plan" in err
 
 
-@pytest.mark.parametrize("content", ["{", '{"schema": "edgebench.result/9"}'])
+@pytest.mark.parametrize(
+    "content", ["{", '{"schema": "edgebench.result/3"}', '{"schema": "edgebench.result/9"}']
+)
 def test_a_foreign_result_file_is_refused_and_kept(content: str, make_run: MakeRun) -> None:
     folder = make_run("plain", "attention")
     (folder / "result.json").write_text(content)
@@ -251,7 +347,7 @@ def test_a_foreign_result_file_is_refused_and_kept(content: str, make_run: MakeR
 
 
 def test_a_disk_that_fills_up_leaves_the_last_whole_result(make_run: MakeRun) -> None:
-    folder = make_run("plain", "attention", blocks=6, min_s=0.05)
+    folder = make_run("plain", "attention", blocks=6, samples=LONG)
     limit = 20_000  # Bytes: more than the evaluations take, less than the blocks.
     code, _, err = finish(
         folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -286,31 +382,3 @@ def test_it_stays_on_the_cores_of_the_plan(make_run: MakeRun) -> None:
     result = result_of(folder)
     assert result.context.cores == (core,)
     assert {b.after.core for b in result.blocks if b.after} == {core}
-
-
-def test_warm_up_ends_when_two_windows_agree() -> None:
-    times = iter([9.0, 9.0, 9.0, 5.0, 5.0, 5.0, 4.9, 5.0, 5.1])
-    clock = FakeClock(times)
-    warmup, steady = warm_up(clock.invoke, 3, 0.05, 100.0, clock)
-    assert steady
-    assert len(warmup) == 9
-
-
-def test_warm_up_gives_up_in_time_and_says_so() -> None:
-    clock = FakeClock(iter(float(2**number) for number in range(30)))
-    warmup, steady = warm_up(clock.invoke, 3, 0.05, 50.0, clock)
-    assert not steady
-    assert sum(warmup) >= 50e9
-
-
-class FakeClock:
-    """A clock that moves only while the model runs; times are in seconds."""
-
-    def __init__(self, times: Any) -> None:
-        self.times, self.now = times, 0
-
-    def __call__(self) -> int:
-        return self.now
-
-    def invoke(self) -> None:
-        self.now += int(next(self.times) * 1e9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +13,26 @@ from edgebench.deploy.documents.plan import (
     Plan,
     PlannedArtifact,
     PlannedBlock,
-    VisitLength,
+    TurnLength,
     Warmup,
 )
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import RESULT, plan_hash, write_plan
 from edgebench.deploy.registry import devices
 from edgebench.deploy.transports.simulated.device import OVERHEAD, SimulatedDevice
-from edgebench.deploy.transports.simulated.scenarios import SCENARIOS, random_scenario
+from edgebench.deploy.transports.simulated.scenarios import BIASED, SCENARIOS, random_scenario
 from edgebench.documents import load
 from edgebench.errors import UnknownNameError
 from edgebench.progress import silent
 
 BASE, AGAIN, MODEL = "base", "base~again", "model"
 BLOCKS = 24
+TURN = TurnLength(3, 2, 1)
 
 
 def plan(seed: int = 0) -> Plan:
     order = (BASE, MODEL, AGAIN)
+    turns = (BASE, BASE, MODEL, AGAIN, MODEL, MODEL, BASE, AGAIN, AGAIN)
     return Plan(
         id="simulated",
         seed=seed,
@@ -40,25 +43,22 @@ def plan(seed: int = 0) -> Plan:
             slot: PlannedArtifact(slot, digest, digest, "tflite", None)
             for slot, digest in ((BASE, "a"), (AGAIN, "a"), (MODEL, "b"))
         },
-        groups=(Group("group", BASE, order),),
+        groups=(Group("group", BASE, order, TURN),),
         processes=BLOCKS,
-        blocks=tuple(
-            PlannedBlock(number, number, "group", (*order, *reversed(order)))
-            for number in range(BLOCKS)
-        ),
+        first_look=BLOCKS,
+        blocks=tuple(PlannedBlock(number, number, "group", turns * 6) for number in range(BLOCKS)),
         warmup=Warmup(3, 0.05, 0.3),
-        visit=VisitLength(0.3, 5),
     )
+
+
+def samples(result: RunResult, slot: str, block: int) -> np.ndarray:
+    turns = result.blocks[block].turns
+    return np.array([time for turn in turns if turn.slot == slot for time in turn.samples_ns])
 
 
 def levels(result: RunResult, slot: str) -> np.ndarray:
     """A slot's log level in each block."""
-    return np.array(
-        [
-            np.mean([np.log(np.median(v.samples_ns)) for v in block.visits if v.slot == slot])
-            for block in result.blocks
-        ]
-    )
+    return np.array([np.log(np.median(samples(result, slot, number))) for number in range(BLOCKS)])
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,10 @@ def test_a_plan_is_carried_out_as_it_stands(results: dict[str, RunResult]) -> No
         assert set(result.evaluations) == {BASE, AGAIN, MODEL}
         for planned, block in zip(plan().blocks, result.blocks, strict=True):
             assert (block.index, block.process) == (planned.index, planned.process)
-            assert tuple(visit.slot for visit in block.visits) == planned.order
-            for visit in block.visits:
-                assert len(visit.samples_ns) >= 5
-                assert sum(visit.samples_ns) >= 0.29e9
+            assert tuple(turn.slot for turn in block.turns) == planned.order
+            assert {one.slot for one in block.warmups} == {BASE, AGAIN, MODEL}
+            for turn in block.turns:
+                assert (len(turn.dropped_ns), len(turn.samples_ns)) == (2, 1)
 
 
 def test_the_same_plan_gives_the_same_result_and_another_seed_another() -> None:
@@ -116,8 +116,65 @@ def test_what_slows_the_machine_slows_models_and_probe_alike(
 def test_a_silent_machine_tells_nothing_but_its_probe(results: dict[str, RunResult]) -> None:
     for block in results["throttling-silent"].blocks:
         assert block.before is not None and block.before.probe_ns
-        for name in ("frequencies_khz", "temperatures_c", "throttled", "busy_s", "running", "core"):
+        for name in (
+            "frequencies_khz",
+            "temperatures_c",
+            "throttled",
+            "busy_s",
+            "running",
+            "core",
+            "own_s",
+        ):
             assert getattr(block.before, name) is None
+
+
+def test_cpu_time_leaves_out_what_others_took_of_the_core(results: dict[str, RunResult]) -> None:
+    def taken(scenario: str) -> float:
+        turns = [turn for block in results[scenario].blocks for turn in block.turns]
+        wall = sum(sum(turn.samples_ns) for turn in turns)
+        return 1 - sum(sum(turn.cpu_ns or ()) for turn in turns) / wall
+
+    assert taken("bursts") > 0.02
+    for scenario in ("clean", "throttling", "slow-cores", "bandwidth"):
+        assert taken(scenario) == pytest.approx(0, abs=1e-6)
+    for block in results["bursts-silent"].blocks:
+        assert all(turn.cpu_ns is None for turn in block.turns)
+
+
+@pytest.mark.parametrize("scenario", BIASED)
+def test_what_hits_one_model_more_is_in_the_ratio(
+    scenario: str, results: dict[str, RunResult]
+) -> None:
+    result = results[scenario]
+    late = slice(2 * BLOCKS // 3, None)  # Heat comes in the middle of a run.
+    itself, model = (
+        np.median((levels(result, slot) - levels(result, BASE))[late]) for slot in (AGAIN, MODEL)
+    )
+    assert abs(itself) < 0.02
+    assert abs(model - np.log1p(OVERHEAD)) > 0.025
+
+
+def test_the_first_inferences_after_another_models_take_longer() -> None:
+    result = SimulatedDevice(SCENARIOS["large-carry"]).simulate(plan())
+    first: dict[bool, list[float]] = {True: [], False: []}
+    for block in result.blocks:
+        usual = np.log(np.median(samples(result, BASE, block.index)))
+        for before, turn in pairwise(block.turns):
+            if turn.slot == BASE:
+                first[before.slot == BASE].append(np.log(turn.dropped_ns[0]) - usual)
+    assert np.median(first[False]) == pytest.approx(0.15, abs=0.02)
+    assert np.median(first[True]) == pytest.approx(0.0, abs=0.02)
+
+
+def test_a_process_is_cold_when_it_starts_and_its_turns_are_not(
+    results: dict[str, RunResult],
+) -> None:
+    for block in results["clean"].blocks:
+        for one in block.warmups:
+            usual = np.median(samples(results["clean"], one.slot, block.index))
+            assert one.steady
+            assert one.times_ns[0] / usual == pytest.approx(1.3, abs=0.1)
+            assert one.times_ns[-1] / usual == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_machine_that_tells_shows_heat_and_other_work(results: dict[str, RunResult]) -> None:

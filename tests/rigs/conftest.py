@@ -70,5 +70,5 @@ def run(toy_artifacts: Path) -> tuple[str, ...]:
     """The words of a short run on the board."""
     return (
         *("--device", "board", "attention", "--baseline", "plain", "--precisions", "fp32"),
-        *("--budget", "4s", "--artifacts", str(toy_artifacts)),
+        *("--budget", "60s", "--detect", "50%", "--artifacts", str(toy_artifacts)),
     )

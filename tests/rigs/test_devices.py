@@ -92,7 +92,17 @@ def test_a_run_stays_on_the_cluster_that_is_named(board: SshBoard, toy_artifacts
     last = CORES - 1
     added = board.edgebench("devices", "add", "shelf", "--host", "board", "--cluster", f"x={last}")
     assert added.returncode == 0, added.stderr
-    what = ("attention", "--baseline", "plain", "--precisions", "fp32", "--budget", "2s")
+    what = (
+        "attention",
+        "--baseline",
+        "plain",
+        "--precisions",
+        "fp32",
+        "--budget",
+        "60s",
+        "--detect",
+        "50%",
+    )
     words = ("--device", "shelf", *what, "--artifacts", str(toy_artifacts), "--cores")
     wrong = board.edgebench(*words, "big")
     assert wrong.returncode == 2 and "unknown cluster 'big'" in wrong.stderr

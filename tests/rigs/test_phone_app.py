@@ -58,7 +58,7 @@ def test_a_run_in_the_app_goes_on_when_the_phone_is_back(
 def test_check_tells_of_the_app_step_by_step(bench: Bench, phone: Phone, app: Path) -> None:
     done = bench.edgebench("devices", "check", "fake")
     said = " ".join(done.stdout.split())
-    assert done.returncode == 0 and "edgebench.app/2, followed by version 0.1.0" in said, said
+    assert done.returncode == 0 and "edgebench.app/3, followed by version 0.1.0" in said, said
     assert not phone.left_behind() and not app_left(phone)
     (app / "installed").unlink()
     done = bench.edgebench("devices", "check", "fake")

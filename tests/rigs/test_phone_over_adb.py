@@ -33,11 +33,13 @@ STAND_IN = str(Path(__file__).with_name("stand_ins.py"))
 BIG_BYTES = 96 << 20
 
 
-def wait_until(happens: Callable[[], object], seconds: float = 120.0) -> None:
+def wait_until(
+    happens: Callable[[], object], seconds: float = 120.0, pause_s: float = 0.05
+) -> None:
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, "it never happened"
-        time.sleep(0.002)
+        time.sleep(pause_s)
 
 
 def blocks(bench: Bench, name: str) -> int:
@@ -149,7 +151,7 @@ def test_a_cable_pulled_in_a_push_costs_nothing_but_time(
     size = path.stat().st_size
     save(manifest_path(path), replace(manifest, sha256=sha256(path), size_bytes=size))
     process = unplug.start(phone.bench, heavy, "pushed")
-    wait_until(lambda: list(phone.home.glob("files/*.part")))
+    wait_until(lambda: list(phone.home.glob("files/*.part")), pause_s=0.002)
     phone.unplug()
     assert not list(phone.home.glob(f"files/{sha256(path)}*.tflite"))
     phone.plug_in()

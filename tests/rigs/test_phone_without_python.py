@@ -32,7 +32,7 @@ def without_python(bench: Bench, phone: Phone, **mode: object) -> None:
 def words(artifacts: Path, *more: str) -> tuple[str, ...]:
     return (
         *("--device", "fake", "attention", "--baseline", "plain", "--precisions", "fp32"),
-        *("--budget", "30s", "--cores", "0", "--artifacts", str(artifacts), *more),
+        *("--detect", "50%", "--cores", "0", "--artifacts", str(artifacts), *more),
     )
 
 
@@ -58,8 +58,8 @@ def test_a_run_on_the_gpu_goes_on_when_the_phone_is_back(
     said = log.read_text()
     (result,) = results(bench)
     assert result.complete and result.blocks[: len(first.blocks)] == first.blocks
-    for visit in (visit for block in result.blocks for visit in block.visits):
-        assert visit.summary is not None
+    for turn in (turn for block in result.blocks for turn in block.turns):
+        assert turn.summary is not None
     for block in result.blocks:
         assert block.before is not None and block.after is not None
         assert (block.before.thermal_status, block.after.battery_percent) == (0, 86)

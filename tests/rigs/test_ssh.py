@@ -27,9 +27,6 @@ from edgebench.progress import silent
 
 pytestmark = pytest.mark.rig
 
-LONG = ("--budget", "8s")
-"""So long that a busy machine is not done before it is interrupted."""
-
 PASSED = (0, 3)
 """A busy machine gets no verdict, and all is measured nevertheless."""
 
@@ -131,7 +128,7 @@ def test_a_board_that_stays_away_ends_the_run_which_can_be_taken_up_again(
     board: SshBoard, run: tuple[str, ...]
 ) -> None:
     board.start()
-    edgebench = board.begin(*run, *LONG, reconnect_s=3)
+    edgebench = board.begin(*run, reconnect_s=3)
     wait_while(edgebench, lambda: measured(board) >= 2, "two blocks are measured")
     board.stop()
     said = edgebench.communicate(timeout=60)[0]
@@ -147,7 +144,7 @@ def test_a_board_that_stays_away_ends_the_run_which_can_be_taken_up_again(
 
 def test_another_host_key_ends_the_run_at_once(board: SshBoard, run: tuple[str, ...]) -> None:
     board.start()
-    edgebench = board.begin(*run, *LONG)
+    edgebench = board.begin(*run)
     wait_while(edgebench, lambda: measured(board) >= 1, "a block is measured")
     board.stop()
     board.new_key("hostkey")
@@ -161,7 +158,7 @@ def test_ctrl_c_leaves_nothing_and_the_run_can_be_taken_up_again(
     board: SshBoard, run: tuple[str, ...]
 ) -> None:
     board.start()
-    edgebench = board.begin(*run, *LONG)
+    edgebench = board.begin(*run)
     wait_while(edgebench, lambda: measured(board) >= 2, "two blocks are measured")
     os.killpg(edgebench.pid, signal.SIGINT)
     said = edgebench.communicate(timeout=60)[0]

@@ -53,7 +53,17 @@ class Trial:
 
 def run_words(artifacts: Path, name: str) -> tuple[str, ...]:
     return (
-        *("--device", "fake", "attention", "--precisions", "fp32", "--budget", "3s"),
+        *(
+            "--device",
+            "fake",
+            "attention",
+            "--precisions",
+            "fp32",
+            "--budget",
+            "60s",
+            "--detect",
+            "50%",
+        ),
         *("--artifacts", str(artifacts), "--runs", f"runs-{name}"),
     )
 

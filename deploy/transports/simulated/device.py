@@ -7,27 +7,37 @@ every artifact that is not the baseline's own file.
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from edgebench.deploy.device.interface import CheckStep
-from edgebench.deploy.documents.plan import Plan, PlannedBlock
+from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, TurnLength
 from edgebench.deploy.documents.result import (
     Context,
     EvaluationResult,
     MeasuredBlock,
     RunResult,
     Runtime,
-    Visit,
+    Turn,
+    WarmedUp,
 )
 from edgebench.deploy.documents.staging import RESULT, plan_hash, read_plan
 from edgebench.deploy.runner import engines
-from edgebench.deploy.runner.timing import timed, warm_up
-from edgebench.deploy.transports.simulated.machine import CORES, START_UNIX_S, Machine, stamp
+from edgebench.deploy.runner.timing import take_turn, warm_up
+from edgebench.deploy.transports.simulated.machine import (
+    CORES,
+    LOADED,
+    START_UNIX_S,
+    Machine,
+    stamp,
+)
 from edgebench.deploy.transports.simulated.scenarios import CLEAN, Scenario
 from edgebench.documents import save
 from edgebench.progress import Progress, silent
@@ -35,8 +45,17 @@ from edgebench.progress import Progress, silent
 LATENCY_S = 0.02
 OVERHEAD = 0.03
 PROCESS_START_S = 0.3
-DECAY = 1.5
-"""Inferences in which a visit's transient falls to 1/e."""
+WARMING = 0.5
+"""What is left of a process's transient with each inference."""
+
+SETTLING = 0.25
+"""What is left of a carry-over with each further inference of the same model."""
+
+CARRY_UNEVEN = 1.5
+"""A heavier model has this many times the baseline's carry-over."""
+
+AT_ONCE = 1000
+"""Inferences whose noise is drawn together."""
 
 
 class SimulatedDevice:
@@ -70,29 +89,45 @@ class SimulatedDevice:
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`. The same plan gives the same result."""
-        result = self.simulate(read_plan(folder), plan_hash(folder), progress)
-        save(folder / RESULT, result)
+
+        def keep(result: RunResult) -> None:
+            save(folder / RESULT, result)
+
+        result = self.simulate(read_plan(folder), plan_hash(folder), progress, keep)
+        keep(result)
         return result
 
-    def simulate(self, plan: Plan, plan_sha256: str = "", progress: Progress = silent) -> RunResult:
-        """Carry out a plan without a folder."""
+    def simulate(
+        self,
+        plan: Plan,
+        plan_sha256: str = "",
+        progress: Progress = silent,
+        keep: Callable[[RunResult], None] | None = None,
+    ) -> RunResult:
+        """Carry out a plan without a folder; `keep` gets what there is before progress is told."""
         chance = np.random.default_rng(zlib.crc32(f"{plan.id} {plan.seed}".encode()))
         run = _Run(plan, self.scenario, self._latencies(plan), chance)
         evaluations = {slot: run.evaluation(slot) for slot in plan.artifacts}
         blocks: list[MeasuredBlock] = []
+
+        def result() -> RunResult:
+            return RunResult(
+                plan_sha256=plan_sha256,
+                started=stamp(START_UNIX_S),
+                updated=stamp(run.unix_s),
+                complete=len(blocks) == len(plan.blocks),
+                context=_context(plan),
+                evaluations=evaluations,
+                blocks=tuple(blocks),
+            )
+
         with suppress(KeyboardInterrupt):  # Then what there is, is the result.
             for planned in plan.blocks:
                 blocks.append(run.block(planned))
+                if keep is not None:
+                    keep(result())
                 progress("measuring blocks", len(blocks), len(plan.blocks))
-        return RunResult(
-            plan_sha256=plan_sha256,
-            started=stamp(START_UNIX_S),
-            updated=stamp(run.unix_s),
-            complete=len(blocks) == len(plan.blocks),
-            context=_context(plan),
-            evaluations=evaluations,
-            blocks=tuple(blocks),
-        )
+        return result()
 
     def _latencies(self, plan: Plan) -> dict[str, float]:
         """The true seconds of an inference at full speed, by slot."""
@@ -115,28 +150,37 @@ class _Run:
         latencies_s: dict[str, float],
         chance: np.random.Generator,
     ) -> None:
-        self.latencies_s = latencies_s
         self._plan = plan
         self._scenario = scenario
+        self._latencies_s = latencies_s
         self._chance = chance
-        processes = plan.processes + len(plan.artifacts)
-        horizon_s = processes * PROCESS_START_S + sum(
-            plan.visit.min_s + (2 * plan.warmup.window + 1) * latencies_s[slot]
-            for block in plan.blocks
-            for slot in block.order
-        )
-        self._machine = Machine(scenario, horizon_s, chance)
+        self._groups = {group.name: group for group in plan.groups}
+        self._machine = Machine(scenario, self._horizon_s(), chance)
+        self._noise = _noise(scenario, chance)
         self._process = -1
-        self._bias: dict[str, float] = {}
+        self._slots: dict[str, _Slot] = {}
+        self._last = ""
 
     @property
     def unix_s(self) -> float:
         """The virtual time."""
         return self._machine.unix_s
 
+    def _horizon_s(self) -> float:
+        """How long the run takes at full speed."""
+        warm = 2 * self._plan.warmup.window + 1
+        starts = self._plan.processes + len(self._plan.artifacts)
+        seconds = starts * PROCESS_START_S
+        seconds += (self._plan.processes + 2) * warm * sum(self._latencies_s.values())
+        for block in self._plan.blocks:
+            turn = self._groups[block.group].turn
+            inferences = turn.samples * turn.batch
+            seconds += inferences * sum(self._latencies_s[slot] for slot in block.order)
+        return seconds
+
     def evaluation(self, slot: str) -> EvaluationResult:
         """Load an artifact in a fresh process and run it once."""
-        first_s = 2 * self.latencies_s[slot]
+        first_s = 2 * self._latencies_s[slot]
         self._machine.start_process(PROCESS_START_S + first_s)
         return EvaluationResult(
             None,
@@ -147,38 +191,80 @@ class _Run:
         )
 
     def block(self, planned: PlannedBlock) -> MeasuredBlock:
+        """Measure a block, and before it warm up what is cold."""
         if planned.process != self._process:
             self._process = planned.process
             self._machine.start_process(PROCESS_START_S)
-            half = self._scenario.process_bias / 2
-            biases = np.exp(self._chance.uniform(-half, half, len(self.latencies_s)))
-            self._bias = dict(zip(self.latencies_s, biases.tolist(), strict=True))
+            self._slots = {}
+        group = self._groups[planned.group]
+        cold = [slot for slot in dict.fromkeys(planned.order) if slot not in self._slots]
+        warmups = tuple(self._warm_up(slot, group) for slot in cold)
         before = self._machine.readings()
-        visits = tuple(self._visit(slot) for slot in planned.order)
+        turns = tuple(self._turn(slot, group.turn) for slot in planned.order)
         after = self._machine.readings()
         return MeasuredBlock(
-            planned.index, planned.process, planned.group, None, before, after, visits
+            planned.index, planned.process, group.name, None, before, after, warmups, turns
         )
 
-    def _visit(self, slot: str) -> Visit:
-        machine, scenario, chance = self._machine, self._scenario, self._chance
-        started = machine.unix_s
-        warmup, length = self._plan.warmup, self._plan.visit
-        level = chance.normal(0, scenario.visit_noise) + np.log(self.latencies_s[slot])
-        level_s = float(np.exp(level)) * self._bias[slot]
-        # As many as the longest visit can take, and then some: nothing runs faster than full speed.
-        count = int(2 * (warmup.max_s + length.min_s) / level_s) + 8 * warmup.window
-        count += length.min_inferences
-        noise = np.exp(chance.normal(0, scenario.inference_noise, count))
-        settling = 1 + scenario.transient * np.exp(-np.arange(count) / DECAY)
-        times = iter((level_s * noise * settling).tolist())
+    def _warm_up(self, slot: str, group: Group) -> WarmedUp:
+        half = self._scenario.process_bias / 2
+        self._slots[slot] = _Slot(
+            self._latencies_s[slot] * float(np.exp(self._chance.uniform(-half, half))),
+            self._latencies_s[slot] > self._latencies_s[group.baseline],
+            self._scenario.transient,
+        )
+        rule = self._plan.warmup
+        times, steady = warm_up(
+            partial(self._invoke, slot),
+            rule.window,
+            rule.tolerance,
+            rule.max_s,
+            self._machine.clock,
+        )
+        return WarmedUp(slot, steady, tuple(times))
 
-        def invoke() -> None:
-            machine.work(next(times))
+    def _turn(self, slot: str, length: TurnLength) -> Turn:
+        wall, cpu = take_turn(
+            partial(self._invoke, slot),
+            length.samples,
+            length.batch,
+            self._machine.clock,
+            self._machine.cpu_clock,
+        )
+        dropped, samples = wall[: length.dropped], wall[length.dropped :]
+        used = None if self._scenario.silent else tuple(cpu[length.dropped :])
+        return Turn(slot, tuple(dropped), tuple(samples), used)
 
-        warm, steady = warm_up(invoke, warmup.window, warmup.tolerance, warmup.max_s, machine.clock)
-        samples = timed(invoke, length.min_s, length.min_inferences, machine.clock)
-        return Visit(slot, started, steady, tuple(warm), tuple(samples))
+    def _invoke(self, slot: str) -> None:
+        one, scenario = self._slots[slot], self._scenario
+        if slot != self._last:
+            one.carried = scenario.carry * (CARRY_UNEVEN if one.heavier else 1.0)
+            self._last = slot
+        seconds = one.latency_s * next(self._noise) * (1 + one.cold) * math.exp(one.carried)
+        if scenario.follows and one.heavier and self._chance.random() < scenario.follows:
+            seconds *= LOADED
+        one.carried *= SETTLING
+        one.cold *= WARMING
+        self._machine.work(seconds, one.heavier)
+
+
+@dataclass
+class _Slot:
+    """A slot in one process: its time there at full speed, and what it inherits at the moment."""
+
+    latency_s: float
+    heavier: bool
+    cold: float
+    carried: float = 0.0
+
+
+def _noise(scenario: Scenario, chance: np.random.Generator) -> Iterator[float]:
+    """What inference after inference takes times as long by chance."""
+    while True:
+        log_noise = chance.normal(0, scenario.noise, AT_ONCE)
+        hit = chance.random(AT_ONCE) < scenario.spikes
+        log_noise += np.where(hit, np.log1p(chance.random(AT_ONCE)), 0.0)
+        yield from np.exp(log_noise).tolist()
 
 
 def _context(plan: Plan) -> Context:

@@ -7,18 +7,20 @@ a fine grid of virtual time; working moves the clock on, by longer where the mac
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from edgebench.deploy.documents.result import Readings
-from edgebench.deploy.transports.simulated.scenarios import Bursts, Scenario, SlowCores, Throttling
+from edgebench.deploy.transports.simulated.scenarios import Episode, Scenario, Throttling
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 START_UNIX_S = 1_790_000_000.0
-GRID_S = 0.02
+GRID_S = 0.005
 CORES = 4
 FULL_SPEED_KHZ = 2_400_000
 COOL_C, HOT_C = 42.0, 80.0
@@ -27,6 +29,9 @@ PROBE_REPEATS = 5
 PROBE_NOISE = 0.005
 SEVERE = 3
 """Android's thermal status from which apps have to expect throttling."""
+
+LOADED = 1.25
+"""How much longer an inference takes under a load that is periodic, or follows a model."""
 
 
 def stamp(unix_s: float) -> str:
@@ -38,67 +43,76 @@ def stamp(unix_s: float) -> str:
 class Timeline:
     """What happens when, a value for each `GRID_S` of virtual time.
 
-    `heat` and `others` are slow-downs (1 is full speed): by the frequency, which a machine can
-    tell, and by other work. `load` counts the cores that others keep busy and `slow_core` says
-    whether the process is on a slow core.
+    `light` and `heavy` are what the baseline and a heavier model take times as long, and `taken`
+    the part of that for which others have the core. `clock` is the slow-down by the frequency and
+    `heat` that by throttling alone, which a machine can tell. `load` counts the cores that others
+    keep busy and `slow_core` says whether the process is on a slow core.
     """
 
+    light: Floats
+    heavy: Floats
+    taken: Floats
+    clock: Floats
     heat: Floats
-    others: Floats
     load: Floats
-    slow_core: npt.NDArray[np.bool_]
-    slow_down: Floats
+    slow_core: Flags
 
 
 def draw(scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> Timeline:
     """Draw the course of a run that is expected to end at `horizon_s`; it goes on for longer."""
     seconds: Floats = np.arange(0, 2 * horizon_s, GRID_S, dtype=np.float64)
-    heat = np.exp(np.log1p(scenario.drift) * np.minimum(seconds / horizon_s, 1))
-    if scenario.throttling:
-        heat = heat * _throttled(scenario.throttling, seconds, horizon_s, chance)
-    others, load = np.ones(seconds.size), np.zeros(seconds.size)
-    if scenario.bursts:
-        others, load = _bursts(scenario.bursts, seconds, chance)
-    slow_core = np.zeros(seconds.size, bool)
-    cores = np.ones(seconds.size)
-    if scenario.slow_cores:
-        slow_core = _moved(scenario.slow_cores, seconds, chance)
-        cores = np.where(slow_core, scenario.slow_cores.slow_down, 1.0)
-    return Timeline(heat, others, load, slow_core, heat * others * cores)
+    nothing = np.zeros(seconds.size)
+    heat = throttled(scenario.throttling, seconds, horizon_s, chance)
+    power = scenario.throttling.power if scenario.throttling else 1.0
+    clock = heat + np.log1p(scenario.drift) * np.minimum(seconds / horizon_s, 1)
+    light = scenario.wander * math.sqrt(GRID_S) * np.cumsum(chance.normal(size=seconds.size))
+    heavy, taken, load, slow_core = light + (power - 1) * heat, nothing, nothing, nothing > 0
+    if scenario.period_s:
+        phase = chance.random() * scenario.period_s
+        on = (seconds + phase) % scenario.period_s < scenario.period_s / 2
+        light, heavy = (one + np.log(LOADED) * on for one in (light, heavy))
+    for one in scenario.episodes:
+        slow = _coming(one, seconds.size, chance)
+        if one.cause == "clock":
+            clock = clock + slow
+        else:
+            light, heavy = light + slow, heavy + one.power * slow
+        if one.cause == "others":
+            taken, load = taken + one.taken * slow, load + (slow > 0)
+        if one.cause == "core":
+            slow_core = slow_core | (slow > 0)
+    light, heavy = np.exp(light + clock), np.exp(heavy + clock)
+    return Timeline(light, heavy, np.exp(taken), np.exp(clock), np.exp(heat), load, slow_core)
 
 
-def _throttled(
-    throttling: Throttling, seconds: Floats, horizon_s: float, chance: np.random.Generator
+def throttled(
+    throttling: Throttling | None, seconds: Floats, horizon_s: float, chance: np.random.Generator
 ) -> Floats:
+    """The log slow-down by heat at these times of one run, whose course is drawn here."""
+    if throttling is None:
+        return np.zeros(seconds.size)
     lowest = chance.uniform(*throttling.slow_down)
     onset = chance.uniform(0.2, 0.6) * horizon_s
     hold = chance.uniform(0.03, 0.1) * horizon_s
-    step = np.clip(np.floor((seconds - onset) / hold) + 1, 0, throttling.steps)
+    since = seconds - onset
     if throttling.recovers:
-        cycle = hold * (throttling.steps + 3)
-        step = np.where(
-            seconds < onset,
-            0,
-            np.clip(np.floor((seconds - onset) % cycle / hold) + 1, 0, throttling.steps),
-        )
-    return np.asarray(lowest ** (step / throttling.steps), dtype=np.float64)
+        since = np.where(since < 0, since, since % (hold * (throttling.steps + 3)))
+    step = np.clip(np.floor(since / hold) + 1, 0, throttling.steps)
+    return np.asarray(np.log(lowest) * step / throttling.steps)
 
 
-def _bursts(bursts: Bursts, seconds: Floats, chance: np.random.Generator) -> tuple[Floats, Floats]:
-    slow_down, load = np.ones(seconds.size), np.zeros(seconds.size)
-    for _ in range(chance.poisson(bursts.a_minute * seconds[-1] / 60)):
-        first = int(chance.integers(seconds.size))
-        last = first + 1 + int(chance.exponential(bursts.length_s) / GRID_S)
-        slow_down[first:last] = chance.uniform(*bursts.slow_down)
-        load[first:last] = bursts.load
-    return slow_down, load
-
-
-def _moved(cores: SlowCores, seconds: Floats, chance: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Whether the process is on a slow core: a telegraph process with exponential stays."""
-    moves = chance.random(seconds.size) < GRID_S / cores.dwell_s
-    first = bool(chance.integers(2))
-    return np.asarray((np.cumsum(moves) + first) % 2 == 1)
+def _coming(episode: Episode, count: int, chance: np.random.Generator) -> Floats:
+    """The log slow-down by what comes and goes."""
+    slow = np.zeros(count)
+    place = 0
+    on = chance.random() < episode.on_s / (episode.on_s + episode.off_s)
+    while place < count:
+        mean_s = episode.on_s if on else episode.off_s
+        end = place + 1 + int(chance.exponential(mean_s) / GRID_S)
+        if on:
+            slow[place:end] = np.log(chance.uniform(*episode.slow_down))
+        place, on = end, not on
+    return slow
 
 
 class Machine:
@@ -106,26 +120,40 @@ class Machine:
 
     def __init__(self, scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> None:
         self.now_ns = 0
+        self.used_ns = 0
         self._scenario = scenario
         self._chance = chance
         self._course = draw(scenario, horizon_s, chance)
-        self._slow_down: list[float] = self._course.slow_down.tolist()
-        self._end = len(self._slow_down) - 1
+        self._light: list[float] = self._course.light.tolist()
+        self._heavy: list[float] = self._course.heavy.tolist()
+        self._taken: list[float] = self._course.taken.tolist()
+        self._end = len(self._light) - 1
         self._others_s = np.cumsum(self._course.load) * GRID_S
         self._process_start_ns = 0
+        self._demand = 0.0
 
     def clock(self) -> int:
         """The virtual time in ns."""
         return self.now_ns
 
-    def work(self, seconds: float) -> None:
-        """Do what takes so long at full speed and alone."""
+    def cpu_clock(self) -> int:
+        """The CPU time used so far, in ns."""
+        return self.used_ns
+
+    def work(self, seconds: float, heavier: bool = False) -> None:
+        """Do what takes so long at full speed and alone, as the baseline or as a heavier model."""
         place = min(int(self.now_ns * 1e-9 / GRID_S), self._end)
-        self.now_ns += int(seconds * 1e9 * self._slow_down[place])
+        taken_s = seconds * (self._heavy if heavier else self._light)[place]
+        if governor := self._scenario.governor:
+            taken_s *= governor.slow_down ** (1 - self._demand)
+            follows = 1 - math.exp(-taken_s / governor.answer_s)
+            self._demand += follows * (heavier - self._demand)
+        self.now_ns += int(taken_s * 1e9)
+        self.used_ns += int(taken_s * 1e9 / self._taken[place])
 
     def start_process(self, seconds: float) -> None:
         """Start a fresh process, which takes a while before it measures."""
-        self._process_start_ns = self.now_ns
+        self._process_start_ns = self.used_ns
         self.work(seconds)
 
     @property
@@ -137,13 +165,13 @@ class Machine:
         probe = self._probe()
         elapsed = self.now_ns * 1e-9
         place = min(int(elapsed / GRID_S), self._end)
-        own = (self.now_ns - self._process_start_ns) * 1e-9
         told = not self._scenario.silent
-        heat, load = float(self._course.heat[place]), float(self._course.load[place])
+        clock, heat = float(self._course.clock[place]), float(self._course.heat[place])
+        load = float(self._course.load[place])
         hotness = min((heat - 1) / 0.3, 1.0)
         return Readings(
             unix_s=self.unix_s,
-            frequencies_khz={f"cpu{core}": round(FULL_SPEED_KHZ / heat) for core in range(CORES)}
+            frequencies_khz={f"cpu{core}": round(FULL_SPEED_KHZ / clock) for core in range(CORES)}
             if told
             else None,
             governors=("schedutil",) if told else None,
@@ -156,7 +184,7 @@ class Machine:
             running=1 + round(load) if told else None,
             busy_s=elapsed + float(self._others_s[place]) if told else None,
             steal_s=0.0 if told else None,
-            own_s=own,
+            own_s=(self.used_ns - self._process_start_ns) * 1e-9 if told else None,
             core=(2 if self._course.slow_core[place] else 0) if told else None,
             time_in_state_s=self._time_in_state(place) if told else None,
             probe_ns=probe,
@@ -173,7 +201,7 @@ class Machine:
     def _time_in_state(self, place: int) -> dict[str, dict[str, float]]:
         """Seconds so far at each frequency in kHz, rounded to the steps that processors have."""
         steps = 100_000
-        khz = np.round(FULL_SPEED_KHZ / self._course.heat[: place + 1] / steps).astype(int) * steps
+        khz = np.round(FULL_SPEED_KHZ / self._course.clock[: place + 1] / steps).astype(int) * steps
         states, counts = np.unique(khz, return_counts=True)
         spent = {
             str(state): round(float(count) * GRID_S, 2)

@@ -9,49 +9,48 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edgebench.deploy.transports.simulated.neighbours import Episode, Governor, Neighbourhood
+from edgebench.deploy.transports.simulated.device import CARRY_UNEVEN, SETTLING
+from edgebench.deploy.transports.simulated.machine import LOADED, throttled
+from edgebench.deploy.transports.simulated.scenarios import Episode, Governor, Scenario
 
 Floats = npt.NDArray[np.float64]
 Slots = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
 
-SETTLING = 0.25
-"""What is left of a carry-over with each further inference of the same model."""
-
-LOADED = 1.25
-"""How much longer an inference takes under a load that is periodic, or follows a model."""
-
-CARRY_UNEVEN = 1.5
-"""A model that is not the baseline over again has this many times its carry-over."""
+HEAT_GRID_S = 0.1
+"""How finely the course of heat is drawn."""
 
 
 def inference_times(
-    machine: Neighbourhood,
+    machine: Scenario,
     order: Slots,
     processes: int,
     latencies_s: Floats,
     chance: np.random.Generator,
     start_s: float = 0.3,
 ) -> Floats:
-    """The seconds of every inference, (runs, inferences).
+    """The seconds of every inference, (runs, inferences), in wall time.
 
     `order` gives the model of every inference, (runs, inferences), and has the same number of them
     in each of the `processes`. `latencies_s` are the models' seconds alone on a calm machine; the
     first model is the baseline; another with its latency is the baseline over again. A process
-    takes `start_s` to start.
+    takes `start_s` to start, and is warm then.
     """
     runs, count = order.shape
     models = latencies_s.size
     of_runs = np.arange(runs)
     each = count // processes
-    heavier = (latencies_s != latencies_s[0])[order]
-    carries = machine.carry * np.where(latencies_s == latencies_s[0], 1.0, CARRY_UNEVEN)
+    is_heavier = latencies_s > latencies_s[0]
+    heavier = is_heavier[order]
+    carries = machine.carry * np.where(is_heavier, CARRY_UNEVEN, 1.0)
     log_noise = chance.normal(0, machine.noise, (runs, count))
     hit = chance.random((runs, count)) < machine.spikes
     log_noise += np.where(hit, np.log1p(chance.random((runs, count))), 0.0)
     followed = (chance.random((runs, count)) < machine.follows) & heavier
     log_noise += np.where(followed, np.log(LOADED), 0.0)
+    horizon_s = processes * start_s + count * float(latencies_s.mean())
     episodes = [_Coming(one, runs, chance) for one in machine.episodes]
+    heat = _Heat(machine, horizon_s, runs, chance) if machine.throttling else None
     clock = _Clock(machine.governor, runs) if machine.governor else None
     now = np.zeros(runs)
     phase = chance.random(runs) * machine.period_s
@@ -72,8 +71,11 @@ def inference_times(
             before = slot
         carried = np.where(slot == before, carried * SETTLING, carries[slot])
         log_time = bias[of_runs, slot] + carried + speed + log_noise[:, number]
+        log_time += np.log1p(machine.drift) * np.minimum(now / horizon_s, 1)
         for one in episodes:
             log_time += one.slowness(heavier[:, number])
+        if heat:
+            log_time += heat.slowness(now, heavier[:, number])
         if clock:
             log_time += clock.slowness
         if machine.period_s:
@@ -96,9 +98,7 @@ class _Coming:
 
     def __init__(self, episode: Episode, runs: int, chance: np.random.Generator) -> None:
         self._episode, self._chance = episode, chance
-        lasting = np.isinf(episode.on_s)  # What never ends is not there in the beginning.
-        share = 0.0 if lasting else episode.on_s / (episode.on_s + episode.off_s)
-        self._on = chance.random(runs) < share
+        self._on = chance.random(runs) < episode.on_s / (episode.on_s + episode.off_s)
         self._strength = self._drawn(runs)
 
     def _drawn(self, runs: int) -> Floats:
@@ -118,6 +118,25 @@ class _Coming:
         fresh = changed & ~self._on
         self._strength = np.where(fresh, self._drawn(seconds.size), self._strength)
         self._on = self._on ^ changed
+
+
+class _Heat:
+    """The throttling of every run."""
+
+    def __init__(
+        self, machine: Scenario, horizon_s: float, runs: int, chance: np.random.Generator
+    ) -> None:
+        assert machine.throttling is not None
+        self._power = machine.throttling.power
+        grid = np.arange(0, 2 * horizon_s, HEAT_GRID_S, dtype=np.float64)
+        self._course = np.array(
+            [throttled(machine.throttling, grid, horizon_s, chance) for _ in range(runs)]
+        )
+
+    def slowness(self, now: Floats, heavier: Flags) -> Floats:
+        place = np.minimum((now / HEAT_GRID_S).astype(int), self._course.shape[1] - 1)
+        slow = self._course[np.arange(now.size), place]
+        return np.asarray(slow * np.where(heavier, self._power, 1.0))
 
 
 class _Clock:

@@ -26,7 +26,8 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.results.comparison import Comparison, ModelRow
 from edgebench.benchmarks.runs import run as runs
-from edgebench.benchmarks.statistics.paired import Overhead, fewest_processes, overhead
+from edgebench.benchmarks.statistics.looks import fewest_processes
+from edgebench.benchmarks.statistics.paired import Overhead, overhead
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.export.export import export_many
 from edgebench.converters.export.request import ExportRequest
@@ -118,6 +119,7 @@ def measure(
         formats=(forms.target.format,),
         precisions=(forms.target.precision,),
         budget_s=budget_s,
+        whole_budget=True,
         out=str(out),
     )
     folder = _unfinished(out, device, request) or runs.prepare(request, device, progress)
@@ -144,25 +146,23 @@ def rows(
     (group,) = comparison.groups
     by_model = {row.model: row for row in group.rows}
     full, base = by_model[forms.full.manifest.model], by_model[baseline]
-    processes = [b.process for b in result.blocks if b.group == group.name and not b.error]
-    yield str(forms.target), "full form", "", _percent(_ratio(full, base, processes))
+    yield str(forms.target), "full form", "", _percent(_ratio(full, base))
     for name, artifact in forms.lacking.items():
         row = by_model[artifact.manifest.model]
         yield (
             "",
             "plain" if name == "plain" else f"without {name}",
-            _times(_ratio(row, full, processes)),
-            _percent(_ratio(row, base, processes)),
+            _times(_ratio(row, full)),
+            _percent(_ratio(row, base)),
         )
 
 
-def _ratio(row: ModelRow, other: ModelRow, processes: Sequence[int]) -> Overhead | None:
-    """None where a form did not run, or too few processes visited both."""
-    levels = min(len(row.levels_s), len(other.levels_s), len(processes))
-    if not levels or len(set(processes[:levels])) < fewest_processes():
+def _ratio(row: ModelRow, other: ModelRow) -> Overhead | None:
+    """None where a form did not run, or too few processes measured both."""
+    levels = min(len(row.levels_s), len(other.levels_s))
+    if levels < fewest_processes():
         return None
-    ours, theirs = np.log(row.levels_s[:levels]), np.log(other.levels_s[:levels])
-    return overhead(ours - theirs, processes[:levels])
+    return overhead(np.log(row.levels_s[:levels]) - np.log(other.levels_s[:levels]))
 
 
 def _times(found: Overhead | None) -> str:

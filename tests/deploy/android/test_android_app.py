@@ -16,6 +16,7 @@ import pytest
 import stand_in_app
 from toy_models import CLASSES, IMAGES, MakeRun
 
+from edgebench.benchmarks.planning.run_until import MEASURING, run_until
 from edgebench.deploy.documents.result import MeasuredBlock, RunResult
 from edgebench.deploy.documents.staging import RUNNER, read_plan, stage_runner, write_plan
 from edgebench.deploy.remote.remote_device import RemoteDevice
@@ -99,7 +100,7 @@ def test_an_app_that_crashes_at_one_model_costs_only_that_model(
     assert not result.complete
     assert "crashed" in str(result.evaluations["int8"].error)
     assert result.evaluations["plain"].error is None
-    assert {visit.slot for block in result.blocks for visit in block.visits} >= {"plain"}
+    assert {turn.slot for block in result.blocks for turn in block.turns} >= {"plain"}
 
 
 def test_outputs_that_are_damaged_are_named_and_evaluated_again_by_a_resumed_run(
@@ -185,6 +186,23 @@ def test_ctrl_c_stops_the_app_and_keeps_what_there_is(
     assert device.run(folder, silent).complete
 
 
+def test_a_run_that_is_stopped_as_enough_keeps_every_block_that_the_app_wrote(
+    device: RemoteDevice, phone: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    def enough(step: str, done: int, total: int) -> bool:
+        if step == MEASURING and done == 1:  # Then the next lines come together.
+            changes = next(own_folder(tmp_path).glob("*/changes.jsonl"))
+            while '"again"' not in changes.read_text().splitlines()[-1]:
+                time.sleep(0.05)
+        return step == MEASURING and done == 2
+
+    folder = make_run("plain", "attention", processes=2, blocks=8)
+    result, stopped = run_until(folder, device, silent, enough)
+    assert stopped and not result.complete
+    assert [block.index for block in result.blocks] == [0, 1, 2, 3]
+    assert PhoneShell(phone).run("pidof app").status != 0
+
+
 def test_an_app_put_in_the_background_says_so(
     device: RemoteDevice, phone: Path, make_run: MakeRun
 ) -> None:
@@ -197,7 +215,7 @@ def test_an_app_put_in_the_background_says_so(
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
-        ("other version", "edgebench.app/2"),
+        ("other version", "edgebench.app/3"),
         ("nonsense at evaluate plain", "does not follow the contract"),
         ("idle at evaluate attention", "did nothing, but asks to be started again"),
         ("too soon at block 0", "reports that it is done, but 4 jobs"),
@@ -228,8 +246,8 @@ def test_check_asks_the_app_for_its_contract_and_leaves_nothing(
     device: RemoteDevice, phone: Path, tmp_path: Path
 ) -> None:
     steps = {step.name: step for step in device.check()}
-    assert steps["contract"].state == "ok" and "edgebench.app/2" in steps["contract"].found
+    assert steps["contract"].state == "ok" and "edgebench.app/3" in steps["contract"].found
     assert not own_folder(tmp_path).exists()
     (phone / "other version").touch()
     steps = {step.name: step for step in device.check()}
-    assert steps["contract"].state == "missing" and "edgebench.app/2" in steps["contract"].found
+    assert steps["contract"].state == "missing" and "edgebench.app/3" in steps["contract"].found

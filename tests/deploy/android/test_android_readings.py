@@ -20,7 +20,7 @@ from edgebench.benchmarks.gate.check import failed
 from edgebench.benchmarks.gate.machine_checks import GATE, NOTES
 from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.deploy.benchmark_model import readings
-from edgebench.deploy.documents.result import MeasuredBlock, Readings, Visit
+from edgebench.deploy.documents.result import MeasuredBlock, Readings, Turn
 from edgebench.deploy.runner.android import (
     battery_readings,
     battery_temperature_c,
@@ -211,9 +211,9 @@ QUIET = {"heat": thermal(), "power": battery()}
 
 def gate(*before: str, after: tuple[str, ...] = ()) -> list[str]:
     """The names of the checks that fail on blocks with such readings before and after them."""
-    visits = tuple(Visit(slot, 0.0, True, (1,), (1000,)) for slot in "abba")
+    turns = tuple(Turn(slot, (1,), (1000,)) for slot in "abba")
     blocks = tuple(
-        MeasuredBlock(index, index, "g", None, read(first), read(last), visits)
+        MeasuredBlock(index, index, "g", None, read(first), read(last), (), turns)
         for index, (first, last) in enumerate(zip(before, after, strict=True))
     )
     conditions = MachineState(blocks, 8, BIG)
@@ -288,6 +288,6 @@ def test_a_low_battery_and_a_hot_sensor_are_said() -> None:
 def test_what_was_not_seen_is_nothing_that_changed() -> None:
     mute = replace(read(printed("1790000005")), unix_s=1_790_000_005.0)
     start = replace(mute, unix_s=1_790_000_000.0)
-    visits = (Visit("a", 0.0, True, (1,), (1000,)),)
-    conditions = MachineState((MeasuredBlock(0, 0, "g", None, start, mute, visits),), 8, None)
+    turns = (Turn("a", (1,), (1000,)),)
+    conditions = MachineState((MeasuredBlock(0, 0, "g", None, start, mute, (), turns),), 8, None)
     assert failed((*GATE, *NOTES), conditions) == ()

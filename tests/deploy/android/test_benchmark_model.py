@@ -15,11 +15,14 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
+from edgebench.benchmarks.planning.pilot import pace
+from edgebench.benchmarks.planning.sizing import APART_S, choose_size
 from edgebench.deploy.benchmark_model import worker
 from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner, end_leftovers
 from edgebench.deploy.benchmark_model.tool import Tool
 from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import read_plan
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.deploy.remote.store import Store
@@ -57,23 +60,28 @@ def measure(
     return folder, device(phone, tmp_path, **mode).run(folder, silent)
 
 
-def test_a_plan_is_carried_out_and_every_visit_says_what_its_sample_is(
+MANY = 100_000
+"""More inferences of a toy than the stand-in makes in the shortest time of a turn."""
+
+
+def test_a_plan_is_carried_out_and_every_turn_says_what_its_sample_is(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun
 ) -> None:
-    _, result = measure(phone, tmp_path, make_run, cores=[0])
+    _, result = measure(phone, tmp_path, make_run, cores=[0], samples=MANY)
     assert result.complete
     (block,) = result.blocks
-    assert [visit.slot for visit in block.visits] == ["plain", "attention", "attention", "plain"]
-    for visit in block.visits:
-        assert visit.summary is not None and visit.summary.kind == "median"
-        assert visit.summary.inferences >= 3
-        assert len(visit.samples_ns) == len(visit.warmup_ns) == 1
-        assert visit.samples_ns[0] > 0
+    order = ["plain", "attention", "attention", "plain"]
+    assert [turn.slot for turn in block.turns] == [one.slot for one in block.warmups] == order
+    for warmup, turn in zip(block.warmups, block.turns, strict=True):
+        assert turn.summary is not None and turn.summary.kind == "median"
+        assert turn.summary.inferences >= MANY - 1
+        assert turn.dropped_ns == () and turn.cpu_ns is None
+        assert len(turn.samples_ns) == len(warmup.times_ns) == 1
+        assert turn.samples_ns[0] > 0 and warmup.times_ns[0] > 0
     assert block.before is not None and block.after is not None
     assert block.after.battery_percent == 77 and block.before.thermal_status == 0
-    took = block.after.unix_s - block.before.unix_s
-    assert took > sum(visit.samples_ns[0] * 3 for visit in block.visits) / 1e9
-    assert block.before.unix_s <= block.visits[0].unix_s <= block.after.unix_s
+    shortest_s = len(order) * (worker.WARMUP_S + worker.TIMED_S)
+    assert block.after.unix_s - block.before.unix_s > shortest_s
     context = result.context
     assert (context.system, context.cpu_model, context.python) == ("Android 16", "T1000", None)
     assert context.runtimes["tflite"].name == "benchmark_model"
@@ -84,6 +92,21 @@ def test_a_plan_is_carried_out_and_every_visit_says_what_its_sample_is(
         assert evaluation.peak_memory_bytes == round(7.25 * 2**20)
 
 
+def test_a_run_is_planned_for_turns_that_are_processes_of_their_own(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    folder, result = measure(phone, tmp_path, make_run)
+    plan = read_plan(folder)
+    found = pace(plan, result)
+    (group,) = found.groups.values()
+    (size,) = choose_size(found, 600.0, None).size.groups.values()
+    assert group.start_s > worker.WARMUP_S and size.apart
+    assert size.turn.samples * max(group.inference_s.values()) >= APART_S
+    here = make_run("plain", "attention", blocks=1, processes=1, where="here")
+    (own,) = pace(plan, LocalDevice().run(here, silent)).groups.values()
+    assert own.start_s == 0
+
+
 def test_an_old_tool_tells_means_and_saves_no_outputs(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun
 ) -> None:
@@ -91,8 +114,8 @@ def test_an_old_tool_tells_means_and_saves_no_outputs(
         phone, tmp_path, make_run, evaluate=True, delegate="none", mode={"form": "old"}
     )
     assert result.complete
-    visits = result.blocks[0].visits
-    assert {visit.summary.kind for visit in visits if visit.summary} == {"mean"}
+    turns = result.blocks[0].turns
+    assert {turn.summary.kind for turn in turns if turn.summary} == {"mean"}
     assert {one.outputs for one in result.evaluations.values()} == {None}
     assert {one.partitions for one in result.evaluations.values()} == {0}
 
@@ -172,15 +195,15 @@ def test_cores_that_a_process_is_not_kept_on_are_said(
     assert "--cores all" in caught.value.remedy
 
 
-def test_a_visit_that_crashes_costs_its_block_alone_and_is_measured_again(
+def test_a_turn_that_crashes_costs_its_block_alone_and_is_measured_again(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun
 ) -> None:
-    # Two runs of two models to evaluate them, after which the fifth visit crashes.
+    # Two runs of two models to evaluate them, after which the fifth turn crashes.
     folder = make_run("plain", "attention", blocks=2, processes=1)
     result = device(phone, tmp_path, fail="crash", fail_after=1 + 4 + 4).run(folder, silent)
     assert not result.complete
     first, second = result.blocks
-    assert first.error is None and len(first.visits) == 4
+    assert first.error is None and len(first.turns) == 4
     assert second.error is not None and "SIGSEGV" in second.error
     whole = device(phone, tmp_path).run(folder, silent)
     assert whole.complete and whole.blocks[0] == first

@@ -49,6 +49,7 @@ class MeasureOptions:
     cores: tuple[int, ...] | str | None = None
     delegate: Delegate = RunRequest.delegate
     seed: int = RunRequest.seed
+    whole_budget: bool = False
     profile: bool = False
     runs: Path = Path("runs")
     resume: Resume | None = None
@@ -103,6 +104,8 @@ def add_setting(
     if judged:
         help_ = "largest overhead accepted as negligible"
         add("--threshold", type=arguments.fraction, metavar="PERCENT", help=help_)
+        help_ = "measure for the whole budget, even if the verdicts are clear before"
+        add("--whole-budget", action="store_true", help=help_)
     add("--threads", type=arguments.positive, metavar="N", help="threads of the runtime")
     help_ = (
         "pin to these cores: numbers such as 4-7, a cluster such as big, or all "

@@ -44,6 +44,7 @@ def of_device(
         delegate=options.delegate,
         seed=options.seed,
         out=str(options.runs),
+        whole_budget=options.whole_budget,
         profile=options.profile,
         cool_down=devices.cools_down(device),
     )
