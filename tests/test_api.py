@@ -51,7 +51,7 @@ def run(
         artifacts["large"],
         baseline=artifacts["small"],
         device="local",
-        budget="3s",
+        budget="2s",
         out=tmp_path_factory.mktemp("runs"),
     )
 
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_an_error_with_a_message(
 def test_what_the_readme_shows_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     readme = Path(__file__, "../../README.md").resolve().read_text()
     (shown,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    for name, small in (("224, 224", "24, 24"), ("60s", "3s"), ("tflite:int8", "onnx:int8")):
+    for name, small in (("224, 224", "24, 24"), ("60s", "2s"), ("tflite:int8", "onnx:int8")):
         assert name in shown
         shown = shown.replace(name, small)
     monkeypatch.chdir(tmp_path)

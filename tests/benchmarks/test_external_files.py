@@ -33,7 +33,7 @@ def theirs(toys: Path, tmp_path: Path) -> Path:
 
 def run(folder: Path, tmp_path: Path, *options: str, device: str = "simulated") -> int:
     where = ("--artifacts", str(folder), "--runs", str(tmp_path / "runs"))
-    budget = "60s" if device == "simulated" else "6s"
+    budget = "60s" if device == "simulated" else "2s"
     return main(("run", "--device", device, *where, "--budget", budget, *options))
 
 
