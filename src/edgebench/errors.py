@@ -38,13 +38,18 @@ class UsageError(EdgeBenchError):
 
 
 class UnknownNameError(UsageError):
-    """A name that is not in its table. Lists the names that are, nearest first."""
+    """A name that is not in its table. Lists the names that are, nearest first.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    `detail` goes on with the message.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], detail: str = "") -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         remedy = f"did you mean '{near[0]}'? " if near else ""
-        super().__init__(f"unknown {kind} '{name}'", f"{remedy}known: {', '.join(names) or 'none'}")
+        super().__init__(
+            f"unknown {kind} '{name}'{detail}", f"{remedy}known: {', '.join(names) or 'none'}"
+        )
 
 
 class MissingExtraError(EdgeBenchError):

@@ -1,4 +1,4 @@
-"""What is asked to be measured on a device: the request, and the artifacts that it needs."""
+"""The request for a run on a device, and the artifacts that it needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def of_device(
     options: MeasureOptions, selection: Selection, device: str, *, reachable: bool = True
 ) -> RunRequest:
-    """What is asked of one device; one that is not `reachable` is not looked for.
+    """The request for one device. A device that is not `reachable` is not connected to.
 
     Raises `UsageError`.
     """
@@ -51,7 +51,7 @@ def of_device(
 
 
 def _cores(options: MeasureOptions, device: str, reachable: bool) -> tuple[int, ...] | None:
-    """The cores asked for, or those that the device is measured on unless others are."""
+    """The cores that were asked for, or the device's default cores."""
     from edgebench.deploy.registry import devices
 
     if options.cores is not None:
@@ -63,7 +63,7 @@ def _cores(options: MeasureOptions, device: str, reachable: bool) -> tuple[int, 
 
 
 def export_missing(options: MeasureOptions, selection: Selection, progress: Progress) -> None:
-    """Export what the run needs and is not there; what lies there is measured as it is.
+    """Export the artifacts that the run needs and that do not exist yet.
 
     Raises `EdgeBenchError`.
     """
@@ -94,11 +94,10 @@ def export_missing(options: MeasureOptions, selection: Selection, progress: Prog
 def _targets(
     options: MeasureOptions, selection: Selection, mixes: Mapping[str, str]
 ) -> tuple[Target, ...]:
-    """What the formats and precisions make together.
+    """All combinations of the formats and precisions.
 
-    A precision that one of the formats does not have is left out for that format; all of them are
-    exported only where all are asked for. `mixes` are the mixed precisions of the artifacts that
-    are there, with what each is based on, which its baseline is exported in. Raises
+    A precision that a format does not have is left out for that format. `mixes` has the base of
+    each mixed precision among the existing artifacts; baselines are exported in the base. Raises
     `UnknownNameError`.
     """
     from edgebench.converters.targets import ALL, FORMATS, Target
@@ -123,7 +122,7 @@ def _targets(
 
 
 def _available(targets: Sequence[Target], selection: Selection) -> tuple[Target, ...]:
-    """The targets to export; a format that only `all` asks for may lack its packages."""
+    """The targets to export. With `all` formats, those whose packages are missing are left out."""
     from edgebench.converters.targets import missing
 
     if selection.formats is not None:
@@ -136,13 +135,11 @@ def _available(targets: Sequence[Target], selection: Selection) -> tuple[Target,
 
 
 def _unknown(name: str, known: Collection[str], artifacts: Path) -> UnknownNameError:
-    """A name that is no model's; where it may have been meant of a file, that there is none."""
+    """The error for a name of no model; it says if there are no files that could be meant."""
     from edgebench.converters.external import files
 
-    error = UnknownNameError("model", name, known)
-    if not files(artifacts):
-        error.message += f", and there is no model file in {artifacts}"
-    return error
+    none = "" if files(artifacts) else f", and there is no model file in {artifacts}"
+    return UnknownNameError("model", name, known, none)
 
 
 def _needed(selection: Selection) -> list[str]:
