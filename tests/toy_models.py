@@ -18,7 +18,7 @@ LONG = 3000
 """A turn of so many samples takes a toy about a hundredth of a second."""
 
 SIZE = 16
-IMAGES = 24
+IMAGES = 12
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)
 CLASSES = 5
 LOGITS = KeptOutput("logits", "logits", "Identity", 0, (0, 1), identity((CLASSES,)))

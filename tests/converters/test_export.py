@@ -14,8 +14,9 @@ import pytest
 from onnx import numpy_helper
 from permissions import closed
 from tiny_models import CLASSES, SIDE, Write, tiny_cnn
+from zoo import copy
 
-from edgebench.converters.artifact import Artifact, find_artifacts, manifest_path, open_artifact
+from edgebench.converters.artifact import Artifact, find_artifacts, open_artifact
 from edgebench.converters.export import convert
 from edgebench.converters.export.export import export, export_many
 from edgebench.converters.export.request import ExportRequest
@@ -399,29 +400,36 @@ def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
 
 
 @pytest.mark.slow
-def test_a_trained_model_keeps_its_answers_in_every_precision(tmp_path: Path) -> None:
-    targets = (ONNX, FP32, parse("tflite:fp16"), INT8)
-    done = export(request("scenes_v2", tmp_path, *targets))
-    by_precision = {a.manifest.precision: a.manifest for a in done.artifacts[1:]}
-    snr = {p: m.hops[-1].snr_db or 0.0 for p, m in by_precision.items()}
+def test_a_trained_model_keeps_its_answers_in_every_precision(zoo: Path) -> None:
+    manifests = {
+        kind: open_artifact(zoo / f"scenes_v2.{kind}.tflite").manifest
+        for kind in ("fp32", "fp16", "int8")
+    }
+    snr = {kind: manifest.hops[-1].snr_db or 0.0 for kind, manifest in manifests.items()}
     assert snr["fp32"] > snr["fp16"] > snr["int8"]
-    for manifest in by_precision.values():
+    for manifest in manifests.values():
         assert manifest.weights == "trained"
         assert manifest.hops[0].step == "torch->onnx"
         agreement = manifest.hops[-1].agreement
         assert agreement is not None and agreement.value > 0.9
-    evaluation = by_precision["int8"].evaluation
+    evaluation = manifests["int8"].evaluation
     assert evaluation is not None
-    with np.load(tmp_path / evaluation.inputs) as inputs:
+    with np.load(zoo / evaluation.inputs) as inputs:
         images, labels = inputs["images"], inputs["labels"]
-    with np.load(tmp_path / evaluation.reference) as reference:
+    with np.load(zoo / evaluation.reference) as reference:
         logits = reference["logits"]
     assert images.shape == (evaluation.samples, 48, 48, 3)
     assert (logits.argmax(1) == labels).mean() > 0.7
-    assert not export(request("scenes_v2", tmp_path, *targets)).made
-    (tmp_path / evaluation.inputs).unlink()
-    assert manifest_path(done.artifacts[0].path).exists()
+
+
+@pytest.mark.slow
+def test_evaluation_inputs_that_are_gone_are_made_again(zoo: Path, tmp_path: Path) -> None:
+    copy(zoo, tmp_path, "scenes_v2.fp32.onnx*", "scenes_v2.reference.npz", "*.evaluation.npz")
+    assert not export(request("scenes_v2", tmp_path, ONNX)).made
+    (inputs,) = tmp_path.glob("*.evaluation.npz")
+    inputs.unlink()
     assert export(request("scenes_v2", tmp_path, ONNX)).made
+    assert inputs.exists()
 
 
 def test_a_scalar_input_goes_through(tmp_path: Path) -> None:

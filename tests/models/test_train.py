@@ -78,12 +78,18 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(
     )
 
 
-def test_a_finished_training_resumes_to_itself(tmp_path: Path) -> None:
-    first = train(tiny(tmp_path, epochs=1))
-    before = documents.sha256(first.weights)
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    torch.set_num_threads(1)
+    return train(tiny(tmp_path_factory.mktemp("one"), epochs=1))
+
+
+def test_a_finished_training_resumes_to_itself(one_epoch: TrainResult) -> None:
+    before = documents.sha256(one_epoch.weights)
     seen: list[str] = []
-    train(tiny(tmp_path, epochs=1, resume=True), lambda step, done, total: seen.append(step))
-    assert documents.sha256(first.weights) == before
+    again = tiny(one_epoch.weights.parent, epochs=1, resume=True)
+    train(again, lambda step, done, total: seen.append(step))
+    assert documents.sha256(one_epoch.weights) == before
     assert not any(step.startswith("train") for step in seen)
 
 
@@ -122,13 +128,14 @@ def test_training_on_a_folder_learns_and_is_tested_on_its_val(tmp_path: Path) ->
     assert log[-1].loss < log[0].loss
 
 
-def test_seeds_have_their_own_files_and_weights(tmp_path: Path) -> None:
-    zero, one = (train(tiny(tmp_path, epochs=1, seed=seed)) for seed in (0, 1))
-    assert (zero.weights.name, one.weights.name) == (
+def test_seeds_have_their_own_files_and_weights(one_epoch: TrainResult) -> None:
+    before = documents.sha256(one_epoch.weights)
+    other = train(tiny(one_epoch.weights.parent, epochs=1, seed=1))
+    assert (one_epoch.weights.name, other.weights.name) == (
         "scenes_v2_ca.safetensors",
         "scenes_v2_ca_s1.safetensors",
     )
-    assert documents.sha256(zero.weights) != documents.sha256(one.weights)
+    assert before == documents.sha256(one_epoch.weights) != documents.sha256(other.weights)
 
 
 def test_training_goes_on_from_given_weights(tmp_path: Path, uninterrupted: TrainResult) -> None:

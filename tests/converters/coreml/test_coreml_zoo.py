@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import attention_networks
 import numpy as np
 import pytest
-import torch
 from coreml_models import kinds
-from torch import nn
 
 from edgebench.content import read_content
 from edgebench.converters.artifact import Preprocessing
@@ -18,32 +17,11 @@ from edgebench.converters.coreml import target
 from edgebench.converters.coreml.convert import convert_all
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
-from edgebench.converters.onnx.simplify import simplify
-from edgebench.converters.quiet import quiet
 from edgebench.models.attention import ATTENTION
 
 # The network's own: coordinate attention turns a strip on its side and a gate back in each block.
 TRANSPOSES = {"scenes_v2": 0, "scenes_v2_se": 0, "scenes_v2_cbam": 0, "scenes_v2_ca": 32}
-REDUCTION = {"se": 4, "cbam": 4, "ca": 4}
 IMAGE = Instructions(Preprocessing((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-
-
-def exported(module: nn.Module, size: int) -> OnnxGraph:
-    with quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            module.eval(), (torch.zeros(1, 3, size, size),), dynamo=True, verbose=False
-        )
-    return OnnxGraph(simplify(program.model_proto)[0], "net", "zoo", "0" * 64)
-
-
-def settle(module: nn.Module, size: int) -> nn.Module:
-    """Fresh weights with batch-norm statistics to match, so that values keep their size."""
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.momentum = None
-    with torch.no_grad():
-        module.train()(torch.randn(8, 3, size, size))
-    return module
 
 
 def check(graph: OnnxGraph) -> None:
@@ -62,19 +40,10 @@ def check(graph: OnnxGraph) -> None:
 
 
 @pytest.mark.parametrize("name", ATTENTION)
-def test_an_attention_computes_what_onnx_does(name: str) -> None:
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(3, 16, 3, 2, 1, bias=False),
-        nn.BatchNorm2d(16),
-        nn.ReLU6(),
-        ATTENTION[name](16, REDUCTION.get(name)),
-        nn.Conv2d(16, 8, 1),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(8, 5),
-    )
-    check(exported(settle(net, 24), 24))
+def test_an_attention_computes_what_onnx_does(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    check(OnnxGraph(attention_networks.small(tmp_path_factory, name), "net", "zoo", "0" * 64))
 
 
 @pytest.mark.slow

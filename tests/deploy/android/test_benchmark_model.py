@@ -120,13 +120,14 @@ def test_an_old_tool_tells_means_and_saves_no_outputs(
     assert {one.partitions for one in result.evaluations.values()} == {0}
 
 
-@pytest.mark.parametrize("name", ["plain", "int8"])
 def test_outputs_on_the_phone_are_those_of_the_runner_here(
-    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, name: str
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
 ) -> None:
-    folder, result = measure(phone, tmp_path, make_run, name, "attention", evaluate=True)
-    here = make_run(name, "attention", evaluate=True, where="here")
+    names = ("plain", "attention", "int8")
+    folder, result = measure(phone, tmp_path, make_run, *names, evaluate=True)
+    here = make_run(*names, evaluate=True, where="here")
     expected = LocalDevice().run(here, silent)
+    assert set(result.evaluations) == set(names)
     for slot, evaluation in result.evaluations.items():
         assert evaluation.outputs is not None and evaluation.images == IMAGES
         assert evaluation.outputs == expected.evaluations[slot].outputs
