@@ -1,1 +1,1 @@
-"""Deploy: artifacts to devices, and the program that runs them there."""
+"""Deploy artifacts to devices, and the program that runs them there."""

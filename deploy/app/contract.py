@@ -1,4 +1,4 @@
-"""The sample app as a runner: what the Android and the iOS app have in common, seen from here."""
+"""The sample app as a runner: what the host knows about the Android and the iOS app."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class AppOutput:
-    """What `changes.jsonl` holds from an offset on, and whether the app was still there before."""
+    """The content of `changes.jsonl` from an offset on, and whether the app still ran before."""
 
     text: str
     running: bool
@@ -20,33 +20,33 @@ class App(Protocol):
 
     @property
     def where(self) -> str:
-        """The app and its device, for sentences."""
+        """The app and its device, for messages."""
         ...
 
     @property
     def install(self) -> str:
-        """How to install the app, for remedies."""
+        """How to install the app, for messages."""
         ...
 
     @property
     def poll_s(self) -> float:
-        """How long to wait between two looks; a look disturbs what is measured."""
+        """How long to wait between two reads; a read disturbs the measurement."""
         ...
 
     def start(self, result: Path | None) -> None:
-        """Start it on the run, with the result so far, if any. Raises `DeviceError`."""
+        """Start it on the run, with the result so far if there is one. Raises `DeviceError`."""
         ...
 
     def stop(self) -> None:
-        """End it at once, if it runs. Raises `DeviceError`."""
+        """Stop it at once, if it runs. Raises `DeviceError`."""
         ...
 
     def read_output(self, offset: int) -> AppOutput:
-        """What it wrote since, from a byte of the file on. Raises `DeviceError`."""
+        """What it has written, from an offset in bytes on. Raises `DeviceError`."""
         ...
 
     def fetch(self, name: str, target: Path, size_bytes: int) -> None:
-        """Copy a file of that size, by its path in the app's folder of the run, to one here.
+        """Copy a file of that size from the app's folder of the run to a path on this machine.
 
         Raises `DeviceError`.
         """

@@ -1,4 +1,4 @@
-"""A session with the sample app: start it as often as a run takes, and keep what it tells."""
+"""A session with the sample app: start it as often as needed, and keep what it reports."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GREETING_S = 20.0
 
 
 def greeting(app: App) -> CheckStep:
-    """Whether the app keeps the contract, from what it says when it finds no plan."""
+    """Check that the app implements the contract, from its answer when it finds no plan."""
     app.start(None)
     end = time.monotonic() + GREETING_S
     text = ""
@@ -54,7 +54,7 @@ def greeting(app: App) -> CheckStep:
 
 
 class Session:
-    """One run with the app: started as often as it takes, heard, and stopped in the end."""
+    """One run with the app: start it as often as needed, follow it, and stop it at the end."""
 
     def __init__(
         self, app: App, folder: Path, progress: Progress, silence_s: float = SILENCE_S
@@ -70,9 +70,9 @@ class Session:
         self.changed = False
 
     def execute(self) -> None:
-        """Go on with the run until it is done, or stopped by Ctrl-C.
+        """Continue the run until it is done or stopped by Ctrl-C.
 
-        Raises `DeviceLostError` and `DeviceError`, with all that came kept.
+        Raises `DeviceLostError` and `DeviceError`. The results so far are kept.
         """
         with translated_errors():
             self.app.stop()
@@ -83,27 +83,27 @@ class Session:
                     pass
             except KeyboardInterrupt:
                 self.changes.quiet = True
-                with suppress(DeviceLostError):  # Then it is heard when the run goes on.
+                with suppress(DeviceLostError):  # It is read when the run continues.
                     self.app.stop()
                     self._catch_up()
 
     def _catch_up(self) -> None:
-        """Take what an app wrote while nobody heard it."""
+        """Apply what an app wrote while no host was connected."""
         known = (self.folder / RESULT).exists()
         for line, text in self._lines(self.app.read_output(self.offset)):
-            if known:  # Who removed the result wants it measured anew.
+            if known:  # The user removed the result to measure again.
                 self._apply_line(line, text)
         self._apply_kept_back()
 
     def _drop_errors(self) -> None:
-        """What failed is tried again by a new session, and by none of its starts."""
+        """Let this session try failed jobs again; later starts of it do not."""
         body = self.result.body
         found = body["evaluations"].items()
         body["evaluations"] = {slot: one for slot, one in found if not one["error"]}
         body["blocks"] = [one for one in body["blocks"] if not one["error"]]
 
     def _start_once(self) -> bool:
-        """Start the app and hear it to the end: whether the run is done."""
+        """Start the app and follow it until it ends. Returns whether the run is done."""
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(self.result.body, file)
             file.flush()
@@ -124,7 +124,7 @@ class Session:
         return end.status == "done"
 
     def _check_end(self, end: End) -> None:
-        """Raises `DeviceError` where an app says that it did what it did not."""
+        """Raises `DeviceError` if an app claims to have done what it did not do."""
         if end.status == "again" and not self.changed:
             raise self._contract_error("did nothing, but asks to be started again")
         plan, body = read_plan(self.folder), self.result.body
@@ -136,7 +136,7 @@ class Session:
             )
 
     def _follow(self) -> End | str:
-        """Follow one start: how it ended, or what became of it where it did not say."""
+        """Follow one start: its `End`, or one made from what is known if the app wrote none."""
         greeted = False
         last = time.monotonic()
         while True:
@@ -148,7 +148,7 @@ class Session:
                     greeted = True
                 self._apply_line(line, text)
                 if not greeted:
-                    continue  # The last words of a start that nobody could end.
+                    continue  # The last lines of a start that could not be stopped.
                 self.doing = line.begin or self.doing
                 if line.end is not None:
                     return line.end
@@ -163,7 +163,7 @@ class Session:
         """The whole lines of news; what comes after them is looked at again, and so is what comes
         after the line at which the run is interrupted.
 
-        A line that an app could not finish before it was killed is no JSON, and is left. Raises
+        A line that an app could not finish before it was killed is not JSON and is ignored. Raises
         `DeviceError` for one that breaks the contract.
         """
         for text in news.text.split("\n")[:-1]:
@@ -189,7 +189,7 @@ class Session:
             self.changes.apply(text)
 
     def _apply_kept_back(self) -> None:
-        """Apply the changes whose files had to wait: fetching disturbs what an app measures."""
+        """Apply the changes whose files were not fetched yet; fetching disturbs the measurement."""
         while self.kept_back:
             self.changes.apply(self.kept_back[0])
             del self.kept_back[0]
@@ -200,7 +200,7 @@ class Session:
             raise self._contract_error(f"follows {hello.contract}")
 
     def _contract_error(self, what: str) -> DeviceError:
-        """The app is stopped: nothing that it measures could be trusted."""
+        """The app is stopped, because its measurements could not be trusted."""
         self.app.stop()
         return DeviceError(
             f"{self.app.where} {what}; this edgebench needs {CONTRACT}",
@@ -208,7 +208,7 @@ class Session:
         )
 
     def _record_failure(self, reason: str) -> None:
-        """Say of the job that the app was at that it failed, so that the rest goes on."""
+        """Record that the app's current job failed, so that the others continue."""
         if self.doing is None:
             raise DeviceError(
                 f"{self.app.where} did nothing: {reason}",

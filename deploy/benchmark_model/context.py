@@ -1,4 +1,4 @@
-"""What a phone is and runs, for the context of a result."""
+"""The phone and its software, for the context of a result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def context(tool: Tool, plan: Json) -> Json:
 
     Raises `RunnerError` where the plan cannot run, and `DeviceError`.
 
-    The tool has no version of its own: it is told by the hash of its content.
+    The tool has no version; the hash of its content identifies it.
     """
     lines = "".join(f"echo {name}=$({command} 2>/dev/null); " for name, command in ASKED.items())
     said = tool.shell.check_output(
@@ -58,10 +58,10 @@ def context(tool: Tool, plan: Json) -> Json:
 
 
 def _check_cores(tool: Tool, cores: list[int]) -> None:
-    """See that a process stays where `taskset` is to keep it. Raises `DeviceError`.
+    """Check that `taskset` pins a process to the cores. Raises `DeviceError`.
 
-    What it says of that is not believed alone: the kernel leaves out cores that a process may not
-    use, and a `taskset` may read the mask in its own way.
+    The kernel is asked too: it leaves out cores that a process may not use, and some versions of
+    `taskset` read the mask differently.
     """
     done = tool.shell.run(f"taskset {mask(cores)} grep Cpus_allowed_list: /proc/self/status")
     kept = done.stdout.strip().rpartition("\t")[2]
@@ -77,7 +77,7 @@ def _check_cores(tool: Tool, cores: list[int]) -> None:
 
 
 def core_count(ranges: str) -> int:
-    """How many cores the kernel's list names, such as 8 for 0-3,4-7; 0 where it names none."""
+    """The number of cores in the kernel's list, such as 8 for 0-3,4-7; 0 if it has none."""
     total = 0
     for part in ranges.split(","):
         first, _, last = part.partition("-")

@@ -1,8 +1,8 @@
 """Run evaluation inputs through `benchmark_model`, one process each, and bring the outputs back.
 
-The tool reads an input's bytes from a file and writes those of all outputs into another, so what
-an artifact holds as integers is made and read here, by the very code that does it on devices with
-Python. Starting a process for each image takes its time: only the first are run.
+The tool reads an input's bytes from a file and writes those of all outputs into another. Integers
+are converted here, by the code that does it on devices with Python. Each image needs a process, so
+only the first images are run.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ OUTPUT = "output_filepath"
 class Images:
     """One artifact's inputs and outputs. `path` is the file here, `graph` the one there.
 
-    Raises `RunnerError` where it cannot be fed: this machine has no TFLite that opens the file, or
-    it has more than one input.
+    Raises `RunnerError` if this machine has no TFLite that opens the file, or if the file has more
+    than one input.
     """
 
     def __init__(self, store: Store, tool: Tool, path: Path, graph: str) -> None:
@@ -57,14 +57,14 @@ class Images:
     def outputs(
         self, plan: Json, taken: Iterable[Array], scratch: str
     ) -> Iterator[Sequence[Array]]:
-        """All outputs of each image, as real values. Raises `RunnerError` and `DeviceError`."""
+        """All outputs of each image, as floats. Raises `RunnerError` and `DeviceError`."""
         names = self._send(self.engine.encoded(self.engine.inputs[0], image) for image in taken)
         with tempfile.TemporaryDirectory() as folder:
             for name in names:
                 yield self._decoded(self._run(plan, name, scratch, Path(folder, "output")))
 
     def _send(self, tensors: Iterator[Array]) -> Sequence[str]:
-        """Send each tensor's bytes by content, and return their names in the store."""
+        """Send each tensor's bytes and return their names in the store."""
         with tempfile.TemporaryDirectory() as folder:
             names, wanted = [], {}
             for number, tensor in enumerate(tensors):
@@ -76,7 +76,7 @@ class Images:
         return names
 
     def _run(self, plan: Json, name: str, scratch: str, target: Path) -> bytes:
-        """Run an input once, and return all outputs in a row."""
+        """Run an input once and return the bytes of all outputs, one after the other."""
         shape = ",".join(str(int(one)) for one in self.engine.inputs[0]["shape"])
         command = self.tool.command(
             plan,
@@ -107,7 +107,7 @@ class Images:
         return target.read_bytes()
 
     def _decoded(self, raw: bytes) -> Sequence[Array]:
-        """The outputs of one run, which follow each other in the file's order, as real values."""
+        """The outputs of one run, in the file's order, as floats."""
         found, start = [], 0
         for one in self.engine.outputs:
             end = start + size_bytes(one)

@@ -1,9 +1,9 @@
 """Read what LiteRT's `benchmark_model` prints.
 
-Of the single inferences it tells the first and the last; of all of them newer versions tell the
-median, and older ones no more than the mean. No option of it gives their times one by one, neither
-the result proto nor the profile (see tflite/tools/benchmark/ in google-ai-edge/LiteRT). Its lines,
-in microseconds:
+It prints the times of the first and the last inference, and of all inferences the median (newer
+versions) or only the mean (older ones). No option prints every time; neither the result proto nor
+the profile has them (see tflite/tools/benchmark/ in google-ai-edge/LiteRT). Its lines, in
+microseconds:
 
     INFO: Initialized session in 12.3ms.
     INFO: count=6 first=9124 curr=8817 min=8790 max=9124 avg=8871.2 std=114 p5=8790 median=8822 ...
@@ -11,7 +11,7 @@ in microseconds:
     INFO: Inference timings in us: Init: 12345, First inference: 9124, Warmup (avg): ...
     INFO: Memory footprint delta from the start of the tool (MB): init=7.1 overall=9.8
 
-The first list is that of the warm-up. Older versions print no "INFO: ", and no percentiles.
+The first list is the warm-up. Older versions print no "INFO: ", and no percentiles.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OUT_OF_TIME = 124
 
 @dataclass(frozen=True)
 class InferenceTimes:
-    """What is known of `count` inferences: the first and the level, which is `kind` of all."""
+    """What is known about `count` inferences: the first, and the `kind` of average of all."""
 
     count: int
     first_ns: int
@@ -55,7 +55,7 @@ class InferenceTimes:
 
     @property
     def settled_ns(self) -> float:
-        """The level without the first inference, which is a mean's largest outlier."""
+        """The average without the first inference, which is usually an outlier."""
         if self.kind == "median" or self.count < 2:
             return self.level_ns
         return (self.level_ns * self.count - self.first_ns) / (self.count - 1)
@@ -63,7 +63,7 @@ class InferenceTimes:
 
 @dataclass(frozen=True)
 class ToolOutput:
-    """One run of the tool. `kernels` counts the nodes that the delegate made of the graph."""
+    """One run of the tool. `kernels` counts the nodes of the graph that run on the delegate."""
 
     init_s: float | None
     first_inference_s: float | None
@@ -74,7 +74,7 @@ class ToolOutput:
 
 
 def parse(text: str) -> ToolOutput:
-    """What the tool printed; fields that it did not print are None."""
+    """Read what the tool printed; fields that it did not print are None."""
     times = [_times(one) for one in _COUNT.finditer(text)]
     init, first, memory = (one.search(text) for one in (_INIT, _FIRST, _MEMORY))
     return ToolOutput(
@@ -92,7 +92,7 @@ def _times(found: re.Match[str]) -> InferenceTimes | None:
     values = {name: float(value) for name, value in _VALUE.findall(found["rest"])}
     if count == 0 or "curr" not in values:
         return None
-    # Where all are the same, or there is one, the tool prints that time alone.
+    # If all times are the same or there is only one, the tool prints only that.
     last = values["curr"]
     kind: Literal["median", "mean"] = "median" if "median" in values else "mean"
     level = values.get("median", values.get("avg", last))
@@ -104,7 +104,7 @@ def _kernels(applied: re.Match[str]) -> int:
 
 
 def failure(status: int, text: str) -> str | None:
-    """Why a run of the tool gave nothing, in one sentence; None if it worked."""
+    """Why a run of the tool failed, in one sentence; None if it worked."""
     if status == 0:
         found = parse(text).timed
         return None if found else f"{NAME} printed no times; is it LiteRT's?"

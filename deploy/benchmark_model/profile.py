@@ -1,4 +1,4 @@
-"""Read the profile by operation that LiteRT's tools print, as `benchmark_model` on a phone.
+"""Read the profile by operation that LiteRT's tools print, such as `benchmark_model` on a phone.
 
     benchmark_model --graph=model.tflite --enable_op_profiling=true
     benchmark_model ... --op_profiling_output_mode=csv
@@ -9,7 +9,7 @@ averaged over the inferences:
     [node type]  [start]  [first]  [avg ms]  [%]  [cdf%]  [mem KB]  [times called]  [Name]
     node type, start, first, avg_ms, %, cdf%, mem KB, times called, name
 
-"start" is missing in newer versions. A node type may hold commas, in CSV too, so that a line is
+"start" is missing in newer versions. A node type may contain commas, also in CSV, so a line is
 recognised by the numbers in its middle.
 """
 
@@ -42,7 +42,7 @@ _TIMINGS = re.compile(r"Timings \(microseconds\): count=(?P<count>\d+)[^\n]* avg
 
 
 def read(path: Path) -> Profile:
-    """The profile in a file. Raises `InvalidFileError` where there is none in it."""
+    """The profile in a file. Raises `InvalidFileError` if the file has none."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -59,8 +59,8 @@ def read(path: Path) -> Profile:
 def parse(text: str) -> Profile:
     """The profile in a tool's output. The profile of the initialisation, if any, is left out.
 
-    A delegate that stands in the list as one is replaced by its own list, where the tool has it.
-    `inferences` and `whole_s` are the tool's; without its summary they are made of the lines.
+    A delegate that is one line of the list is replaced by its own list, if the tool printed it.
+    `inferences` and `whole_s` come from the tool's summary, or from the lines if it is missing.
     """
     regular = text[text.find(_REGULAR) :] if _REGULAR in text else text
     outside, _, inside = regular.partition(_INSIDE)
@@ -85,7 +85,7 @@ def parse(text: str) -> Profile:
 def left_over(text: str, delegate: str) -> tuple[str, ...]:
     """The types of the operations that a plan's delegate does not run, in the order they ran.
 
-    LiteRT gives XNNPACK, unasked, what another delegate leaves.
+    LiteRT runs on XNNPACK what another delegate leaves, without being asked.
     """
     regular = text[text.find(_REGULAR) :] if _REGULAR in text else text
     outside = regular.partition(_INSIDE)[0]
@@ -93,7 +93,7 @@ def left_over(text: str, delegate: str) -> tuple[str, ...]:
 
 
 def _takes(delegate: str, kind: str) -> bool:
-    """Whether an operation of this type is one that the delegate made."""
+    """Whether an operation of this type is a node of the delegate."""
     if "XNNPack" in kind or kind.startswith(_INNER):
         return delegate == "xnnpack"
     return _DELEGATE.fullmatch(kind) is not None

@@ -1,10 +1,10 @@
-"""Readings of a phone that has no Python: one command prints all of it, and it is read here.
+"""Readings of a phone that has no Python: one command prints everything, and it is read here.
 
-The kernel's files come as `grep` prints them, path and line; they are put back into a tree of
-files and read by the same code that runs on devices with Python. What the user `shell` may not
-read is not there. There is no probe: a phone has no program that would time a fixed computation to
-a millisecond, and starting one takes longer than that. So a change of speed shows in the kernel's
-time in each frequency, in Android's thermal status, and in the models' own times.
+`grep` prints the kernel's files as path and line. They are written to a tree of files, which the
+same code reads that runs on devices with Python. Files that the user `shell` may not read are
+missing. There is no probe: a phone has no program that times a fixed computation to a millisecond,
+and starting one takes longer than that. So a change of speed shows in the kernel's time in each
+frequency, in Android's thermal status, and in the models' own times.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def parse(text: str) -> Json:
 
 
 def seconds(text: str) -> float:
-    """What `date +%s.%N` printed; some phones' `date` knows no nanoseconds. 0 for none."""
+    """The time that `date +%s.%N` printed, with or without nanoseconds; 0 if it printed none."""
     whole, _, part = text.strip().partition(".")
     if not whole.isdigit():
         return 0.0
@@ -66,7 +66,7 @@ def seconds(text: str) -> float:
 
 
 def _parts(text: str) -> list[tuple[str, str]]:
-    """The output under each mark, by the mark's name."""
+    """The output after each mark, by the mark's name."""
     pieces = ("\n" + text.replace("\r\n", "\n")).split("\n" + MARK)[1:]
     cut = (piece.partition("\n") for piece in pieces)
     return [(name.strip(), rest) for name, _, rest in cut]

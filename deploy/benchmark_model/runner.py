@@ -1,4 +1,4 @@
-"""The runner for phones without Python: LiteRT's own `benchmark_model`, driven from here."""
+"""The runner for phones without Python: LiteRT's `benchmark_model`, started by the host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edgebench.progress import Progress
 
 
 class ProgressReporter(Reporter):
-    """Passes a run's events on as progress."""
+    """Shows a run's events as progress."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -31,13 +31,13 @@ class ProgressReporter(Reporter):
         self.progress(STEPS[name] + detail, done, total)
 
     def say(self, text: str) -> None:
-        """Nothing: what failed stands in the result, and the report says it."""
+        """Does nothing: the result has the error, and the report shows it."""
 
 
 class BenchmarkModelRunner:
     """Runs TFLite plans with the user's copy of `benchmark_model`.
 
-    `given` is its path on this machine. Without it that is the usual place, or else the phone's.
+    `given` is its path on this machine. Without it, the default place and then the phone are tried.
     """
 
     formats = ("tflite",)
@@ -57,7 +57,7 @@ class BenchmarkModelRunner:
         try:
             Scheduler(str(folder / PLAN), str(folder / RESULT), worker, listener).run()
         except KeyboardInterrupt:
-            # What is done is written; a block that was under way is measured again.
+            # Finished blocks are written; the current one is measured again later.
             with suppress(DeviceError):
                 end_leftovers(tool)
         except RunnerError as error:
@@ -101,7 +101,7 @@ def _pins(shell: Shell) -> CheckStep:
 
 
 def end_leftovers(tool: Tool) -> None:
-    """End processes of the tool that nobody hears any more, such as when a connection broke."""
+    """End processes of the tool that no host reads any more, such as after a lost connection."""
     tool.shell.run(
         f"for one in /proc/[0-9]*; do "
         f'[ "$(readlink $one/exe 2>/dev/null)" = {quoted(tool.path)} ] && kill -9 ${{one##*/}}; '

@@ -1,4 +1,4 @@
-"""LiteRT's `benchmark_model` on a device: where it comes from, what it can, how it is started."""
+"""LiteRT's `benchmark_model` on a device: where it comes from, its options, how it is started."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ DELEGATES: Mapping[str, tuple[str, str]] = {
 
 
 def own_copy(given: str | None) -> Path | None:
-    """The user's copy on this machine: the one that the registry names, or that of the usual place.
+    """The user's copy on this machine: the path in the registry, or the default place.
 
-    None where there is none in the usual place; it may lie on the phone.
+    None if there is none in the default place; it may be on the phone.
     """
     if given is not None:
         return Path(given).expanduser()
@@ -46,7 +46,7 @@ def own_copy(given: str | None) -> Path | None:
 
 @dataclass(frozen=True)
 class Tool:
-    """The program at `path` on a device, and the options that its help lists."""
+    """The program at `path` on a device, and the options in its help."""
 
     shell: Shell
     path: str
@@ -64,13 +64,13 @@ class Tool:
         )
 
     def run(self, plan: Mapping[str, Any], graph: str, *options: str) -> tuple[int, str]:
-        """Run it once: the exit status, and what it printed. Raises `DeviceError`."""
+        """Run it once and return the exit status and the output. Raises `DeviceError`."""
         done = self.shell.run(self.command(plan, graph, *options), TIMEOUT_S + 30.0)
         return done.status, done.stdout
 
     @property
     def delegates(self) -> tuple[str, ...]:
-        """The delegates that this build of the program knows of."""
+        """The delegates that this build of the program has."""
         return tuple(name for name, (flag, _) in DELEGATES.items() if flag in self.flags)
 
 
@@ -80,9 +80,9 @@ def mask(cores: list[int]) -> str:
 
 
 def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
-    """Put the user's copy on the device, or take the one that is there, and try it.
+    """Send the user's copy to the device, or use the one that is there, and try it.
 
-    Raises `DeviceError` where there is none, or where it does not run.
+    Raises `DeviceError` if there is none or if it does not run.
     """
     copy = own_copy(given)
     path = ON_PHONE if copy is None else _sent(store, copy, progress)
@@ -100,7 +100,7 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
             f"{copy or path} is the {NAME} of LiteRT's CompiledModel API, which has other options",
             f"get the one of the Interpreter API from {PAGE}",
         )
-    # What comes before names the shell, and the path.
+    # Before it are the names of the shell and the path.
     said = usage.reason.rpartition(": ")[2] if usage.status else "it lists no options"
     if copy is not None and said == "Permission denied":
         raise DeviceError(
@@ -114,7 +114,7 @@ def place(store: Store, given: str | None, progress: Progress = silent) -> Tool:
 
 
 def _sent(store: Store, copy: Path, progress: Progress) -> str:
-    """Send the copy, by content, and return where it is."""
+    """Send the copy and return its path on the device."""
     try:
         if copy.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder, not the program")

@@ -1,4 +1,4 @@
-"""The worker that measures with LiteRT's `benchmark_model` on a device, from here.
+"""The worker on the host that measures with LiteRT's `benchmark_model` on a device.
 
 It answers the jobs of `runner.scheduler.Scheduler`, as the Python runner's child does on a device.
 The tool runs one model, so every turn is a process of its own that warms up first, and models
@@ -44,7 +44,7 @@ PROFILE = ("--enable_op_profiling=true", "--warmup_runs=5", "--num_runs=40", "--
 class BenchmarkWorker:
     """Carries out the jobs of one plan; see `edgebench.deploy.runner.worker`.
 
-    `there` is the plan's folder on the device, and `here` the run folder's `files`.
+    `there` is the plan's folder on the device, `here` the folder `files` of the run.
     """
 
     def __init__(self, store: Store, tool: Tool, plan: Json, here: Path, there: str) -> None:
@@ -56,7 +56,7 @@ class BenchmarkWorker:
         self.delegated: set[str] = set()
 
     def __call__(self, job: Json) -> Iterator[Json]:
-        """Answer a job. Raises `DeviceError` where the device went away."""
+        """Answer a job. Raises `DeviceError` if the connection to the device is lost."""
         if job["kind"] == "measure":
             for block in job["blocks"]:
                 yield self._block(block)
@@ -76,7 +76,7 @@ class BenchmarkWorker:
         return f"{self.store.files}/{self.plan['artifacts'][slot]['file']}"
 
     def _printed(self, slot: str, *options: str) -> str:
-        """What one run of the tool on a slot printed. Raises `RunnerError` where it failed."""
+        """The output of one run of the tool on a slot. Raises `RunnerError` if it fails."""
         status, text = self.tool.run(self.plan, self._graph(slot), *options)
         reason = failure(status, text)
         if reason:
@@ -106,7 +106,7 @@ class BenchmarkWorker:
         }
 
     def _outputs(self, slot: str, folder: str) -> Json:
-        """Run the first evaluation inputs, and keep the outputs as the Python runner does.
+        """Run the first evaluation inputs and keep the outputs as the Python runner does.
 
         Raises `RunnerError` for outputs that are not finite.
         """
@@ -199,7 +199,7 @@ class BenchmarkWorker:
         return {"slot": slot, "steady": self._steady(warmup, timed), "times_ns": times}
 
     def _steady(self, warmup: InferenceTimes | None, timed: InferenceTimes) -> bool:
-        """Whether the warm-up's last level is that of the timed inferences, to the tolerance."""
+        """Whether the averages of warm-up and timed inferences are equal within the tolerance."""
         if warmup is None:
             return False
         change = timed.settled_ns / warmup.settled_ns - 1

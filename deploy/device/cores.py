@@ -1,4 +1,4 @@
-"""Numbers of cores, and how they are written: 4-7, or f0 for `taskset`."""
+"""Numbers of cores and how to write them: 4-7, or f0 for `taskset`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from itertools import groupby
 
 
 def mask(cores: Iterable[int]) -> str:
-    """Those cores as `taskset` takes them: bit n, from the right, is core n; hexadecimal."""
+    """The cores as a hexadecimal mask for `taskset`: bit n, from the right, is core n."""
     return f"{sum(1 << core for core in set(cores)):x}"
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The numbers of a list such as 0-3,6, in its order. Raises `ValueError`."""
+    """The numbers in a list such as 0-3,6, in its order. Raises `ValueError`."""
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")

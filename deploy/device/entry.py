@@ -1,4 +1,4 @@
-"""A device's entry: what the registry has of one device."""
+"""A device's entry: what the registry knows about one device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RunnerName = Literal["python", "benchmark_model", "app"]
 
 @dataclass(frozen=True)
 class Cluster:
-    """Cores of one kind. `cores` are their numbers in Linux, `max_khz` their highest frequency."""
+    """Cores of one kind, with their numbers in Linux and their highest frequency in kHz."""
 
     name: str
     core: str
@@ -30,23 +30,23 @@ class Cluster:
 
 @dataclass(frozen=True)
 class DeviceEntry:
-    """One device, as the registry has it.
+    """One device in the registry.
 
     transport: how it is reached, a name of `edgebench.deploy.transports.table`.
-    match: how it is recognised: Android's `ro.product.device` or `ro.product.model`, an iPhone's
-        product type such as iPhone14,5, how a board's model begins; any of them will do.
-    serial: the one phone that is meant, where several of a model are attached.
-    host: what `ssh` is to connect to, as its own configuration names it.
+    match: any of these identifies it: Android's `ro.product.device` or `ro.product.model`, an
+        iPhone's product type such as iPhone14,5, the beginning of a board's model.
+    serial: selects one phone if several of a model are attached.
+    host: the host for `ssh`, as in its configuration.
     soc, gpu, npu, os_minimum: for people. clusters: from the slowest to the fastest.
-    delegates: those that its runtimes have, of the plan's.
-    runner: what carries out plans there; None for the first of its transport's that works.
-    python, benchmark_model, home: where these are, or are to be; None for the usual places.
-    app: the sample app's package or bundle identifier; None for the one it comes with.
-    keep: leave what was sent on the device.
-    verified: whether edgebench itself was seen to work with this hardware.
+    delegates: the plan's delegates that its runtimes have.
+    runner: what carries out plans there; None for the first one of its transport that works.
+    python, benchmark_model, home: the paths of these on the device; None for the defaults.
+    app: the sample app's package or bundle identifier; None for the default.
+    keep: leave sent files on the device.
+    verified: whether edgebench has been run on this hardware.
     sources: where each fact is from, by field: a document's address or name, and its date.
 
-    Raises `ValueError` where fields do not fit together.
+    Raises `ValueError` if fields contradict each other.
     """
 
     description: str
@@ -80,7 +80,7 @@ class DeviceEntry:
             )
 
     def cluster(self, name: str) -> Cluster:
-        """A cluster by name. Raises `UnknownNameError`, and `UsageError` if none is known."""
+        """A cluster by name. Raises `UnknownNameError`, and `UsageError` if there are none."""
         if not self.clusters:
             raise UsageError(
                 f"{self.name} has no named clusters",
@@ -97,12 +97,12 @@ CLUSTER_FIELDS = frozenset(field.name for field in fields(Cluster))
 
 
 def user_file() -> Path:
-    """The user's file of devices, whether or not it is there."""
+    """The path of the user's file of devices, which may not exist."""
     return config_folder() / "devices.toml"
 
 
 def _once(kind: str, values: Iterable[object]) -> None:
-    """Raises `ValueError` where a value comes twice."""
+    """Raises `ValueError` if a value is there twice."""
     twice = [str(value) for value, count in Counter(values).items() if count > 1]
     if twice:
         raise ValueError(f"{kind} {', '.join(twice)} is listed twice")

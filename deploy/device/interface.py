@@ -1,4 +1,4 @@
-"""What a device is to everybody who measures with one."""
+"""The interface of a device, for everything that measures on one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from edgebench.progress import Progress
 
 @dataclass(frozen=True)
 class CheckStep:
-    """One step of checking a device: what was looked at, what was found, how to mend it.
+    """One step of checking a device: what was checked, what was found, how to fix it.
 
-    `state` is "ok", "missing" (a run is impossible without it), "note" (a run is possible, but
-    worse off), or "skipped" (an earlier step has to work first).
+    `state` is "ok", "missing" (a run is not possible), "note" (a run is possible, but not at its
+    best), or "skipped" (an earlier step has to work first).
     """
 
     name: str
@@ -30,9 +30,9 @@ class CheckStep:
 class AttachedDevice:
     """A device that a transport sees now, for `edgebench devices`.
 
-    `name` is its entry's in the registry, None where it matches none; `identity` is what tells it
-    from others (a serial); `state` is for people, "ready" where it can be used; `model` is what an
-    entry's `match` would have to say.
+    `name` is the name of its entry in the registry, None if no entry matches. `identity`
+    identifies the device (a serial). `state` is for people, "ready" if it can be used. `model` is
+    the value for `match` in an entry.
     """
 
     name: str | None
@@ -49,10 +49,10 @@ class Device(Protocol):
 
     @property
     def identity(self) -> str:
-        """The physical thing that it is, for locks: two names may lead to one.
+        """The physical device, for locks: two names may mean the same one.
 
-        It is found without disturbing the device. Raises `DeviceError` where it cannot be told,
-        as of a phone that is not attached.
+        Finding it does not disturb the device. Raises `DeviceError` if it cannot be found out, such
+        as for a phone that is not attached.
         """
         ...
 
@@ -61,26 +61,26 @@ class Device(Protocol):
 
     @property
     def formats(self) -> tuple[str, ...]:
-        """The formats that it can run at all, whether or not their runtimes are installed."""
+        """The formats that it can run, whether or not their runtimes are installed."""
         ...
 
     def reserved(self) -> AbstractContextManager[None]:
-        """Hold the device for several runs: nobody else gets it, and it is tidied up in the end.
+        """Reserve the device for several runs, and clean up at the end.
 
-        Raises `DeviceError` where somebody else has it.
+        Raises `DeviceError` if another process has it.
         """
         ...
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """Carry out what is left of the folder's plan, and return all that is measured so far.
+        """Carry out what is left of the folder's plan, and return everything measured so far.
 
-        Leaves `result.json` and `outputs/` in the folder, as they come. On Ctrl-C it returns
-        what there is, with `complete` false. Raises `DeviceError`.
+        Writes `result.json` and `outputs/` in the folder during the run. On Ctrl-C it returns what
+        there is, with `complete` false. Raises `DeviceError`.
         """
         ...
 
     def check(self) -> Iterator[CheckStep]:
-        """Look, step by step, whether a run can work. Measures nothing and leaves nothing."""
+        """Check step by step whether a run can work. Measures nothing and leaves nothing behind."""
         ...
 
 
@@ -89,9 +89,9 @@ class Preparable(Protocol):
     """A device that edgebench can set up itself: `edgebench devices prepare`."""
 
     def prepare(self, progress: Progress) -> None:
-        """Install what runs need there, in a folder of its own. Raises `EdgeBenchError`.
+        """Install what runs need, in a separate folder on the device. Raises `EdgeBenchError`.
 
-        What is installed already is not installed again.
+        Packages that are already installed are not installed again.
         """
         ...
 
@@ -101,16 +101,16 @@ class Cleanable(Protocol):
     """A device that edgebench may have left things on: `edgebench devices clean`."""
 
     def clean(self) -> str:
-        """Remove all that edgebench left there, and say what. Raises `EdgeBenchError`."""
+        """Remove everything that edgebench left there; says what. Raises `EdgeBenchError`."""
         ...
 
 
 @runtime_checkable
 class InstructionCounting(Protocol):
-    """A device whose time means nothing: it counts, for each artifact, what an inference takes.
+    """A device whose times mean nothing; it counts the instructions of an inference instead.
 
-    The counts come in `EvaluationResult.instructions`. Its plans have no blocks, and its results
-    no time.
+    The counts are in `EvaluationResult.instructions`. Its plans have no blocks and its results no
+    times.
     """
 
     @property

@@ -1,8 +1,8 @@
-"""A device in use is locked: two runs at once would measure each other.
+"""A device in use is locked, because two runs at the same time would disturb each other.
 
-What is locked is the physical device, by its identity (`Device.identity`),
-for two names may lead to one. The lock is the kernel's (`flock`): it goes with the process,
-however that ends, so the file that stays behind holds nobody up.
+The lock is on the physical device, by its identity (`Device.identity`), because two names may mean
+the same one. It is a lock of the kernel (`flock`), which ends with the process in any case. The
+file that remains does not lock anything.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgebench.places import data_folder
 def locked(identity: str, name: str | None = None) -> Iterator[None]:
     """Hold the lock of a physical device; `name` is what the user calls it.
 
-    Raises `DeviceError` where somebody else has it, with who and since when, and
+    Raises `DeviceError` if another process has it, with which one and since when, and
     `UnwritableError`.
     """
     path = data_folder() / "locks" / f"{quote(identity, safe='')}.lock"
@@ -43,12 +43,12 @@ def locked(identity: str, name: str | None = None) -> Iterator[None]:
             _sign(file, name or identity)
             yield
         finally:
-            # Closing would do, were there no copy of the descriptor in a process that was forked.
+            # Closing is not enough if a forked process has a copy of the descriptor.
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def lock_file(path: Path, remedy: str) -> IO[str]:
-    """Open a file to lock, and make it where it is not there. Raises `UnwritableError`."""
+    """Open a file to lock; create it if needed. Raises `UnwritableError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a+")
@@ -71,7 +71,7 @@ def _sign(file: IO[str], name: str) -> None:
 
 
 def _holder(file: IO[str]) -> str:
-    """Who has the lock, in words; nothing where the file does not say, as for a moment it may."""
+    """Who has the lock, in words; empty while the file is not written yet."""
     file.seek(0)
     try:
         body = json.loads(file.read())

@@ -22,7 +22,7 @@ def get(name: str) -> Device:
 
 
 def entry(name: str) -> DeviceEntry:
-    """What is known of a device. Raises `UnknownNameError` and `InvalidFileError`."""
+    """The entry of a device. Raises `UnknownNameError` and `InvalidFileError`."""
     entries = registry.load()
     if name in entries:
         return entries[name]
@@ -33,21 +33,21 @@ def entry(name: str) -> DeviceEntry:
 
 
 def is_simulated(name: str) -> bool:
-    """Whether that is a simulated device's name, or would be one; no other can be called so."""
+    """Whether a name has the form of a simulated device's; no other device can have it."""
     return name.partition(":")[0] == "simulated"
 
 
 def _simulated() -> dict[str, DeviceEntry]:
-    """The simulated devices by name; they need NumPy, which a list of devices does not."""
+    """The simulated devices by name. They need NumPy, which a list of devices does not."""
     from edgebench.deploy.transports.simulated import entries
 
     return entries()
 
 
 def cores_by_name(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | None:
-    """The numbers of the cores that are asked for, by number or by cluster; None for all.
+    """The numbers of the cores that were asked for, by number or by cluster; None for all.
 
-    Raises `UnknownNameError`, and `UsageError` where the device has no clusters.
+    Raises `UnknownNameError`, and `UsageError` if the device has no clusters.
     """
     if isinstance(asked, tuple):
         return asked
@@ -57,11 +57,11 @@ def cores_by_name(name: str, asked: tuple[int, ...] | str) -> tuple[int, ...] | 
 def default_cores(
     name: str, threads: int, *, reachable: bool = True
 ) -> tuple[tuple[int, ...] | None, str]:
-    """The cores to measure on where none are asked for, None for all, and what to say of that.
+    """The default cores, None for all, and a message about them, which may be empty.
 
-    It is the fastest cluster that has a core for every thread: a process that wanders between
-    clusters gives no verdict. Where the entry has no clusters, or such as the device has not, the
-    device's own frequencies decide, if it is `reachable`: one that is not is not looked for.
+    They are the fastest cluster that has a core for every thread: a process that moves between
+    clusters gives no verdict. If the entry has no clusters, or clusters that the device does not
+    have, the device's own frequencies decide. A device that is not `reachable` is not asked.
     """
     found = entry(name)
     if not TRANSPORTS[found.transport].dedicated or found.runner == "app":
@@ -83,15 +83,15 @@ def default_cores(
 
 
 def _fits(cluster: Cluster, there: Cores, own: tuple[int, ...] | None) -> bool:
-    """Whether an entry's fastest cluster can be used, and is what the device calls its fastest."""
+    """Whether an entry's fastest cluster is usable and is the fastest one of the device too."""
     return there.usable.issuperset(cluster.cores) and set(own or ()) <= set(cluster.cores)
 
 
 def cools_down(name: str) -> bool:
-    """Whether a device is waited for to cool down between measuring processes."""
+    """Whether runs wait for the device to cool down between measuring processes."""
     return TRANSPORTS[entry(name).transport].dedicated
 
 
 def has_latency(name: str) -> bool:
-    """Whether the times of a device mean anything."""
+    """Whether the device's times are meaningful."""
     return TRANSPORTS[entry(name).transport].has_latency

@@ -1,4 +1,4 @@
-"""What is attached to this machine now, and what each known device lacks."""
+"""What is attached to this machine now, and what each known device needs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from edgebench.errors import DeviceError
 
 @dataclass(frozen=True)
 class Discovery:
-    """What the transports see: phones and the like, and by device why it cannot be used."""
+    """What the transports see: attached devices, and why entries cannot be used, by name."""
 
     attached: tuple[AttachedDevice, ...] = ()
     unavailable: Mapping[str, DeviceError] = field(default_factory=dict)
 
     def of(self, name: str) -> tuple[AttachedDevice, ...]:
-        """What is attached of an entry; more than one where two of a model are."""
+        """The attached devices of an entry; several if two of a model are attached."""
         return tuple(one for one in self.attached if one.name == name)
 
     @property
     def unknown(self) -> tuple[AttachedDevice, ...]:
-        """What is attached and is no entry's."""
+        """The attached devices that match no entry."""
         return tuple(one for one in self.attached if one.name is None)
 
 
 def discover(entries: Iterable[DeviceEntry]) -> Discovery:
     """Ask each transport what it sees, without connecting to a network.
 
-    A transport that cannot be asked makes all of its entries unavailable.
+    If a transport fails, all of its entries are unavailable.
     """
     attached: list[AttachedDevice] = []
     unavailable: dict[str, DeviceError] = {}

@@ -1,8 +1,8 @@
-"""The registry: every device that edgebench knows by name, and what is known of it.
+"""The registry: every device that edgebench knows by name, and the facts about it.
 
-`devices.toml` beside this file is edgebench's own; a file of the same form in the user's
-configuration folder (`user_devices` writes it) adds to it, and may replace what a
-name means. A table that says `like = "rpi5"` begins with what is known of that device.
+`devices.toml` beside this file is edgebench's own. A file of the same form in the user's
+configuration folder (`user_devices` writes it) adds devices and may replace others. A table with
+`like = "rpi5"` starts with the facts about that device.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def shipped_entries() -> dict[str, DeviceEntry]:
 
 
 def user_entries(content: str | None = None) -> dict[str, DeviceEntry]:
-    """The entries of the user's file, or of what it is to say. Raises `InvalidFileError`."""
+    """The entries of the user's file, or of a new text for it. Raises `InvalidFileError`."""
     path = user_file()
     if content is None:
         content = text(path) if path.exists() else ""
@@ -51,7 +51,7 @@ def user_entries(content: str | None = None) -> dict[str, DeviceEntry]:
 
 
 def text(path: Path) -> str:
-    """What a file of devices says. Raises `InvalidFileError`."""
+    """The content of a file of devices. Raises `InvalidFileError`."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
@@ -63,9 +63,9 @@ def text(path: Path) -> str:
 def _tables(
     path: Path, said: str, before: Mapping[str, dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """A file's tables by name, each on top of the one that it is like.
+    """A file's tables by name, each merged with the one in its `like`.
 
-    That is one of `before`, or one further up in the file. Raises `InvalidFileError`.
+    That is one of `before`, or an earlier one in the file. Raises `InvalidFileError`.
     """
     try:
         content = tomllib.loads(said)

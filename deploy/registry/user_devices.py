@@ -1,7 +1,6 @@
-"""The user's own file of devices: add to it and remove from it, and leave the rest as it is.
+"""The user's own file of devices: add and remove devices, and leave the rest as it is.
 
-The file is edited as text, a table's lines at a time, so that what its user wrote around them, and
-in which order, stays.
+The file is edited as text, a table's lines at a time, so that the user's comments and order stay.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ HEAD = """\
 
 
 def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path:
-    """Write a device's table, and return the file that it is in.
+    """Write a device's table and return the file that it is in.
 
-    Raises `UsageError` where the name cannot be one or is there and is not to be replaced, or
-    where the facts do not fit together; `InvalidFileError`, and `UnwritableError`.
+    Raises `UsageError` if the name is invalid or exists and may not be replaced, or if the facts
+    contradict each other; `InvalidFileError`, and `UnwritableError`.
     """
     if is_simulated(name):
         raise UsageError(f"'{name}' is a name of simulated devices", "choose another name")
@@ -59,7 +58,7 @@ def add(name: str, facts: Mapping[str, Value], *, replace: bool = False) -> Path
 
 
 def remove(name: str) -> Path:
-    """Take a device out of the user's file, and return the file.
+    """Remove a device from the user's file and return the file.
 
     Raises `UsageError` for a device that is not in it, `InvalidFileError` and `UnwritableError`.
     """
@@ -100,7 +99,7 @@ def _key(name: str) -> str:
 def _span(lines: Sequence[str], name: str) -> tuple[int, int]:
     """The first line of a device's tables and the one after the last.
 
-    Comments and empty lines at their end lead up to what follows, and are not among them.
+    Comments and empty lines at their end belong to what follows and are not included.
     """
     tables = [(number, _named(line)) for number, line in enumerate(lines) if _named(line)]
     first = next(number for number, named in tables if named == name)
@@ -113,7 +112,7 @@ def _span(lines: Sequence[str], name: str) -> tuple[int, int]:
 
 
 def _named(line: str) -> str | None:
-    """The device that a line begins a table of, or a table in a table."""
+    """The device whose table, or table in a table, a line begins."""
     if not line.lstrip().startswith("["):
         return None
     try:
@@ -128,7 +127,7 @@ def _write(path: Path, lines: Sequence[str]) -> Path:
     try:
         registry.user_entries(said)
     except InvalidFileError as error:
-        # The file is as it was: what would be wrong with it is the command's, not the file's.
+        # The file is unchanged, so the error is the command's and not the file's.
         what = error.message.removeprefix(f"{path}, device ")
         raise UsageError(f"the device is not valid: {what}", error.remedy) from error
     with replacing(path) as temporary:

@@ -1,1 +1,1 @@
-"""Devices reached by a shell: commands, files, the Python runner, reconnecting, checks."""
+"""Devices reached through a shell: commands, files, the Python runner, reconnecting, checks."""

@@ -1,4 +1,4 @@
-"""What a device itself says of its cores and its model, against what the registry has."""
+"""Compare what a device reports about its cores and its model with the registry."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _ASK_MODEL = "tr -d '\\0' </proc/device-tree/model 2>/dev/null"
 
 @dataclass(frozen=True)
 class Cores:
-    """A device's cores: the highest frequency by number, None where untold, and the usable ones.
+    """A device's cores: the highest frequency by number, None if unknown, and the usable ones.
 
-    Some may be turned off, or be kept from the shell's processes, as Android's cpusets do.
+    Some may be turned off or not allowed for the shell's processes, as with Android's cpusets.
     """
 
     max_khz: dict[int, int | None]
     usable: frozenset[int]
 
     def fastest(self, threads: int) -> tuple[int, ...] | None:
-        """The cores of the highest frequency that enough of them have; None where all are alike."""
+        """The cores of the highest frequency that enough cores have; None if all are the same."""
         speeds = {khz or 0 for khz in self.max_khz.values()}
         for speed in sorted(speeds, reverse=True) if len(speeds) > 1 else ():
             group = [one for one in sorted(self.usable) if (self.max_khz.get(one) or 0) == speed]
@@ -51,7 +51,7 @@ class Cores:
 
 
 def read_cores(shell: Shell) -> Cores | None:
-    """What the device at the other end of a shell says; None where it cannot be asked."""
+    """Ask the device behind a shell; None if it cannot be asked."""
     try:
         return parse(shell.check_output(_ASK_CORES))
     except DeviceError:
@@ -59,15 +59,15 @@ def read_cores(shell: Shell) -> Cores | None:
 
 
 def steps(entry: DeviceEntry, shell: Shell) -> list[CheckStep]:
-    """Compare the cores of an entry with those of the device at the other end of a shell."""
+    """Compare the cores of an entry with those of the device behind a shell."""
     try:
         return [core_step(entry, parse(shell.check_output(_ASK_CORES)))]
-    except DeviceError:  # It went away meanwhile.
+    except DeviceError:  # The connection was lost meanwhile.
         return [skipped()]
 
 
 def model_steps(entry: DeviceEntry, shell: Shell) -> list[CheckStep]:
-    """Compare the model of an entry with that of the board at the other end of a shell."""
+    """Compare the model of an entry with that of the board behind a shell."""
     try:
         return [model_step(entry, shell.run(_ASK_MODEL).stdout.strip())] if entry.match else []
     except DeviceError:
@@ -75,7 +75,7 @@ def model_steps(entry: DeviceEntry, shell: Shell) -> list[CheckStep]:
 
 
 def model_step(entry: DeviceEntry, model: str) -> CheckStep:
-    """Whether a board that says what it is is the entry's."""
+    """Whether a board that reports its model is the entry's."""
     if not model:
         return CheckStep(
             MODEL, "note", f"it does not report its model, so it may not be a {entry.description}"
@@ -131,7 +131,7 @@ def core_step(entry: DeviceEntry, cores: Cores) -> CheckStep:
 
 
 def parse(text: str) -> Cores:
-    """What the device's shell printed for `_ASK_CORES`."""
+    """Read what the device's shell printed for `_ASK_CORES`."""
     max_khz: dict[int, int | None] = {}
     usable: set[int] | None = None
     for line in text.splitlines():
@@ -151,7 +151,7 @@ def _described(cluster: Cluster) -> str:
 
 
 def _differs(cluster: Cluster, cores: Cores) -> str:
-    """How a cluster's speed differs from what the device says; empty where it does not."""
+    """How a cluster's speed differs from what the device reports; empty if it does not."""
     found = sorted({khz for core in cluster.cores if (khz := cores.max_khz[core])})
     stated = [cluster.max_khz] if cluster.max_khz else found[:1]
     if all(abs(khz - other) <= TOLERANCE * other for khz in found for other in stated):
@@ -162,7 +162,7 @@ def _differs(cluster: Cluster, cores: Cores) -> str:
 
 
 def _proposal(entry: DeviceEntry, cores: Cores) -> CheckStep:
-    """What the clusters seem to be, where the entry has none."""
+    """The clusters as they appear, if the entry has none."""
     by_speed: dict[int, list[int]] = {}
     for core, khz in cores.max_khz.items():
         if core in cores.usable:
@@ -185,7 +185,7 @@ def _proposal(entry: DeviceEntry, cores: Cores) -> CheckStep:
 
 
 def skipped() -> CheckStep:
-    """The step where the device could not be asked."""
+    """The step for a device that could not be asked."""
     return CheckStep(CORES, "skipped", "an earlier step failed")
 
 

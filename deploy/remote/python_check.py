@@ -1,4 +1,4 @@
-"""What a device's Python has of all that the runner needs, and what to do about the rest."""
+"""Check which of the runner's requirements a device's Python has, and say what to do."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RUNTIMES = {
 }
 """The modules that run a format, by format; the first that can be imported is taken."""
 
-# It has to run in any Python 3, so that one that is too old can be said to be. Each import is in a
-# process of its own: one of a wheel for another processor may crash.
+# This has to run in any Python 3, so that one that is too old gets a clear message. Each import has
+# its own process, because importing a wheel for another processor may crash.
 _LOOK = """
 import importlib, json, os, platform, signal, struct, sys
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -72,7 +72,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class FoundModule:
-    """A module that a Python has (`name`, `version`), or why it cannot be imported (`error`)."""
+    """A module of a Python (`name`, `version`), or why it cannot be imported (`error`)."""
 
     name: str = ""
     version: str = ""
@@ -84,10 +84,10 @@ class FoundModule:
 
 @dataclass(frozen=True)
 class PythonFacts:
-    """A Python on a device. `glibc` is empty where the C library is another.
+    """A Python on a device. `glibc` is empty if the C library is another one.
 
-    `machine` is the kernel's word, such as aarch64; `bits` is the Python's own pointer size, for
-    a 64-bit kernel may carry a 32-bit system.
+    `machine` is the kernel's name, such as aarch64. `bits` is the pointer size of the Python, since
+    a 64-bit kernel may run a 32-bit system.
     """
 
     version: tuple[int, ...]
@@ -100,7 +100,7 @@ class PythonFacts:
 
     @property
     def platform(self) -> str:
-        """The machine as wheels name it."""
+        """The name of the machine in file names of wheels."""
         return "armv7l" if self.machine == "aarch64" and self.bits == 32 else self.machine
 
     @property
@@ -109,12 +109,12 @@ class PythonFacts:
 
 
 def inspect_python(shell: Shell, python: str) -> PythonFacts | str:
-    """The facts of a Python, a word of a shell command there; why, where it does not run.
+    """The facts of a Python, given as a word of a shell command; or why it does not run.
 
     Raises `DeviceError`.
     """
     script = f"RUNTIMES = {RUNTIMES!r}\n{_LOOK}"
-    # Importing every runtime from a slow card takes a while.
+    # Importing every runtime from a slow memory card takes a while.
     answer = shell.run(f"{python} -c {shlex.quote(script)}", timeout_s=300)
     if answer.status != 0:
         return answer.reason
@@ -139,7 +139,7 @@ def inspect_python(shell: Shell, python: str) -> PythonFacts | str:
 def steps(shell: Shell, python: str, first: str = INSTALL) -> Iterator[CheckStep]:
     """Look at Python, NumPy and the runtimes, step by step.
 
-    `first` is what to do before preparing the device, where no Python runs. Raises `DeviceError`.
+    `first` is what to do before preparing the device if no Python runs. Raises `DeviceError`.
     """
     prepare = f"edgebench devices prepare {shell.name}"
     found = inspect_python(shell, python)

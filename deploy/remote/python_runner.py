@@ -1,4 +1,4 @@
-"""The Python runner on a device: `edgebench.deploy.runner`, packed into one file and sent there."""
+"""The Python runner on a device: `edgebench.deploy.runner`, packed into one file and sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 class PythonRunner:
     """Runs plans with the Python that was prepared in the store's folder, if there is one.
 
-    Otherwise with one of the device's own, given as a word or path there.
+    Otherwise with the device's own Python, given as a command or a path on the device.
     """
 
     formats = engines.FORMATS
@@ -37,7 +37,7 @@ class PythonRunner:
         self.python = python
 
     def word(self, store: Store) -> str:
-        """The Python, as a word of a shell command there."""
+        """The Python, as a word of a shell command on the device."""
         return f'"$(command -v {quoted(store.python)} || echo {quoted(self.python)})"'
 
     def execute(self, store: Store, folder: Path, progress: Progress) -> None:
@@ -67,7 +67,7 @@ class PythonRunner:
                 KILLED if status == 128 + signal.SIGKILL else (lines or [f"status {status}"])[-1]
             )
             full = store.shell.file_error(reason)
-            if result.body["context"] is None:  # It never came to load an artifact.
+            if result.body["context"] is None:  # It ended before it loaded an artifact.
                 raise DeviceError(
                     f"the runner did not start on {name}: {reason}",
                     full.remedy
@@ -81,7 +81,7 @@ class PythonRunner:
             )
 
     def _end_earlier(self, store: Store) -> None:
-        """End runners that nobody hears: they would disturb this one, and write its result.
+        """End runners that no host reads: they would disturb this one, and write its result.
 
         A connection that breaks without a word leaves one behind.
         """
@@ -92,9 +92,9 @@ class PythonRunner:
             )
 
     def _command(self, store: Store, folder: str) -> str:
-        """Run the plan in a folder there, with the runner's own number and ours in a file.
+        """Run the plan in a folder there; a file in it has the process ids of runner and host.
 
-        In the background a shell takes stdin away, hence the 3.
+        A shell takes stdin away from background commands, so it is kept as descriptor 3.
         """
         return (
             f"cd {quoted(folder)} && {{ exec 3<&0; "
@@ -108,16 +108,16 @@ class PythonRunner:
 
 
 class _Stream:
-    """The runner's output, applied to the result here as it comes."""
+    """The runner's output, applied to the result on this machine."""
 
     def __init__(self, process: subprocess.Popen[bytes], changes: Changes) -> None:
         self.process = process
         self.changes = changes
 
     def follow(self) -> int | None:
-        """Read to the end: the runner's exit status, or None where the connection broke.
+        """Read to the end and return the runner's exit status, or None if the connection broke.
 
-        On Ctrl-C the runner is told to stop, and what it still has to say is kept.
+        On Ctrl-C the runner is told to stop, and what it still reports is kept.
         """
         assert self.process.stdout is not None
         try:
@@ -140,14 +140,14 @@ class _Stream:
             self.process.wait()
 
     def _answer(self) -> None:
-        """Tell the runner, which waits for it, that the files of a change are here."""
+        """Tell the waiting runner that the files of a change are here."""
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError, ValueError):  # It ended, or was told to.
+        with suppress(BrokenPipeError, ValueError):  # It has ended or was told to stop.
             self.process.stdin.write(b"\n")
             self.process.stdin.flush()
 
     def _stop(self) -> None:
-        """Tell the runner to stop; nobody hears of its progress any more."""
+        """Tell the runner to stop. Progress is no longer shown."""
         assert self.process.stdin is not None
         self.changes.quiet = True
         with suppress(BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Patience with a device that goes away while it carries out a plan: wait for it, and go on."""
+"""Wait for a device whose connection is lost during a plan, and continue."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ def run_with_reconnect(
     progress: Progress,
     reconnect_s: float = RECONNECT_S,
 ) -> RunResult:
-    """Carry out what is left of a run folder's plan, as often as it takes; `problem` says why the
-    device cannot be used now.
+    """Carry out what is left of a run folder's plan, in as many tries as needed.
 
-    One that goes away again and again, and gets nothing done in between, is not waited for.
-    Raises `DeviceError`, and `KeyboardInterrupt` where it was stopped before it had a result.
+    `problem` says why the device cannot be used now.
+
+    A device that gets nothing done between lost connections is given up.
+    Raises `DeviceError`, and `KeyboardInterrupt` if it was stopped before it had a result.
     """
     losses, done = 0, _done(folder)
     while True:
@@ -50,12 +51,12 @@ def run_with_reconnect(
                 raise _given_up(lost, folder) from lost
             _wait(lost, problem, folder, progress, reconnect_s)
     if not (folder / RESULT).exists():
-        raise KeyboardInterrupt  # Stopped before there was anything to keep.
+        raise KeyboardInterrupt  # It was stopped before there was anything to keep.
     return load(folder / RESULT, RunResult)
 
 
 def clean_up(remove: Callable[[], None], reconnect_s: float) -> None:
-    """Remove what was sent. A device that stays away keeps it until it is used again."""
+    """Remove what was sent. A device that does not come back keeps it until it is used again."""
     end = time.monotonic() + reconnect_s
     while True:
         try:
@@ -76,7 +77,7 @@ def _wait(
     progress: Progress,
     reconnect_s: float,
 ) -> None:
-    """Wait until the device can be used again. Raises `DeviceError` after a while."""
+    """Wait until the device can be used again. Raises `DeviceError` after a time."""
     total = int(reconnect_s)
     start = time.monotonic()
     problem: DeviceError | None = lost
@@ -92,7 +93,7 @@ def _wait(
 
 
 def _done(folder: Path) -> int:
-    """How many evaluations and blocks of a run folder are there."""
+    """The number of finished evaluations and blocks in a run folder."""
     if not (folder / RESULT).exists():
         return 0
     result = load(folder / RESULT, RunResult)

@@ -1,8 +1,7 @@
-"""A device at the other end of a shell: carry out a run folder there, and keep all of it here.
+"""A device behind a shell: carry out a run folder there, and keep the result here.
 
-The host has the truth: every change of the result comes as it happens and is written here, so
-that a device that goes away takes nothing with it. When it comes back, it gets the result so far
-and goes on from there.
+The host's copy of the result counts: every change is sent at once and written here, so that a lost
+connection loses nothing. When the device is back, it gets the result so far and continues.
 """
 
 from __future__ import annotations
@@ -25,30 +24,30 @@ from edgebench.progress import Progress
 
 
 class Runner(Protocol):
-    """What carries out a plan on a device: one of several programs, with one plan and result."""
+    """A program that carries out plans on a device; all give the same kind of result."""
 
     @property
     def formats(self) -> tuple[str, ...]: ...
 
     def execute(self, store: Store, folder: Path, progress: Progress) -> None:
-        """Carry out what is left of the folder's plan, and write the folder's result as it comes.
+        """Carry out what is left of the folder's plan, and update the folder's result.
 
-        On Ctrl-C it stops in good order and returns. Raises `DeviceLostError` where the device
-        went away, with all that came kept, and `DeviceError`.
+        On Ctrl-C it stops cleanly and returns. Raises `DeviceLostError` if the connection is lost,
+        with everything so far kept, and `DeviceError`.
         """
         ...
 
     def check(self, store: Store) -> Iterator[CheckStep]:
-        """What it needs on the device, step by step."""
+        """Check step by step what it needs on the device."""
         ...
 
 
 class RemoteDevice:
-    """A device that is reached by a shell.
+    """A device that is reached through a shell.
 
-    `set_up` sets the device up for measuring, whenever a run begins or goes on there: a phone that
-    was restarted has lost it. `restore` puts back what was before, in the end. With `keep` what was
-    sent stays on the device.
+    `set_up` sets the device up for measuring whenever a run begins or continues there, because a
+    phone that was restarted has lost its settings. `restore` puts the old settings back at the end.
+    With `keep`, sent files stay on the device.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class RemoteDevice:
         return self.runner.formats
 
     def check_free(self) -> None:
-        """Raises `DeviceError` where it cannot be used now, or another edgebench uses it."""
+        """Raises `DeviceError` if it cannot be used now or another edgebench uses it."""
         problem = self.shell.problem()
         if problem is not None:
             raise problem
@@ -112,7 +111,7 @@ class RemoteDevice:
             self.store.remove_runs()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """See `Device.run`. Waits for a device that goes away."""
+        """See `Device.run`. Waits if the connection is lost."""
         return run_with_reconnect(
             lambda: self._carry_out(folder, progress),
             self.shell.problem,
@@ -129,7 +128,7 @@ class RemoteDevice:
         """See `Cleanable.clean`."""
         with locked(self.identity, self.name):
             self.check_free()
-            self.restore(self.shell)  # A run that was cut off could not.
+            self.restore(self.shell)  # An interrupted run could not do that.
             self.store.remove_all()
         return f"removed {self.store.home} from {self.name}"
 
@@ -140,7 +139,7 @@ class RemoteDevice:
             if step.state == "missing":
                 yield from [core_check.skipped()] if self.entry else []
                 return
-        # What follows tries things on the device, which would disturb a run.
+        # The next checks start programs on the device, which would disturb a run.
         with ExitStack() as free:
             try:
                 free.enter_context(locked(self.identity, self.name))

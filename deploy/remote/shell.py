@@ -1,9 +1,9 @@
-"""A shell on a device: run commands there and send files to it, whatever the cable is.
+"""A shell on a device: run commands and send files, whatever the connection is.
 
-`adb` and `ssh` are both programs that take a command and connect it to a shell elsewhere. What
-they share is here: commands are POSIX shell, and their answer stands between two lines of ours: the
-first tells it from what a login prints, the last says the exit status, so that an answer that was
-cut off is never taken for a whole one.
+`adb` and `ssh` are both programs that take a command and connect it to a remote shell. What they
+share is here: commands are POSIX shell, and their output is between two lines of ours. The first
+separates it from what a login prints. The last has the exit status, so that output that was cut off
+is never taken for complete.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ CLOSED = ("Read-only file system", "Permission denied")
 
 
 class DeviceLostError(DeviceError):
-    """The connection broke, and may come back: what was under way can be taken up again."""
+    """The connection broke and may come back; the work can then be continued."""
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command on the device printed, and its exit status."""
+    """The output of a command on the device, and its exit status."""
 
     status: int
     stdout: str
@@ -45,13 +45,13 @@ class CommandResult:
 
     @property
     def reason(self) -> str:
-        """The last line of what it complained of."""
+        """The last line of its errors."""
         lines = (self.stderr.strip() or self.stdout.strip()).splitlines()
         return lines[-1] if lines else f"exit status {self.status}"
 
 
 class Shell(ABC):
-    """One device's shell. `name` is the device's own, for sentences."""
+    """One device's shell. `name` is the device's name, for messages."""
 
     name: str
 
@@ -62,24 +62,24 @@ class Shell(ABC):
 
     @abstractmethod
     def argv(self, command: str) -> list[str]:
-        """The words of the program, here, that runs a shell command there."""
+        """The command line on this machine that runs a shell command on the device."""
 
     @abstractmethod
     def send(self, source: Path, target: str) -> None:
-        """Copy a file to a path there, whole or not at all; its folder exists.
+        """Copy a file to a path on the device, completely or not at all; its folder exists.
 
-        Raises `DeviceLostError`, and `DeviceError` such as for a full disk.
+        Raises `DeviceLostError`, and `DeviceError`, such as for a full disk.
         """
 
     def stream_argv(self, command: str) -> list[str]:
-        """The same, for a command whose output is not text and has to come unchanged."""
+        """The same, for a command whose output is binary and must not be changed."""
         return self.argv(command)
 
     def fetch(self, source: str, target: Path, size_bytes: int) -> None:
-        """Copy a file of that size, given as a word of a shell command there, to a path here.
+        """Copy a file of that size, given as a word of a shell command, to a path on this machine.
 
-        Raises `DeviceLostError`, and `DeviceError` for a file that is not there or has another
-        size. What is at `target` then is of no use.
+        Raises `DeviceLostError`, and `DeviceError` for a file that does not exist or has another
+        size. The file at `target` is then invalid.
         """
         words = self.stream_argv(f"echo; echo {BEGIN}; cat {source} 2>/dev/null")
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
@@ -92,7 +92,7 @@ class Shell(ABC):
         with process, target.open("wb") as file:
             assert process.stdout is not None
             left = _copy(process.stdout, file, size_bytes)
-            process.kill()  # A file that has grown is not read to its end.
+            process.kill()  # If the file has grown, only that many bytes are read.
         if left == 0:
             return
         found = self.run(f"wc -c <{source}")
@@ -111,12 +111,12 @@ class Shell(ABC):
     def problem(self) -> DeviceError | None:
         """Why the device cannot be used now, with what to do; None if it can.
 
-        A `DeviceLostError` may go away of its own accord, or when a cable is plugged in; any other
-        will not.
+        The cause of a `DeviceLostError` may pass by itself or when a cable is plugged in. That of
+        any other error will not.
         """
 
     def check(self) -> Iterator[CheckStep]:
-        """Whether it can be used now, step by step."""
+        """Check step by step whether it can be used now."""
         problem = self.problem()
         if problem is not None:
             yield CheckStep("found", "missing", problem.message, problem.remedy)
@@ -126,7 +126,7 @@ class Shell(ABC):
     def run(
         self, command: str, timeout_s: float | None = 60.0, stdin: IO[bytes] | None = None
     ) -> CommandResult:
-        """Run a command and wait for it, with a file as its stdin where one is given.
+        """Run a command and wait for it. A given file is its stdin.
 
         Raises `DeviceLostError`, and `DeviceError`.
         """
@@ -142,7 +142,7 @@ class Shell(ABC):
                 text=True,
                 errors="replace",
                 timeout=timeout_s,
-                start_new_session=True,  # Without a terminal, at which a question would wait.
+                start_new_session=True,  # Without a terminal nothing waits for an answer.
             )
         except subprocess.TimeoutExpired:
             raise self.lost(f"gave no answer in {timeout_s:.0f} s") from None
@@ -155,9 +155,9 @@ class Shell(ABC):
         return CommandResult(int(status), output, done.stderr)
 
     def check_output(self, command: str, timeout_s: float = 60.0) -> str:
-        """Run a command that has to work, and return what it printed.
+        """Run a command that has to succeed, and return its output.
 
-        Raises `DeviceError` with what the device said where it fails.
+        Raises `DeviceError` with the device's message if it fails.
         """
         answer = self.run(command, timeout_s)
         if answer.status != 0:
@@ -167,7 +167,7 @@ class Shell(ABC):
         return answer.stdout
 
     def file_error(self, reason: str) -> DeviceError | None:
-        """The error of a file system that does not take a file; None for any other reason."""
+        """The error if the file system does not accept a file; None for any other reason."""
         remedies = dict.fromkeys(FULL, "free some space there, or measure fewer models at once")
         remedies |= dict.fromkeys(CLOSED, self.other_folder_remedy)
         for sign, remedy in remedies.items():
@@ -177,22 +177,22 @@ class Shell(ABC):
 
     @property
     def other_folder_remedy(self) -> str:
-        """What to do where the folder of the store does not serve."""
+        """What to do if the store's folder cannot be used."""
         return (
             "use another folder: edgebench devices add "
             f"{self.name} --home FOLDER, or set `home` in {user_file()}"
         )
 
     def start(self, command: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start a command there, with its stdin and stdout here and its stderr in a file.
+        """Start a command, with its stdin and stdout connected and its stderr in a file.
 
-        The last line it prints is `END` and its exit status, and its first is empty, so that it
-        does not go on in the line that a login printed. Raises `DeviceError`.
+        The first line of the output is empty, so that it does not continue a line of the login.
+        The last line is `END` and the exit status. Raises `DeviceError`.
         """
         pipe = subprocess.PIPE
         words = self.argv(f"echo\n{command}\necho {END}$?")
         try:
-            # In a group of its own: a Ctrl-C at the terminal is ours to pass on, in good order.
+            # In its own process group, so that Ctrl-C at the terminal reaches it only through us.
             return subprocess.Popen(
                 words, stdin=pipe, stdout=pipe, stderr=complaints, start_new_session=True
             )
@@ -200,14 +200,14 @@ class Shell(ABC):
             raise _cannot_start(words[0], error) from error
 
     def lost(self, reason: str) -> DeviceError:
-        """The error of a broken connection: what the device's problem is now, or this reason."""
+        """The error of a broken connection: the device's current problem, or this reason."""
         return self.problem() or DeviceLostError(
             f"the connection to {self.name} broke: {reason}", "check the cable or the network"
         )
 
 
 def _copy(stream: IO[bytes], file: IO[bytes], size_bytes: int) -> int:
-    """Copy what follows the line `BEGIN`; how much of so many bytes did not come."""
+    """Copy what follows the line `BEGIN`. Returns how many of the bytes are missing."""
     while (line := stream.readline()) and line.strip() != BEGIN.encode():
         pass
     left = size_bytes
@@ -222,7 +222,7 @@ def _cannot_start(program: str, error: OSError) -> DeviceError:
 
 
 def quoted(path: str) -> str:
-    """A path as a word of a shell command; a leading ~/ is left to the shell."""
+    """A path as a word of a shell command. The shell expands a leading ~/."""
     if path.startswith("~/"):
         return "~/" + shlex.quote(path[2:])
     return shlex.quote(path)

@@ -1,12 +1,12 @@
-"""What edgebench keeps on a device: one folder, with files by content.
+"""What edgebench keeps on a device: one folder, with files named by content.
 
     HOME/files/<sha256>.<ext>    artifacts and evaluation inputs, as in a run folder
-    HOME/runs/<id>/              one plan at work; its `files` is a link to HOME/files
-    HOME/runs/<id>/pid           its runner's process there, and which edgebench started it
-    HOME/python/                 a Python of its own, where one was prepared
+    HOME/runs/<id>/              a plan that is being run; its `files` is a link to HOME/files
+    HOME/runs/<id>/pid           the process id of its runner, and which edgebench started it
+    HOME/python/                 edgebench's own Python, if the device was prepared
 
-A file is sent once: what is there with the right content is not sent again, whatever run it was
-for. Everything is in this folder, so that removing it leaves nothing behind.
+A file is sent once: a file with the right content is not sent again for another run. Everything is
+in this folder, so that removing it leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PID = "pid"
 
 
 def this_host() -> str:
-    """What this edgebench is called on devices: those that share our locks are called the same."""
+    """The name of this edgebench on devices. Those that share our locks have the same name."""
     locks = hashlib.sha256(str(data_folder().resolve()).encode()).hexdigest()
     return f"{socket.gethostname()}:{locks[:8]}"
 
@@ -53,9 +53,9 @@ class Store:
         return f"{self.home}/python/bin/python3"
 
     def run_folder(self, name: str) -> str:
-        """The folder of one plan, made if it is not there. Raises `DeviceError`."""
+        """The folder of one plan; it is made if needed. Raises `DeviceError`."""
         path = f"{self.home}/runs/{name}"
-        # Not `ln -sfn`: a second one would go into the folder that the first points to.
+        # Not `ln -sfn`: the second link would be made in the folder that the first points to.
         self.shell.check_output(
             f"mkdir -p {quoted(self.files)} {quoted(path)} && cd {quoted(path)} && "
             "{ [ -e files ] || ln -s ../../files files; }"
@@ -63,14 +63,14 @@ class Store:
         return path
 
     def send_files(self, folder: Path, progress: Progress) -> None:
-        """Send what a folder holds and the device has not. Raises `DeviceError`."""
+        """Send the files of a folder that the device does not have. Raises `DeviceError`."""
         files = (path for path in sorted(folder.rglob("*")) if path.is_file())
         self.send(
             {path.relative_to(folder).as_posix(): path for path in files}, self.files, progress
         )
 
     def send(self, wanted: Mapping[str, Path], folder: str, progress: Progress) -> None:
-        """Send those files, by their names there, that a folder there has not.
+        """Send the files, by their names on the device, that a folder there does not have.
 
         Raises `DeviceError`.
         """
@@ -91,7 +91,7 @@ class Store:
             progress(SENDING, total, total)
 
     def _hashes(self, folder: str, names: Iterable[str]) -> dict[str, str]:
-        """SHA-256 by name, of those files of a folder there that exist."""
+        """SHA-256 by name of the files that exist in a folder on the device."""
         words = " ".join(map(quoted, names))
         if not words:
             return {}
@@ -100,10 +100,9 @@ class Store:
         return {fields[1]: fields[0] for fields in lines if len(fields) == 2}
 
     def leftover_runners(self) -> tuple[int, ...]:
-        """The processes of runners of ours, there, that nobody hears any more.
+        """The processes of our runners on the device that no host reads any more.
 
-        Raises `DeviceError` where another edgebench has one at work: with our locks it cannot
-        be told to wait.
+        Raises `DeviceError` if another edgebench runs one: our locks cannot make it wait.
         """
         told = self.shell.check_output(
             f"for file in {quoted(self.home)}/runs/*/{PID}; do "
@@ -121,15 +120,15 @@ class Store:
         return tuple(found)
 
     def free_bytes(self) -> int | None:
-        """The space that is left where the folder is; None where `df` tells nothing of it."""
+        """The free space at the folder; None if `df` does not report it."""
         answer = self.shell.run(f'{self._nearest}; df -Pk "$at"')
         fields = (answer.stdout.strip().splitlines() or [""])[-1].split()
         return int(fields[3]) * 1024 if len(fields) > 3 and fields[3].isdigit() else None
 
     def check_writable(self) -> None:
-        """Write a little where the folder is or is to be, and remove it again.
+        """Write a small file where the folder is or will be, and remove it again.
 
-        Raises `DeviceError` where that fails, for a quota, say, shows nowhere else.
+        Raises `DeviceError` if that fails; a quota, for example, shows only this way.
         """
         self.shell.check_output(
             f"{self._nearest}; try=$at/.edgebench-$$; "
@@ -138,7 +137,7 @@ class Store:
 
     @property
     def _nearest(self) -> str:
-        """Sets `at`, there, to the folder, or what there is of its path."""
+        """Shell code that sets `at` to the folder, or to the part of its path that exists."""
         return f'at={quoted(self.home)}; while [ ! -e "$at" ]; do at=$(dirname "$at"); done'
 
     def _make_room(self, wanted_bytes: int) -> None:
@@ -151,9 +150,9 @@ class Store:
             )
 
     def remove_runs(self) -> None:
-        """Remove what runs need, and leave what was prepared for them.
+        """Remove the files of runs, and leave what was prepared for them.
 
-        Raises `DeviceError`, also where another edgebench has a run there.
+        Raises `DeviceError`, also if another edgebench has a run there.
         """
         self.leftover_runners()
         home = quoted(self.home)

@@ -1,4 +1,4 @@
-"""This machine as a device: the runner as a process of its own, as on a board."""
+"""This machine as a device: the runner is a separate process, as on a board."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THIS_MACHINE = "this machine"
 
 
 class LocalDevice:
-    """Runs plans here, with the Python given (this one by default), in an environment."""
+    """Runs plans on this machine, with the given Python (default: this one) and environment."""
 
     name = "local"
     identity = THIS_MACHINE
@@ -76,8 +76,8 @@ class LocalDevice:
             try:
                 _forward(process.stdout, progress)
             except KeyboardInterrupt:
-                # From a terminal the runner has the signal already; it heeds the first only. One
-                # that was still starting just dies of it, which is no failure.
+                # From a terminal the runner has the signal already; it reacts only to the first.
+                # One that was still starting ends at once, which is not a failure.
                 interrupted = True
                 with suppress(ProcessLookupError):
                     process.send_signal(signal.SIGINT)
@@ -97,12 +97,12 @@ class LocalDevice:
                 else "nothing was measured yet: fix the problem, or change what is measured",
             )
         if not (folder / RESULT).exists():
-            raise KeyboardInterrupt  # Stopped before there was anything to keep.
+            raise KeyboardInterrupt  # It was stopped before there was anything to keep.
         return load(folder / RESULT, RunResult)
 
 
 def _measured(folder: Path) -> bool:
-    """Whether there is a block to go on from."""
+    """Whether there is a block to continue from."""
     return (folder / RESULT).exists() and bool(load(folder / RESULT, RunResult).blocks)
 
 

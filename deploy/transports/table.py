@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TransportPackage(Protocol):
-    """What the package of a transport has. None of it connects to a network."""
+    """The functions of a transport's package. None of them connects to a network."""
 
     def device(self, entry: DeviceEntry) -> Device:
         """The device of an entry. It is connected to when it is used."""
@@ -161,7 +161,7 @@ OPTIONAL_FIELDS = frozenset().union(*(row.fields for row in ROWS))
 
 
 def misplaced_field(entry: DeviceEntry) -> str | None:
-    """A field of an entry that its transport does not use, as a sentence; None if there is none."""
+    """A message about a field that an entry's transport does not use; None if there is none."""
     for name in sorted(OPTIONAL_FIELDS - TRANSPORTS[entry.transport].fields):
         if getattr(entry, name):
             users = [row.name for row in ROWS if name in row.fields]

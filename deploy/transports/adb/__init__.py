@@ -16,7 +16,7 @@ HOME = "/data/local/tmp/edgebench"
 
 
 def device(entry: DeviceEntry) -> RemoteDevice:
-    """The phone of an entry; it is looked for when it is used. Raises `DeviceError` then."""
+    """The phone of an entry. It is searched when it is used, which may raise `DeviceError`."""
     from edgebench.deploy.transports.adb.runners import FirstWorkingRunner
     from edgebench.deploy.transports.adb.settings import apply_settings, restore_settings
 

@@ -1,11 +1,11 @@
 """The sample app on an Android phone: started by `am`, read through the shell.
 
-Files go two ways, through the two folders that need neither root nor a permission, on Android 8
-and later. The app *reads* the run folder under /data/local/tmp, where the shell may write and every
-app may read (AOSP's untrusted_app_all.te; TFLite's own benchmark app takes its models from there).
-It *writes* to its own external files folder, which the shell may read. Neither writes in the
-other's: a folder that adb makes below Android/data belongs to the shell, and from Android 11 on
-the app cannot open it.
+Files use two folders that need neither root nor a permission, on Android 8 and later. The app
+*reads* the run folder under /data/local/tmp, where the shell may write and every app may read
+(AOSP's untrusted_app_all.te; TFLite's own benchmark app takes its models from there). It *writes*
+to its own external files folder, which the shell may read. Neither writes to the other's folder: a
+folder that adb makes below Android/data belongs to the shell, and from Android 11 on the app cannot
+open it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class AndroidApp:
 
     @property
     def own(self) -> str:
-        """The app's own folder, all runs in it, as a word of the phone's shell."""
+        """The app's own folder with all runs, as a word of the phone's shell."""
         return f"{EXTERNAL}/{quoted(self.package)}/files/edgebench"
 
     @property
@@ -70,7 +70,7 @@ class AndroidApp:
         return f"{self.own_run}/{CHANGES}"
 
     def require_installed(self) -> str:
-        """Where its package lies. Raises `DeviceError` where it is not installed."""
+        """The path of its package. Raises `DeviceError` if it is not installed."""
         answer = self.shell.run(f"pm path {quoted(self.package)}")
         if not answer.stdout.startswith("package:"):
             raise DeviceError(f"{self.where} is not installed", self.install)
@@ -86,7 +86,7 @@ class AndroidApp:
             f"am start -W -n {quoted(f'{self.package}/{ACTIVITY}')} "
             f"--es contract {CONTRACT} --es run {quoted(self.run)}"
         )
-        # `am` says that it failed on either channel, and on many versions exits with 0 then.
+        # `am` reports failures on stdout or stderr, and many versions still exit with 0.
         lines = (said.stdout + said.stderr).splitlines()
         wrong = [line for line in lines if line.startswith(("Error", "java.lang.", "Exception"))]
         if wrong or said.status != 0:
@@ -105,9 +105,9 @@ class AndroidApp:
     def read_output(self, offset: int) -> AppOutput:
         """See `App.read_output`.
 
-        Read anew each time: what notifies of a change does not reach through the layer that shows
-        an app's folder to others. Whether it runs comes first, so that its last words are not
-        missed.
+        The file is read each time, because notifications of changes do not pass the layer that
+        shows an app's folder to others. Whether the app runs is asked first, so that its last lines
+        are not missed.
         """
         said = self.shell.check_output(
             f"pidof {quoted(self.package)} >/dev/null && echo running || echo gone; "
@@ -121,7 +121,7 @@ class AndroidApp:
         self.shell.fetch(f"{self.own_run}/{quoted(name)}", target, size_bytes)
 
     def tidy(self) -> None:
-        """Remove what it wrote, of any run. Raises `DeviceError`."""
+        """Remove what it wrote for any run. Raises `DeviceError`."""
         self.shell.check_output(f"rm -rf {self.own}")
 
 
@@ -150,7 +150,7 @@ class AppRunner:
         try:
             Session(app, folder, progress, self.silence_s).execute()
         except DeviceLostError:
-            raise  # What it wrote since is still to be read.
+            raise  # What it has written since then is still to be read.
         except DeviceError:
             with suppress(DeviceError):
                 app.tidy()
@@ -160,7 +160,7 @@ class AppRunner:
     def check(self, store: Store) -> Iterator[CheckStep]:
         """See `Runner.check`.
 
-        A run folder without a plan makes the app say hello, and end.
+        With a run folder without a plan, the app writes its `hello` line and ends.
         """
         app = self._app(store, "hello")
         try:

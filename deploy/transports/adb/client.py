@@ -1,8 +1,8 @@
 """The platform's own `adb`: where it is, its server, and the phones that it sees.
 
-`adb` is a client of a server on this machine, which all programs share. A client that meets a
-server of another version ends it without asking, and with it the connections of everybody else;
-so the server is asked for its version, in its own protocol, before any `adb` command is started.
+`adb` is a client of a server on this machine, which all programs share. A client that finds a
+server of another version ends it without asking, and so the connections of all other programs.
+Therefore the server is asked for its version, in its own protocol, before any `adb` command.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FACT = re.compile(r"\b(product|model|device|usb|transport_id):(\S+)")
 class AdbPhone:
     """One line of `adb devices -l`.
 
-    `state` is adb's word: "device" where it is ready. `facts` are what it tells of itself there.
+    `state` is adb's word: "device" if it is ready. `facts` are the phone's own facts in that line.
     """
 
     serial: str
@@ -56,7 +56,7 @@ class AdbPhone:
 
 
 def program() -> str:
-    """The path of `adb`. Raises `DeviceError` where it is not installed."""
+    """The path of `adb`. Raises `DeviceError` if it is not installed."""
     found = shutil.which("adb")
     if found:
         return found
@@ -79,7 +79,7 @@ def version(adb: str) -> str:
 
 
 def check_server() -> str:
-    """See that using adb disturbs nobody, and say what was found. Raises `DeviceError`."""
+    """Check that using adb disturbs no other program; says what was found. Raises `DeviceError`."""
     adb = program()
     running = server_version()
     own = version(adb)
@@ -96,7 +96,7 @@ def check_server() -> str:
 
 
 def server_version() -> int | None:
-    """What the server answers to `host:version`; None where none runs. Raises `DeviceError`."""
+    """The server's answer to `host:version`; None if none runs. Raises `DeviceError`."""
     family, address = _server_address()
     try:
         with socket.socket(family, socket.SOCK_STREAM) as connection:
@@ -161,14 +161,14 @@ def _phone(line: str) -> AdbPhone | None:
 
 
 def connect(serial: str, stale: bool) -> None:
-    """Connect again to a phone whose serial is an address; `stale` where adb lists it as gone."""
+    """Connect again to a phone whose serial is an address; `stale` if adb lists it as offline."""
     if stale:
         _run([program(), "disconnect", serial], CONNECT_S)
     _run([program(), "connect", serial], CONNECT_S)
 
 
 def ask(serial: str, command: str, timeout_s: float) -> str:
-    """What a command prints on a phone, which may be cut off. Raises `DeviceError`."""
+    """The output of a command on a phone, which may be cut off. Raises `DeviceError`."""
     return _run([program(), "-s", serial, "shell", command], timeout_s).stdout
 
 

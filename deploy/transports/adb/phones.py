@@ -1,4 +1,4 @@
-"""Which of the attached phones is meant, and why it cannot be used where it cannot."""
+"""Which of the attached phones is meant, and why it cannot be used if so."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ STATES = {
 
 @dataclass(frozen=True)
 class Identity:
-    """What a ready phone says of itself: codename, model, Android's version, its own serial.
+    """The facts of a ready phone: codename, model, Android's version, its own serial.
 
-    `boot_animation` is "running" while it starts, when its services do not answer yet.
+    `boot_animation` is "running" while it starts and its services do not answer yet.
     """
 
     codename: str
@@ -84,11 +84,11 @@ PROPERTIES = (
 
 
 def identify(phone: AdbPhone) -> Identity:
-    """Ask a ready phone what it is. Raises `DeviceLostError`, also while it starts."""
+    """Ask a ready phone for its facts. Raises `DeviceLostError`, also while it starts."""
     lost = DeviceLostError(
         f"the phone with serial {phone.serial} does not answer", STATES["offline"][1]
     )
-    # By name: a property that is not there is an empty line, or on some systems none at all.
+    # With names, because a missing property is an empty line or, on some systems, no line.
     questions = "; ".join(f'echo "{name}=$(getprop {name})"' for name in PROPERTIES)
     try:
         said = client.ask(phone.serial, f"{questions}; echo {END}", ASK_S)
@@ -96,7 +96,7 @@ def identify(phone: AdbPhone) -> Identity:
         raise lost from error
     lines = [line.strip() for line in said.splitlines()]
     if END not in lines:
-        raise lost  # It was cut off: half an answer is that of another phone.
+        raise lost  # It was cut off, and half of an answer could be that of another phone.
     told = dict(line.split("=", 1) for line in lines if "=" in line)
     identity = Identity(*(told.get(name, "").strip() for name in PROPERTIES))
     if identity.boot_animation == "running":
@@ -108,9 +108,9 @@ def identify(phone: AdbPhone) -> Identity:
 
 
 def find(name: str, match: Sequence[str], serial: str | None) -> tuple[AdbPhone, Identity]:
-    """The phone that is meant: that serial, or the one ready phone that matches.
+    """The phone that is meant: the one with that serial, or the only ready phone that matches.
 
-    Raises `DeviceError`; a `DeviceLostError` where waiting or a cable may help.
+    Raises `DeviceError`; a `DeviceLostError` if waiting or a cable may help.
     """
     listed = client.phones()
     if serial is not None:
@@ -172,11 +172,11 @@ def not_ready(phone: AdbPhone) -> DeviceLostError:
 
 
 def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
-    """The phones that adb sees, once for each entry that means it, its own serial's first.
+    """The phones that adb sees, once for each entry that matches, entries with their serial first.
 
-    Raises `DeviceError` where adb is missing or cannot be used.
+    Raises `DeviceError` if adb is missing or cannot be used.
     """
-    # The user's own word for this very phone goes before the name of its model.
+    # The user's name for this phone comes before the name of its model.
     known = sorted(entries, key=lambda entry: entry.serial is None)
     return [found for phone in client.phones() for found in _attached(phone, known)]
 

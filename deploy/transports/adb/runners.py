@@ -1,4 +1,4 @@
-"""What carries out plans on a phone: its Python where it has one, else LiteRT's own benchmark."""
+"""What carries out plans on a phone: its Python if it has one, else LiteRT's `benchmark_model`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ONLY_IF_NAMED = ("app",)
 
 
 class FirstWorkingRunner:
-    """The entry's runner, or the first that lacks nothing on the phone, chosen when needed."""
+    """The entry's runner, or the first that has all it needs on the phone, chosen when used."""
 
     def __init__(self, entry: DeviceEntry, store: Store) -> None:
         names = (
@@ -57,7 +57,7 @@ class FirstWorkingRunner:
         self.chosen: Runner | None = self.candidates[0] if len(names) == 1 else None
 
     def _choose(self) -> Runner:
-        """Raises `DeviceError` where none can work."""
+        """Raises `DeviceError` if none can work."""
         unavailable = []
         for runner in self.candidates:
             missing = [step for step in runner.check(self.store) if step.state == "missing"]
@@ -67,7 +67,7 @@ class FirstWorkingRunner:
         raise DeviceError(
             f"nothing on {self.store.shell.name} can execute a plan: "
             + "; ".join(f"{step.name}: {step.found}" for step in unavailable),
-            unavailable[-1].remedy,  # What a phone can be given; Python it has or has not.
+            unavailable[-1].remedy,  # What can be added to a phone. Python cannot.
         )
 
     @property
@@ -85,15 +85,15 @@ class FirstWorkingRunner:
         self.runner.execute(store, folder, progress)
 
     def check(self, store: Store) -> Iterator[CheckStep]:
-        """The runner that would be taken, then heat and settings; neither keeps a run from working.
+        """Check the runner that would be used, then heat and settings, which do not prevent a run.
 
-        What runners that come before it lack is only a note.
+        What the runners before it need is only a note.
         """
         home = quoted(store.home)
         was_there = store.shell.run(f"[ -e {home} ]").status == 0
         try:
             yield from self._runners(store)
-        finally:  # A runner may have to put something there to see that it works.
+        finally:  # A runner may have to send something to check that it works.
             if not was_there:
                 clean_up(store.remove_runs, 0.0)
         yield thermal_step(store.shell)

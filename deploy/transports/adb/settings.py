@@ -1,10 +1,10 @@
 """A phone's settings while it is measured, and back to what they were.
 
-While a run lasts the phone keeps awake on its charger, and holds the fixed performance mode that
-Android 11 has for measuring: a frequency that the phone can keep up, neither boosted nor throttled.
-What was before is kept in a file here, not there: so that it can be put back when a phone that was
-unplugged is used or cleaned again. Android does not tell whether the fixed performance mode is on;
-nobody but programs like this one turns it on, and it ends with a restart, so it is turned off.
+During a run the phone stays awake on its charger and is in the fixed performance mode that Android
+11 has for measuring: a frequency that the phone can hold, neither boosted nor throttled. The old
+settings are kept in a file on this machine, so that they can be restored when a phone that was
+unplugged is used or cleaned again. Android does not report whether the fixed performance mode is
+on. Only programs like this one turn it on, and it ends with a restart, so it is turned off.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LOW_PERCENT = 20
 
 @dataclass(frozen=True)
 class SavedSettings:
-    """What was before the run: the setting as Android prints it, and whether the screen slept."""
+    """The state before the run: the setting as Android prints it, and if the screen was off."""
 
     SCHEMA: ClassVar[str] = "edgebench.android-settings/1"
 
@@ -45,16 +45,17 @@ class SavedSettings:
 
 
 def apply_settings(shell: Shell) -> None:
-    """Set the phone up for measuring, again where that is done. What it refuses it does without.
+    """Set the phone up for measuring, also a second time. Settings that it refuses are skipped.
 
-    Raises `DeviceError` only where the connection broke, and `UnwritableError`.
+    Raises `DeviceError` only if the connection is lost, and `UnwritableError`.
     """
     saved = _saved(shell)
-    if not saved.exists():  # Otherwise a run was cut off, and what is there now is not the user's.
+    # If the file exists, a run was interrupted, and the current settings are not the user's.
+    if not saved.exists():
         answer = shell.run(f"settings get global {STAY_ON}; dumpsys power | grep mWakefulness=")
         lines = answer.stdout.split()
         if not lines or not (lines[0].isdigit() or lines[0] == UNSET):
-            return  # This is no Android, or one that lets nobody change its settings.
+            return  # This is not Android, or it does not allow changes of its settings.
         asleep = any(line in ("mWakefulness=Asleep", "mWakefulness=Dozing") for line in lines)
         save(saved, SavedSettings(lines[0], asleep))
     shell.run(
@@ -63,9 +64,9 @@ def apply_settings(shell: Shell) -> None:
 
 
 def restore_settings(shell: Shell) -> bool:
-    """Put back what was before a run; False where there was nothing. Raises `EdgeBenchError`.
+    """Restore the settings from before a run; False if there are none. Raises `EdgeBenchError`.
 
-    What a phone that is gone had before is kept, until it is used or cleaned again.
+    The settings of a phone that is not attached are kept until it is used or cleaned again.
     """
     saved = _saved(shell)
     if not saved.exists():
@@ -87,7 +88,7 @@ def _saved(shell: Shell) -> Path:
 
 
 def settings_step(shell: Shell) -> CheckStep:
-    """Whether the phone takes the settings; it has none of them afterwards."""
+    """Check whether the phone accepts the settings; they are off afterwards."""
     answer = shell.run(f"{FIXED_MODE} true && {FIXED_MODE} false")
     if answer.status == 0:
         return CheckStep("settings", "ok", "it stays awake, and has the fixed performance mode")
@@ -100,7 +101,7 @@ def settings_step(shell: Shell) -> CheckStep:
 
 
 def thermal_step(shell: Shell) -> CheckStep:
-    """Whether the phone tells how hot it is, and whether it is too hot to begin with."""
+    """Check whether the phone reports its temperature, and whether it is too hot to start."""
     heat = thermal_readings(shell.run("dumpsys thermalservice 2>/dev/null").stdout)
     charge = battery_readings(shell.run("dumpsys battery 2>/dev/null").stdout)
     status, temperatures = heat["thermal_status"], heat["temperatures_c"]

@@ -1,4 +1,4 @@
-"""A phone's shell, by `adb shell` and `adb push`."""
+"""A phone's shell, through `adb shell` and `adb push`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ ENV_SERIAL = "ANDROID_SERIAL"
 
 
 class AdbShell(Shell):
-    """The shell of the phone with that serial, or else of the one attached phone that matches.
+    """The shell of the phone with that serial, or else of the only attached phone that matches.
 
-    Once it is found its serial stays: a phone that is plugged in again has the same.
+    Once it is found its serial is kept, because a phone that is plugged in again has the same.
     """
 
     def __init__(self, name: str, match: Sequence[str] = (), serial: str | None = None) -> None:
@@ -33,12 +33,12 @@ class AdbShell(Shell):
 
     @property
     def identity(self) -> str:
-        # A phone on a cable and in the network at once has two serials for adb, and one of its own.
+        # A phone on a cable and in the network has two serials for adb, and one of its own.
         identity = self.find()
         return f"adb:{identity.serial or self.serial}"
 
     def find(self) -> Identity:
-        """Find the phone now, and keep its serial. Raises `DeviceError`."""
+        """Find the phone now and keep its serial. Raises `DeviceError`."""
         phone, identity = phones.find(self.name, self.match, self.serial)
         self.serial = phone.serial
         return identity
@@ -92,7 +92,7 @@ class AdbShell(Shell):
         refused = self.file_error(reason)
         if refused is None:
             return self.lost(reason)
-        self.run(f"rm -f {quoted(part)}")  # What is there of it takes space that is needed.
+        self.run(f"rm -f {quoted(part)}")  # The part that was sent takes space.
         return refused
 
     def check(self) -> Iterator[CheckStep]:

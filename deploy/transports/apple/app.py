@@ -1,7 +1,7 @@
 """The sample app on an iPhone, started and read by devicectl. Not verified on hardware.
 
-Nothing but the app itself can write where devicectl may read, its data container, and there is no
-shell: so files go one by one, and what is to go from there the app removes.
+devicectl can read only the app's data container, and only the app can remove files there. There is
+no shell, so files are sent one by one, and the app removes what is no longer needed.
 
     Documents/edgebench/files/<sha256>.<ext>
     Documents/edgebench/runs/<id>/plan.json, result.json, changes.jsonl, outputs/
@@ -49,7 +49,7 @@ class IPhoneApp:
         return f"the app {self.bundle} on {self.name}"
 
     def require_installed(self) -> str:
-        """The app's version. Raises `DeviceError` where it is not installed."""
+        """The app's version. Raises `DeviceError` if it is not installed."""
         listed = self._device("info", "apps", "--bundle-id", self.bundle).get("apps", [])
         if not listed:
             raise NOT_INSTALLED.of(self.name)
@@ -80,17 +80,17 @@ class IPhoneApp:
     def stop(self) -> None:
         """See `App.stop`.
 
-        One that an earlier host started is ended by the next start.
+        An app that an earlier host started is ended by the next start.
         """
         if self.pid is not None:
-            with suppress(DevicectlError):  # It is gone already.
+            with suppress(DevicectlError):  # It has already ended.
                 self._device("process", "terminate", "--pid", str(self.pid), "--kill")
             self.pid = None
 
     def read_output(self, offset: int) -> AppOutput:
         """See `App.read_output`.
 
-        Each call of devicectl costs the phone some work: whether the app runs is asked only where
+        Each call of devicectl takes the phone some work, so whether the app runs is asked only if
         it wrote nothing new.
         """
         text = self._written(offset)
@@ -109,7 +109,7 @@ class IPhoneApp:
     def fetch(self, name: str, target: Path, size_bytes: int) -> None:
         """See `App.fetch`."""
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            copy = Path(folder, target.name)  # devicectl takes the place of no file.
+            copy = Path(folder, target.name)  # devicectl does not overwrite files.
             self._copy_from(name, copy, COPY_S + size_bytes / SLOWEST_BYTES_PER_S)
             copy.replace(target)
 
@@ -125,7 +125,7 @@ class IPhoneApp:
             except DeviceLostError:
                 raise
             except DeviceError:
-                pass  # Nothing is written yet; an app that never writes is found by its silence.
+                pass  # Nothing is written yet. The time limit ends an app that never writes.
             return target.read_bytes()[offset:].decode(errors="replace") if target.exists() else ""
 
     def _send(self, source: Path, target: str) -> None:

@@ -1,9 +1,9 @@
-"""`xcrun devicectl`, Apple's program for phones: one call each, its JSON read back.
+"""`xcrun devicectl`, Apple's program for phones: call it and read its JSON.
 
-Every call writes a file of JSON, the only output that Apple promises to scripts (`xcrun devicectl
-help`): `info` with the outcome, `result` of a call that worked, `error` of one that did not. What
-is read here is in version 2 of that JSON (Xcode 15 and 16), and still there in version 5 (Xcode
-27), which calls the three groups of properties deprecated. Not verified on hardware.
+Every call writes a JSON file, the only output that Apple supports for scripts (`xcrun devicectl
+help`): `info` with the outcome, `result` if the call worked, `error` if it did not. What is read
+here is in version 2 of that JSON (Xcode 15 and 16), and still in version 5 (Xcode 27), which calls
+the three groups of properties deprecated. Not verified on hardware.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TIMEOUT_S = 60.0
 
 
 class DevicectlError(DeviceError):
-    """devicectl failed for a reason that has no sentence of its own here."""
+    """devicectl failed for a reason that is not in the table here."""
 
 
 @dataclass(frozen=True)
 class DevicectlFailure:
-    """What devicectl says where it fails, what that means, what to do, whether it may pass."""
+    """What devicectl prints if it fails, what that means, what to do, whether it may pass."""
 
     said: tuple[str, ...]
     message: str
@@ -100,7 +100,7 @@ def require_mac() -> None:
 
 
 def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
-    """Call devicectl and return its result; `name` is the device's, for sentences.
+    """Call devicectl and return its result; `name` is the device's name, for messages.
 
     Raises `DeviceLostError` and `DeviceError`; `DevicectlError` for a failure of no known kind.
     """
@@ -134,7 +134,7 @@ def call(name: str, *words: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]
 
 
 def devicectl_error(name: str, error: dict[str, Any], stderr: str) -> DeviceError:
-    """The error that a failed call is: devicectl's nested error, and what it printed, read."""
+    """The error for a failed call, from devicectl's nested error and its output."""
     everything = (json.dumps(error, ensure_ascii=False) + stderr).lower()
     for refusal in FAILURES:
         if any(words.lower() in everything for words in refusal.said):

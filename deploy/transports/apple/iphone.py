@@ -1,4 +1,4 @@
-"""An iPhone, reached by Apple's devicectl; plans are carried out by the sample app.
+"""An iPhone, reached through Apple's devicectl; the sample app carries out plans.
 
 Not verified on hardware: written from devicectl's help and the JSON it prints.
 """
@@ -54,7 +54,7 @@ class IPhone:
         return self.phone().udid
 
     def phone(self) -> ListedIPhone:
-        """The phone that is meant. Raises `DeviceError` where it is not one."""
+        """The phone that is meant. Raises `DeviceError` if there is none or more than one."""
         known = phones()
         entry = self.entry
         if entry.serial:
@@ -96,12 +96,12 @@ class IPhone:
                 yield
             finally:
                 if not self.entry.keep:
-                    with suppress(DeviceError):  # Gone; it is tidied up when it is used again.
+                    with suppress(DeviceError):  # Not connected: the next use cleans up.
                         self._app("").clear()
                         self._sent.clear()
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """See `Device.run`. Waits for a phone that goes away."""
+        """See `Device.run`. Waits if the connection is lost."""
 
         def execute() -> None:
             app = self._app(plan_hash(folder)[:16])
@@ -160,7 +160,7 @@ class IPhone:
         return CheckStep(step, "ok", f"{app.bundle} {app.require_installed()}")
 
     def _contract(self, step: str) -> CheckStep:
-        with locked(self.identity, self.name):  # Starting the app would end a run.
+        with locked(self.identity, self.name):  # Starting the app would end a run that is going on.
             app = self._app("hello")
             found = greeting(app)
             if not self.entry.keep:
@@ -173,7 +173,7 @@ class IPhone:
 
 
 def device(entry: DeviceEntry) -> IPhone:
-    """The iPhone of an entry; it is looked for when it is used."""
+    """The iPhone of an entry. It is searched when it is used."""
     return IPhone(entry)
 
 

@@ -1,4 +1,4 @@
-"""This Mac: Core ML by coremltools, beside what runs on any machine. Not verified on hardware."""
+"""This Mac: Core ML through coremltools, and what runs on any machine. Not verified on hardware."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgebench.progress import Progress
 
 
 class Mac(LocalDevice):
-    """The local device where it is a Mac, with Core ML as one more format."""
+    """The local device if it is a Mac, with Core ML as one more format."""
 
     formats = (engines.COREML, *engines.FORMATS)
 
@@ -67,7 +67,7 @@ def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
 
 
 def unavailable(entry: DeviceEntry) -> DeviceError | None:
-    """What the device has to have first: see `edgebench.deploy.registry.discovery.look`."""
+    """What the device needs first; see `edgebench.deploy.registry.discovery.look`."""
     try:
         require_mac()
     except DeviceError as error:

@@ -12,7 +12,7 @@ from edgebench.errors import DeviceError
 
 @dataclass(frozen=True)
 class ListedIPhone:
-    """An iPhone as devicectl lists it; None where it tells nothing."""
+    """An iPhone as devicectl lists it; a field is None if it is not reported."""
 
     identifier: str
     udid: str
@@ -59,7 +59,7 @@ def _phone(listed: dict[str, Any]) -> ListedIPhone:
         product_type=hardware["productType"],
         system=f"iOS {device.get('osVersionNumber', 'of no known version')}",
         paired=connection.get("pairingState") == "paired",
-        # "disconnected" only says that no tunnel is open: devicectl opens one when it needs it.
+        # "disconnected" only means that no tunnel is open; devicectl opens one when needed.
         connected=connection.get("tunnelState") != "unavailable",
         developer_mode=None if mode is None else mode == "enabled",
         image_mounted=device.get("ddiServicesAvailable"),

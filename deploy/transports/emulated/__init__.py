@@ -1,4 +1,4 @@
-"""Arm code under emulation, from packages alone: no root, and nothing on the system changes."""
+"""Arm code under emulation, from packages only: no root, and the system is not changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
 
 
 def unavailable(entry: DeviceEntry) -> DeviceError | None:
-    """What the entry's system has to have before it runs: to be prepared."""
+    """Why the entry's system cannot run yet: it has to be prepared first."""
     try:
         system.python()
     except DeviceError as error:

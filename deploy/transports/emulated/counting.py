@@ -1,11 +1,11 @@
 """Counting the instructions that the runtime executes in an inference, from QEMU's log.
 
-QEMU translates code in blocks. Its log tells of each block when it is translated, with the
-block's instructions, and of each execution of one; so the instructions between two marks
-(`edgebench.deploy.runner.tracing`) are the sum of the lengths of the blocks executed there. That
-needs no plugin and no compiler, unlike QEMU's plugins, which Debian's static QEMU has not.
-The log is limited to the code of the runtime, the mathematical library and the functions that copy
-memory, for through Python's own start it would be a hundred times as long.
+QEMU translates code in blocks. Its log has each block when it is translated, with its instructions,
+and each execution of a block. So the instructions between two marks
+(`edgebench.deploy.runner.tracing`) are the sum of the lengths of the blocks executed there. This
+needs no compiler and no plugin, which Debian's static QEMU does not support. The log is limited to
+the code of the runtime, the mathematical library and the functions that copy memory; with the start
+of Python it would be a hundred times as long.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Addresses = tuple[tuple[int, int], ...]
 
 
 class Counter:
-    """Counts an artifact's instructions; it remembers where each format's runtime lies."""
+    """Counts an artifact's instructions; it remembers the addresses of each format's runtime."""
 
     def __init__(self) -> None:
         self._code: dict[str, Addresses] = {}
@@ -53,7 +53,7 @@ class Counter:
 
 
 def trace(folder: Path, slot: str, code: Addresses) -> tuple[tuple[int, ...], Addresses]:
-    """Run marked inferences; return what they executed of some code, and where the runtime's is.
+    """Run marked inferences; returns their instructions in some code, and the runtime's addresses.
 
     Raises `DeviceError`.
     """
@@ -104,8 +104,8 @@ def counted(log: Iterable[bytes]) -> tuple[int, ...]:
         Stopped execution of TB chain before 0x7f60 [0000000ab510dba0] xnn     it was not, after all
         24541 faccessat(AT_FDCWD,"edgebench-inference",...    a mark
 
-    A block is logged when it is translated and again when it is translated anew, so the last
-    length of an address is that of the block that is executed.
+    A block is logged again if it is translated again, so the last length of an address is that of
+    the block that is executed.
     """
     mark = MARK.encode()
     lengths: dict[bytes, int] = {}

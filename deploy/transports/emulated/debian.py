@@ -1,9 +1,8 @@
-"""Packages of Debian, unpacked into a folder of their own; the system stays as it is.
+"""Packages of Debian, unpacked into a separate folder; the system is not changed.
 
-They come through this machine's own `apt-get`, from the mirror that it is set up with and checked
-against Debian's keys, but with lists, cache and status of a private folder: so neither root is
-needed nor does the system learn of them. What they depend on comes along; their maintainer scripts
-are not run.
+This machine's own `apt-get` downloads them from its mirror and checks them against Debian's keys,
+but with lists, cache and status in a private folder. So no root is needed, and the system does not
+know of them. Dependencies are included; maintainer scripts are not run.
 """
 
 from __future__ import annotations
@@ -67,13 +66,13 @@ def fetch_packages(
     progress: Progress = silent,
     only: Sequence[str] = (),
 ) -> Path:
-    """Unpack Debian packages and all that they depend on into a folder, and return it.
+    """Unpack Debian packages and their dependencies into a folder, and return it.
 
-    `suite` is such as trixie, `architecture` Debian's name such as arm64. With `only` no more than
-    those files are unpacked, by their paths such as usr/bin/qemu-aarch64. What an interrupted call
-    has downloaded is not downloaded again; a second call at the same time waits for the first.
-    Raises `DeviceError` where this system has no apt-get and dpkg-deb, there is no network, or no
-    such package, and `UnwritableError`.
+    `suite` is a name such as trixie, `architecture` Debian's name such as arm64. With `only`, only
+    those files are unpacked, given as paths such as usr/bin/qemu-aarch64. Files that an interrupted
+    call has downloaded are not downloaded again; a second call at the same time waits for the
+    first. Raises `DeviceError` if this system has no apt-get or dpkg-deb, or if there is no network
+    or no such package, and `UnwritableError`.
     """
     request = " ".join((suite, architecture, *names, *only))
     with locked_folder(into):
@@ -104,7 +103,7 @@ def _need(program: str) -> None:
 def _downloaded(
     names: Sequence[str], suite: str, architecture: str, progress: Progress
 ) -> Iterator[list[Path]]:
-    """The packages' archives, in order; they are removed once they were of use."""
+    """The packages' archives, in order; they are removed after use."""
     folder = cache_folder() / "debian" / f"{suite}-{architecture}"
     with locked_folder(folder):
         for name in ("lists/partial", "archives/partial"):
@@ -119,9 +118,9 @@ def _downloaded(
         run([*apt, "update"], "apt-get")
         archives = folder / "archives"
         install = [*apt, "-y", "--download-only", "install"]
-        nowhere = f"Dir::Cache::archives={folder}/none"  # What is there is not listed otherwise.
+        nowhere = f"Dir::Cache::archives={folder}/none"  # Otherwise existing files are not listed.
         wanted = run([*install, "--print-uris", "-o", nowhere, *names], "apt-get")
-        # Such a line is 'http://...' name_version_arch.deb size MD5Sum:...
+        # A line is 'http://...' name_version_arch.deb size MD5Sum:...
         files = re.findall(r"^'.*' (\S+\.deb) \d+", wanted, re.MULTILINE)
         there = sum((archives / name).exists() for name in files)
 
@@ -140,13 +139,13 @@ def _downloaded(
 def mirror() -> str:
     """The address of the Debian archive that this machine's own packages come from.
 
-    Raises `DeviceError` where its sources have none, as on another distribution.
+    Raises `DeviceError` if its sources have none, such as on another distribution.
     """
     rows = run(("apt-get", "indextargets", "--format", TARGET, "Created-By: Packages"), "apt-get")
     system = _system()
     for row in rows.splitlines():
         component, label, release, address = row.split("\t")
-        # The label is known only once the machine's own lists were loaded.
+        # The label is known only after the machine's own lists were loaded.
         debian = label == "Debian" or (
             system.get("ID") == "debian" and release == system.get("VERSION_CODENAME")
         )
@@ -192,7 +191,7 @@ def _unpack_files(archive: Path, into: Path, only: Sequence[str]) -> None:
 
 
 def _merge_usr(root: Path) -> None:
-    """Add the links such as /lib -> usr/lib that an installed Debian gets from its installer."""
+    """Add links such as /lib -> usr/lib, which Debian's installer makes."""
     for name in ("bin", "sbin", "lib", "lib64"):
         if (root / "usr" / name).is_dir() and not (root / name).exists():
             (root / name).symlink_to(f"usr/{name}")

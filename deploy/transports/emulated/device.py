@@ -1,9 +1,9 @@
 """Arm code on this machine: what its kernels compute, and how many instructions they take.
 
-The runner is the one that runs on boards, in an Arm Python under QEMU. It tells what Arm's kernels
-make of the evaluation inputs, beside which this machine's own run of the same files is put. Time
-means nothing under emulation, so none is kept: a plan has no blocks, and what the runner notes of
-loading and the first inference is struck out.
+The runner is the one that runs on boards, in an Arm Python under QEMU. It computes the outputs of
+Arm's kernels for the evaluation inputs; this machine's own outputs of the same files are put beside
+them. Times mean nothing under emulation, so none are kept: a plan has no blocks, and the times of
+loading and the first inference are removed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ON_HOST = "on this machine's own processor: "
 
 
 class _HostShell(Shell):
-    """This machine's own shell, from which the Arm system's Python starts as any program."""
+    """This machine's own shell, which starts the Arm system's Python like any program."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class _HostShell(Shell):
 
 
 class EmulatedDevice:
-    """The emulated Arm system, as the registry's entry of that name describes it."""
+    """The emulated Arm system, described by the registry's entry of that name."""
 
     formats: tuple[str, ...] = engines.FORMATS
     counts: Literal["instructions"] = "instructions"
@@ -68,9 +68,9 @@ class EmulatedDevice:
         return locked(self.identity, self.name)
 
     def prepare(self, progress: Progress) -> None:
-        """Make the Arm system, as far as it is not there; see `system.prepare`.
+        """Make the missing parts of the Arm system; see `system.prepare`.
 
-        One that is there and does not work, as when files of it were removed, is made anew.
+        A system that does not work, for example because files were removed, is made again.
         """
         system.prepare(progress)
         progress(TRYING, 0, 0)
@@ -85,7 +85,7 @@ class EmulatedDevice:
                 )
 
     def _lacking(self) -> CheckStep | None:
-        """The first step of a check that is missing."""
+        """The first step of a check whose state is "missing"."""
         return next((step for step in self.check() if step.state == "missing"), None)
 
     def clean(self) -> str:
@@ -110,7 +110,7 @@ class EmulatedDevice:
         yield from python_check.steps(_HostShell(self.name), shlex.quote(str(python)), first="")
 
     def run(self, folder: Path, progress: Progress) -> RunResult:
-        """See `Device.run`. No time is in the result."""
+        """See `Device.run`. The result has no times."""
         plan = read_plan(folder)
         arm = LocalDevice(str(system.python()), system.environment())
         try:
@@ -133,7 +133,7 @@ class EmulatedDevice:
     def _counted(
         self, plan: Plan, result: RunResult, folder: Path, progress: Progress
     ) -> RunResult:
-        """The result with the counts that it lacks; each is written as it comes."""
+        """The result with the counts that were missing; each is written at once."""
         counter = Counter()
         for number, (slot, done) in enumerate(result.evaluations.items()):
             progress(COUNTING, number, len(result.evaluations))
@@ -147,7 +147,7 @@ class EmulatedDevice:
 
 
 def _without_time(result: RunResult) -> RunResult:
-    """The result without what says nothing of a real Arm processor: times, and QEMU's memory."""
+    """The result without what does not hold for a real Arm processor: times, and QEMU's memory."""
 
     def stripped(one: EvaluationResult) -> EvaluationResult:
         return replace(one, load_s=None, first_inference_s=None, peak_memory_bytes=None)
@@ -159,7 +159,7 @@ def _without_time(result: RunResult) -> RunResult:
 def run_on_host(plan: Plan, folder: Path, progress: Progress) -> None:
     """Evaluate a run folder's plan with this machine's own runtimes, into its folder `host`.
 
-    It has what this machine can run; where it has none of the runtimes, that is nothing.
+    The folder has what this machine can run, which is nothing without the runtimes.
     """
     if all(one.evaluation is None for one in plan.artifacts.values()):
         return

@@ -1,6 +1,6 @@
-"""Folders that programs such as apt-get and pip fill: each is there whole or not at all.
+"""Folders that programs such as apt-get and pip fill, each completely or not at all.
 
-A folder says inside what it was made of, so that asking for the same again costs nothing.
+A folder contains the request that it was made from, so the same request again costs nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CONTENTS = ".packages"
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Wait until nobody else makes that folder. Raises `UnwritableError`."""
+    """Wait until no other process makes that folder. Raises `UnwritableError`."""
     path = folder.with_name(f".{folder.name}.lock")
     with lock_file(path, "free some space or set EDGEBENCH_CACHE") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -30,7 +30,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
 
 def is_built_from(folder: Path, request: str) -> bool:
-    """Whether a folder was made by that request."""
+    """Whether a folder was made from that request."""
     try:
         return (folder / CONTENTS).read_text().splitlines()[:1] == [request]
     except OSError:
@@ -40,9 +40,9 @@ def is_built_from(folder: Path, request: str) -> bool:
 def run(
     words: Sequence[str], program: str, heard: Callable[[str], None] = lambda line: None
 ) -> str:
-    """Run a program to its end and return what it printed; `heard` gets each line as it comes.
+    """Run a program and return its output; `heard` gets each line at once.
 
-    Raises `DeviceError` with what it complained of, and `UnwritableError` for a full disk.
+    Raises `DeviceError` with the program's message, and `UnwritableError` for a full disk.
     """
     lines = []
     try:
@@ -68,7 +68,7 @@ def run(
 
 
 def _failure(program: str, lines: Sequence[str]) -> UnwritableError | DeviceError:
-    """The sentence of a program that failed: its own, of an error before that of a warning."""
+    """The message of a program that failed: an error rather than a warning."""
     said = [line.strip() for line in lines if line.strip()] or ["it gives no reason"]
     marked = [one for mark in ("E:", "Err:", "ERROR:") for one in said if one.startswith(mark)]
     if any("No space left" in line or "enough free space" in line for line in said):

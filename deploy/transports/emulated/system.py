@@ -5,9 +5,9 @@
     <cache>/arm64/root/usr/local/lib/python3.13/dist-packages    the runtimes' wheels
     <cache>/arm64/root/usr/bin/python3            a shell script: that Python, under QEMU
 
-The script is all that one needs to know: it is the Arm system's Python, runs from any folder, and
-its `sys.executable` is the script again, so that the processes it starts are Arm code too, without
-the kernel's binfmt_misc and without root. It runs under the C library of Debian 13, because
+The script is the Arm system's Python. It runs from any folder, and its `sys.executable` is the
+script again, so that the processes it starts are Arm code too, without the kernel's binfmt_misc and
+without root. It runs under the C library of Debian 13, because
 QEMU 7.2 of Debian 12 crashes in the runtimes and OpenVINO's wheel needs glibc 2.35.
 """
 
@@ -46,14 +46,14 @@ DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def folder() -> Path:
-    """Where the system is, or is to be."""
+    """The folder of the system, which may not exist yet."""
     return cache_folder() / "arm64"
 
 
 def python() -> Path:
-    """The Arm system's Python, a script to be run as any program.
+    """The Arm system's Python, a script that is run like any program.
 
-    Raises `DeviceError` where the system is not prepared, or was by another edgebench.
+    Raises `DeviceError` if the system is not prepared, or by another version of edgebench.
     """
     path = _python()
     try:
@@ -68,7 +68,7 @@ def python() -> Path:
 
 
 def prepare(progress: Progress = silent) -> Path:
-    """Make the system, as far as it is not there, and return its Python.
+    """Make the missing parts of the system and return its Python.
 
     It takes about 120 MB of downloads and 350 MB of disk. Raises `DeviceError` and
     `UnwritableError`.
@@ -91,14 +91,14 @@ def prepare(progress: Progress = silent) -> Path:
 
 
 def emulated(*options: str) -> list[str]:
-    """The words that run the Arm system's Python, with options of QEMU's own."""
+    """The command line that runs the Arm system's Python, with options for QEMU."""
     return [
         str(folder() / "emulator" / EMULATOR),
         *("-0", str(_python())),
         *("-cpu", CPU),
         *("-R", ADDRESSES),
         *("-L", str(_root())),
-        # The caller's settings for its own libraries and packages mean others here.
+        # The caller's settings for libraries and packages are for another system.
         *("-U", "LD_LIBRARY_PATH", "-U", "LD_PRELOAD", "-U", "PYTHONHOME"),
         *("-E", "PYTHONNOUSERSITE=1"),
         *options,
@@ -107,7 +107,7 @@ def emulated(*options: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """This process's, without the caller's own Python packages: they are for another machine."""
+    """This process's environment without its Python packages, which are for another machine."""
     return {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
 
 
@@ -116,7 +116,7 @@ def _root() -> Path:
 
 
 def _python() -> Path:
-    # In its root, where Python looks for its library and packages.
+    # In its root, where Python searches its library and packages.
     return _root() / "usr/bin/python3"
 
 

@@ -1,4 +1,4 @@
-"""Wheels of PyPI for another processor, unpacked into a folder of their own."""
+"""Wheels of PyPI for another processor, unpacked into a separate folder."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def fetch_wheels(
     into: Path,
     progress: Progress = silent,
 ) -> Path:
-    """Unpack wheels from PyPI into a folder, without what they depend on, and return it.
+    """Unpack wheels from PyPI into a folder, without their dependencies, and return it.
 
-    `python` is such as 3.13, `architecture` the kernel's name such as aarch64. Raises
-    `DeviceError` where there is no pip, no network or no such wheel, and `UnwritableError`.
+    `python` is a version such as 3.13, `architecture` the kernel's name such as aarch64. Raises
+    `DeviceError` if there is no pip, no network or no such wheel, and `UnwritableError`.
     """
     request = " ".join((python, architecture, *requirements))
     with locked_folder(into):

@@ -1,4 +1,4 @@
-"""A simulated device: it carries out plans on virtual time, with overheads that are known."""
+"""A simulated device: it carries out plans in virtual time, with known overheads."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIMULATED = "simulated"
 
 
 def entries() -> dict[str, DeviceEntry]:
-    """The entries of the simulated devices, which are in no file, by name."""
+    """The entries of the simulated devices, by name. They are in no file."""
     scenarios = {SIMULATED: CLEAN} | {f"{SIMULATED}:{name}": one for name, one in SCENARIOS.items()}
     return {name: DeviceEntry(one.description, SIMULATED, name) for name, one in scenarios.items()}
 
 
 def device(entry: DeviceEntry) -> SimulatedDevice:
-    """The device of an entry: its name says the scenario."""
+    """The device of an entry, whose name selects the scenario."""
     return SimulatedDevice(SCENARIOS[entry.name.partition(":")[2] or CLEAN.name])
 
 

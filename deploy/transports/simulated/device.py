@@ -1,8 +1,8 @@
-"""The simulated device: the same interface as the real ones, on a machine made of numbers.
+"""The simulated device: the same interface as the real ones, on a simulated machine.
 
-It walks the plan as the runner does, and times its inferences with the runner's own functions on a
-virtual clock. What an artifact costs is known: the latency of the baseline, and the `overhead` of
-every artifact that is not the baseline's own file.
+It carries out the plan as the runner does, and times its inferences with the runner's own functions
+on a virtual clock. The cost of an artifact is known: the latency of the baseline, and the
+`overhead` of every artifact that is not the baseline's own file.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ AT_ONCE = 1000
 
 
 class SimulatedDevice:
-    """Runs plans in no time, in one scenario.
+    """Runs plans in virtual time, in one scenario.
 
-    `overheads` are true overheads by slot; slots that it does not name have `OVERHEAD`, or none
-    where they hold the baseline's own file.
+    `overheads` are true overheads by slot. Slots that are not in it have `OVERHEAD`, or none if
+    they have the baseline's own file.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SimulatedDevice:
         self._latency_s = latency_s
 
     def reserved(self) -> AbstractContextManager[None]:
-        """See `Device.reserved`. There is enough of it for everybody."""
+        """See `Device.reserved`. Any number of processes can use it."""
         return nullcontext()
 
     def check(self) -> Iterator[CheckStep]:
@@ -141,7 +141,7 @@ class SimulatedDevice:
 
 
 class _Run:
-    """One plan being carried out."""
+    """One plan that is being carried out."""
 
     def __init__(
         self,

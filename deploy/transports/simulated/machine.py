@@ -1,7 +1,7 @@
-"""A machine on virtual time: it works, gets slower or faster, and tells about itself.
+"""A machine in virtual time: it works, gets slower or faster, and reports readings.
 
-Nothing here sleeps. The machine's course (what it goes through, and when) is drawn beforehand on
-a fine grid of virtual time; working moves the clock on, by longer where the machine is slow.
+Nothing here sleeps. What happens to the machine, and when, is drawn beforehand on a fine grid of
+virtual time. Work moves the clock forward, by more when the machine is slow.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOADED = 1.25
 
 
 def stamp(unix_s: float) -> str:
-    """A time as results write it, such as 2026-09-21T14:13:20Z."""
+    """A time as in results, such as 2026-09-21T14:13:20Z."""
     return datetime.datetime.fromtimestamp(unix_s, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -59,7 +59,7 @@ class Timeline:
 
 
 def draw(scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> Timeline:
-    """Draw the course of a run that is expected to end at `horizon_s`; it goes on for longer."""
+    """Draw the course of a run that is expected to end at `horizon_s`; it continues after that."""
     seconds: Floats = np.arange(0, 2 * horizon_s, GRID_S, dtype=np.float64)
     nothing = np.zeros(seconds.size)
     heat = throttled(scenario.throttling, seconds, horizon_s, chance)
@@ -116,7 +116,7 @@ def _coming(episode: Episode, count: int, chance: np.random.Generator) -> Floats
 
 
 class Machine:
-    """Works on virtual time, in ns from the start of the run."""
+    """Works in virtual time, in ns from the start of the run."""
 
     def __init__(self, scenario: Scenario, horizon_s: float, chance: np.random.Generator) -> None:
         self.now_ns = 0
@@ -161,7 +161,7 @@ class Machine:
         return START_UNIX_S + self.now_ns * 1e-9
 
     def readings(self) -> Readings:
-        """What a runner would read now, after it has timed its probe."""
+        """The readings of a runner now, after it has timed its probe."""
         probe = self._probe()
         elapsed = self.now_ns * 1e-9
         place = min(int(elapsed / GRID_S), self._end)

@@ -208,7 +208,7 @@ def random_scenario(seed: int) -> Scenario:
     chance = np.random.default_rng(seed)
 
     def between(low: float, high: float) -> float:
-        """Evenly in the logarithm, for habits differ by factors."""
+        """Uniform in the logarithm, because machines differ by factors."""
         return float(np.exp(chance.uniform(np.log(low), np.log(high))))
 
     worst = 1 + between(0.03, 1.0)

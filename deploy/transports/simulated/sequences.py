@@ -1,7 +1,7 @@
 """Simulated sequences of single inferences, for thousands of runs at once.
 
-The simulated device (`device`) executes one plan inference by inference, as a runner does. To
-compare designs that is too slow: here one step is the same inference of every run.
+The simulated device (`device`) executes one plan inference by inference, as a runner does. That is
+too slow to compare designs: here one step is the same inference of every run.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def inference_times(
 
 
 class _Coming:
-    """An episode in every run: whether it is on, and how strong it is this time."""
+    """An episode in every run: whether it is on, and how strong it is."""
 
     def __init__(self, episode: Episode, runs: int, chance: np.random.Generator) -> None:
         self._episode, self._chance = episode, chance

@@ -1,4 +1,4 @@
-"""Boards over ssh: OpenSSH's own client, and a Python at the other end."""
+"""Boards over ssh: OpenSSH's own client, and a Python on the board."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def attached(entries: Sequence[DeviceEntry]) -> list[AttachedDevice]:
 
 
 def unavailable(entry: DeviceEntry) -> DeviceError | None:
-    """What an entry has to have before it can be reached, as far as can be told without trying."""
+    """Why an entry cannot be reached, as far as can be known without trying."""
     if entry.host is not None:
         return None
     return DeviceError(

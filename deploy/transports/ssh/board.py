@@ -1,4 +1,4 @@
-"""A board: a remote device that edgebench can install a Python on, in its own folder there."""
+"""A board: a remote device on which edgebench can install a Python, in its own folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROOM_BYTES = 1_000_000_000
 
 
 class Board(RemoteDevice):
-    """A board over ssh. `wanted` are the formats that preparing it is for."""
+    """A board over ssh. `wanted` are the formats to prepare it for."""
 
     def __init__(self, entry: DeviceEntry, shell: Shell) -> None:
         self.python = entry.python or "python3"
@@ -49,7 +49,7 @@ class Board(RemoteDevice):
     def prepare(self, progress: Progress) -> None:
         """See `Preparable.prepare`.
 
-        TFLite's runtime has to work in the end; the others are installed where they can be.
+        TFLite's runtime has to work at the end; the others are installed if that is possible.
         """
         with locked(self.identity, self.name):
             self.check_free()
@@ -74,7 +74,7 @@ class Board(RemoteDevice):
         return {form for form, found in facts.runtimes.items() if found.name}
 
     def _own_python(self) -> PythonFacts:
-        """The board's own Python, that the prepared one is built on. Raises `DeviceError`."""
+        """The board's own Python, on which the prepared one is based. Raises `DeviceError`."""
         facts = python_check.inspect_python(self.shell, quoted(self.python))
         if isinstance(facts, str):
             raise DeviceError(
@@ -95,7 +95,7 @@ class Board(RemoteDevice):
         return facts
 
     def _first(self, ways: list[Install], progress: Progress) -> Install:
-        """The first way of installing that leads to a Python that runs TFLite files."""
+        """The first way of installing whose Python runs TFLite files."""
         failures: list[DeviceError] = []
         for way in ways:
             try:
@@ -117,7 +117,7 @@ class Board(RemoteDevice):
                 f"{message}; there are hardly any wheels for 32-bit systems",
                 f"install a 64-bit system on {self.name}",
             )
-        # Only a trouble that no way of installing gets round has one, such as a full disk.
+        # Only problems that no way of installing avoids have one, such as a full disk.
         advice = next((failure.remedy for failure in failures if failure.remedy), "")
         raise DeviceError(
             message,

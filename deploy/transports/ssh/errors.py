@@ -1,4 +1,4 @@
-"""What ssh complains of, in sentences: what it means, and what to do."""
+"""What ssh's errors mean, and what to do."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FOLLOWS = f"{BEHIND_ANOTHER}|^kex_exchange_identification"
 
 
 class ConnectionBrokenError(DeviceLostError):
-    """A connection that there was, and that broke for no reason that ssh knows of."""
+    """A connection that existed and broke for a reason that ssh does not know."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a host name leads by ssh's configuration."""
+    """What a host name means in ssh's configuration."""
 
     host: str
     user: str
@@ -46,7 +46,7 @@ class Address:
 class SshFailure:
     """What ssh prints (`sign`, a regular expression), what that means and what to do.
 
-    `transient` says that it may go away of its own accord, as when a board starts again.
+    `transient` says that it may pass by itself, such as when a board restarts.
     """
 
     sign: str
@@ -55,7 +55,7 @@ class SshFailure:
     transient: bool = False
 
 
-# The first whose sign is found anywhere in what ssh printed; the more telling come first.
+# The first whose sign is anywhere in ssh's output is used; the more specific come first.
 SSH_FAILURES = (
     SshFailure(
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -139,9 +139,9 @@ SSH_FAILURES = (
 
 
 def ssh_error(name: str, address: Address, status: int, said: str) -> DeviceError:
-    """The error of an ssh that ended with that exit status, and printed that, instead of working.
+    """The error for an ssh that failed with that exit status and output.
 
-    A `DeviceLostError` where it may work later.
+    A `DeviceLostError` if it may work later.
     """
     lines = [line.strip() for line in said.strip().splitlines() if line.strip()]
     last = lines[-1] if lines else "it gives no reason"

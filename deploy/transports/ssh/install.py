@@ -1,9 +1,9 @@
 """Two ways to install a Python with its runtimes on a board, in HOME/python.
 
-With the board's own pip, in a virtual environment; that takes the board's network, and where its
-packages come from, such as Raspberry Pi OS's builds for 32-bit Arm, is the board's business. Or
-with wheels that this machine downloads for the board and sends: that needs neither network nor
-pip nor venv there, for a wheel is a zip file which Python can import from once it is unpacked.
+With the board's own pip, in a virtual environment. That needs the board's network, and the board's
+settings decide where packages come from, such as Raspberry Pi OS's builds for 32-bit Arm. Or with
+wheels that this machine downloads for the board and sends. That needs neither network nor pip nor
+venv on the board, because a wheel is a zip file and Python can import from it once it is unpacked.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ for wheel in sorted(glob.glob(sys.argv[1] + "/*.whl")):
 
 
 class Install(ABC):
-    """One way to make HOME/python, on top of the board's own Python, whose facts are given.
+    """One way to make HOME/python, based on the board's own Python, whose facts are given.
 
     `mark` is a file or folder in it that no other way makes.
     """
@@ -62,19 +62,19 @@ class Install(ABC):
         self.folder = f"{store.home}/python"
 
     def made(self) -> bool:
-        """Whether the Python that is there was made in this way. Raises `DeviceError`."""
+        """Whether the existing Python was made in this way. Raises `DeviceError`."""
         return self.store.shell.run(f"[ -e {quoted(self.folder)}/{self.mark} ]").status == 0
 
     @abstractmethod
     def make(self, progress: Progress) -> None:
-        """Make the Python, as yet without packages. Raises `DeviceError`."""
+        """Make the Python, without packages yet. Raises `DeviceError`."""
 
     @abstractmethod
     def add(self, packages: tuple[str, ...], progress: Progress) -> None:
-        """Add packages and what they need. Raises `DeviceError`."""
+        """Add packages and their dependencies. Raises `DeviceError`."""
 
     def install(self, form: str, progress: Progress) -> None:
-        """Add what runs a format. Raises the `DeviceError` of the first alternative."""
+        """Add a runtime for a format. Raises the `DeviceError` of the first alternative."""
         failures = []
         for packages in PACKAGES[form]:
             try:
@@ -91,7 +91,7 @@ class PipOnBoard(Install):
 
     def make(self, progress: Progress) -> None:
         progress("making a Python environment on the board", 0, 0)
-        # Where there are hardly any wheels, what the system has is better than nothing.
+        # If there are few wheels, the system's packages are better than nothing.
         system = "--system-site-packages " if self.facts.bits == 32 else ""
         folder, python = quoted(self.folder), quoted(self.facts.executable)
         made = self.store.shell.run(
@@ -115,7 +115,7 @@ class PipOnBoard(Install):
 
 
 class WheelsFromHost(Install):
-    """A folder of unpacked wheels, and a launcher that has the board's Python import from it."""
+    """A folder of unpacked wheels, and a launcher with which the board's Python imports from it."""
 
     mark = "site"
 
@@ -143,7 +143,7 @@ class WheelsFromHost(Install):
         )
 
     def _download(self, packages: tuple[str, ...], folder: str) -> None:
-        """Download wheels for the board. Markers in what they need are read as of this Python."""
+        """Download wheels for the board. Markers of dependencies are evaluated for this Python."""
         version = ".".join(map(str, self.facts.version[:2]))
         platforms = [word for one in platforms_of(self.facts) for word in ("--platform", one)]
         done = subprocess.run(

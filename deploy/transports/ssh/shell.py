@@ -1,7 +1,7 @@
 """A board's shell over ssh.
 
-OpenSSH's own client does it, so that the user's configuration, keys, agent and jump hosts work. One
-connection is shared by all commands, for a handshake takes a slow board a second.
+It uses OpenSSH's own client, so that the user's configuration, keys, agent and jump hosts work. All
+commands share one connection, because a handshake takes a slow board a second.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from edgebench.deploy.transports.ssh.errors import Address, ConnectionBrokenErro
 from edgebench.errors import DeviceError
 
 ALWAYS = {
-    "BatchMode": "yes",  # A question would wait for ever.
-    "LogLevel": "ERROR",  # No banners in what a command complains of.
+    "BatchMode": "yes",  # A question would wait forever.
+    "LogLevel": "ERROR",  # No banners among a command's errors.
     "RequestTTY": "no",
     "RemoteCommand": "none",
     "ClearAllForwardings": "yes",
@@ -56,11 +56,11 @@ class SshShell(Shell):
 
     @property
     def identity(self) -> str:
-        return f"ssh:{self.address.known_as}"  # Whoever logs in there, it is one board.
+        return f"ssh:{self.address.known_as}"  # It is one board for every user who logs in.
 
     @property
     def address(self) -> Address:
-        """Where ssh's configuration leads. Raises `DeviceError`."""
+        """What the host means in ssh's configuration. Raises `DeviceError`."""
         told = self._settings
         return Address(self.host, told["user"], told["hostname"], told["port"])
 
@@ -85,12 +85,12 @@ class SshShell(Shell):
 
     def problem(self) -> DeviceError | None:
         found = self._attempt()
-        # A connection that was just breaking tells nothing of the next.
+        # A connection that was just breaking says nothing about the next.
         return self._attempt(*UNSHARED) if isinstance(found, ConnectionBrokenError) else found
 
     def _attempt(self, *options: str) -> DeviceError | None:
         try:
-            # What ssh says of a server that it cannot agree with is no error to it.
+            # ssh does not report as an error that it cannot agree with a server.
             words = ["ssh", "-o", "LogLevel=INFO", *options, *self.argv(f"echo {END}0")[1:]]
             done = subprocess.run(
                 words,
@@ -114,7 +114,7 @@ class SshShell(Shell):
 
     @cached_property
     def _options(self) -> list[str]:
-        """What we tell ssh; all that the user has set stays."""
+        """Our options for ssh; the user's own settings stay."""
         told = self._settings
         options = ALWAYS | {
             name: ours
@@ -132,7 +132,7 @@ class SshShell(Shell):
 
     @cached_property
     def _settings(self) -> dict[str, str]:
-        """What ssh's configuration says of the host, by option. Raises `DeviceError`."""
+        """ssh's configuration for the host, by option. Raises `DeviceError`."""
         try:
             done = subprocess.run(
                 ["ssh", "-G", "--", self.host],
@@ -156,10 +156,10 @@ class SshShell(Shell):
 
 
 def for_any_shell(command: str) -> str:
-    """A command for a POSIX shell as one that every login shell hands on to it unchanged.
+    """A command for a POSIX shell, quoted so that every login shell passes it on unchanged.
 
-    Shells differ in what they make of newlines, exclamation marks and backslashes between quotes
-    (csh, fish), so that these go as numbers, and printf turns them back.
+    Shells differ in how they treat newlines, exclamation marks and backslashes in quotes (csh,
+    fish), so these are sent as numbers, and printf turns them back.
     """
     special = "\\'\"$`!\n"
     plain = "".join(f"\\0{ord(one):03o}" if one in special else one for one in command)
@@ -167,9 +167,9 @@ def for_any_shell(command: str) -> str:
 
 
 def socket_folder() -> Path | None:
-    """A folder of the user's own for the sockets of shared connections; None without one.
+    """The user's own folder for the sockets of shared connections; None if there is none.
 
-    Its path has to be short, so that it is in neither the cache nor the temporary folder, which
+    Its path has to be short, so it is neither in the cache nor in the temporary folder, whose paths
     may be long.
     """
     bases = [Path("/tmp", f"edgebench-{os.getuid()}")]
