@@ -14,6 +14,9 @@ PYTEST  = OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 \
 	$(BIN)/python -m pytest --durations=25
 ATONCE  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
+# The checks before the tests, each of which takes one core.
+TOGETHER = --no-print-directory --jobs 2
+
 # What `make export-*` exports, and how precisely.
 MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se scenes_v2_ca
 PRECISION ?= fp32 fp16 int8
@@ -34,17 +37,20 @@ setup: $(READY)  ## make the environment in .venv
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --progress-bar on --no-compile --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV) || true  # On all cores; pip would take one.
 	@touch $@
 
 # Exit code 3 is an answer too: the machine was too busy for a verdict, and the report says so.
 demo: export-tflite  ## export, measure on this machine, print the verdict and write the HTML report
 	$(BIN)/edgebench --device local --html || test $$? -eq 3
 
-test: setup lint types imports docs  ## make the environment and run every check
+test: setup  ## make the environment and run every check
+	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE)
 
-check: lint types imports docs  ## every check but those of test-devices, in an environment that is there
+check:  ## every check but those of test-devices, in an environment that is there
+	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE) -m 'not rig'
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first

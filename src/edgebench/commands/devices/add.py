@@ -15,7 +15,7 @@ from edgebench.errors import UsageError
 if TYPE_CHECKING:
     from edgebench.deploy.registry.user_devices import Value
 
-HELP = "add a device, or say where a known one is"
+HELP = "add a device, or set the address of a known one"
 
 EPILOG = """\
 examples:
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     option = arguments.adder(parser, AddOptions)
     option("name", metavar="NAME", help="name for the device")
-    option("--like", metavar="DEVICE", help="start from what is known of this device")
+    option("--like", metavar="DEVICE", help="start with the facts about this device")
     choices = [row.name for row in ROWS if row.can_add]
     option("--transport", choices=choices, help="how the device is reached")
     for flag, kind, explanation in FACTS:

@@ -8,7 +8,7 @@ from edgebench.errors import UsageError
 
 __all__ = ["HELP", "add_arguments", "execute", "options"]
 
-HELP = "install what runs need on a device, in a folder of its own"
+HELP = "install what runs need on a device, in its own folder"
 
 
 def execute(options: NamedDevice) -> int:
