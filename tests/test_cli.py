@@ -209,7 +209,7 @@ def test_a_model_against_itself_shows_no_difference(exported: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_there_is_and_resume_goes_on(exported: Path) -> None:
     runs = exported / "interrupted"
-    words = (*EDGEBENCH, *RUN, "--budget", "5s", "--runs", str(runs))
+    words = (*EDGEBENCH, *RUN, "--budget", "5s", "--whole-budget", "--runs", str(runs))
     process = subprocess.Popen(words, cwd=exported, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
