@@ -27,7 +27,7 @@ from edgebench.benchmarks.proof import methods, peer_methods, trial
 from edgebench.benchmarks.proof.tables import (
     SEVERAL,
     Intervals,
-    Row,
+    MethodRow,
     Rows,
     interval_table,
     proof_table,
@@ -147,7 +147,7 @@ def prove(scenarios: Sequence[str], runs: int, budget_s: float, progress: Progre
             whole_budget=name == WHOLE,
         )
     return {
-        (scenario, method): Row(_figures(scenario, method, found), _median_s(found))
+        (scenario, method): MethodRow(_figures(scenario, method, found), _median_s(found))
         for (scenario, method), found in _carried_out(jobs, runs, progress).items()
     }
 

@@ -31,14 +31,14 @@ PEERS_EXPLAINED = (
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """The answers to the questions, and how long a run took (median), None if it was not timed."""
 
     figures: tuple[Figure, ...]
     seconds: float | None
 
 
-Rows = dict[tuple[str, str], Row]
+Rows = dict[tuple[str, str], MethodRow]
 """By scenario and method."""
 
 Intervals = dict[tuple[str, int, int, str, str], list[Answer]]
