@@ -16,7 +16,7 @@ from edgebench.converters.mapped import Mapped
 from edgebench.converters.tflite import signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.ops.activation import gelu_apart
-from edgebench.converters.tflite.precisions import Precision, Source, precision_of
+from edgebench.converters.tflite.precisions import LoweredModel, Precision, precision_of
 from edgebench.converters.tflite.tensorflow import hushed
 from edgebench.converters.tflite.value import Array
 from edgebench.errors import DataError, UnsupportedModelError
@@ -59,14 +59,14 @@ def convert_all(
             )
     lowering = lower(model)
     samples = _arranged(lowering, calibration)
-    source = Source(lowering, samples, float_nodes)
+    source = LoweredModel(lowering, samples, float_nodes)
     files = {}
     for done, precision in enumerate(wanted):
         progress(f"convert to {precision.name}", done, len(wanted))
         try:
             files[precision.name] = _file(source, precision)
         except _GeluInPartsError:
-            source = Source(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
+            source = LoweredModel(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
             files[precision.name] = _file(source, precision)
     progress("convert", len(wanted), len(wanted))
     return files
@@ -76,7 +76,7 @@ class _GeluInPartsError(UnsupportedModelError):
     """TensorFlow's converter has not put the parts of a GELU together again."""
 
 
-def _file(source: Source, precision: Precision) -> bytes:
+def _file(source: LoweredModel, precision: Precision) -> bytes:
     with hushed() as messages:
         try:
             made = precision.make(source)

@@ -22,10 +22,10 @@ class Precision:
     name: str
     description: str
     needs_calibration: bool
-    make: Callable[[Source], bytes]
+    make: Callable[[LoweredModel], bytes]
 
 
-class Source:
+class LoweredModel:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
     def __init__(
@@ -86,18 +86,18 @@ class Source:
         return made
 
 
-def _fp32(source: Source) -> bytes:
+def _fp32(source: LoweredModel) -> bytes:
     return source.in_float
 
 
-def _fp16(source: Source) -> bytes:
+def _fp16(source: LoweredModel) -> bytes:
     return source.converted(
         optimizations=[tf.lite.Optimize.DEFAULT],
         target_spec=tf.lite.TargetSpec(supported_types=[tf.float16]),
     )
 
 
-def _dynamic(source: Source) -> bytes:
+def _dynamic(source: LoweredModel) -> bytes:
     # The runtime of 2023, which boards still carry, has no per-channel dynamic FULLY_CONNECTED.
     made = source.converted(
         optimizations=[tf.lite.Optimize.DEFAULT],
@@ -106,15 +106,15 @@ def _dynamic(source: Source) -> bytes:
     return hybrid.with_float_depthwise(made)
 
 
-def _int8(source: Source) -> bytes:
+def _int8(source: LoweredModel) -> bytes:
     return source.quantised("int8")
 
 
-def _int8f(source: Source) -> bytes:
+def _int8f(source: LoweredModel) -> bytes:
     return source.quantised("float32")
 
 
-def _int16x8(source: Source) -> bytes:
+def _int16x8(source: LoweredModel) -> bytes:
     return quantise.in_sixteen_bits(with_own_constants(source.calibrated))
 
 
