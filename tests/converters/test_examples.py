@@ -154,7 +154,7 @@ def test_an_unreadable_image_is_named(tmp_path: Path) -> None:
 def test_several_inputs_ask_for_npz_files(photos: Path) -> None:
     with pytest.raises(DataError, match="several inputs") as caught:
         load(str(photos), two_inputs(), None)
-    assert ".npz" in caught.value.remedy
+    assert "--data npz:PATH" in caught.value.remedy
 
 
 def test_npz_files_feed_several_inputs(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ EXCLUDED = {
     r"identity_(sequence|opt)": "not tensors",
     r"allowzero_reordered|zero_size|empty_set|slice_start_out": "no tensor without elements",
     r"unsqueeze_(three|unsorted)_axes$": "a shape of rank 6",
+    r"nllloss_NCd1d2d3d4d5": "a shape of rank 7",
     # Other reasons.
     r"resize_downsample_scales_linear_align_corners": (
         "ONNX's reference divides by the unrounded output size; ONNX Runtime, torch and this "
