@@ -56,6 +56,11 @@ SHORTEST_SAMPLE_S = 0.0005
 APART_S = 0.5
 """How long a turn's samples take that is a process of its own."""
 
+PARTS = (1.0, 0.5, 0.25, 0.1, 0.0)
+"""The parts of the best length of a process that are tried if a large overhead is to be detected;
+with the last one it measures one round.
+"""
+
 LOOKING = 1.25
 """How much wider the last interval is of a run that is looked at again and again."""
 
@@ -196,7 +201,7 @@ def choose_size(
     spent_s: float = 0.0,
     stops_early: bool = True,
 ) -> Forecast:
-    """The size that detects what is asked for, or else the most that the budget allows.
+    """The shortest that detects what is asked for, or else the most that the budget allows.
 
     Without a budget the limit is `DETECT_LIMIT_S`. The pilot's time is subtracted from the budget,
     but at most half of it. Starting processes counts against the budget too. If that alone is too
@@ -217,18 +222,17 @@ def choose_size(
         if least.measuring_s <= left_s / 2:
             return least
         raise _too_short(budget_s, spent_s, least.seconds)
-    found = [
-        _forecast(
-            pace,
-            seconds,
-            processes,
-            first_look(processes, pace.comparisons) if stops_early else processes,
-            detect,
-        )
-        for processes in range(fewest, most + 1)
-    ]
-    enough = [one for one in found if detect is not None and one.detectable <= detect]
-    return enough[0] if enough else found[-1]
+
+    def forecast(processes: int, part: float = 1.0) -> Forecast:
+        first = first_look(processes, pace.comparisons) if stops_early else processes
+        shorter = {name: part * one for name, one in seconds.items()}
+        return _forecast(pace, shorter, processes, first, detect)
+
+    if detect is None:
+        return forecast(most)
+    found = [forecast(one, part) for one in range(fewest, most + 1) for part in PARTS]
+    enough = [one for one in found if one.detectable <= detect]
+    return min(enough, key=lambda one: one.seconds) if enough else forecast(most)
 
 
 def _seconds(pace: Pace, left_s: float) -> dict[str, float]:

@@ -76,7 +76,7 @@ def test_the_budget_is_kept_or_refused(pace: Pace, budget: float) -> None:
 
 @settings(max_examples=40)
 @given(paces, st.floats(0.005, 0.2))
-def test_what_is_asked_for_is_detected_with_as_few_processes(pace: Pace, detect: float) -> None:
+def test_what_is_asked_for_is_detected_or_all_is_spent(pace: Pace, detect: float) -> None:
     found = chosen(pace, None, detect)
     assume(found is not None)
     assert found is not None
@@ -137,6 +137,12 @@ def test_a_slow_model_is_refused_with_the_budget_it_needs() -> None:
 def test_more_scatter_asks_for_more_time() -> None:
     calm, noisy = (choose_size(alone(scatter=s), None, 0.02) for s in (0.01, 0.05))
     assert noisy.seconds > calm.seconds
+
+
+def test_a_large_overhead_is_detected_in_seconds() -> None:
+    large, small = (choose_size(alone(start_s=0.1), None, s, 0, False) for s in (0.5, 0.01))
+    assert large.size.processes == fewest_processes() and large.measuring_s < 3
+    assert small.measuring_s > 4 * large.measuring_s
 
 
 def test_an_emptied_pace_plans_nothing() -> None:
