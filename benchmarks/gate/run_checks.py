@@ -236,10 +236,8 @@ GATE = (
 
 The last two look at what would bias the overhead, whatever its cause; their limits are shares of
 the threshold. A bias of half of it must not pass. What the first finds is less than the bias, for
-the fastest pairs of noisy times are not all undisturbed; what the second finds is all of it. With
-these limits simulated machines (`make prove-statistics`) that bias the ratio get a verdict in 2 of
-146 runs that are off by more than half of the threshold, and of runs that are not biased, on
-machines with and without other work, 1 of 160 gets none.
+the fastest pairs of noisy times are not all undisturbed; what the second finds is all of it.
+`make prove-statistics` shows what the limits make of machines that bias the ratio, and of others.
 """
 
 NOTES = (
