@@ -15,7 +15,7 @@ from edgebench.benchmarks.diagnostic import Diagnostic, Values
 from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import MachineState
-from edgebench.benchmarks.statistics.levels import AFTER_ANOTHER, PairedTimes
+from edgebench.benchmarks.statistics.levels import PairedTimes
 from edgebench.benchmarks.statistics.local_pairs import SURE, inheritance, speed_dependence
 from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.deploy.documents.result import EvaluationResult
@@ -192,7 +192,7 @@ def unsteady(evidence: Evidence, limit: float) -> Values | None:
 
 def other_caches(evidence: Evidence, limit: float) -> Values | None:
     """The overhead is another one right after another model ran, when the caches are that one's."""
-    after = evidence.overhead.others.get(AFTER_ANOTHER) if evidence.overhead else None
+    after = evidence.overhead.after_another if evidence.overhead else None
     if evidence.overhead is None or after is None:
         return None
     value = evidence.overhead.value

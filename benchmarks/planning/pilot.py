@@ -195,8 +195,11 @@ def _start_s(plan: Plan, result: RunResult) -> float:
     """How long a fresh process takes to start, to load every artifact and to warm it up.
 
     The rest of the pilot's time went into one process that identifies the runtime, one for each
-    artifact, and those that measured.
+    artifact, and those that measured. Where every turn is a process of its own, its start is part
+    of the turn (`_beside_s`).
     """
+    if any(turn.summary for block in result.blocks for turn in block.turns):
+        return 0.0
     loading = sum(one.load_s for one in result.evaluations.values() if one.load_s is not None)
     warming = [sum(one.times_ns) / 1e9 for block in result.blocks for one in block.warmups]
     measuring = len({block.process for block in result.blocks}) or 1

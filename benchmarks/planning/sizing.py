@@ -163,6 +163,11 @@ class Size:
     first_look: int
     groups: Mapping[str, GroupSize]
 
+    @property
+    def stops_early(self) -> bool:
+        """Whether the run ends as soon as its verdicts are clear."""
+        return Looks(self.first_look, self.processes).many
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -254,9 +259,10 @@ def _forecast(
 ) -> Forecast:
     sizes = {name: _group_size(one, seconds[name]) for name, one in pace.groups.items()}
     variance = max((one.variance(seconds[name]) for name, one in pace.groups.items()), default=0.0)
-    errors = _errors(processes, pace.comparisons) * (LOOKING if Looks(first, processes).many else 1)
+    size = Size(processes, first, sizes)
+    errors = _errors(processes, pace.comparisons) * (LOOKING if size.stops_early else 1)
     return Forecast(
-        size=Size(processes, first, sizes),
+        size=size,
         warmup_s=pace.warmup_s,
         blocks=processes * sum(one.blocks for one in sizes.values()),
         measuring_s=processes * sum(_measuring_s(pace, seconds)),

@@ -241,7 +241,7 @@ def _size(found: Forecast) -> str:
         return "nothing can be compared: none of the models runs, or none of their baselines"
     will = "may" if found.guess else "will"
     processes, about = count(found.size.processes, "process"), "about"
-    if found.size.first_look < found.size.processes:
+    if found.size.stops_early:
         processes, about = f"up to {processes}", "at most"
     text = (
         f"{processes}, {about} {found.seconds:.0f} s: overheads of "

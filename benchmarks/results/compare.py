@@ -19,7 +19,6 @@ from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import (
-    AFTER_ANOTHER,
     PairedTimes,
     SlotTimes,
     TimedBlock,
@@ -217,9 +216,7 @@ def _overhead(plan: Plan, processes: Sequence[PairedTimes], comparisons: int) ->
         return None
     _, *others = np.array([one.summaries for one in processes]).T
     summaries = dict(zip(paired.SUMMARIES[1:], others, strict=True))
-    after = [one.after_another for one in processes]
-    if all(one is not None for one in after):
-        summaries[AFTER_ANOTHER] = np.array(after, dtype=np.float64)
+    after = [one.after_another for one in processes if one.after_another is not None]
     every = [(one, block) for one in processes for block in one.blocks]
     if any(block.slots[one.slot].summaries for one, block in every):
         summaries = {}  # A turn's only sample has no p90 and no minimum of its own.
@@ -229,6 +226,7 @@ def _overhead(plan: Plan, processes: Sequence[PairedTimes], comparisons: int) ->
         comparisons,
         summaries,
         looks,
+        after if len(after) == len(processes) else None,
     )
 
 

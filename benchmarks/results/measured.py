@@ -52,5 +52,5 @@ class MeasuredRun:
 
 
 def measured(blocks: Sequence[MeasuredBlock]) -> tuple[MeasuredBlock, ...]:
-    """The blocks that have visits."""
+    """The blocks that did not fail."""
     return tuple(block for block in blocks if not block.error)

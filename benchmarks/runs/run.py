@@ -158,7 +158,7 @@ def carry_out(
     if forecast is not None:
         tell(forecast)
     save(folder / NOISE, floor_store.read(device.name))
-    stops = forecast is not None and forecast.size.first_look < forecast.size.processes
+    stops = forecast is not None and forecast.size.stops_early
     carry_out_plan = early_stop.run if stops else _to_the_end
     result = carry_out_plan(folder, device, progress)
     return judge(folder, result, device.description, command)

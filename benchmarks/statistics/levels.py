@@ -20,9 +20,6 @@ from edgebench.deploy.documents.result import Context, MeasuredBlock, SampleSumm
 ON_THE_CPU = ("xnnpack", "none")
 """The delegates with which an inference on one thread is the CPU's work from start to end."""
 
-AFTER_ANOTHER = "after another model"
-"""The overhead in the first samples after another model's turn, which are dropped."""
-
 
 @dataclass(frozen=True)
 class SlotTimes:

@@ -1,6 +1,6 @@
 """The statistics of a paired measurement. NumPy and SciPy only; nothing here knows a device.
 
-The unit is never the inference: inferences of one visit share its cache, clock and neighbours, and
+The unit is never the inference: inferences in one turn share its cache, clock and neighbours, and
 so tell less than their number suggests. Nor is it the block where blocks share a process, because
 the layout of memory, which favours one model or another, is drawn once per process. It is the
 process.
@@ -43,7 +43,9 @@ class Overhead:
     `comparisons` models share a baseline, all of their intervals hold together that often.
     `detectable` is the smallest overhead that a run of this noise and length detects with 90 %
     power. `blocks` are the single blocks' overheads, in the order they were measured. The
-    overheads of the other summaries, with their intervals, are in `others` by name.
+    overheads of the other summaries, with their intervals, are in `others` by name, and
+    `after_another` is that of the first samples after another model's turn, which do not count;
+    None where none were measured.
     """
 
     value: float
@@ -53,6 +55,7 @@ class Overhead:
     blocks: tuple[float, ...] = field(repr=False)
     comparisons: int = 1
     others: dict[str, Estimate] = field(default_factory=dict, repr=False)
+    after_another: Estimate | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """As reports show it: +11.5 % [10.7, 12.8]."""
@@ -64,8 +67,7 @@ class Overhead:
         return tuple(
             name
             for name, one in self.others.items()
-            if name in SUMMARIES
-            and ((one.low > 0 and self.value < 0) or (one.high < 0 and self.value > 0))
+            if (one.low > 0 and self.value < 0) or (one.high < 0 and self.value > 0)
         )
 
 
@@ -112,11 +114,13 @@ def overhead(
     comparisons: int = 1,
     others: Mapping[str, npt.ArrayLike] | None = None,
     looks: Looks | None = None,
+    after_another: npt.ArrayLike | None = None,
 ) -> Overhead:
     """Estimate the overhead from the log ratio of each process, model over baseline.
 
     `blocks` are the single blocks' log ratios, which are passed on. `comparisons` is the number of
-    models that share the baseline. `others` gives the log ratios of other summaries, by process.
+    models that share the baseline. `others` gives the log ratios of other summaries, by process,
+    and `after_another` those of the first samples after another model's turn.
     `looks` says at which looks the run may have been stopped; None for one, at its end.
 
     The estimate is the Hodges-Lehmann centre of the processes (the median of the means of all
@@ -161,10 +165,10 @@ def overhead(
         detectable=_detectable(wide[1] - wide[0], ratios.size, comparisons),
         blocks=tuple(np.expm1(np.asarray(blocks, dtype=np.float64)).tolist()),
         comparisons=comparisons,
-        others={
-            name: _estimate(np.asarray(logs, dtype=np.float64), comparisons, looks)
-            for name, logs in (others or {}).items()
-        },
+        others={name: _estimate(logs, comparisons, looks) for name, logs in (others or {}).items()},
+        after_another=None
+        if after_another is None
+        else _estimate(after_another, comparisons, looks),
     )
 
 
@@ -172,8 +176,8 @@ def _error(processes: int, alpha: float, looks: Looks | None) -> float:
     return alpha if looks is None else looks.error(processes, alpha)
 
 
-def _estimate(levels: Floats, comparisons: int, looks: Looks | None) -> Estimate:
-    found = centre(levels, comparisons, looks)
+def _estimate(levels: npt.ArrayLike, comparisons: int, looks: Looks | None) -> Estimate:
+    found = centre(np.asarray(levels, dtype=np.float64), comparisons, looks)
     return Estimate(*(float(np.expm1(one)) for one in (found.value, found.low, found.high)))
 
 

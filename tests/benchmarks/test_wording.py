@@ -29,7 +29,6 @@ from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import offline_plan
 from edgebench.benchmarks.statistics.levels import (
-    AFTER_ANOTHER,
     PairedTimes,
     paired_times,
     timed_block,
@@ -133,9 +132,7 @@ RUNS: dict[str, Evidence] = {
     "depends_on_speed": replace(EVIDENCE, processes=processes(disturbed=0.06)),
     "not_settled": replace(EVIDENCE, processes=processes(settling=0.03)),
     "waited": EVIDENCE,
-    "other_caches": replace(
-        EVIDENCE, overhead=overhead([0.01] * 8, others={AFTER_ANOTHER: [0.2] * 8})
-    ),
+    "other_caches": replace(EVIDENCE, overhead=overhead([0.01] * 8, after_another=[0.2] * 8)),
     "delegate_lost": replace(EVIDENCE, evaluation=EvaluationResult(None, partitions=0)),
     "baseline_delegate_lost": replace(
         EVIDENCE, baseline_evaluation=EvaluationResult(None, partitions=0)

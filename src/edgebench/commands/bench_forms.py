@@ -5,8 +5,8 @@
 For each target the model is exported in its full form, plain, and once without each pass that
 changed something, and all of them are measured with the baseline in one interleaved run. Printed
 are the ratios of the times with their 95 % intervals: plain over full, and without a pass over
-full, each from the blocks that both were visited in; and the overhead over the baseline. Above 1
-the pass pays.
+full, each from the processes that measured both; and the overhead over the baseline. Above 1 the
+pass pays.
 
 Exports that are up to date are not repeated, and a run that was interrupted is gone on with.
 """
