@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 
 from edgebench.converters.artifact import stored_name
+from edgebench.converters.mapped import MadeSequence
 from edgebench.converters.onnx.graph import TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.errors import DataError
@@ -16,7 +16,7 @@ from edgebench.models.data.dataset import Row
 
 
 @dataclass(frozen=True)
-class ArraySamples(Sequence[Sample]):
+class ArraySamples(MadeSequence[Sample]):
     """Rows with an array for each input, in its shape, or without the batch axis of length one.
 
     `source` says where they are from. Raises `DataError` where the first does not fit; so does
@@ -34,13 +34,7 @@ class ArraySamples(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, place: int) -> Sample: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Sample]: ...
-    def __getitem__(self, place: int | slice) -> Sample | Sequence[Sample]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
+    def made(self, place: int) -> Sample:
         return {port.name: self._fitted(place, port) for port in self.ports}
 
     def stored(self) -> dict[str, Array]:
@@ -59,7 +53,7 @@ class ArraySamples(Sequence[Sample]):
             each = ", ".join(f"{one.name} {one.shape}" for one in self.ports)
             raise DataError(
                 f"{self.source} has {have} for the input '{port.name}' {port.shape} in its example "
-                f"{place % len(self) + 1}",
+                f"{place + 1}",
                 f"give an array for each input in every example: {each}",
             )
         if found.dtype.kind not in "biuf":

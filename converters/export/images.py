@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 
 from edgebench.converters.artifact import IMAGES, Preprocessing
+from edgebench.converters.mapped import MadeSequence
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Sample
 from edgebench.errors import DataError
@@ -58,7 +57,7 @@ def frame_of(graph: OnnxGraph, data: DataSet, resize: Resize | None) -> Frame:
 
 
 @dataclass(frozen=True)
-class ImageSamples(Sequence[Sample]):
+class ImageSamples(MadeSequence[Sample]):
     """Images (N, H, W, 3) as inputs, made when they are asked for: floats take four times the room.
 
     What does not fill a batch is left out. Raises `DataError` where the means are not those of the
@@ -80,17 +79,9 @@ class ImageSamples(Sequence[Sample]):
         """The images as an evaluation's .npz holds them."""
         return {IMAGES: self.images}
 
-    @overload
-    def __getitem__(self, place: int) -> Sample: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Sample]: ...
-    def __getitem__(self, place: int | slice) -> Sample | Sequence[Sample]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        if not -len(self) <= place < len(self):
-            raise IndexError(place)
+    def made(self, place: int) -> Sample:
         batch = self.port.shape[0]
-        start = place % len(self) * batch
+        start = place * batch
         axis, _, _ = image_axes(self.port)
         channels = self.port.shape[axis]
         floats = _normalised(self.images[start : start + batch], channels, self.preprocessing)

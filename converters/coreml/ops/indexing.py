@@ -8,6 +8,7 @@ from edgebench.converters.coreml.mil import mb
 from edgebench.converters.coreml.node import Node, lowers
 from edgebench.converters.coreml.ops.slicing import counted, cut
 from edgebench.converters.coreml.value import Value
+from edgebench.converters.lowering.indices import batch_indices
 
 
 @lowers("TopK")
@@ -38,10 +39,8 @@ def gather_nd(node: Node) -> Value:
     extents = np.array(x.shape[batch : batch + indices.shape[-1]], np.int32)
     picked = counted(indices.mil, extents)
     if batch:  # Older programs know no batch axes here: they are indices like the others.
-        grid = np.moveaxis(np.indices(indices.shape[:batch]), 0, -1)
-        grid = grid.reshape(*grid.shape[:-1], *(1,) * (indices.rank - 1 - batch), batch)
-        grid = np.broadcast_to(grid, (*indices.shape[:-1], batch)).astype(np.int32)
-        picked = mb.concat(values=[grid, picked], axis=indices.rank - 1)
+        places = batch_indices(indices.shape, batch).astype(np.int32)
+        picked = mb.concat(values=[places, picked], axis=indices.rank - 1)
     return Value(mb.gather_nd(x=x.mil, indices=picked))
 
 

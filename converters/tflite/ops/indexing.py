@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from edgebench.converters.lowering.indices import batch_indices
 from edgebench.converters.tflite.node import CannotLower, Node, lowers
 from edgebench.converters.tflite.ops.slicing import cut
 from edgebench.converters.tflite.tensorflow import tf
@@ -55,10 +56,7 @@ def gather_nd(node: Node) -> Value:
     extents = np.array(x.shape[batch : batch + indices.shape[-1]], np.int64)
     picked = _counted(tf.cast(indices.standing(), tf.int64), extents)
     if batch:  # TFLite knows no batch axes here: they are indices like the others.
-        grid = np.moveaxis(np.indices(indices.shape[:batch]), 0, -1)
-        grid = grid.reshape(*grid.shape[:-1], *(1,) * (indices.rank - 1 - batch), batch)
-        grid = np.broadcast_to(grid, (*indices.shape[:-1], batch)).astype(np.int64)
-        picked = tf.concat([grid, picked], -1)
+        picked = tf.concat([batch_indices(indices.shape, batch), picked], -1)
     return Value.of(tf.gather_nd(x.standing(), tf.cast(picked, tf.int32)))
 
 
