@@ -10,6 +10,7 @@ import made_tasks
 import numpy as np
 import onnx
 import pytest
+from in_process import EXPORT
 
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.run_folder import COMPARISON
@@ -37,7 +38,7 @@ def exported(task: str, folder: Path, *options: str, targets: tuple[str, ...] = 
         onnx.save(make(), folder / f"{name}.onnx")
         to = [part for target in targets for part in ("--to", target)]
         arguments = [str(folder / f"{name}.onnx"), "--data", data, "--out", str(folder / "out")]
-        assert main(["export", *arguments, "--jobs", "1", *to, *options]) == 0
+        assert main([*EXPORT, *arguments, *to, *options]) == 0
     return folder / "out"
 
 
@@ -92,16 +93,7 @@ def test_a_model_of_several_inputs_is_evaluated_on_arrays(task: str, tmp_path: P
     data = made_tasks.write_arrays(tmp_path / "tokens.npz", 80)
     onnx.save(made_tasks.reader(), tmp_path / "reader.onnx")
     to = [part for form in ("onnx", "tflite", "openvino") for part in ("--to", f"{form}:fp32")]
-    arguments = [
-        "export",
-        "--jobs",
-        "1",
-        str(tmp_path / "reader.onnx"),
-        "--data",
-        data,
-        "--task",
-        task,
-    ]
+    arguments = [*EXPORT, str(tmp_path / "reader.onnx"), "--data", data, "--task", task]
     assert main([*arguments, *to, "--out", str(tmp_path / "out")]) == 0
     run = ["run", "reader", "--baseline", "reader", "--artifacts", str(tmp_path / "out")]
     every = ["--formats", "all", "--runs", str(tmp_path / "runs"), "--budget", "6s", "--force"]
@@ -134,16 +126,7 @@ def test_arrays_that_do_not_fit_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     onnx.save(made_tasks.reader(), tmp_path / "reader.onnx")
-    arguments = [
-        "export",
-        "--jobs",
-        "1",
-        str(tmp_path / "reader.onnx"),
-        "--to",
-        "onnx",
-        "--task",
-        "none",
-    ]
+    arguments = [*EXPORT, str(tmp_path / "reader.onnx"), "--to", "onnx", "--task", "none"]
     np.savez(tmp_path / "short.npz", tokens=np.zeros((20, 3), int), scale=np.ones((20, 1)))
     data = ["--data", f"npz:{tmp_path / 'short.npz'}"]
     assert main([*arguments, *data]) != 0
@@ -168,16 +151,7 @@ def test_outputs_that_do_not_fit_are_listed(
 ) -> None:
     data = made_tasks.write_coco(tmp_path / "data", 12)
     onnx.save(made_tasks.segmenter(), tmp_path / "map.onnx")
-    arguments = [
-        "export",
-        "--jobs",
-        "1",
-        str(tmp_path / "map.onnx"),
-        "--to",
-        "onnx",
-        "--out",
-        str(tmp_path / "o"),
-    ]
+    arguments = [*EXPORT, str(tmp_path / "map.onnx"), "--to", "onnx", "--out", str(tmp_path / "o")]
     assert main([*arguments, "--data", data]) != 0
     assert "map 1x4x32x32" in capsys.readouterr().err
     assert main([*arguments, "--data", data, "--task", "segmentation"]) != 0
@@ -194,7 +168,7 @@ def test_what_is_evaluated_does_not_calibrate(
     made_tasks.write_folders(tmp_path / "few", 6)
     made_tasks.write_folders(tmp_path / "more", 12)  # Others but for the first colour.
     onnx.save(made_tasks.classifier(), tmp_path / "colours.onnx")
-    arguments = ["export", "--jobs", "1", str(tmp_path / "colours.onnx"), "--to", "onnx:int8"]
+    arguments = [*EXPORT, str(tmp_path / "colours.onnx"), "--to", "onnx:int8"]
     given = [
         "--calibration",
         str(tmp_path / "more"),

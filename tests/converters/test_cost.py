@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from in_process import EXPORT
 from onnx import TensorProto, helper, numpy_helper
 from tiny_models import SIDE, Write, tiny_cnn
 
@@ -83,7 +84,7 @@ def test_a_required_agreement_fails_the_file_the_command_and_what_was_up_to_date
         np.savez(
             inputs / f"{seed}.npz", x=np.random.default_rng(seed).normal(size=(1, 3, SIDE, SIDE))
         )
-    words = ["export", "--jobs", "1", str(source), "--to", "onnx:int8", "--out", str(out)]
+    words = [*EXPORT, str(source), "--to", "onnx:int8", "--out", str(out)]
     words += ["--calibration", str(inputs)]
     assert main([*words, "--require-agreement", "99.9%"]) == 4
     assert "agrees with the ONNX graph in" in capsys.readouterr().err
@@ -170,16 +171,7 @@ def test_scores_lost_beside_boxes_are_told_with_a_remedy_that_helps(detectors: E
 def test_the_manifest_keeps_the_cost_and_the_table_shows_it(
     write: Write, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [
-        "export",
-        "--jobs",
-        "1",
-        str(write()),
-        "--to",
-        "onnx:int8",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    words = [*EXPORT, str(write()), "--to", "onnx:int8", "--out", str(tmp_path / "out")]
     words += ["--calibration", str(photos)]
     assert main([*words, "--json"]) == 0
     (manifest,) = json.loads(capsys.readouterr().out)
@@ -196,19 +188,5 @@ def test_the_manifest_keeps_the_cost_and_the_table_shows_it(
 def test_without_data_the_cost_is_unknown(
     write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert (
-        main(
-            [
-                "export",
-                "--jobs",
-                "1",
-                str(write()),
-                "--to",
-                "onnx:fp16",
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 0
-    )
+    assert main([*EXPORT, str(write()), "--to", "onnx:fp16", "--out", str(tmp_path / "out")]) == 0
     assert "unknown: no task, untrained weights, or no data" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from in_process import EXPORT
 from onnx import numpy_helper
 
 from edgebench.cli import main
@@ -78,14 +79,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the three convolutions in a mixed precision of every format, and plain."""
     folder = tmp_path_factory.mktemp("mixed")
     onnx.save(network(), folder / "three.onnx")
-    words = [
-        "export",
-        "--jobs",
-        "1",
-        str(folder / "three.onnx"),
-        "--calibration",
-        str(calibration(folder)),
-    ]
+    words = [*EXPORT, str(folder / "three.onnx"), "--calibration", str(calibration(folder))]
     for form, base in BASES.items():
         mix = write(folder / f"{form}.json", base=base)
         words += ["--to", f"{form}:{mix}", "--to", f"{form}:{base}"]
@@ -164,14 +158,7 @@ def test_a_node_that_is_not_there_is_named(
 ) -> None:
     onnx.save(network(), tmp_path / "three.onnx")
     mix = write(tmp_path / "mix.json", exceptions=[{"nodes": "secnd"}])
-    words = [
-        "export",
-        "--jobs",
-        "1",
-        str(tmp_path / "three.onnx"),
-        "--calibration",
-        str(calibration(tmp_path)),
-    ]
+    words = [*EXPORT, str(tmp_path / "three.onnx"), "--calibration", str(calibration(tmp_path))]
     assert main([*words, "--to", f"onnx:{mix}", "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert "no node 'secnd'" in said and "its nodes are first, " in said

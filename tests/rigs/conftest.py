@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from phones import Bench, Phone
 from ssh_board import SshBoard
-from toy_artifacts import make_real_artifacts
+from toy_artifacts import SHORT, make_real_artifacts
 
 from edgebench.deploy.registry import devices
 from edgebench.deploy.remote.remote_device import RemoteDevice
@@ -70,5 +70,5 @@ def run(toy_artifacts: Path) -> tuple[str, ...]:
     """The words of a short run on the board."""
     return (
         *("--device", "board", "attention", "--baseline", "plain", "--precisions", "fp32"),
-        *("--budget", "60s", "--detect", "50%", "--artifacts", str(toy_artifacts)),
+        *(*SHORT, "--artifacts", str(toy_artifacts)),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from phones import Bench, Phone
 from ssh_board import SshBoard
+from toy_artifacts import SHORT
 
 from edgebench.errors import EdgeBenchError
 
@@ -92,17 +93,7 @@ def test_a_run_stays_on_the_cluster_that_is_named(board: SshBoard, toy_artifacts
     last = CORES - 1
     added = board.edgebench("devices", "add", "shelf", "--host", "board", "--cluster", f"x={last}")
     assert added.returncode == 0, added.stderr
-    what = (
-        "attention",
-        "--baseline",
-        "plain",
-        "--precisions",
-        "fp32",
-        "--budget",
-        "60s",
-        "--detect",
-        "50%",
-    )
+    what = ("attention", "--baseline", "plain", "--precisions", "fp32", *SHORT)
     words = ("--device", "shelf", *what, "--artifacts", str(toy_artifacts), "--cores")
     wrong = board.edgebench(*words, "big")
     assert wrong.returncode == 2 and "unknown cluster 'big'" in wrong.stderr

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phones import Bench, Phone
-from toy_artifacts import make_real_artifacts
+from toy_artifacts import SHORT, make_real_artifacts
 from toy_models import make_toys
 
 from edgebench.benchmarks.planning.pilot import PILOT
@@ -53,17 +53,7 @@ class Trial:
 
 def run_words(artifacts: Path, name: str) -> tuple[str, ...]:
     return (
-        *(
-            "--device",
-            "fake",
-            "attention",
-            "--precisions",
-            "fp32",
-            "--budget",
-            "60s",
-            "--detect",
-            "50%",
-        ),
+        *("--device", "fake", "attention", "--precisions", "fp32", *SHORT),
         *("--artifacts", str(artifacts), "--runs", f"runs-{name}"),
     )
 

@@ -11,6 +11,7 @@ import pytest
 from form_graphs import build, coordinate, error, form, ops, plain, squeeze_excite, weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import EXPORT
 
 from edgebench import cli
 from edgebench.converters.onnx import reference
@@ -299,7 +300,7 @@ def test_a_pass_has_a_file_of_its_own_that_draws_before_and_after(name) -> None:
 
 def test_no_passes_exports_the_plain_graph_under_its_own_name(tmp_path, capsys) -> None:
     onnx.save(coordinate(), tmp_path / "block.onnx")
-    common = ["export", "--jobs", "1", str(tmp_path / "block.onnx"), "--to", "onnx:fp32", "--json"]
+    common = [*EXPORT, str(tmp_path / "block.onnx"), "--to", "onnx:fp32", "--json"]
     manifests = []
     for extra in ([], ["--no-passes"]):
         assert cli.main([*common, "--out", str(tmp_path / "out"), *extra]) == 0
@@ -333,7 +334,7 @@ def test_an_export_that_a_pass_spoils_names_the_pass_and_writes_nothing(
 ) -> None:
     monkeypatch.setitem(PIPELINES, "onnx:fp32", Pipeline((pool_means, _halve)))
     onnx.save(squeeze_excite(), tmp_path / "block.onnx")
-    words = ["export", "--jobs", "1", str(tmp_path / "block.onnx"), "--to", "onnx:fp32"]
+    words = [*EXPORT, str(tmp_path / "block.onnx"), "--to", "onnx:fp32"]
     assert cli.main([*words, "--out", str(tmp_path / "out")]) != 0
     assert "the graph pass _halve changes what the graph computes" in capsys.readouterr().err
     assert not list(tmp_path.glob("out/*.onnx"))
