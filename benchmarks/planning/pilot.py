@@ -18,8 +18,8 @@ import numpy as np
 from edgebench.benchmarks.planning.design import AGAIN, WARMUP_WINDOW, lay_out
 from edgebench.benchmarks.planning.run_until import MEASURING, run_until
 from edgebench.benchmarks.planning.sizing import PILOT_SHARE, GroupPace, GroupSize, Pace, Size
+from edgebench.benchmarks.statistics.levels import TimedBlock, counts_own_time, timed_block
 from edgebench.benchmarks.statistics.local_pairs import pairs
-from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.documents.plan import Group, Plan, TurnLength
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult, Turn
@@ -105,7 +105,8 @@ def pace(plan: Plan, result: RunResult) -> Pace:
     that was not reached has the time of its first inference.
     """
     blocks = [block for block in result.blocks if not block.error]
-    found = {group.name: _group(group, blocks, result.evaluations) for group in plan.groups}
+    timed = [timed_block(block, counts_own_time(result.context)) for block in blocks]
+    found = {group.name: _group(group, timed, result.evaluations) for group in plan.groups}
     groups = {name: one for name, one in found.items() if len(one.inference_s) > 1}
     return Pace(
         groups=groups,
@@ -129,10 +130,11 @@ def comparisons(slots: Iterable[str]) -> int:
 
 
 def _group(
-    group: Group, blocks: Sequence[MeasuredBlock], evaluations: Mapping[str, EvaluationResult]
+    group: Group, timed: Sequence[TimedBlock], evaluations: Mapping[str, EvaluationResult]
 ) -> GroupPace:
-    own = [block for block in blocks if block.group == group.name]
-    turns = [turn for block in own for turn in block.turns]
+    own = [one for one in timed if one.block.group == group.name]
+    blocks = [one.block for one in own]
+    turns = [turn for block in blocks for turn in block.turns]
     inference_s = {}
     for slot in (group.baseline, *(one for one in group.slots if one != group.baseline)):
         evaluation = evaluations.get(slot)
@@ -143,7 +145,7 @@ def _group(
         times_ns = [time for turn in turns if turn.slot == slot for time in turn.samples_ns]
         first_s = evaluation.first_inference_s or USUAL_INFERENCE_S
         inference_s[slot] = float(np.median(times_ns)) / 1e9 if times_ns else first_s
-    return GroupPace(inference_s, _scatter(group.baseline, own), _beside_s(own, turns))
+    return GroupPace(inference_s, _scatter(group.baseline, own), _beside_s(blocks, turns))
 
 
 def _beside_s(blocks: Sequence[MeasuredBlock], turns: Sequence[Turn]) -> float:
@@ -156,19 +158,25 @@ def _beside_s(blocks: Sequence[MeasuredBlock], turns: Sequence[Turn]) -> float:
     return max(measured_s(blocks) - sum(inferring_ns) / 1e9, 0.0) / len(turns)
 
 
-def _scatter(baseline: str, blocks: Sequence[MeasuredBlock]) -> float:
+def _scatter(baseline: str, blocks: Sequence[TimedBlock]) -> float:
     """The standard deviation of a pair's log ratio, of the model that scatters most.
+
+    The times are those that the run will be judged by.
 
     It is based on mean absolute deviations, because one disturbed pair says little about the
     others, and is shrunk towards the usual scatter if there are few pairs.
     """
-    models = dict.fromkeys(turn.slot for block in blocks for turn in block.turns)
+    models = dict.fromkeys(slot for block in blocks for slot in block.slots)
     found = [USUAL_SCATTER]
     for model in models:
         if model == baseline:
             continue
         ratios = np.concatenate(
-            [pairs(_samples(block, model), _samples(block, baseline)) for block in blocks]
+            [
+                pairs(block.slots[model].own_ns, block.slots[baseline].own_ns)
+                for block in blocks
+                if {model, baseline} <= block.slots.keys()
+            ]
         )
         if ratios.size > 1:
             # Values deviate from their own median by less than from the true one.
@@ -177,11 +185,6 @@ def _scatter(baseline: str, blocks: Sequence[MeasuredBlock]) -> float:
             weighted = own**2 * ratios.size + USUAL_SCATTER**2 * USUAL_WEIGHT
             found.append(math.sqrt(weighted / (ratios.size + USUAL_WEIGHT)))
     return max(found[1:], default=USUAL_SCATTER)
-
-
-def _samples(block: MeasuredBlock, slot: str) -> Floats:
-    own = (turn for turn in block.turns if turn.slot == slot)
-    return np.array([time for turn in own for time in turn.samples_ns], dtype=np.float64)
 
 
 def measured_s(blocks: Sequence[MeasuredBlock]) -> float:
