@@ -138,7 +138,9 @@ def _unknown(name: str, known: Collection[str], artifacts: Path) -> UnknownNameE
     """The error for a name of no model; it says if there are no files that could be meant."""
     from edgebench.converters.external import files
 
-    none = "" if files(artifacts) else f", and there is no model file in {artifacts}"
+    none = (
+        "" if files(artifacts) else f", and there is no model file of another tool in {artifacts}"
+    )
     return UnknownNameError("model", name, known, none)
 
 
