@@ -64,7 +64,7 @@ def test_what_is_no_model_file_is_refused_before_anything_is_exported(
     assert run(theirs / "notes.txt", tmp_path) == 2
     assert "notes.txt is not a model file" in capsys.readouterr().err
     assert run(tmp_path / "nothing there", tmp_path, "--baseline", "first") == 2
-    assert "no model file in" in capsys.readouterr().err
+    assert "no model file of another tool in" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 
