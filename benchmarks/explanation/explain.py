@@ -91,7 +91,7 @@ class _Case:
     def distrust(self, slot: str) -> tuple[Diagnostic, ...]:
         """Why a difference to a slot cannot be trusted, by the checks that verdicts pass."""
         pair = replace(self.group, baseline=slot, slots=(slot, self.slot))
-        _, verdict = judged(self.run, pair, self.slot, self.blocks)
+        verdict = judged(self.run, pair, self.slot, self.blocks).verdict
         return verdict.reasons
 
 

@@ -6,7 +6,9 @@ device cannot give (None) never fail a check.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -15,12 +17,18 @@ from edgebench.benchmarks.diagnostic import Diagnostic, Values
 from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import MachineState
+from edgebench.benchmarks.statistics import local_pairs
 from edgebench.benchmarks.statistics.levels import PairedTimes
-from edgebench.benchmarks.statistics.local_pairs import SURE, inheritance, speed_dependence
+from edgebench.benchmarks.statistics.local_pairs import SURE
 from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.deploy.documents.result import EvaluationResult
 
 INT8 = ("i8", "u8")
+
+Estimated = tuple[float, float]
+"""A value and its standard error."""
+
+UNKNOWN: Estimated = (0.0, math.inf)
 
 ODD = 0.1
 """The part of the processes, on either side, that may disagree with the others."""
@@ -49,6 +57,38 @@ class Evidence:
     cores: tuple[int, ...] | None
     against_itself: bool
     steady_share: float
+
+    @cached_property
+    def speed_dependence(self) -> Estimated:
+        """How the log ratio depends on the machine's speed, with its standard error."""
+        if self.overhead is None:
+            return UNKNOWN
+        turns = [turn for one in self.processes for turn in one.turns]
+        ratios, speeds = zip(*turns, strict=True)
+        return local_pairs.speed_dependence(ratios, speeds)
+
+    @cached_property
+    def inheritance(self) -> Estimated:
+        """How it depends on whose turn was before, with its standard error."""
+        if self.overhead is None:
+            return UNKNOWN
+        another, own = (
+            np.concatenate([one.log_ratios_after(own) for one in self.processes])
+            for own in (False, True)
+        )
+        return local_pairs.inheritance(another, own)
+
+    @property
+    def visible_bias(self) -> float:
+        """The smallest bias of the overhead that would be seen in what turns inherit.
+
+        Of the turns of n models all but one in n follow another's, and the bias is that part of the
+        change. Turns that are processes of their own inherit nothing.
+        """
+        blocks = [block for one in self.processes for block in one.blocks]
+        if all(block.block.turns[0].summary for block in blocks):
+            return 0.0
+        return SURE * self.inheritance[1] * (1 - 1 / len(blocks[0].slots))
 
     @property
     def machine(self) -> MachineState:
@@ -90,14 +130,11 @@ def depends_on_speed(evidence: Evidence, limit: float) -> Values | None:
     Allowed is a share of the threshold, and for large overheads a tenth of them, because then the
     verdict is not in question.
     """
-    if evidence.overhead is None:
-        return None
-    ratios = [one.log_ratios for one in evidence.processes]
-    speeds = [one.log_speeds for one in evidence.processes]
-    change, error = speed_dependence(np.concatenate(ratios), np.concatenate(speeds))
+    change, error = evidence.speed_dependence
     if abs(change) <= max(_allowed(evidence, limit), SURE * error):
         return None
-    usual = float(np.median(np.concatenate(ratios)))
+    ratios = np.concatenate([ratio for one in evidence.processes for ratio, _ in one.turns])
+    usual = float(np.median(ratios))
     return {
         "overhead": float(np.expm1(usual)),
         "undisturbed_overhead": float(np.expm1(usual - change)),
@@ -109,13 +146,7 @@ def not_settled(evidence: Evidence, limit: float) -> Values | None:
 
     Then turns are too short for the clock or the caches to be the model's own.
     """
-    if evidence.overhead is None:
-        return None
-    another, own = (
-        np.concatenate([one.log_ratios_after(own) for one in evidence.processes])
-        for own in (False, True)
-    )
-    change, error = inheritance(another, own)
+    change, error = evidence.inheritance
     if abs(change) <= max(_allowed(evidence, limit), SURE * error):
         return None
     return {"change": float(np.expm1(change))}

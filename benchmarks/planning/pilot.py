@@ -17,9 +17,19 @@ import numpy as np
 
 from edgebench.benchmarks.planning.design import AGAIN, WARMUP_WINDOW, lay_out
 from edgebench.benchmarks.planning.run_until import MEASURING, run_until
-from edgebench.benchmarks.planning.sizing import PILOT_SHARE, GroupPace, GroupSize, Pace, Size
+from edgebench.benchmarks.planning.sizing import (
+    LAYOUT_SCATTER,
+    MEDIAN_COST,
+    PILOT_SHARE,
+    USUALLY_TOUCHED,
+    GroupPace,
+    GroupSize,
+    Pace,
+    Size,
+)
 from edgebench.benchmarks.statistics.levels import TimedBlock, counts_own_time, timed_block
 from edgebench.benchmarks.statistics.local_pairs import pairs
+from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.documents.plan import Group, Plan, TurnLength
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult, Turn
@@ -27,7 +37,7 @@ from edgebench.progress import Progress
 
 PILOT = "pilot"
 PROCESSES = 2
-GROUP_SIZE = GroupSize(TurnLength(3, 1, 1), blocks=3, rounds=1, apart=True)
+GROUP_SIZE = GroupSize(TurnLength(6, 2, 1), blocks=4, rounds=1, apart=True)
 WARMUP_S = 0.2
 
 LONGEST_S = 20.0
@@ -37,6 +47,15 @@ USUAL_SCATTER = 0.02
 
 USUAL_WEIGHT = 4
 """The assumed scatter counts as much as this many pairs from the pilot."""
+
+USUAL_LAYOUT_WEIGHT = 6
+"""The assumed scatter by the layout of memory counts as much as this many blocks."""
+
+SETTLED = 0.0075
+"""An inference is settled if it takes at most so much longer, in log time, than those after it."""
+
+FEWEST_TURNS = 10
+"""Of fewer turns nothing is said of how fast inferences settle."""
 
 SLOWEST_START_S = 5.0
 USUAL_INFERENCE_S = 0.05
@@ -145,7 +164,15 @@ def _group(
         times_ns = [time for turn in turns if turn.slot == slot for time in turn.samples_ns]
         first_s = evaluation.first_inference_s or USUAL_INFERENCE_S
         inference_s[slot] = float(np.median(times_ns)) / 1e9 if times_ns else first_s
-    return GroupPace(inference_s, _scatter(group.baseline, own), _beside_s(blocks, turns))
+    scatter, layout = _scatter(group.baseline, own)
+    beside_s = _beside_s(blocks, turns)
+    loads = [evaluations[slot].load_s or 0.0 for slot in inference_s]
+    load_s = 0.0 if beside_s else sum(loads) + _warming_s(blocks) / max(len(blocks), 1)
+    return GroupPace(inference_s, scatter, beside_s, layout, _touched(turns), load_s)
+
+
+def _warming_s(blocks: Sequence[MeasuredBlock]) -> float:
+    return sum(sum(one.times_ns) for block in blocks for one in block.warmups) / 1e9
 
 
 def _beside_s(blocks: Sequence[MeasuredBlock], turns: Sequence[Turn]) -> float:
@@ -158,33 +185,64 @@ def _beside_s(blocks: Sequence[MeasuredBlock], turns: Sequence[Turn]) -> float:
     return max(measured_s(blocks) - sum(inferring_ns) / 1e9, 0.0) / len(turns)
 
 
-def _scatter(baseline: str, blocks: Sequence[TimedBlock]) -> float:
-    """The standard deviation of a pair's log ratio, of the model that scatters most.
+def _touched(turns: Sequence[Turn]) -> int:
+    """How many inferences are longer because another model ran before, by all slots' turns.
 
-    The times are those that the run will be judged by.
+    A slot's turn that follows its own shows nothing. The last two inferences of a turn are taken
+    for settled.
+    """
+    after_another = [
+        np.log([*turn.dropped_ns, *turn.samples_ns])
+        for turn, last in zip(turns[1:], turns, strict=False)
+        if turn.slot != last.slot and turn.summary is None
+    ]
+    if len(after_another) < FEWEST_TURNS:
+        return USUALLY_TOUCHED
+    times = np.array(after_another)
+    longer = np.median(times[:, :-2] - times[:, -2:].mean(axis=1, keepdims=True), axis=0)
+    settled = np.flatnonzero(longer <= SETTLED)
+    return int(settled[0]) if settled.size else longer.size
 
-    It is based on mean absolute deviations, because one disturbed pair says little about the
-    others, and is shrunk towards the usual scatter if there are few pairs.
+
+def _scatter(baseline: str, blocks: Sequence[TimedBlock]) -> tuple[float, float]:
+    """Standard deviations of the model that scatters most: of its pairs, and by its layout.
+
+    The times are those that the run will be judged by. That of a pair's log ratio is based on mean
+    absolute deviations, because one disturbed pair says little about the others, and the other is
+    what blocks differ by beyond what their pairs explain. Both are shrunk towards usual values
+    if there are few.
     """
     models = dict.fromkeys(slot for block in blocks for slot in block.slots)
-    found = [USUAL_SCATTER]
+    found = []
     for model in models:
         if model == baseline:
             continue
-        ratios = np.concatenate(
-            [
-                pairs(block.slots[model].own_ns, block.slots[baseline].own_ns)
-                for block in blocks
-                if {model, baseline} <= block.slots.keys()
-            ]
-        )
-        if ratios.size > 1:
-            # Values deviate from their own median by less than from the true one.
-            lost = ratios.size / (ratios.size - 1)
-            own = MEAN_DEVIATION * lost * float(np.mean(np.abs(ratios - np.median(ratios))))
-            weighted = own**2 * ratios.size + USUAL_SCATTER**2 * USUAL_WEIGHT
-            found.append(math.sqrt(weighted / (ratios.size + USUAL_WEIGHT)))
-    return max(found[1:], default=USUAL_SCATTER)
+        ratios = [
+            pairs(block.slots[model].own_ns, block.slots[baseline].own_ns)
+            for block in blocks
+            if {model, baseline} <= block.slots.keys()
+        ]
+        if sum(one.size for one in ratios) > 1:
+            scatter = _pair_scatter(np.concatenate(ratios))
+            found.append((scatter, _layout_scatter(ratios, scatter)))
+    return max(found, default=(USUAL_SCATTER, LAYOUT_SCATTER))
+
+
+def _pair_scatter(ratios: Floats) -> float:
+    # Values deviate from their own median by less than from the true one.
+    lost = ratios.size / (ratios.size - 1)
+    own = MEAN_DEVIATION * lost * float(np.mean(np.abs(ratios - np.median(ratios))))
+    weighted = own**2 * ratios.size + USUAL_SCATTER**2 * USUAL_WEIGHT
+    return math.sqrt(weighted / (ratios.size + USUAL_WEIGHT))
+
+
+def _layout_scatter(blocks: Sequence[Floats], scatter: float) -> float:
+    levels = np.array([np.median(one) for one in blocks])
+    free = len(levels) - 1
+    by_pairs = MEDIAN_COST * scatter**2 * float(np.mean([1 / one.size for one in blocks]))
+    beyond = max(float(np.var(levels, ddof=1)) - by_pairs, 0.0) if free else 0.0
+    weighted = beyond * free + LAYOUT_SCATTER**2 * USUAL_LAYOUT_WEIGHT
+    return math.sqrt(weighted / (free + USUAL_LAYOUT_WEIGHT))
 
 
 def measured_s(blocks: Sequence[MeasuredBlock]) -> float:
@@ -195,21 +253,21 @@ def measured_s(blocks: Sequence[MeasuredBlock]) -> float:
 
 
 def _start_s(plan: Plan, result: RunResult) -> float:
-    """How long a fresh process takes to start, to load every artifact and to warm it up.
+    """How long a fresh process takes to start.
 
     The rest of the pilot's time went into one process that identifies the runtime, one for each
-    artifact, and those that measured. Where every turn is a process of its own, its start is part
-    of the turn (`_beside_s`).
+    artifact, and those that measured, and into loading models and warming them up before each
+    block. Where every turn is a process of its own, its start is part of the turn (`_beside_s`).
     """
     if any(turn.summary for block in result.blocks for turn in block.turns):
         return 0.0
-    loading = sum(one.load_s for one in result.evaluations.values() if one.load_s is not None)
-    warming = [sum(one.times_ns) / 1e9 for block in result.blocks for one in block.warmups]
+    loads = {slot: one.load_s or 0.0 for slot, one in result.evaluations.items()}
+    loading = sum(loads.values())
+    loading += sum(loads[one.slot] for block in result.blocks for one in block.warmups)
     measuring = len({block.process for block in result.blocks}) or 1
     elapsed = _seconds(result.updated) - _seconds(result.started)
-    bare = elapsed - measured_s(result.blocks) - loading * (1 + measuring) - sum(warming)
-    each = bare / (1 + len(plan.artifacts) + measuring)
-    return min(max(each, 0.0), SLOWEST_START_S) + loading + sum(warming) / measuring
+    bare = elapsed - measured_s(result.blocks) - loading - _warming_s(result.blocks)
+    return min(max(bare / (1 + len(plan.artifacts) + measuring), 0.0), SLOWEST_START_S)
 
 
 def _seconds(stamp: str) -> float:

@@ -1,16 +1,16 @@
 """The size of a run: how long its turns and processes are, and how many processes there may be.
 
-A process's log ratio scatters for two reasons: the layout of memory, which is another in each
-process, and the noise of its pairs of samples (`statistics.local_pairs`). So of P processes with n
-pairs each,
+A block's log ratio scatters for two reasons: the layout of memory, which is another each time that
+the models are loaded, and the noise of its pairs of samples (`statistics.local_pairs`). So of P
+processes with B blocks of n pairs each,
 
-    variance of the overhead = (between^2 + within^2 / n) / P
+    variance of the overhead = (layout^2 + scatter^2 / n) / (P B)
 
-and a process costs the time of its start besides that of its pairs. The number of pairs that gives
-the smallest variance in the same time is within / between * sqrt(start / pair), the rule for the
-size of clusters in a sample (Cochran, Sampling Techniques, 10.6). The number of processes is what
-the budget allows, or what detects the overhead that was asked for; the run stops before that if
-its question is answered (`statistics.sequential`).
+and a block costs the time to load the models besides that of its pairs. The number of pairs that
+gives the smallest variance in the same time is scatter / layout * sqrt(load / pair), the rule for
+the size of clusters in a sample (Cochran, Sampling Techniques, 10.6). The number of processes is
+what the budget allows, or what detects the overhead that was asked for; the run stops before that
+if its question is answered (`statistics.sequential`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from edgebench.errors import UsageError
 from edgebench.intervals import CONFIDENCE
 
 LAYOUT_SCATTER = 0.004
-"""The layout of memory favours a model by up to a per cent, one way or the other."""
+"""By the layout of memory, as long as it is not known: up to a per cent, one way or the other."""
 
 MOST_PROCESSES = 30
 WANTED_PROCESSES = 24
@@ -43,12 +43,14 @@ after a third of them."""
 LONGEST_S = 10.0
 """The longest that a process measures one group."""
 
-BLOCK_S = 1.0
-"""The length of a block, after which the machine's state is read."""
-
-SETTLED_S = 0.1
 UNTOUCHED_S = 0.5
-"""Inferences that take so long are hardly touched, or not at all, by what ran before them."""
+"""Inferences that take so long are not touched by what ran before them."""
+
+USUALLY_TOUCHED = 1
+"""So many inferences are longer because another model ran before, as long as that is not known."""
+
+TURN_S = 0.15
+"""A turn is no longer, unless it takes longer to drop what has to be dropped and count one."""
 
 SHORTEST_SAMPLE_S = 0.0005
 """Of faster inferences several are a sample: a clock's reading takes about 0.1 us."""
@@ -59,6 +61,12 @@ APART_S = 0.5
 PARTS = (1.0, 0.5, 0.25, 0.1, 0.0)
 """The parts of the best length of a process that are tried if a large overhead is to be detected;
 with the last one it measures one round.
+"""
+
+SPARE = 3
+"""A run that is to detect something may have so many times the processes that should be enough: it
+stops when it has found it, after a third of them at the earliest. A pilot knows only roughly how
+much ratios scatter.
 """
 
 LOOKING = 1.25
@@ -78,22 +86,35 @@ class GroupPace:
     inference_s: seconds an inference, by slot; the baseline is the first.
     scatter: standard deviation of the log ratio of a pair of samples, of the noisiest model.
     start_s: the rest of a turn's time, if every turn is a process of its own.
+    layout: standard deviation of a block's log ratio by the layout of memory alone.
+    touched: how many inferences are longer because another model ran before them.
+    load_s: seconds to load and warm up its models, before each block.
     """
 
     inference_s: Mapping[str, float]
     scatter: float
     start_s: float = 0.0
+    layout: float = LAYOUT_SCATTER
+    touched: int = USUALLY_TOUCHED
+    load_s: float = 0.0
 
     @property
     def turn(self) -> TurnLength:
-        """How long a turn is to be."""
+        """How long a turn is to be.
+
+        What another model's turn has touched is dropped, with one more for what the pilot is too
+        short to see. As many samples count, if they fit into `TURN_S`: then the more have to be
+        dropped the longer are the turns, and the part of the time that counts stays the same.
+        """
         slowest_s, fastest_s = max(self.inference_s.values()), min(self.inference_s.values())
         if self.start_s:
             return TurnLength(max(math.ceil(APART_S / slowest_s), 3), 2, 1)
         if slowest_s >= UNTOUCHED_S:
             return TurnLength(1, 0, 1)
         batch = max(math.ceil(SHORTEST_SAMPLE_S / fastest_s), 1)
-        return TurnLength(2, 1, 1) if slowest_s >= SETTLED_S else TurnLength(3, 2, batch)
+        dropped = math.ceil((self.touched + 1) / batch)
+        fitting = int(TURN_S / (slowest_s * batch)) - dropped
+        return TurnLength(dropped + max(min(dropped, fitting), 1), dropped, batch)
 
     @property
     def turns(self) -> int:
@@ -117,16 +138,17 @@ class GroupPace:
         """How many rounds fit best into so many seconds."""
         return max(round(seconds / self.round_s), 1)
 
-    def best_s(self, start_s: float) -> float:
-        """How long a process should measure the group, if its start takes `start_s`."""
+    @property
+    def best_s(self) -> float:
+        """How long a block should be; one round at least."""
         pair_s = self.round_s / self.pairs
-        pairs = math.sqrt(MEDIAN_COST * start_s / pair_s) * self.scatter / LAYOUT_SCATTER
-        return pairs * pair_s
+        pairs = math.sqrt(MEDIAN_COST * self.load_s / pair_s) * self.scatter / self.layout
+        return max(pairs * pair_s, self.round_s)
 
     def variance(self, seconds: float) -> float:
-        """The variance of one process's log ratio."""
+        """The variance of one block's log ratio."""
         pairs = self.rounds(seconds) * self.pairs
-        return LAYOUT_SCATTER**2 + MEDIAN_COST * self.scatter**2 / pairs
+        return self.layout**2 + MEDIAN_COST * self.scatter**2 / pairs
 
 
 @dataclass(frozen=True)
@@ -136,13 +158,39 @@ class Pace:
     groups: by name; only those that have something to compare.
     comparisons: how many models share a baseline, at most.
     warmup_s: how long a slot may warm up, once in a process.
-    start_s: how long a fresh process takes until it measures, warm-ups included.
+    start_s: how long a fresh process takes until it loads the first models.
     """
 
     groups: Mapping[str, GroupPace]
     comparisons: int
     warmup_s: float
     start_s: float
+
+    @property
+    def load_s(self) -> float:
+        """The seconds to load and warm up the models of all groups once."""
+        return sum(one.load_s for one in self.groups.values())
+
+    def measuring_s(self, length: Length) -> float:
+        """The seconds that a process measures."""
+        each = (one.rounds(length.seconds[name]) * one.round_s for name, one in self.groups.items())
+        return length.blocks * sum(each)
+
+    def process_s(self, length: Length) -> float:
+        """The seconds that a process takes in all."""
+        return self.start_s + length.blocks * self.load_s + self.measuring_s(length)
+
+
+@dataclass(frozen=True)
+class Length:
+    """How many blocks of each group a process has, and by group about how long one is."""
+
+    blocks: int
+    seconds: Mapping[str, float]
+
+    def shorter(self, blocks: int, part: float) -> Length:
+        """One of so many blocks, and of a part of their length."""
+        return Length(blocks, {name: part * one for name, one in self.seconds.items()})
 
 
 @dataclass(frozen=True)
@@ -206,7 +254,7 @@ def choose_size(
     spent_s: float = 0.0,
     stops_early: bool = True,
 ) -> Forecast:
-    """The shortest that detects what is asked for, or else the most that the budget allows.
+    """Enough to detect what is asked for, with some to spare, or the most that the budget allows.
 
     Without a budget the limit is `DETECT_LIMIT_S`. The pilot's time is subtracted from the budget,
     but at most half of it. Starting processes counts against the budget too. If that alone is too
@@ -218,64 +266,67 @@ def choose_size(
     left_s = DETECT_LIMIT_S if budget_s is None else max(budget_s - spent_s, budget_s / 2)
     fewest = fewest_processes(pace.comparisons)
     if not pace.groups:
-        return _forecast(pace, {}, fewest, fewest, detect)
-    seconds = _seconds(pace, left_s)
-    a_process_s = pace.start_s + sum(_measuring_s(pace, seconds))
-    most = min(int(left_s / a_process_s), MOST_PROCESSES)
+        return _forecast(pace, Length(1, {}), fewest, fewest, detect)
+    length = _length(pace, left_s)
+    most = min(int(left_s / pace.process_s(length)), MOST_PROCESSES)
     if most < fewest:
-        least = _forecast(pace, seconds, fewest, fewest, detect)
+        least = _forecast(pace, length, fewest, fewest, detect)
         if least.measuring_s <= left_s / 2:
             return least
         raise _too_short(budget_s, spent_s, least.seconds)
 
-    def forecast(processes: int, part: float = 1.0) -> Forecast:
+    def forecast(processes: int, length: Length) -> Forecast:
         first = first_look(processes, pace.comparisons) if stops_early else processes
-        shorter = {name: part * one for name, one in seconds.items()}
-        return _forecast(pace, shorter, processes, first, detect)
+        return _forecast(pace, length, processes, first, detect)
 
     if detect is None:
-        return forecast(most)
-    found = [forecast(one, part) for one in range(fewest, most + 1) for part in PARTS]
-    enough = [one for one in found if one.detectable <= detect]
-    return min(enough, key=lambda one: one.seconds) if enough else forecast(most)
+        return forecast(most, length)
+    lengths = [length.shorter(blocks, 1.0) for blocks in range(length.blocks, 1, -1)]
+    lengths += [length.shorter(1, part) for part in PARTS]
+    sizes = [(number, one) for number in range(fewest, most + 1) for one in lengths]
+    enough = [one for one in sizes if forecast(*one).detectable <= detect]
+    if not enough:
+        return forecast(most, length)
+    number, length = min(enough, key=lambda one: one[0] * pace.process_s(one[1]))
+    if stops_early:
+        fitting = min(int(left_s / pace.process_s(length)), MOST_PROCESSES)
+        number = max(min(SPARE * number, fitting), number)
+    return forecast(number, length)
 
 
-def _seconds(pace: Pace, left_s: float) -> dict[str, float]:
-    """How long a process measures each group: as is best, or less in favour of more processes."""
-    best = {name: min(one.best_s(pace.start_s), LONGEST_S) for name, one in pace.groups.items()}
+def _length(pace: Pace, left_s: float) -> Length:
+    """Blocks as long as is best, as many as fit; or else one, shorter for more processes."""
+    best = {name: min(one.best_s, LONGEST_S) for name, one in pace.groups.items()}
     longest_s = left_s / fewest_processes(pace.comparisons) - pace.start_s
-    wanted_s = max(left_s / WANTED_PROCESSES - pace.start_s, pace.start_s)
+    wanted_s = max(left_s / WANTED_PROCESSES, 2 * (pace.start_s + pace.load_s)) - pace.start_s
+    room_s = max(min(wanted_s, longest_s, LONGEST_S * len(best)), 0.0)
     asked_s = sum(best.values())
-    shorter = min(max(min(wanted_s, longest_s), 0.0) / asked_s, 1.0) if asked_s else 1.0
-    return {name: one * shorter for name, one in best.items()}
-
-
-def _measuring_s(pace: Pace, seconds: Mapping[str, float]) -> list[float]:
-    return [one.rounds(seconds[name]) * one.round_s for name, one in pace.groups.items()]
+    if (blocks := int(room_s / (pace.load_s + asked_s))) >= 1:
+        return Length(blocks, best)
+    return Length(1, best).shorter(1, max(room_s - pace.load_s, 0.0) / asked_s)
 
 
 def _forecast(
-    pace: Pace, seconds: Mapping[str, float], processes: int, first: int, detect: float | None
+    pace: Pace, length: Length, processes: int, first: int, detect: float | None
 ) -> Forecast:
-    sizes = {name: _group_size(one, seconds[name]) for name, one in pace.groups.items()}
-    variance = max((one.variance(seconds[name]) for name, one in pace.groups.items()), default=0.0)
+    sizes = {
+        name: GroupSize(one.turn, length.blocks, one.rounds(length.seconds[name]), one.start_s > 0)
+        for name, one in pace.groups.items()
+    }
+    variance = max(
+        (one.variance(length.seconds[name]) for name, one in pace.groups.items()), default=0.0
+    )
     size = Size(processes, first, sizes)
     errors = _errors(processes, pace.comparisons) * (LOOKING if size.stops_early else 1)
     return Forecast(
         size=size,
         warmup_s=pace.warmup_s,
-        blocks=processes * sum(one.blocks for one in sizes.values()),
-        measuring_s=processes * sum(_measuring_s(pace, seconds)),
-        starting_s=processes * pace.start_s,
-        detectable=math.expm1(errors * math.sqrt(variance / processes)),
+        blocks=processes * length.blocks * len(sizes),
+        measuring_s=processes * pace.measuring_s(length),
+        starting_s=processes * (pace.start_s + length.blocks * pace.load_s),
+        detectable=math.expm1(errors * math.sqrt(variance / length.blocks / processes)),
         asked=detect,
     )
-
-
-def _group_size(pace: GroupPace, seconds: float) -> GroupSize:
-    rounds = pace.rounds(seconds)
-    blocks = min(max(round(rounds * pace.round_s / BLOCK_S), 1), rounds)
-    return GroupSize(pace.turn, blocks, math.ceil(rounds / blocks), pace.start_s > 0)
 
 
 @cache

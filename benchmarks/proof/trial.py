@@ -147,7 +147,7 @@ def stopped(run: MeasuredRun) -> MeasuredRun:
     for processes in range(run.plan.first_look, run.plan.processes):
         blocks = tuple(block for block in run.result.blocks if block.process < processes)
         part = replace(run, result=replace(run.result, complete=False, blocks=blocks))
-        if decided(part, [verdict for _, verdict in judgements(part).values()]):
+        if decided(part, judgements(part).values()):
             return part
     return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from edgebench.benchmarks.gate.run_checks import Evidence
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.gate.verdict import Verdict, judge
 from edgebench.benchmarks.planning.design import AGAIN, UNDECIDED
+from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
@@ -41,9 +42,8 @@ def compare(run: MeasuredRun) -> Comparison:
     plan, result = run.plan, run.result
     answers = Answers(run)
     groups = tuple(_group(run, answers, group) for group in (*plan.groups, *_not_run_here(run)))
-    verdicts = [row.verdict for group in groups for row in group.rows if row.verdict is not None]
     unfinished = not result.complete and len(result.blocks) < len(plan.blocks)
-    stopped_early = unfinished and decided(run, verdicts)
+    stopped_early = unfinished and decided(run, judgements(run).values())
     interrupted = unfinished and not stopped_early
     if not run.timed:
         done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
@@ -113,9 +113,9 @@ def _row(
     madds_overhead = None
     if slot != group.baseline and manifest.madds and baseline.madds:
         madds_overhead = manifest.madds / baseline.madds - 1
-    overhead, verdict, more_instructions = None, None, None
+    judgement, more_instructions = None, None
     if slot != group.baseline and runs_here and run.timed:
-        overhead, verdict = judged(run, group, slot, blocks)
+        judgement = judged(run, group, slot, blocks)
     elif slot != group.baseline:
         reference = run.result.evaluations.get(group.baseline, NOTHING)
         more_instructions = instructions.overhead(evaluation, reference)
@@ -129,8 +129,8 @@ def _row(
         parity=manifest.hops[-1] if manifest.hops else None,
         latency=_latency(of_slot),
         levels_s=_process_levels_s(blocks, slot),
-        overhead=overhead,
-        verdict=verdict,
+        overhead=judgement.overhead if judgement else None,
+        verdict=judgement.verdict if judgement else None,
         madds=manifest.madds,
         madds_overhead=madds_overhead,
         parameters=manifest.parameters,
@@ -176,33 +176,60 @@ def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, .
     return tuple(float(np.median(np.concatenate(one))) / 1e9 for one in times.values())
 
 
-def judged(
-    run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]
-) -> tuple[Overhead | None, Verdict]:
-    """The overhead of a slot over its group's baseline, and the verdict on it."""
+@dataclass(frozen=True)
+class Judgement:
+    """The overhead of a slot over its group's baseline and the verdict on it.
+
+    `visible_bias` is the smallest bias of the overhead that the checks would have seen.
+    """
+
+    overhead: Overhead | None
+    verdict: Verdict
+    visible_bias: float
+
+    def answers(self, request: RunRequest) -> bool:
+        """Whether nothing more has to be measured; a model that does not run never gets better.
+
+        The question is whether the overhead is above the threshold, or, where one is to be
+        detected, whether there is one: it is found, or one as large as that is excluded. A bias of
+        half of that has to be visible, or for large overheads of a tenth of them.
+        """
+        if self.verdict.reasons and self.verdict.reasons[0].id in HOPELESS:
+            return True
+        if self.overhead is None or self.verdict.outcome == "no verdict":
+            return False
+        asked = request.detect
+        scale = request.threshold if asked is None else asked
+        if self.visible_bias > max(scale / 2, abs(self.overhead.value) / 10):
+            return False
+        if asked is None:
+            return self.verdict.outcome != "undecided"
+        low, high = self.overhead.interval.low, self.overhead.interval.high
+        return not low <= 0 <= high or (-asked < low and high < asked)
+
+
+def judged(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Judgement:
+    """Judge a slot of a group by its blocks."""
     processes = paired_times(blocks, slot, group.baseline)
     comparisons = _comparisons(run, group, slot)
     overhead = _overhead(run.plan, processes, comparisons)
     warm = [one for block in blocks for one in block.block.warmups if one.slot == slot]
-    verdict = judge(
-        Evidence(
-            model=run.manifests[slot].model,
-            slot=slot,
-            threshold=run.request.threshold,
-            overhead=overhead,
-            processes=tuple(processes),
-            needed_processes=_looks(run.plan).fewest(comparisons),
-            evaluation=run.result.evaluations.get(slot),
-            baseline_evaluation=run.result.evaluations.get(group.baseline),
-            delegate=run.plan.delegate,
-            core_count=run.result.context.core_count,
-            cores=run.plan.cores,
-            against_itself=slot.endswith(AGAIN),
-            steady_share=float(np.mean([one.steady for one in warm])) if warm else 1.0,
-        ),
-        _floor(run, slot),
+    evidence = Evidence(
+        model=run.manifests[slot].model,
+        slot=slot,
+        threshold=run.request.threshold,
+        overhead=overhead,
+        processes=tuple(processes),
+        needed_processes=_looks(run.plan).fewest(comparisons),
+        evaluation=run.result.evaluations.get(slot),
+        baseline_evaluation=run.result.evaluations.get(group.baseline),
+        delegate=run.plan.delegate,
+        core_count=run.result.context.core_count,
+        cores=run.plan.cores,
+        against_itself=slot.endswith(AGAIN),
+        steady_share=float(np.mean([one.steady for one in warm])) if warm else 1.0,
     )
-    return overhead, verdict
+    return Judgement(overhead, judge(evidence, _floor(run, slot)), evidence.visible_bias)
 
 
 def _looks(plan: Plan) -> Looks:
@@ -230,8 +257,8 @@ def _overhead(plan: Plan, processes: Sequence[PairedTimes], comparisons: int) ->
     )
 
 
-def judgements(run: MeasuredRun) -> dict[str, tuple[Overhead | None, Verdict]]:
-    """The overhead and the verdict of every slot that is compared with a baseline."""
+def judgements(run: MeasuredRun) -> dict[str, Judgement]:
+    """The judgement on every slot that is compared with a baseline."""
     found = {}
     for group in run.plan.groups:
         blocks = timed_blocks(run, group)
@@ -241,17 +268,11 @@ def judgements(run: MeasuredRun) -> dict[str, tuple[Overhead | None, Verdict]]:
     return found
 
 
-def decided(run: MeasuredRun, verdicts: Iterable[Verdict]) -> bool:
-    """Whether a run that may stop early has answered its question: all verdicts are clear."""
+def decided(run: MeasuredRun, found: Iterable[Judgement]) -> bool:
+    """Whether a run that may stop early has answered its question for every model."""
     done = len({block.process for block in measured(run.result.blocks)})
-    return _looks(run.plan).many and done >= run.plan.first_look and all(map(is_clear, verdicts))
-
-
-def is_clear(verdict: Verdict) -> bool:
-    """Whether nothing more has to be measured; a model that does not run never gets better."""
-    if verdict.reasons and verdict.reasons[0].id in HOPELESS:
-        return True
-    return verdict.outcome not in ("undecided", "no verdict")
+    stops = _looks(run.plan).many and done >= run.plan.first_look
+    return stops and all(one.answers(run.request) for one in found)
 
 
 def _floor(run: MeasuredRun, slot: str) -> NoiseFloor | None:

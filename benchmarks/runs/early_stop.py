@@ -11,9 +11,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from edgebench.benchmarks.formatting import bounds, signed
-from edgebench.benchmarks.gate.verdict import Verdict
 from edgebench.benchmarks.planning.run_until import MEASURING, run_until
-from edgebench.benchmarks.results.compare import decided, is_clear, judgements
+from edgebench.benchmarks.results.compare import decided, judgements
 from edgebench.benchmarks.results.run_folder import read_times
 from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.deploy.device.interface import Device
@@ -65,13 +64,14 @@ class _Watcher:
         run = read_times(self._folder, load(self._folder / RESULT, RunResult))
         found = judgements(run)
         models = {slot: run.manifests[slot].model for slot in found}
-        self.detail = _detail({models[slot]: one for slot, one in found.items()})
-        return decided(run, [verdict for _, verdict in found.values()])
+        open_ = {slot: one for slot, one in found.items() if not one.answers(run.request)}
+        self.detail = _detail({models[slot]: one.overhead for slot, one in open_.items()})
+        return decided(run, found.values())
 
 
-def _detail(found: dict[str, tuple[Overhead | None, Verdict]]) -> str:
-    """The widest interval that is not clear yet: | scenes_v2_ca +4.1 % [2.9, 5.3]."""
-    open_ = {name: one for name, (one, verdict) in found.items() if one and not is_clear(verdict)}
+def _detail(found: dict[str, Overhead | None]) -> str:
+    """The widest interval that is still open: | scenes_v2_ca +4.1 % [2.9, 5.3]."""
+    open_ = {name: one for name, one in found.items() if one}
     if not open_:
         return ""
     name = max(open_, key=lambda one: open_[one].interval.high - open_[one].interval.low)

@@ -98,15 +98,14 @@ def _pace(draft: Plan, manifests: Mapping[str, Manifest], given_s: float | None)
     groups = {}
     for group in draft.groups:
         times = {slot: given_s or _typical_s(manifests[slot]) for slot in group.slots}
-        groups[group.name] = GroupPace(times, USUAL_SCATTER)
+        load_s = TYPICAL_LOAD_S * len(times) + 2 * WARMUP_WINDOW * sum(times.values())
+        groups[group.name] = GroupPace(times, USUAL_SCATTER, load_s=load_s)
     every_s = [time for group in groups.values() for time in group.inference_s.values()]
     return Pace(
         groups=groups,
         comparisons=max(comparisons(group.inference_s) for group in groups.values()),
         warmup_s=LONGEST_WARMUP * WARMUP_WINDOW * max(every_s),
-        start_s=TYPICAL_START_S
-        + TYPICAL_LOAD_S * len(draft.artifacts)
-        + 2 * WARMUP_WINDOW * sum(every_s),
+        start_s=TYPICAL_START_S,
     )
 
 

@@ -169,12 +169,12 @@ def _to_the_end(folder: Path, device: Device, progress: Progress) -> RunResult:
 
 
 def _stops_early(request: RunRequest, folder: Path, draft: Plan) -> bool:
-    """Whether a run is over as soon as its verdicts are clear.
+    """Whether a run is over as soon as its question is answered.
 
-    It is not if its precision is what was asked for, as with an overhead to detect, or if it is
-    measured for its figures and not for a verdict: a noise floor, an explanation.
+    It is not if the whole budget was asked for, or if it is measured for its figures and not for a
+    verdict: a noise floor, an explanation.
     """
-    if request.detect is not None or request.whole_budget or request.profile:
+    if request.whole_budget or request.profile:
         return False
     manifests = read_manifests(folder)
     if any(manifests[slot].ablation for slot in draft.artifacts):

@@ -25,13 +25,14 @@ ON_THE_CPU = ("xnnpack", "none")
 class SlotTimes:
     """One slot in one block, in ns an inference.
 
-    `wall_ns` and `own_ns` are of the samples that count, and `repeated` says which of those are of
-    a turn that follows the slot's own. `first_ns` are the first dropped samples of the turns that
-    follow another slot's.
+    `wall_ns` and `own_ns` are of the samples that count, and `turn_logs` are the mean logarithms of
+    the latter by turn. `repeated` says which turns follow the slot's own. `first_ns` are the first
+    dropped samples of the turns that follow another slot's.
     """
 
     wall_ns: Floats
     own_ns: Floats
+    turn_logs: Floats
     repeated: Flags
     first_ns: Floats
     summaries: tuple[SampleSummary, ...] = ()
@@ -70,10 +71,12 @@ def _slot_times(turns: Sequence[tuple[Turn, bool]], own_time: bool) -> SlotTimes
     own = wall
     if own_time and all(turn.cpu_ns is not None for turn, _ in turns):
         own = np.minimum(wall, _floats(time for turn, _ in turns for time in turn.cpu_ns or ()))
+    own = np.maximum(own, 1.0)
     return SlotTimes(
         wall_ns=wall,
-        own_ns=np.maximum(own, 1.0),
-        repeated=np.array([again for turn, again in turns for _ in turn.samples_ns], dtype=bool),
+        own_ns=own,
+        turn_logs=np.log(own).reshape(len(turns), -1).mean(axis=1),
+        repeated=np.array([again for _, again in turns], dtype=bool),
         first_ns=_floats(
             turn.dropped_ns[0] for turn, again in turns if turn.dropped_ns and not again
         ),
@@ -100,11 +103,15 @@ class PairedTimes:
         return local_pairs.pairs(self._own(self.slot), self._own(self.baseline))
 
     @property
-    def log_speeds(self) -> Floats:
-        """The mean log times of the pairs."""
-        model, baseline = self._own(self.slot), self._own(self.baseline)
-        count = min(model.size, baseline.size)
-        return np.asarray(np.log(model[:count] * baseline[:count]) / 2)
+    def turns(self) -> list[tuple[Floats, Floats]]:
+        """Of each block the log ratios of pairs of turns, and the mean log times of those pairs."""
+        found = []
+        for block in self.blocks:
+            model, baseline = (block.slots[one].turn_logs for one in (self.slot, self.baseline))
+            count = min(model.size, baseline.size)
+            model, baseline = model[:count], baseline[:count]
+            found.append((model - baseline, (model + baseline) / 2))
+        return found
 
     @property
     def level(self) -> float:
@@ -135,14 +142,15 @@ class PairedTimes:
         return float(local_pairs.level(local_pairs.pairs(model, baseline)))
 
     def log_ratios_after(self, own: bool) -> Floats:
-        """Of the pairs of samples in turns that follow a slot's own, or those that do not."""
+        """Of the pairs of turns that follow a slot's own, or of those that do not."""
         model, baseline = (
             np.concatenate(
-                [one.own_ns[one.repeated == own] for one in (b.slots[slot] for b in self.blocks)]
+                [one.turn_logs[one.repeated == own] for one in (b.slots[slot] for b in self.blocks)]
             )
             for slot in (self.slot, self.baseline)
         )
-        return local_pairs.pairs(model, baseline)
+        count = min(model.size, baseline.size)
+        return np.asarray(model[:count] - baseline[:count])
 
     def _own(self, slot: str) -> Floats:
         return np.concatenate([block.slots[slot].own_ns for block in self.blocks])

@@ -12,10 +12,14 @@ more often that come just before or after the model's, and so lose the balance o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from edgebench.benchmarks.statistics.paired import Floats
+
+Blocks = npt.NDArray[np.intp]
 
 
 def pairs(model_s: Floats, baseline_s: Floats) -> Floats:
@@ -48,19 +52,25 @@ FASTEST = (0.1, 0.2, 0.35, 0.5)
 FEWEST = 5
 """Of fewer pairs the fastest say nothing."""
 
+FEWEST_IN_A_BLOCK = 3
+"""Of fewer pairs of a block its own level is not known."""
+
 SURE = 2.5
 """A change has to be this many of its standard errors away from none."""
 
 
-def speed_dependence(log_ratios: Floats, log_speeds: Floats) -> tuple[float, float]:
+def speed_dependence(
+    log_ratios: Sequence[Floats], log_speeds: Sequence[Floats]
+) -> tuple[float, float]:
     """How much larger the log ratio is than in the moments when the machine was fastest.
 
     What slows both models down alike widens an interval, and this stays near zero. What hits one
     of them more (a neighbour on the memory bus, a load that comes with it) biases the ratio, and
     this shows by how much, as long as it isn't there all the time. `log_ratios` and `log_speeds`
-    are of the same pairs of a run, of any shape; the latter are the mean log times of a pair,
-    which noise alone does not tie to the ratio as long as both models are equally noisy. The second
-    value is the standard error of the first, infinite for too few pairs.
+    are of the same pairs, block by block; the latter are the mean log times of a pair, which noise
+    alone does not tie to the ratio as long as both models are equally noisy. The second value is
+    the standard error of the first, infinite for too few pairs. Blocks differ by the layout of
+    memory, and the fastest pairs may be of a few of them, which the error knows.
 
     How much of a run was undisturbed is not known, and a run that stops early has few pairs: a
     tenth of them finds what is nearly always there, and half of them finds less that came late. So
@@ -68,15 +78,31 @@ def speed_dependence(log_ratios: Floats, log_speeds: Floats) -> tuple[float, flo
     robust line through all pairs (Theil and Sen) is as sure of what grows with the slowness, but
     not of what is either there or not.
     """
-    ratios = log_ratios.ravel()[np.argsort(log_speeds, axis=None)]
+    fastest_first = np.argsort(np.concatenate(log_speeds))
+    ratios = np.concatenate(log_ratios)[fastest_first]
+    blocks = np.repeat(np.arange(len(log_ratios)), [one.size for one in log_ratios])[fastest_first]
     usual = float(np.median(ratios))
+    of_all = _layout(ratios, blocks) or 0.0
     found = [(0.0, math.inf)]
     for part in FASTEST:
-        fastest = ratios[: int(ratios.size * part)]
-        if fastest.size >= FEWEST:
-            middle, error = median(fastest)
-            found.append((usual - middle, error))
+        count = int(ratios.size * part)
+        if count >= FEWEST:
+            middle, error = median(ratios[:count])
+            layout = _layout(ratios[:count], blocks[:count])
+            by_layout = of_all if layout is None else layout
+            by_layout *= math.hypot(*np.unique(blocks[:count], return_counts=True)[1]) / count
+            found.append((usual - middle, math.hypot(error, by_layout)))
     return max(found, key=lambda one: abs(one[0]) - SURE * one[1])
+
+
+def _layout(ratios: Floats, blocks: Blocks) -> float | None:
+    """How much blocks scatter beyond what their pairs explain; None for too few of them."""
+    kinds, sizes = np.unique(blocks, return_counts=True)
+    large = kinds[sizes >= FEWEST_IN_A_BLOCK]
+    if large.size < FEWEST:
+        return None
+    middles, errors = np.array([median(ratios[blocks == one]) for one in large]).T
+    return math.sqrt(max(median_scatter(middles) ** 2 - float(np.median(errors)) ** 2, 0.0))
 
 
 def inheritance(after_another: Floats, after_own: Floats) -> tuple[float, float]:
@@ -98,6 +124,10 @@ def median(values: Floats) -> tuple[float, float]:
 
     That of a few values is often far too small by chance; the error allows for it.
     """
-    middle = float(np.median(values))
-    scatter = 1.4826 * float(np.median(np.abs(values - middle)))
-    return middle, 1.2533 * scatter * (1 + 4 / values.size) / math.sqrt(values.size)
+    error = 1.2533 * median_scatter(values) * (1 + 4 / values.size) / math.sqrt(values.size)
+    return float(np.median(values)), error
+
+
+def median_scatter(values: Floats) -> float:
+    """The standard deviation, from the median absolute deviation."""
+    return 1.4826 * float(np.median(np.abs(values - np.median(values))))

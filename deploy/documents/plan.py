@@ -105,7 +105,7 @@ class Group:
 
 @dataclass(frozen=True)
 class PlannedBlock:
-    """One block: the slots of a group in the `order` of their turns, about a second long.
+    """One block: the slots of a group, loaded afresh, in the `order` of their turns.
 
     Between blocks the machine's state is read and the result is written; within a block nothing
     happens but inferences.
@@ -121,9 +121,8 @@ class PlannedBlock:
 class Warmup:
     """When a slot is warm: the medians of two windows in a row differ by `tolerance` at most.
 
-    Each slot is warmed up once in each process, before the first block of its group. `window` is a
-    number of inferences. A slot that is not steady after `max_s` seconds is measured all the same,
-    and the result says so.
+    Each block loads its slots and warms them up. `window` is a number of inferences. A slot that is
+    not steady after `max_s` seconds is measured all the same, and the result says so.
     """
 
     window: int

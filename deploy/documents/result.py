@@ -161,7 +161,7 @@ class Turn:
 class MeasuredBlock:
     """One finished block. With an `error` it has no turns, and is tried again on resuming.
 
-    `warmups` are those of the slots that had to be warmed up before it.
+    `warmups` are those of its slots, which are loaded and warmed up before it.
     """
 
     index: int

@@ -9,7 +9,7 @@ import platform
 import signal
 import sys
 import time
-from typing import Any, Set  # noqa: UP035
+from typing import Any
 
 from . import machine
 from .engines import engine
@@ -167,29 +167,32 @@ class Child:
 
     def _measure(self, job: Json) -> None:
         self._pin()
-        engines = {}
-        for slot in sorted({slot for block in job["blocks"] for slot in block["order"]}):
-            planned = self.plan["artifacts"][slot]
-            engines[slot] = self._engine(planned)
-            np = engines[slot].np
-            evaluation = planned["evaluation"]
-            stored = stored_inputs(np, self.files, evaluation, 1) if evaluation else ()
-            engines[slot].fill(next(iter(stored), {}))
         lengths = {group["name"]: group["turn"] for group in self.plan["groups"]}
-        warm: Set[str] = set()  # noqa: UP006
         cpu_known = cpu_clock_is_fine()
         gc.disable()  # A collection of Python's garbage would count as an inference's time.
         for block in job["blocks"]:
-            cold = [slot for slot in dict.fromkeys(block["order"]) if slot not in warm]
-            warmups = [self._warm_up(slot, engines[slot]) for slot in cold]
-            warm.update(cold)
+            # Where a model lies in memory decides how it shares the caches, and that is another
+            # place each time it is loaded. In random order, for the first one has the first choice.
+            opened = {slot: self._opened(slot) for slot in dict.fromkeys(block["order"])}
+            warmups = [self._warm_up(slot, one) for slot, one in opened.items()]
             before = readings()
             length = lengths[block["group"]]
-            turns = [_turn(slot, engines[slot], length, cpu_known) for slot in block["order"]]
+            turns = [_turn(slot, opened[slot], length, cpu_known) for slot in block["order"]]
             after = readings_after()
+            opened.clear()
+            gc.collect()
             kept = {name: block[name] for name in ("index", "process", "group")}
             measured = {"before": before, "after": after, "warmups": warmups, "turns": turns}
             self._answer({**kept, "error": None, **measured})
+
+    def _opened(self, slot: str) -> Any:
+        """A model, loaded and fed with the first of its inputs."""
+        planned = self.plan["artifacts"][slot]
+        found = self._engine(planned)
+        evaluation = planned["evaluation"]
+        stored = stored_inputs(found.np, self.files, evaluation, 1) if evaluation else ()
+        found.fill(next(iter(stored), {}))
+        return found
 
     def _warm_up(self, slot: str, opened: Any) -> Json:
         rule = self.plan["warmup"]

@@ -231,11 +231,6 @@ class ReplayedDevice:
                 ns = times_ns(slot, length.samples)
                 turns.append(Turn(slot, ns[: length.dropped], ns[length.dropped :]))
         before, after = self._readings(begin), self._readings(begin + 2.0)
-        first = all(
-            one.index >= planned.index
-            for one in plan.blocks
-            if (one.process, one.group) == (planned.process, planned.group)
-        )
         return MeasuredBlock(
             planned.index,
             planned.process,
@@ -243,7 +238,7 @@ class ReplayedDevice:
             None,
             before,
             after,
-            tuple(warmups.values()) if first else (),
+            tuple(warmups.values()),
             tuple(turns),
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from replay import ReplayedDevice
 
@@ -14,9 +16,9 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import PILOT_SHARE, Pace
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.runs import run as running
-from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.plan import Plan, TurnLength
 from edgebench.deploy.documents.result import RunResult
-from edgebench.deploy.documents.staging import PLAN, read_plan
+from edgebench.deploy.documents.staging import PLAN, RESULT, read_plan
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
 from edgebench.documents import load
 from edgebench.errors import UsageError
@@ -58,6 +60,43 @@ def test_a_noisier_machine_is_found_to_be(folder: Path) -> None:
     assert noisy > 3 * calm
 
 
+def test_it_finds_how_many_inferences_another_model_is_felt(folder: Path) -> None:
+    class Carrying(ReplayedDevice):
+        def _block(self, plan, planned, chance):  # type: ignore[no-untyped-def]
+            block = super()._block(plan, planned, chance)
+            longer = (1.2, 1.1, 1.03, 1.0, 1.0, 1.0)
+            turns = []
+            for turn, last in zip(block.turns, (None, *block.turns), strict=False):
+                if last is None or turn.slot != last.slot:
+                    times = [*turn.dropped_ns, *turn.samples_ns]
+                    times = [int(a * b) for a, b in zip(times, longer, strict=True)]
+                    turn = replace(turn, dropped_ns=tuple(times[:2]), samples_ns=tuple(times[2:]))
+                turns.append(turn)
+            return replace(block, turns=tuple(turns))
+
+    (untouched,) = found(ReplayedDevice(LATENCY), folder).groups.values()
+    assert untouched.touched == 0 and untouched.turn == TurnLength(2, 1, 1)
+    (folder / PILOT / RESULT).unlink()
+    (carrying,) = found(Carrying(LATENCY), folder).groups.values()
+    assert carrying.touched == 3 and carrying.turn == TurnLength(8, 4, 1)
+
+
+def test_it_finds_how_much_the_layout_of_memory_matters(folder: Path) -> None:
+    class Placed(ReplayedDevice):
+        def _block(self, plan, planned, chance):  # type: ignore[no-untyped-def]
+            placed = {
+                slot: s * float(np.exp(chance.normal(0, 0.03))) for slot, s in LATENCY.items()
+            }
+            return ReplayedDevice(placed, noise=self.noise)._block(plan, planned, chance)
+
+    (same,) = found(ReplayedDevice(LATENCY), folder).groups.values()
+    (folder / PILOT / RESULT).unlink()
+    (other,) = found(Placed(LATENCY), folder).groups.values()
+    assert same.layout < 0.005 and 0.015 < other.layout < 0.06
+    # The more blocks differ, the shorter they should be.
+    assert other.best_s < same.best_s
+
+
 def test_models_that_do_not_run_are_left_out(folder: Path) -> None:
     (group,) = found(ReplayedDevice(LATENCY, errors={CA: "corrupt"}), folder).groups.values()
     assert CA not in group.inference_s and len(group.inference_s) == 2
@@ -86,7 +125,7 @@ def test_it_stops_when_it_has_taken_long_enough(folder: Path) -> None:
     device = BlockByBlock(LATENCY)
     result = run_pilot(folder / PILOT, device, 0.0, lambda *step: steps.append(step))
     assert len(result.blocks) == 1
-    assert steps == [("pilot: measuring blocks", 6, 6)]
+    assert steps == [("pilot: measuring blocks", 8, 8)]
 
 
 def test_an_interruption_by_the_user_goes_on(folder: Path) -> None:

@@ -43,8 +43,8 @@ def test_a_machine_that_is_disturbed_or_not_is_judged_right(scenario: str) -> No
 
 @pytest.mark.parametrize("scenario", BIASED)
 def test_a_machine_that_biases_the_ratio_is_given_no_verdict(scenario: str) -> None:
-    biased = [one.models[0] for one in simulated(scenario, 10) if one.models[0].biased]
-    assert len(biased) >= 4  # A run that is over before the heat comes is not biased.
+    biased = [one.models[0] for one in simulated(scenario, 12) if one.models[0].biased]
+    assert len(biased) >= 3  # A run that is over before the heat comes is not biased.
     assert sum(not one.withheld for one in biased) <= 1
     assert all(one.interval for one in biased)  # The numbers are kept.
 

@@ -97,7 +97,7 @@ def test_what_is_asked_to_be_detected_is_promised_beforehand(
         words = ("run", "scenes_v2_ca", *SIMULATED, *where, "--detect", f"{share:.0%}")
         assert main(words) in (0, 3)
         said = re.search(
-            r"(\d+) processes, about (\d+) s: overheads of ([\d.]+) %",
+            r"up to (\d+) processes, at most (\d+) s: overheads of ([\d.]+) %",
             capsys.readouterr().err,
         )
         assert said is not None

@@ -11,6 +11,7 @@ from edgebench.benchmarks.planning.sizing import (
     LOOKING,
     MOST_PROCESSES,
     SHORTEST_SAMPLE_S,
+    TURN_S,
     WANTED_PROCESSES,
     Forecast,
     GroupPace,
@@ -86,15 +87,26 @@ def test_what_is_asked_for_is_detected_or_all_is_spent(pace: Pace, detect: float
         assert full is not None and found.size == full.size
 
 
+@given(st.floats(1e-5, 0.4), st.integers(0, 4))
+def test_what_is_touched_is_dropped_and_as_much_counts_if_it_fits(
+    time_s: float, touched: int
+) -> None:
+    turn = GroupPace({"a": time_s, "b": time_s}, 0.02, touched=touched).turn
+    assert turn.dropped * turn.batch > touched
+    counted = turn.samples - turn.dropped
+    assert 1 <= counted <= turn.dropped
+    assert counted == 1 or turn.samples * turn.batch * time_s <= TURN_S
+
+
 def test_slots_of_slow_models_drop_nothing_and_fast_ones_are_timed_in_batches() -> None:
     def turn(*times_s: float) -> tuple[int, int, int]:
         found = GroupPace(dict(zip("abc", times_s, strict=False)), 0.02).turn
         return found.samples, found.dropped, found.batch
 
-    assert turn(0.02, 0.03) == (3, 2, 1)
-    assert turn(0.02, 0.2) == (2, 1, 1)
+    assert turn(0.02, 0.03) == (4, 2, 1)
+    assert turn(0.02, 0.06) == (3, 2, 1)
     assert turn(0.4, 1.0) == (1, 0, 1)
-    assert turn(50e-6, 60e-6) == (3, 2, round(SHORTEST_SAMPLE_S / 50e-6))
+    assert turn(50e-6, 60e-6) == (2, 1, round(SHORTEST_SAMPLE_S / 50e-6))
 
 
 def test_a_turn_that_is_a_process_is_long_and_goes_there_and_back() -> None:
@@ -142,7 +154,14 @@ def test_more_scatter_asks_for_more_time() -> None:
 def test_a_large_overhead_is_detected_in_seconds() -> None:
     large, small = (choose_size(alone(start_s=0.1), None, s, 0, False) for s in (0.5, 0.01))
     assert large.size.processes == fewest_processes() and large.measuring_s < 3
-    assert small.measuring_s > 4 * large.measuring_s
+    assert small.measuring_s > 3 * large.measuring_s
+
+
+def test_a_run_that_may_stop_has_processes_to_spare() -> None:
+    asked = [choose_size(alone(), 300.0, 0.01, 0, early) for early in (False, True)]
+    planned, spare = (one.size for one in asked)
+    assert planned.processes < spare.processes and spare.first_look < spare.processes
+    assert planned.first_look == planned.processes
 
 
 def test_an_emptied_pace_plans_nothing() -> None:

@@ -19,7 +19,7 @@ from toy_models import LONG, MEAN, STD, MakeRun
 
 from edgebench.deploy import runner
 from edgebench.deploy.documents.result import RunResult
-from edgebench.deploy.documents.staging import stage_runner
+from edgebench.deploy.documents.staging import read_plan, stage_runner
 from edgebench.documents import load
 
 SOURCES = sorted(Path(runner.__file__).parent.rglob("*.py"))
@@ -84,11 +84,12 @@ def test_a_plan_is_carried_out_in_its_order(make_run: MakeRun) -> None:
     assert [e["done"] for e in events if e["event"] == "block"] == [1, 2, 3, 4]
 
 
-def test_each_slot_is_warmed_up_once_a_process(make_run: MakeRun) -> None:
+def test_each_block_loads_its_models_and_warms_them_up(make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", blocks=4, processes=2)
     finish(folder)
     warmups = [block.warmups for block in result_of(folder).blocks]
-    assert [[one.slot for one in of] for of in warmups] == [["plain", "attention"], []] * 2
+    for of, block in zip(warmups, read_plan(folder).blocks, strict=True):
+        assert [one.slot for one in of] == list(dict.fromkeys(block.order))
     assert all(len(one.times_ns) >= 3 and min(one.times_ns) > 0 for of in warmups for one in of)
 
 

@@ -46,6 +46,9 @@ from edgebench.progress import Progress, silent
 LATENCY_S = 0.02
 OVERHEAD = 0.03
 PROCESS_START_S = 0.3
+LOAD_S = 0.03
+"""To load a model, before each block."""
+
 WARMING = 0.5
 """What is left of a process's transient with each inference."""
 
@@ -164,6 +167,7 @@ class _Run:
         self._noise = _noise(scenario, chance)
         self._process = -1
         self._slots: dict[str, _Slot] = {}
+        self._layouts: dict[str, float] = {}
         self._last = ""
 
     @property
@@ -176,9 +180,10 @@ class _Run:
         warm = 2 * self._plan.warmup.window + 1
         starts = self._plan.processes + len(self._plan.artifacts)
         seconds = starts * PROCESS_START_S
-        seconds += (self._plan.processes + 2) * warm * sum(self._latencies_s.values())
+        seconds += 2 * warm * sum(self._latencies_s.values())
         for block in self._plan.blocks:
             turn = self._groups[block.group].turn
+            seconds += sum(LOAD_S + warm * self._latencies_s[slot] for slot in set(block.order))
             inferences = turn.samples * turn.batch
             seconds += inferences * sum(self._latencies_s[slot] for slot in block.order)
         return seconds
@@ -189,21 +194,22 @@ class _Run:
         self._machine.start_process(PROCESS_START_S + first_s)
         return EvaluationResult(
             None,
-            load_s=PROCESS_START_S / 10,
+            load_s=LOAD_S,
             first_inference_s=first_s,
             partitions=1,
             leftover_ops=(),
         )
 
     def block(self, planned: PlannedBlock) -> MeasuredBlock:
-        """Measure a block, and before it warm up what is cold."""
+        """Load and warm up the models of a block, and measure it."""
         if planned.process != self._process:
             self._process = planned.process
             self._machine.start_process(PROCESS_START_S)
-            self._slots = {}
+            self._layouts = {slot: self._layout() for slot in self._latencies_s}
         group = self._groups[planned.group]
-        cold = [slot for slot in dict.fromkeys(planned.order) if slot not in self._slots]
-        warmups = tuple(self._warm_up(slot, group) for slot in cold)
+        slots = dict.fromkeys(planned.order)
+        self._machine.work(LOAD_S * len(slots))
+        warmups = tuple(self._warm_up(slot, group) for slot in slots)
         before = self._machine.readings()
         turns = tuple(self._turn(slot, group.turn) for slot in planned.order)
         after = self._machine.readings()
@@ -212,9 +218,8 @@ class _Run:
         )
 
     def _warm_up(self, slot: str, group: Group) -> WarmedUp:
-        half = self._scenario.process_bias / 2
         self._slots[slot] = _Slot(
-            self._latencies_s[slot] * float(np.exp(self._chance.uniform(-half, half))),
+            self._latencies_s[slot] * math.exp(self._layouts[slot] + self._layout()),
             self._latencies_s[slot] > self._latencies_s[group.baseline],
             self._scenario.transient,
         )
@@ -227,6 +232,11 @@ class _Run:
             self._machine.clock,
         )
         return WarmedUp(slot, steady, tuple(times))
+
+    def _layout(self) -> float:
+        """What a layout of memory does to a log time: half of it for a process, half for a load."""
+        most = self._scenario.process_bias / 4
+        return float(self._chance.uniform(-most, most))
 
     def _turn(self, slot: str, length: TurnLength) -> Turn:
         wall, cpu = take_turn(
@@ -255,7 +265,7 @@ class _Run:
 
 @dataclass
 class _Slot:
-    """A slot in one process: its time there at full speed, and what it inherits at the moment."""
+    """A slot in one block: its time there at full speed, and what it inherits at the moment."""
 
     latency_s: float
     heavier: bool

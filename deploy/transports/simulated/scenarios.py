@@ -67,7 +67,7 @@ class Scenario:
     noise: standard deviation of the log time of one inference.
     spikes: the share of inferences that an interrupt makes longer, by up to as long again.
     process_bias: the most that the layout of memory favours one model over another, in log time;
-        it is another in each process.
+        half of it is another in each process, and half each time that the models are loaded.
     transient: how much longer the first inference of a process takes; it decays in a few.
     carry: how much longer, in log time, the baseline's first inference after another model's takes,
         and half as much again for a heavier model's; a second has a quarter of it, and so on.
