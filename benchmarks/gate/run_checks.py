@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import stats
@@ -83,12 +84,17 @@ class Evidence:
         """The smallest bias of the overhead that would be seen in what turns inherit.
 
         Of the turns of n models all but one in n follow another's, and the bias is that part of the
-        change. Turns that are processes of their own inherit nothing.
+        change. Turns that are processes of their own inherit nothing, and where the order is there
+        and back hardly any turn follows its own.
         """
         blocks = [block for one in self.processes for block in one.blocks]
-        if all(block.block.turns[0].summary for block in blocks):
+        if not blocks:
+            return math.inf
+        models, turns = len(blocks[0].slots), blocks[0].block.turns
+        own = sum(one.slot == other.slot for one, other in pairwise(turns))
+        if turns[0].summary or own < models - 1:
             return 0.0
-        return SURE * self.inheritance[1] * (1 - 1 / len(blocks[0].slots))
+        return SURE * self.inheritance[1] * (1 - 1 / models)
 
     @property
     def machine(self) -> MachineState:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgebench.benchmarks.planning.orders import a_round, there_and_back
+from edgebench.benchmarks.planning.orders import balanced_order, there_and_back
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import GroupSize, Size
 from edgebench.converters.artifact import PLAIN_PIXELS, Artifact, Manifest, TensorSpec, stored_name
@@ -43,7 +43,7 @@ WARMUP_TOLERANCE = 0.05
 UNDECIDED = TurnLength(1, 0, 1)
 """The turns of a drafted plan, before the pilot says how long they are to be."""
 
-SMALLEST = GroupSize(UNDECIDED, blocks=1, rounds=1, apart=True)
+SMALLEST = GroupSize(UNDECIDED, blocks=1, rounds=1, there_and_back=True)
 
 WITHIN_C = 3.0
 """A device is cool again this many degrees above its start: sensors at rest scatter so much."""
@@ -245,7 +245,7 @@ def _blocks(
 def _order(group: Group, size: GroupSize, chance: random.Random) -> tuple[str, ...]:
     models = len(group.slots)
     rounds = (
-        there_and_back(models, chance) if size.apart else a_round(models, chance)
+        there_and_back(models, chance) if size.there_and_back else balanced_order(models, 1, chance)
         for _ in range(size.rounds)
     )
     return tuple(group.slots[place] for one in rounds for place in one)

@@ -12,25 +12,6 @@ from __future__ import annotations
 
 import random
 
-MOST_BALANCED = 6
-"""A balanced round of more models takes too long: machines change their speed meanwhile."""
-
-
-def a_round(models: int, chance: random.Random) -> tuple[int, ...]:
-    """One round of turns, in which every model has equally many.
-
-    It is balanced for carry-over, or with more models than `MOST_BALANCED` a random order there and
-    back, in which what follows what is left to chance.
-    """
-    if models <= MOST_BALANCED:
-        return balanced_order(models, 1, chance)
-    return there_and_back(models, chance)
-
-
-def turns_in_a_round(models: int) -> int:
-    """The turns of each model in a round."""
-    return models if models <= MOST_BALANCED else 2
-
 
 def there_and_back(models: int, chance: random.Random) -> tuple[int, ...]:
     """A B C C B A, shuffled: the mean place of each is the same, so that a steady drift cancels."""

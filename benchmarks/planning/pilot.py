@@ -37,7 +37,7 @@ from edgebench.progress import Progress
 
 PILOT = "pilot"
 PROCESSES = 2
-GROUP_SIZE = GroupSize(TurnLength(6, 2, 1), blocks=4, rounds=1, apart=True)
+GROUP_SIZE = GroupSize(TurnLength(6, 2, 1), blocks=4, rounds=1, there_and_back=True)
 WARMUP_S = 0.2
 
 LONGEST_S = 20.0

@@ -24,7 +24,6 @@ from typing import ClassVar
 from scipy import stats
 
 from edgebench.benchmarks.diagnostic import Diagnostic
-from edgebench.benchmarks.planning.orders import turns_in_a_round
 from edgebench.benchmarks.planning.request import DETECT_LIMIT_S
 from edgebench.benchmarks.statistics.looks import Looks, fewest_processes, first_look
 from edgebench.benchmarks.statistics.paired import POWER
@@ -51,6 +50,10 @@ USUALLY_TOUCHED = 1
 
 TURN_S = 0.15
 """A turn is no longer, unless it takes longer to drop what has to be dropped and count one."""
+
+MOST_BALANCED = 6
+LONGEST_ROUND_S = 3.0
+"""A balanced round of more models, or a longer one, takes too long: machines change meanwhile."""
 
 SHORTEST_SAMPLE_S = 0.0005
 """Of faster inferences several are a sample: a clock's reading takes about 0.1 us."""
@@ -113,21 +116,34 @@ class GroupPace:
             return TurnLength(1, 0, 1)
         batch = max(math.ceil(SHORTEST_SAMPLE_S / fastest_s), 1)
         dropped = math.ceil((self.touched + 1) / batch)
-        fitting = int(TURN_S / (slowest_s * batch)) - dropped
+        longest_s = min(TURN_S, LONGEST_ROUND_S / len(self.inference_s) ** 2)
+        fitting = int(longest_s / (slowest_s * batch)) - dropped
         return TurnLength(dropped + max(min(dropped, fitting), 1), dropped, batch)
 
     @property
+    def there_and_back(self) -> bool:
+        """Whether a round is a random order there and back, instead of a balanced one.
+
+        It is if that took too long, and if the models cannot take turns.
+        """
+        slots = len(self.inference_s)
+        long = slots > MOST_BALANCED or slots * self._turn_of_each_s > LONGEST_ROUND_S
+        return self.start_s > 0 or long
+
+    @property
     def turns(self) -> int:
-        """The turns of each slot in a round; there and back where models cannot take turns."""
-        return 2 if self.start_s else turns_in_a_round(len(self.inference_s))
+        """The turns of each slot in a round."""
+        return 2 if self.there_and_back else len(self.inference_s)
 
     @property
     def round_s(self) -> float:
         """The seconds of one round."""
-        turn = self.turn
-        inferences = turn.samples * turn.batch
-        each = (self.start_s + inferences * one for one in self.inference_s.values())
-        return self.turns * sum(each)
+        return self.turns * self._turn_of_each_s
+
+    @property
+    def _turn_of_each_s(self) -> float:
+        inferences = self.turn.samples * self.turn.batch
+        return sum(self.start_s + inferences * one for one in self.inference_s.values())
 
     @property
     def pairs(self) -> int:
@@ -195,12 +211,15 @@ class Length:
 
 @dataclass(frozen=True)
 class GroupSize:
-    """A group's turns, the blocks of it in each process, and the rounds in a block."""
+    """A group's turns, the blocks of it in each process, and the rounds in a block.
+
+    A round is balanced, or a random order there and back.
+    """
 
     turn: TurnLength
     blocks: int
     rounds: int
-    apart: bool
+    there_and_back: bool
 
 
 @dataclass(frozen=True)
@@ -310,7 +329,9 @@ def _forecast(
     pace: Pace, length: Length, processes: int, first: int, detect: float | None
 ) -> Forecast:
     sizes = {
-        name: GroupSize(one.turn, length.blocks, one.rounds(length.seconds[name]), one.start_s > 0)
+        name: GroupSize(
+            one.turn, length.blocks, one.rounds(length.seconds[name]), one.there_and_back
+        )
         for name, one in pace.groups.items()
     }
     variance = max(

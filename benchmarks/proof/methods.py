@@ -112,7 +112,7 @@ def log_ratios(scenario: str, seed: int, processes: int, each: int) -> tuple[Flo
     baseline, model = artifact(BASELINE), artifact(MODEL)
     request = RunRequest("simulated", seed=seed)
     draft = draft_plan(f"{scenario}-{seed}", [Family("simulated", baseline, (model,))], request)
-    group = GroupSize(TurnLength(3, 2, 1), each, ROUNDS, apart=False)
+    group = GroupSize(TurnLength(3, 2, 1), each, ROUNDS, there_and_back=False)
     size = Size(processes, processes, {"simulated": group})
     plan = lay_out(replace(draft, id=f"{draft.id}-{processes}-{each}"), size, WARMUP_S)
     result = SimulatedDevice(machine(scenario, seed), {model.key: OVERHEAD}, LATENCY_S).simulate(

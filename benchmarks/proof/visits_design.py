@@ -53,7 +53,7 @@ class VisitsRun:
 def measure(whole: Path, folder: Path, device: Device, progress: Progress) -> VisitsRun:
     """Measure the artifacts of a run folder in visits, in the fewest processes there can be."""
     plan = read_plan(whole)
-    size = GroupSize(VISIT, BLOCKS, rounds=1, apart=True)
+    size = GroupSize(VISIT, BLOCKS, rounds=1, there_and_back=True)
     bare = replace(
         plan,
         id=f"{plan.id}/visits",

@@ -39,9 +39,9 @@ def artifacts(folder: Path) -> list[Artifact]:
     return list(find_artifacts(folder))
 
 
-def size_of(processes: int, blocks: int, rounds: int, apart: bool = False) -> Size:
+def size_of(processes: int, blocks: int, rounds: int, back: bool = False) -> Size:
     """A size for the groups of the toys."""
-    group = GroupSize(TurnLength(3, 2, 1), blocks, rounds, apart)
+    group = GroupSize(TurnLength(3, 2, 1), blocks, rounds, back)
     names = ("scenes_v2, tflite fp32", "scenes_v2, tflite int8", "other, tflite fp32")
     names += ("other, tflite int8", "a, tflite fp32")
     return Size(processes, min(processes, 6), dict.fromkeys(names, group))
@@ -64,7 +64,7 @@ def test_every_plan_keeps_the_laws_of_the_design(
     groups = {group.name: group for group in plan.groups}
     for block in plan.blocks:
         own, group = size.groups[block.group], groups[block.group]
-        times = 2 if own.apart else len(group.slots)
+        times = 2 if own.there_and_back else len(group.slots)
         assert Counter(block.order) == dict.fromkeys(group.slots, times * own.rounds)
         assert group.turn == own.turn
     assert [block.index for block in plan.blocks] == list(range(len(plan.blocks)))

@@ -109,12 +109,20 @@ def test_slots_of_slow_models_drop_nothing_and_fast_ones_are_timed_in_batches() 
     assert turn(50e-6, 60e-6) == (2, 1, round(SHORTEST_SAMPLE_S / 50e-6))
 
 
+def test_a_balanced_round_that_takes_too_long_goes_there_and_back() -> None:
+    def turns(models: int, time_s: float) -> int:
+        return GroupPace({str(number): time_s for number in range(models)}, 0.02).turns
+
+    assert turns(3, 0.02) == 3 and turns(6, 0.02) == 6
+    assert turns(7, 0.002) == 2 and turns(6, 0.1) == 2
+
+
 def test_a_turn_that_is_a_process_is_long_and_goes_there_and_back() -> None:
     apart = GroupPace({"a": 0.02, "b": 0.03}, 0.02, start_s=0.4)
     assert apart.turn.samples * 0.03 >= 0.5 and apart.turns == 2
     assert apart.round_s == pytest.approx(2 * (2 * 0.4 + apart.turn.samples * 0.05))
     found = choose_size(Pace({"f": apart}, 1, 0.1, 0.0), 90.0, None)
-    assert found.size.groups["f"].apart and found.seconds <= 90
+    assert found.size.groups["f"].there_and_back and found.seconds <= 90
 
 
 def test_a_run_can_stop_after_a_third_of_its_budget() -> None:

@@ -100,7 +100,7 @@ def test_a_run_is_planned_for_turns_that_are_processes_of_their_own(
     found = pace(plan, result)
     (group,) = found.groups.values()
     (size,) = choose_size(found, 600.0, None).size.groups.values()
-    assert group.start_s > worker.WARMUP_S and size.apart
+    assert group.start_s > worker.WARMUP_S and size.there_and_back
     assert size.turn.samples * max(group.inference_s.values()) >= APART_S
     here = make_run("plain", "attention", blocks=1, processes=1, where="here")
     (own,) = pace(plan, LocalDevice().run(here, silent)).groups.values()
