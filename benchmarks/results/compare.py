@@ -192,18 +192,17 @@ class Judgement:
 
         The question is whether the overhead is above the threshold, or, where one is to be
         detected, whether there is one: it is found, or one as large as that is excluded. A bias of
-        half of that has to be visible, or for large overheads of a tenth of them.
+        half of the threshold has to be visible, or for large overheads of a tenth of them.
         """
         if self.verdict.reasons and self.verdict.reasons[0].id in HOPELESS:
             return True
         if self.overhead is None or self.verdict.outcome == "no verdict":
             return False
-        asked = request.detect
-        scale = request.threshold if asked is None else asked
-        if self.visible_bias > max(scale / 2, abs(self.overhead.value) / 10):
+        if self.visible_bias > max(request.threshold / 2, abs(self.overhead.value) / 10):
             return False
-        if asked is None:
+        if request.detect is None:
             return self.verdict.outcome != "undecided"
+        asked = request.detect
         low, high = self.overhead.interval.low, self.overhead.interval.high
         return not low <= 0 <= high or (-asked < low and high < asked)
 

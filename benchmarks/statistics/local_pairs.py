@@ -120,7 +120,7 @@ def inheritance(after_another: Floats, after_own: Floats) -> tuple[float, float]
 
 
 def median(values: Floats) -> tuple[float, float]:
-    """The median and its standard error, from the median absolute deviation or the order statistics.
+    """The median and its standard error, by the median absolute deviation or the order statistics.
 
     The first is too small where values come in heaps, so that the median lies in one of them or in
     another, and the second varies more; the larger one is taken. That of a few values is often far
