@@ -73,11 +73,7 @@ class Evidence:
         """How it depends on whose turn was before, with its standard error."""
         if self.overhead is None:
             return UNKNOWN
-        another, own = (
-            np.concatenate([one.log_ratios_after(own) for one in self.processes])
-            for own in (False, True)
-        )
-        return local_pairs.inheritance(another, own)
+        return local_pairs.inheritance([one for of in self.processes for one in of.followers])
 
     @property
     def visible_bias(self) -> float:

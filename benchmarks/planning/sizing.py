@@ -66,12 +66,6 @@ PARTS = (1.0, 0.5, 0.25, 0.1, 0.0)
 with the last one it measures one round.
 """
 
-SPARE = 3
-"""A run that is to detect something may have so many times the processes that should be enough: it
-stops when it has found it, after a third of them at the earliest. A pilot knows only roughly how
-much ratios scatter.
-"""
-
 LOOKING = 1.25
 """How much wider the last interval is of a run that is looked at again and again."""
 
@@ -273,7 +267,9 @@ def choose_size(
     spent_s: float = 0.0,
     stops_early: bool = True,
 ) -> Forecast:
-    """Enough to detect what is asked for, with some to spare, or the most that the budget allows.
+    """The most that the budget allows; where something is to be detected, in short processes.
+
+    A run that is not looked at before its end has only as many as detect what is asked for.
 
     Without a budget the limit is `DETECT_LIMIT_S`. The pilot's time is subtracted from the budget,
     but at most half of it. Starting processes counts against the budget too. If that alone is too
@@ -308,8 +304,8 @@ def choose_size(
         return forecast(most, length)
     number, length = min(enough, key=lambda one: one[0] * pace.process_s(one[1]))
     if stops_early:
-        fitting = min(int(left_s / pace.process_s(length)), MOST_PROCESSES)
-        number = max(min(SPARE * number, fitting), number)
+        # It stops when it has found it. A pilot knows only roughly how long that takes.
+        number = max(min(int(left_s / pace.process_s(length)), MOST_PROCESSES), number)
     return forecast(number, length)
 
 

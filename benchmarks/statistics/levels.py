@@ -141,13 +141,15 @@ class PairedTimes:
             return None
         return float(local_pairs.level(local_pairs.pairs(model, baseline)))
 
-    def log_ratios_after(self, own: bool) -> Floats:
-        """Of the pairs of turns that follow a slot's own, or of those that do not."""
+    @property
+    def followers(self) -> list[tuple[Floats, Floats]]:
+        """By block the log ratios of pairs of turns after another slot's, and after their own."""
+        return [(self._followers(one, False), self._followers(one, True)) for one in self.blocks]
+
+    def _followers(self, block: TimedBlock, own: bool) -> Floats:
         model, baseline = (
-            np.concatenate(
-                [one.turn_logs[one.repeated == own] for one in (b.slots[slot] for b in self.blocks)]
-            )
-            for slot in (self.slot, self.baseline)
+            one.turn_logs[one.repeated == own]
+            for one in (block.slots[self.slot], block.slots[self.baseline])
         )
         count = min(model.size, baseline.size)
         return np.asarray(model[:count] - baseline[:count])

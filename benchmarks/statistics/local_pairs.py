@@ -105,18 +105,28 @@ def _layout(ratios: Floats, blocks: Blocks) -> float | None:
     return math.sqrt(max(median_scatter(middles) ** 2 - float(np.median(errors)) ** 2, 0.0))
 
 
-def inheritance(after_another: Floats, after_own: Floats) -> tuple[float, float]:
+def inheritance(by_block: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
     """How much larger the log ratio is after another model's turn than after a model's own.
 
     This is what a model inherits from the one before it, in the samples that count: caches, or a
     clock that answers to each model. A carry-over of one turn at most is nearly all of it, and its
     bias is the part of it that turns have which follow another model's. The second value is the
-    standard error of the first, infinite for too few pairs. Both are log ratios of a run's pairs.
+    standard error of the first, infinite for too few pairs. Of each block the log ratios after
+    another's turn and after its own are given.
+
+    Within a block the layout of memory is the same. So where blocks differ much the differences of
+    each are surer, and else those of all pairs together: the surer one is returned.
     """
-    if min(after_another.size, after_own.size) < FEWEST:
-        return 0.0, math.inf
-    (another, one), (own, other) = median(after_another), median(after_own)
-    return another - own, math.hypot(one, other)
+    another, own = (np.concatenate(one) for one in zip(*by_block, strict=True))
+    both = [one for one in by_block if all(part.size for part in one)]
+    within = np.array([np.median(one) - np.median(other) for one, other in both])
+    found = [(0.0, math.inf)]
+    if within.size >= FEWEST:
+        found.append(median(within))
+    if min(another.size, own.size) >= FEWEST:
+        (middle, one), (reference, other) = median(another), median(own)
+        found.append((middle - reference, math.hypot(one, other)))
+    return min(found, key=lambda one: one[1])
 
 
 def median(values: Floats) -> tuple[float, float]:

@@ -76,13 +76,14 @@ def test_the_first_sample_after_another_model_is_told_apart() -> None:
     assert found.after_another == pytest.approx(np.log(220 / 150))
 
 
-def test_samples_after_a_models_own_turn_are_told_from_those_after_anothers() -> None:
+def test_turns_after_a_models_own_are_told_from_those_after_anothers() -> None:
     turns = [
         turn(slot, time) for slot, time in zip("aabbab", (100, 90, 150, 117, 110, 132), strict=True)
     ]
     (found,) = paired_times([timed_block(block(*turns), False)], "b", "a")
-    assert found.log_ratios_after(True) == pytest.approx(np.log([117 / 90]))
-    assert found.log_ratios_after(False) == pytest.approx(np.log([150 / 100, 132 / 110]))
+    ((another, own),) = found.followers
+    assert another == pytest.approx(np.log([150 / 100, 132 / 110]))
+    assert own == pytest.approx(np.log([117 / 90]))
 
 
 def test_processes_are_kept_apart() -> None:

@@ -232,16 +232,27 @@ def test_what_slows_both_models_down_does_not_depend_on_speed() -> None:
 def test_too_few_pairs_say_nothing_of_a_bias() -> None:
     few = np.array([0.0, 0.3, 0.3, 0.3])
     assert local_pairs.speed_dependence([few], [few]) == (0.0, math.inf)
-    assert local_pairs.inheritance(few, few) == (0.0, math.inf)
+    assert local_pairs.inheritance([(few, few)]) == (0.0, math.inf)
 
 
-def test_what_a_model_inherits_is_the_difference_between_its_turns() -> None:
+@pytest.mark.parametrize("layout", [0.0, 0.1])
+def test_what_a_model_inherits_is_seen_whatever_the_layouts_of_its_blocks(layout: float) -> None:
     chance = np.random.default_rng(4)
-    another, own = chance.normal(0.05, 0.02, 100), chance.normal(0.01, 0.02, 50)
-    change, error = local_pairs.inheritance(another, own)
+    blocks = [
+        (chance.normal(place + 0.05, 0.02, 4), chance.normal(place + 0.01, 0.02, 2))
+        for place in chance.normal(0, layout, 25)
+    ]
+    change, error = local_pairs.inheritance(blocks)
     assert change == pytest.approx(0.04, abs=3 * error)
     # The standard error of a median of normal values is 1.2533 times that of their mean.
-    assert error == pytest.approx(1.2533 * 0.02 * math.sqrt(1 / 100 + 1 / 50), rel=0.3)
+    assert error == pytest.approx(1.2533 * 0.02 * math.sqrt(1 / 100 + 1 / 50), rel=0.6)
+
+
+def test_the_error_of_a_median_knows_of_heaps() -> None:
+    chance = np.random.default_rng(5)
+    heaps = np.where(chance.random(101) < 0.5, 0.0, 0.2) + chance.normal(0, 0.001, 101)
+    smooth = chance.normal(0, 0.1, 101)
+    assert local_pairs.median(heaps)[1] > 0.05 > local_pairs.median(smooth)[1]
 
 
 @given(times)
