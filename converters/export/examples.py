@@ -20,6 +20,7 @@ from edgebench.converters.export.evaluation import EvaluationSubject, samples_of
 from edgebench.converters.export.images import frame_of, image_port
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import PLAINLY_FED
+from edgebench.converters.mapped import Picked
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample, noise
 from edgebench.errors import DataError
@@ -94,8 +95,8 @@ def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSe
     proof = min(_PROVED_ON_OWN, _fitting(graph), max(2, len(samples) // 4))
     held = {i * len(samples) // proof for i in range(proof)}
     return _set(
-        [sample for i, sample in enumerate(samples) if i not in held],
-        [sample for i, sample in enumerate(samples) if i in held],
+        Picked(samples, [i for i in range(len(samples)) if i not in held]),
+        Picked(samples, sorted(held)),
         name,
         True,
     )
@@ -122,7 +123,7 @@ def _fitting(graph: OnnxGraph) -> int:
 def _proving(evaluated: EvaluationSubject, graph: OnnxGraph) -> Sequence[Sample]:
     samples = evaluated.samples
     count = min(PROVED_ON, _fitting(graph), len(samples))
-    return [samples[i] for i in spread(len(samples), count)]
+    return Picked(samples, spread(len(samples), count))
 
 
 def _at_once(data: DataSet, graph: OnnxGraph) -> int:
