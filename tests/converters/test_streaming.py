@@ -26,10 +26,14 @@ EXPORT = """
 import resource, sys
 from edgebench.cli import main
 from edgebench.converters.export import examples
+WHO = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
 examples._OUTPUT_BYTES, examples.CALIBRATED_ON = 10**10, 192
-code = main(sys.argv[1:])
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-sys.exit(code)
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    # A format has a process of its own.
+    own, formats = (resource.getrusage(who).ru_maxrss for who in WHO)
+    print("peak", max(own, formats) * 1024)
+    sys.exit(code)
 """
 
 
@@ -66,9 +70,13 @@ def test_a_segmenter_of_large_outputs_is_proved_in_two_gigabytes(tmp_path: Path)
         pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
         Image.fromarray(pixels).save(photos / f"{number:03}.png")
     words = ["export", str(tmp_path / "segmenter.onnx"), "--out", str(tmp_path / "out")]
-    words += ["--calibration", str(photos), "--to", "onnx:fp16"]
+    words += ["--calibration", str(photos), "--to", "tflite:int8"]
+    (tmp_path / "export.py").write_text(EXPORT)
     done = subprocess.run(
-        [sys.executable, "-c", EXPORT, *words], capture_output=True, text=True, timeout=600
+        [sys.executable, str(tmp_path / "export.py"), *words],
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     hops = [hop for one in find_artifacts(tmp_path / "out") for hop in one.manifest.hops]
