@@ -152,7 +152,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, zoo: Path) -> Path:
 
 
 RUN = ("--device", "local", "scenes_v2_ca", "--precisions", "fp32,int8")
-SHORT = ("--detect", "50%")
+SHORT = ("--detect", "50%", "--whole-budget")
 """The shortest run that there is: nothing here depends on how precise the figures are."""
 
 

@@ -45,7 +45,7 @@ def exported(task: str, folder: Path, *options: str, targets: tuple[str, ...] = 
 def measured(artifacts: Path, folder: Path, formats: str) -> Comparison:
     arguments = ["run", "same", "--baseline", "plain", "--artifacts", str(artifacts)]
     every = ["--formats", formats, "--precisions", "all", "--runs", str(folder / "runs")]
-    main([*arguments, *every, "--detect", "50%", "--force"])
+    main([*arguments, *every, "--detect", "50%", "--whole-budget", "--force"])
     (run,) = (folder / "runs").iterdir()
     return load(run / COMPARISON, Comparison)
 

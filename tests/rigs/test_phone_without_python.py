@@ -32,7 +32,16 @@ def without_python(bench: Bench, phone: Phone, **mode: object) -> None:
 def words(artifacts: Path, *more: str) -> tuple[str, ...]:
     return (
         *("--device", "fake", "attention", "--baseline", "plain", "--precisions", "fp32"),
-        *("--detect", "50%", "--cores", "0", "--artifacts", str(artifacts), *more),
+        *(
+            "--detect",
+            "50%",
+            "--whole-budget",
+            "--cores",
+            "0",
+            "--artifacts",
+            str(artifacts),
+            *more,
+        ),
     )
 
 
