@@ -64,9 +64,7 @@ class Evidence:
         """How the log ratio depends on the machine's speed, with its standard error."""
         if self.overhead is None:
             return UNKNOWN
-        turns = [turn for one in self.processes for turn in one.turns]
-        ratios, speeds = zip(*turns, strict=True)
-        return local_pairs.speed_dependence(ratios, speeds)
+        return local_pairs.speed_dependence([one for of in self.processes for one in of.turns])
 
     @cached_property
     def inheritance(self) -> Estimated:

@@ -21,7 +21,7 @@ from edgebench.benchmarks.planning.sizing import (
     LAYOUT_SCATTER,
     MEDIAN_COST,
     PILOT_SHARE,
-    USUALLY_TOUCHED,
+    USUAL_CARRY_OVER,
     GroupPace,
     GroupSize,
     Pace,
@@ -168,7 +168,7 @@ def _group(
     beside_s = _beside_s(blocks, turns)
     loads = [evaluations[slot].load_s or 0.0 for slot in inference_s]
     load_s = 0.0 if beside_s else sum(loads) + _warming_s(blocks) / max(len(blocks), 1)
-    return GroupPace(inference_s, scatter, beside_s, layout, _touched(turns), load_s)
+    return GroupPace(inference_s, scatter, beside_s, layout, _carry_over(turns), load_s)
 
 
 def _warming_s(blocks: Sequence[MeasuredBlock]) -> float:
@@ -185,7 +185,7 @@ def _beside_s(blocks: Sequence[MeasuredBlock], turns: Sequence[Turn]) -> float:
     return max(measured_s(blocks) - sum(inferring_ns) / 1e9, 0.0) / len(turns)
 
 
-def _touched(turns: Sequence[Turn]) -> int:
+def _carry_over(turns: Sequence[Turn]) -> int:
     """How many inferences are longer because another model ran before, by all slots' turns.
 
     A slot's turn that follows its own shows nothing. The last two inferences of a turn are taken
@@ -197,7 +197,7 @@ def _touched(turns: Sequence[Turn]) -> int:
         if turn.slot != last.slot and turn.summary is None
     ]
     if len(after_another) < FEWEST_TURNS:
-        return USUALLY_TOUCHED
+        return USUAL_CARRY_OVER
     times = np.array(after_another)
     longer = np.median(times[:, :-2] - times[:, -2:].mean(axis=1, keepdims=True), axis=0)
     settled = np.flatnonzero(longer <= SETTLED)

@@ -45,7 +45,7 @@ LONGEST_S = 10.0
 UNTOUCHED_S = 0.5
 """Inferences that take so long are not touched by what ran before them."""
 
-USUALLY_TOUCHED = 1
+USUAL_CARRY_OVER = 1
 """So many inferences are longer because another model ran before, as long as that is not known."""
 
 TURN_S = 0.15
@@ -84,7 +84,7 @@ class GroupPace:
     scatter: standard deviation of the log ratio of a pair of samples, of the noisiest model.
     start_s: the rest of a turn's time, if every turn is a process of its own.
     layout: standard deviation of a block's log ratio by the layout of memory alone.
-    touched: how many inferences are longer because another model ran before them.
+    carry_over: how many inferences are longer because another model ran before them.
     load_s: seconds to load and warm up its models, before each block.
     """
 
@@ -92,7 +92,7 @@ class GroupPace:
     scatter: float
     start_s: float = 0.0
     layout: float = LAYOUT_SCATTER
-    touched: int = USUALLY_TOUCHED
+    carry_over: int = USUAL_CARRY_OVER
     load_s: float = 0.0
 
     @property
@@ -109,7 +109,7 @@ class GroupPace:
         if slowest_s >= UNTOUCHED_S:
             return TurnLength(1, 0, 1)
         batch = max(math.ceil(SHORTEST_SAMPLE_S / fastest_s), 1)
-        dropped = math.ceil((self.touched + 1) / batch)
+        dropped = math.ceil((self.carry_over + 1) / batch)
         longest_s = min(TURN_S, LONGEST_ROUND_S / len(self.inference_s) ** 2)
         fitting = int(longest_s / (slowest_s * batch)) - dropped
         return TurnLength(dropped + max(min(dropped, fitting), 1), dropped, batch)

@@ -73,7 +73,10 @@ class Simulated:
         speeds = np.log(self.times_s[model] * self.times_s[0]) / 2
         ratios = self.ratios(model)
         return np.array(
-            [speed_dependence(one, other) for one, other in zip(ratios, speeds, strict=True)]
+            [
+                speed_dependence(list(zip(one, other, strict=True)))
+                for one, other in zip(ratios, speeds, strict=True)
+            ]
         )
 
 

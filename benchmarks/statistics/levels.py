@@ -72,10 +72,11 @@ def _slot_times(turns: Sequence[tuple[Turn, bool]], own_time: bool) -> SlotTimes
     if own_time and all(turn.cpu_ns is not None for turn, _ in turns):
         own = np.minimum(wall, _floats(time for turn, _ in turns for time in turn.cpu_ns or ()))
     own = np.maximum(own, 1.0)
+    ends = np.cumsum([len(turn.samples_ns) for turn, _ in turns])
     return SlotTimes(
         wall_ns=wall,
         own_ns=own,
-        turn_logs=np.log(own).reshape(len(turns), -1).mean(axis=1),
+        turn_logs=np.array([part.mean() for part in np.split(np.log(own), ends[:-1])]),
         repeated=np.array([again for _, again in turns], dtype=bool),
         first_ns=_floats(
             turn.dropped_ns[0] for turn, again in turns if turn.dropped_ns and not again

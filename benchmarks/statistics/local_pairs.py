@@ -59,18 +59,16 @@ SURE = 2.5
 """A change has to be this many of its standard errors away from none."""
 
 
-def speed_dependence(
-    log_ratios: Sequence[Floats], log_speeds: Sequence[Floats]
-) -> tuple[float, float]:
+def speed_dependence(by_block: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
     """How much larger the log ratio is than in the moments when the machine was fastest.
 
     What slows both models down alike widens an interval, and this stays near zero. What hits one
     of them more (a neighbour on the memory bus, a load that comes with it) biases the ratio, and
-    this shows by how much, as long as it isn't there all the time. `log_ratios` and `log_speeds`
-    are of the same pairs, block by block; the latter are the mean log times of a pair, which noise
-    alone does not tie to the ratio as long as both models are equally noisy. The second value is
-    the standard error of the first, infinite for too few pairs. Blocks differ by the layout of
-    memory, and the fastest pairs may be of a few of them, which the error knows.
+    this shows by how much, as long as it isn't there all the time. Of each block the pairs' log
+    ratios and their mean log times are given, which noise alone does not tie to the ratio as long
+    as both models are equally noisy. The second value is the standard error of the first, infinite
+    for too few pairs. Blocks differ by the layout of memory, and the fastest pairs may be of a few
+    of them, which the error knows.
 
     How much of a run was undisturbed is not known, and a run that stops early has few pairs: a
     tenth of them finds what is nearly always there, and half of them finds less that came late. So
@@ -78,9 +76,10 @@ def speed_dependence(
     robust line through all pairs (Theil and Sen) is as sure of what grows with the slowness, but
     not of what is either there or not.
     """
-    fastest_first = np.argsort(np.concatenate(log_speeds))
-    ratios = np.concatenate(log_ratios)[fastest_first]
-    blocks = np.repeat(np.arange(len(log_ratios)), [one.size for one in log_ratios])[fastest_first]
+    ratios, log_times = (np.concatenate(one) for one in zip(*by_block, strict=True))
+    fastest_first = np.argsort(log_times)
+    ratios = ratios[fastest_first]
+    blocks = np.repeat(np.arange(len(by_block)), [one.size for one, _ in by_block])[fastest_first]
     usual = float(np.median(ratios))
     of_all = _layout(ratios, blocks) or 0.0
     found = [(0.0, math.inf)]

@@ -1,9 +1,9 @@
 """The statistics of a paired measurement. NumPy and SciPy only; nothing here knows a device.
 
 The unit is never the inference: inferences in one turn share its cache, clock and neighbours, and
-so tell less than their number suggests. Nor is it the block where blocks share a process, because
-the layout of memory, which favours one model or another, is drawn once per process. It is the
-process.
+so tell less than their number suggests. Nor is it the block: each has
+a layout of memory of its own, which favours one model or another, but part of it may be the
+process's. It is the process.
 """
 
 from __future__ import annotations

@@ -74,11 +74,11 @@ def test_it_finds_how_many_inferences_another_model_is_felt(folder: Path) -> Non
                 turns.append(turn)
             return replace(block, turns=tuple(turns))
 
-    (untouched,) = found(ReplayedDevice(LATENCY), folder).groups.values()
-    assert untouched.touched == 0 and untouched.turn == TurnLength(2, 1, 1)
+    (settled,) = found(ReplayedDevice(LATENCY), folder).groups.values()
+    assert settled.carry_over == 0 and settled.turn == TurnLength(2, 1, 1)
     (folder / PILOT / RESULT).unlink()
     (carrying,) = found(Carrying(LATENCY), folder).groups.values()
-    assert carrying.touched == 3 and carrying.turn == TurnLength(8, 4, 1)
+    assert carrying.carry_over == 3 and carrying.turn == TurnLength(8, 4, 1)
 
 
 def test_it_finds_how_much_the_layout_of_memory_matters(folder: Path) -> None:

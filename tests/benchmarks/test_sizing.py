@@ -91,7 +91,7 @@ def test_what_is_asked_for_is_detected_or_all_is_spent(pace: Pace, detect: float
 def test_what_is_touched_is_dropped_and_as_much_counts_if_it_fits(
     time_s: float, touched: int
 ) -> None:
-    turn = GroupPace({"a": time_s, "b": time_s}, 0.02, touched=touched).turn
+    turn = GroupPace({"a": time_s, "b": time_s}, 0.02, carry_over=touched).turn
     assert turn.dropped * turn.batch > touched
     counted = turn.samples - turn.dropped
     assert 1 <= counted <= turn.dropped

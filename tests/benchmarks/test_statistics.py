@@ -222,16 +222,16 @@ def test_what_slows_both_models_down_does_not_depend_on_speed() -> None:
     slow = np.where(chance.random(200) < 0.5, 0.3, 0.0)
     noise = chance.normal(0, 0.02, (2, 200))
     speeds = slow + noise.mean(axis=0)
-    change, error = local_pairs.speed_dependence([noise[0] - noise[1]], [speeds])
+    change, error = local_pairs.speed_dependence([(noise[0] - noise[1], speeds)])
     assert abs(change) < local_pairs.SURE * error
     # The model is hit by a tenth more when the machine is slow, as it is half of the time.
-    change, error = local_pairs.speed_dependence([noise[0] - noise[1] + 0.2 * slow], [speeds])
+    change, error = local_pairs.speed_dependence([(noise[0] - noise[1] + 0.2 * slow, speeds)])
     assert change > local_pairs.SURE * error and change > 0.015
 
 
 def test_too_few_pairs_say_nothing_of_a_bias() -> None:
     few = np.array([0.0, 0.3, 0.3, 0.3])
-    assert local_pairs.speed_dependence([few], [few]) == (0.0, math.inf)
+    assert local_pairs.speed_dependence([(few, few)]) == (0.0, math.inf)
     assert local_pairs.inheritance([(few, few)]) == (0.0, math.inf)
 
 
