@@ -51,7 +51,7 @@ def run(
         artifacts["large"],
         baseline=artifacts["small"],
         device="local",
-        budget="2s",
+        detect="50%",
         out=tmp_path_factory.mktemp("runs"),
     )
 

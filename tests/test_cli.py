@@ -13,6 +13,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from toy_artifacts import SHORT
 from zoo import copy
 
 from edgebench.benchmarks.results.comparison import Comparison
@@ -152,8 +153,6 @@ def exported(tmp_path_factory: pytest.TempPathFactory, zoo: Path) -> Path:
 
 
 RUN = ("--device", "local", "scenes_v2_ca", "--precisions", "fp32,int8")
-SHORT = ("--detect", "50%", "--whole-budget")
-"""The shortest run that there is: nothing here depends on how precise the figures are."""
 
 
 @pytest.mark.slow
@@ -209,7 +208,7 @@ def test_a_model_against_itself_shows_no_difference(exported: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_there_is_and_resume_goes_on(exported: Path) -> None:
     runs = exported / "interrupted"
-    words = (*EDGEBENCH, *RUN, "--budget", "5s", "--whole-budget", "--runs", str(runs))
+    words = (*EDGEBENCH, *RUN, *SHORT, "--runs", str(runs))
     process = subprocess.Popen(words, cwd=exported, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

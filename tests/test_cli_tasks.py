@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from in_process import EXPORT
+from toy_artifacts import SHORT
 
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.run_folder import COMPARISON
@@ -45,7 +46,7 @@ def exported(task: str, folder: Path, *options: str, targets: tuple[str, ...] = 
 def measured(artifacts: Path, folder: Path, formats: str) -> Comparison:
     arguments = ["run", "same", "--baseline", "plain", "--artifacts", str(artifacts)]
     every = ["--formats", formats, "--precisions", "all", "--runs", str(folder / "runs")]
-    main([*arguments, *every, "--detect", "50%", "--whole-budget", "--force"])
+    main([*arguments, *every, *SHORT, "--force"])
     (run,) = (folder / "runs").iterdir()
     return load(run / COMPARISON, Comparison)
 
@@ -96,7 +97,7 @@ def test_a_model_of_several_inputs_is_evaluated_on_arrays(task: str, tmp_path: P
     arguments = [*EXPORT, str(tmp_path / "reader.onnx"), "--data", data, "--task", task]
     assert main([*arguments, *to, "--out", str(tmp_path / "out")]) == 0
     run = ["run", "reader", "--baseline", "reader", "--artifacts", str(tmp_path / "out")]
-    every = ["--formats", "all", "--runs", str(tmp_path / "runs"), "--budget", "6s", "--force"]
+    every = ["--formats", "all", "--runs", str(tmp_path / "runs"), *SHORT, "--force"]
     main([*run, *every])
     (folder,) = (tmp_path / "runs").iterdir()
     groups = load(folder / COMPARISON, Comparison).groups

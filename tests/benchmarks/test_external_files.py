@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from permissions import closed
+from toy_artifacts import SHORT
 
 from edgebench import places
 from edgebench.cli import main
@@ -33,8 +34,8 @@ def theirs(toys: Path, tmp_path: Path) -> Path:
 
 def run(folder: Path, tmp_path: Path, *options: str, device: str = "simulated") -> int:
     where = ("--artifacts", str(folder), "--runs", str(tmp_path / "runs"))
-    budget = "60s" if device == "simulated" else "2s"
-    return main(("run", "--device", device, *where, "--budget", budget, *options))
+    length = ("--budget", "60s") if device == "simulated" else SHORT
+    return main(("run", "--device", device, *where, *length, *options))
 
 
 def compared(folder: Path, tmp_path: Path, *options: str, **more: str) -> dict[str, Any]:

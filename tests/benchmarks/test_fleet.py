@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from toy_artifacts import make_real_artifacts
+from toy_artifacts import SHORT, make_real_artifacts
 
 from edgebench import places
 from edgebench.benchmarks.planning.pilot import MEASURING, PILOT
@@ -258,8 +258,7 @@ def test_real_runs_that_are_interrupted_go_on_with_nothing_lost(
     for name in ("one", "two"):
         store = Store(HereShell(name), str(tmp_path / f"{name}'s home"))
         attached.add(Board(name, "a stand-in", store, PythonRunner(sys.executable)))
-    words = ("--device", "one,two", "attention", "--precisions", "fp32", "--budget", "4s")
-    words += ("--whole-budget",)
+    words = ("--device", "one,two", "attention", "--precisions", "fp32", *SHORT)
     words += ("--artifacts", str(tmp_path / "real"), "--runs", str(runs))
     assert main(words) == 130
     folders = [runs / str(member.run) for member in kept(runs).members]
