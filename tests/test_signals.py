@@ -34,7 +34,14 @@ sys.exit(cli.main(["wait"]))
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_command_that_is_ended_tidies_up_first(number: int) -> None:
     pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, "-c", COMMAND], stdout=pipe, stderr=pipe, text=True)
+    # A test run under nohup would hand down that SIGHUP is ignored.
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND],
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
     assert process.stdout is not None and process.stdout.readline() == "waiting\n"
     os.kill(process.pid, number)
     said, complaint = process.communicate(timeout=60)
