@@ -42,17 +42,3 @@ class Mapped(MadeSequence[T], Generic[S, T]):
 
     def made(self, place: int) -> T:
         return self.make(self.sources[place])
-
-
-@dataclass(frozen=True)
-class Picked(MadeSequence[T]):
-    """Some elements of a sequence, by their places there."""
-
-    source: Sequence[T]
-    places: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def made(self, place: int) -> T:
-        return self.source[self.places[place]]

@@ -62,8 +62,8 @@ APART_S = 0.5
 """How long a turn's samples take that is a process of its own."""
 
 PARTS = (1.0, 0.5, 0.25, 0.1, 0.0)
-"""The parts of the best length of a process that are tried if a large overhead is to be detected;
-with the last one it measures one round.
+"""The parts of the best length of a block that are tried if a large overhead is to be detected;
+with the last one it is one round.
 """
 
 LOOKING = 1.25
@@ -167,7 +167,7 @@ class Pace:
 
     groups: by name; only those that have something to compare.
     comparisons: how many models share a baseline, at most.
-    warmup_s: how long a slot may warm up, once in a process.
+    warmup_s: how long a slot may warm up, before each block.
     start_s: how long a fresh process takes until it loads the first models.
     """
 
@@ -226,7 +226,7 @@ class Size:
 
     @property
     def stops_early(self) -> bool:
-        """Whether the run ends as soon as its verdicts are clear."""
+        """Whether the run ends as soon as its question is answered."""
         return Looks(self.first_look, self.processes).many
 
 
@@ -234,11 +234,12 @@ class Size:
 class Forecast:
     """What a plan will take and what it can detect, reported before it is carried out.
 
-    `measuring_s` and `starting_s` are the seconds spent in blocks and in starting processes, at
-    most. `blocks` is 0 where nothing can be compared, because the models or their baselines do not
-    run. `detectable` is the smallest overhead found with 90 % power; `asked` is what was asked for.
-    `warnings` are what may withhold the verdict, as the pilot found it. `cooling_s` is how long,
-    in total, the run may also wait for the device to cool. `guess` says that no pilot ran.
+    `measuring_s` and `starting_s` are the seconds spent in blocks, and in starting processes and
+    loading models, at most. `blocks` is 0 where nothing can be compared, because the models or
+    their baselines do not run. `detectable` is the smallest overhead found with 90 % power; `asked`
+    is what was asked for. `warnings` are what may withhold the verdict, as the pilot found it.
+    `cooling_s` is how long, in total, the run may also wait for the device to cool. `guess` says
+    that no pilot ran.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.forecast/3"

@@ -1,4 +1,4 @@
-"""Stop a run as soon as its question is answered: when every verdict is clear.
+"""Stop a run as soon as its question is answered for every model.
 
 The run is looked at after each process. `statistics.looks` widens the intervals for that.
 """

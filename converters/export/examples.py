@@ -20,7 +20,7 @@ from edgebench.converters.export.evaluation import EvaluationSubject, samples_of
 from edgebench.converters.export.images import frame_of, image_port
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import PLAINLY_FED
-from edgebench.converters.mapped import Picked
+from edgebench.converters.mapped import Mapped
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample, noise
 from edgebench.errors import DataError
@@ -95,8 +95,8 @@ def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSe
     proof = min(_PROVED_ON_OWN, _fitting(graph), max(2, len(samples) // 4))
     held = {i * len(samples) // proof for i in range(proof)}
     return _set(
-        Picked(samples, [i for i in range(len(samples)) if i not in held]),
-        Picked(samples, sorted(held)),
+        Mapped([i for i in range(len(samples)) if i not in held], samples.__getitem__),
+        Mapped(sorted(held), samples.__getitem__),
         name,
         True,
     )
@@ -123,7 +123,7 @@ def _fitting(graph: OnnxGraph) -> int:
 def _proving(evaluated: EvaluationSubject, graph: OnnxGraph) -> Sequence[Sample]:
     samples = evaluated.samples
     count = min(PROVED_ON, _fitting(graph), len(samples))
-    return Picked(samples, spread(len(samples), count))
+    return Mapped(spread(len(samples), count), samples.__getitem__)
 
 
 def _at_once(data: DataSet, graph: OnnxGraph) -> int:
