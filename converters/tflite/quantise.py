@@ -1,25 +1,36 @@
 """Full integers: measure ranges of the float file, keep them within what XNNPACK takes, quantise.
 
 TensorFlow's converter would convert the model anew for each of these steps and each precision; its
-parts are called here by themselves, and make the same.
+parts are called here by themselves. Its calibrator is not among them: it runs four times as long as
+LiteRT's own kernels, and it looks at what an op read after the op has run. A sum is written over
+its first input, so the branch of a residual gets the range of the sum, and int8 resolves it half as
+finely as it could.
 
 A layer that never moved during calibration, such as a squeeze whose ReLU is dead, gets a range of
 nearly nothing. The ratio of its accumulator's scale to its output's is then beyond what XNNPACK
 accepts (below 2^8), and the delegate, with it the whole file, fails to load; a sum in which one
 side is that small (below 2^-10 of the result) is left out of the partition. Such ranges are
 widened: that costs nothing, for there is nothing in them to resolve.
+
+A maximum, a slice and their like have one scale for what they read and what they make. The
+quantiser gives what they read the narrower range of what they make, and whoever else reads it gets
+it clipped (the feature map in triplet attention lost all below the least of its maxima). So they
+are given the range of what they read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array
+from edgebench.errors import UnsupportedModelError
 
 # XNNPACK's bounds are 2^8 and 2^-10; per-channel scales and rounding want some room.
 LARGEST_RATIO = 128
@@ -31,14 +42,62 @@ WEIGHED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 # Ops that rescale their inputs as they are.
 SUMS = ("ADD", "SUB")
 PLAIN = (*SUMS, "MEAN")
+# Ops whose inputs and outputs share one scale, and that may make less of a range than they read.
+SAME_SCALE = (
+    *("CONCATENATION", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAX_POOL_2D", "PACK", "PAD"),
+    *("REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"),
+    *("SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TILE", "TRANSPOSE", "UNPACK"),
+)
 
 
-def calibrated(float_file: bytes, samples: Sequence[list[Array]]) -> bytes:
-    """The float file with each tensor's range over the samples, arrays in the inputs' sequence."""
-    from tensorflow.lite.python.optimize.calibrator import Calibrator, add_intermediate_tensors
+def calibrated(float_file: bytes, samples: Iterable[Sequence[Array]]) -> bytes:
+    """The float file with each tensor's extremes over the samples, arrays in the inputs' sequence.
 
-    made: bytes = Calibrator(add_intermediate_tensors(float_file)).calibrate(lambda: iter(samples))
-    return made
+    Raises `UnsupportedModelError` where a tensor takes values that are not finite.
+    """
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    ranges = _ranges(float_file, samples)
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(float_file))
+    (graph,) = model.subgraphs
+    for number, (low, high) in ranges.items():
+        tensor = graph.tensors[number]
+        if not (math.isfinite(low) and math.isfinite(high)):
+            name = tensor.name.decode().partition(";")[0]
+            raise UnsupportedModelError(
+                f"'{name}' becomes infinite or not a number on the calibration data, so that it "
+                "has no range",
+                "calibrate with what the model is made for, or export it to a float precision",
+            )
+        tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
+        tensor.quantization.min, tensor.quantization.max = [low], [high]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _ranges(
+    float_file: bytes, samples: Iterable[Sequence[Array]]
+) -> dict[int, tuple[float, float]]:
+    """The extremes of all that is fed to the ops or made by them, by the tensor's number."""
+    made = inspect.interpreter(
+        float_file, **inspect.without_delegates(), experimental_preserve_all_tensors=True
+    )
+    inputs = [detail["index"] for detail in made.get_input_details()]
+    outputs = [int(number) for node in inspect.nodes(made) for number in node["outputs"]]
+    floating = {d["index"] for d in made.get_tensor_details() if d["dtype"] == np.float32}
+    watched = [number for number in dict.fromkeys((*inputs, *outputs)) if number in floating]
+    ranges = dict.fromkeys(watched, (math.inf, -math.inf))
+    for sample in samples:
+        for number, array in zip(inputs, sample, strict=True):
+            made.set_tensor(number, array)
+        made.invoke()
+        for number in watched:
+            array = made.tensor(number)()
+            low, high = ranges[number]
+            extremes = np.minimum(low, array.min()), np.maximum(high, array.max())  # which keep NaN
+            ranges[number] = float(extremes[0]), float(extremes[1])
+            del array  # LiteRT runs no further while its memory is looked at.
+    return ranges
 
 
 def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -> bytes:
@@ -82,9 +141,14 @@ def _widened(file: bytes) -> bytes:
     model = schema.Model.GetRootAs(buffer, 0)
     graph = model.Subgraphs(0)
     kinds = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    operators = map(graph.Operators, range(graph.OperatorsLength()))
+    readers = Counter(int(number) for op in operators for number in {*op.InputsAsNumpy().tolist()})
+    tied: set[int] = set()
     for i in range(graph.OperatorsLength()):
         op = graph.Operators(i)
         kind = kinds.get(model.OperatorCodes(op.OpcodeIndex()).BuiltinCode())
+        if kind in SAME_SCALE:
+            _keep_whole(graph, op, readers, tied)
         if kind not in WEIGHED + PLAIN:
             continue
         source, output = graph.Tensors(op.Inputs(0)), graph.Tensors(op.Outputs(0))
@@ -100,6 +164,21 @@ def _widened(file: bytes) -> bytes:
             for j in range(op.InputsLength()):
                 _widen(graph.Tensors(op.Inputs(j)), (high - low) * SMALLEST_RATIO)
     return bytes(buffer)
+
+
+def _keep_whole(graph: Any, op: Any, readers: Counter[int], tied: set[int]) -> None:
+    """Widen the output of an op of one scale to the range of the inputs that others read too."""
+    inputs, outputs = op.InputsAsNumpy().tolist(), op.OutputsAsNumpy().tolist()
+    if not any(readers[number] > 1 or number in tied for number in inputs):
+        return
+    spans = [span for number in inputs if (span := _range(graph.Tensors(number)))]
+    for number in outputs:
+        tensor = graph.Tensors(number)
+        if (own := _range(tensor)) and spans:
+            lows, highs = zip(own, *spans, strict=True)
+            tensor.Quantization().MinAsNumpy()[0] = min(lows)
+            tensor.Quantization().MaxAsNumpy()[0] = max(highs)
+            tied.add(number)
 
 
 def _range(tensor: Any) -> tuple[float, float] | None:

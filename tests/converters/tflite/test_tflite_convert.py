@@ -318,3 +318,56 @@ def test_layers_that_share_constants_are_right(precision: str, shared: str) -> N
     found = layers_of(made, file, precision)
     assert len(found) >= 2
     assert layers.first_wrong(found) is None, layers.first_difference(found)
+
+
+def test_a_residual_branch_has_its_own_range() -> None:
+    """The runtime writes the sum over its first operand, whose range is not that of the sum."""
+    weights = {name: RNG.standard_normal((4, 4, 3, 3), dtype=np.float32) for name in ("w", "v")}
+    weights["v"] *= 5
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["branch"], "branch", pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["x", "v"], ["other"], "other", pads=[1, 1, 1, 1]),
+        helper.make_node("Add", ["branch", "other"], ["sum"]),
+        helper.make_node("Conv", ["sum", "w"], ["y"], "last", pads=[1, 1, 1, 1]),
+    ]
+    made = model(nodes, {"x": (1, 4, 5, 6)}, ["y"], weights)
+    inputs = [random_sample(made, seed) for seed in range(8)]
+    (found,) = file_values(made, convert(made, "int8", inputs), inputs[:1])
+    branch = np.stack([layers.values(made, one)["branch"] for one in inputs])
+    low, high = min(branch.min(), 0), max(branch.max(), 0)
+    assert float(found["branch"].step) == pytest.approx((high - low) / 255, rel=0.02)
+
+
+def test_a_map_keeps_its_range_beside_its_maxima() -> None:
+    """As in triplet attention: the maxima have a narrower range than the map that others read."""
+    weights = {"w": RNG.standard_normal((6, 4, 3, 3), dtype=np.float32)}
+    nodes = [helper.make_node("Conv", ["x", "w"], ["map"], "map", pads=[1, 1, 1, 1])]
+    for axis in (1, 2, 3):
+        turned = [0, axis, *(other for other in (1, 2, 3) if other != axis)]
+        weights |= {
+            f"axis{axis}": np.array([axis]),
+            f"v{axis}": RNG.standard_normal((1, 2, 3, 3), dtype=np.float32),
+        }
+        high, mean, both, first, gate, open_, back = (f"{name}{axis}" for name in "hmbfgok")
+        nodes += [
+            helper.make_node("ReduceMax", ["map", f"axis{axis}"], [high]),
+            helper.make_node("ReduceMean", ["map", f"axis{axis}"], [mean]),
+            helper.make_node("Concat", [high, mean], [both], axis=axis),
+            helper.make_node("Transpose", [both], [first], perm=turned),
+            helper.make_node("Conv", [first, f"v{axis}"], [gate], pads=[1, 1, 1, 1]),
+            helper.make_node("Sigmoid", [gate], [open_]),
+            helper.make_node("Transpose", [open_], [back], perm=list(np.argsort(turned))),
+            helper.make_node("Mul", ["map", back], [f"y{axis}"]),
+        ]
+    made = model(nodes, {"x": (1, 4, 8, 9)}, ["y1", "y2", "y3"], weights, opset=18)
+    file = convert(made, "int8f", [random_sample(made, seed) for seed in range(8)])
+    found = layers_of(made, file, "int8f")
+    assert "map" in {one.node for one in found}
+    assert layers.first_wrong(found) is None, layers.first_difference(found)
+
+
+def test_what_becomes_infinite_in_calibration_is_named() -> None:
+    made = model([helper.make_node("Exp", ["x"], ["y"], "grow")], {"x": (1, 4, 5, 6)}, ["y"])
+    sample = {"x": np.full((1, 4, 5, 6), 1e3, np.float32)}
+    with pytest.raises(UnsupportedModelError, match="becomes infinite"):
+        convert(made, "int8", [sample])
