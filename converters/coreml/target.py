@@ -23,6 +23,7 @@ from edgebench.converters.coreml.image import ImageInput
 from edgebench.converters.coreml.lower import value_names
 from edgebench.converters.coreml.metadata import image_of
 from edgebench.converters.file_value import Value
+from edgebench.converters.lowering.shapes import static_shapes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.progress import Progress
@@ -109,10 +110,15 @@ def values(
         if len(node.output) > 1
         for i, output in enumerate(node.output)
     }
+    shapes = {
+        names[name]: shape
+        for name, (shape, _) in static_shapes(graph.model).items()
+        if name in names
+    }
     for sample in samples:
-        found = file_values(opened, feed(graph, image, sample))
-        known = ((name, (numbered.get(name), key)) for name, key in names.items())
-        yield {name: found[key] for name, keys in known for key in keys if key in found}
+        found = file_values(opened, feed(graph, image, sample), shapes)
+        both = ((name, (numbered.get(name), key)) for name, key in names.items())
+        yield {name: found[key] for name, keys in both for key in keys if key in found}
 
 
 def _spec(onnx_name: str, port: Port) -> TensorSpec:

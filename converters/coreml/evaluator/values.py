@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,6 +15,8 @@ from edgebench.converters.coreml.evaluator.program import Array, Program
 from edgebench.converters.file_value import Value, half
 
 _INT8 = np.iinfo(np.int8)
+# Two scales that float16 rounded are the same within this share.
+_SAME = 0.002
 # What enters and leaves: an image in its pixels' unit, an output after its last rounding.
 _BORDERS = ("input", "cast")
 
@@ -21,23 +26,37 @@ _DEQUANTISED = re.compile("__post__dequant$")
 _CAST = re.compile(r"_cast_fp(16|32)(?=(_\d+)?$)")
 
 
-def file_values(program: Program, feeds: Mapping[str, Array]) -> dict[str, Value]:
+def file_values(
+    program: Program,
+    feeds: Mapping[str, Array],
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
+) -> dict[str, Value]:
     """What the operations compute, as those that read it get it: after quantisation, if any.
 
-    Sums that a quantised program holds in steps have no such value, unless they are dequantised.
+    `shapes` are those that values had before coremltools moved transposes, by plain name. Sums that
+    a quantised program holds in steps are only there once they are quantised.
     """
     quantised = {
         one.outputs[0].name: one for one in program.operations if one.op_type == "quantize"
     }
-    scales = _scales(program, quantised)
-    other_unit = in_steps(program)
+    scales, units = steps(program)
+    moved = _transposed(program)
     found: dict[str, Value] = {}
 
     def keep(name: str, op_type: str, array: Array) -> None:
-        if name in scales:
+        if name in quantised:
             (source,) = quantised[name].inputs["input"]
-            found[plain(source)] = _dequantised(array, quantised[name], scales[name])
-        elif array.dtype.kind == "f" and name not in other_unit and op_type not in _BORDERS:
+            value = _dequantised(array, quantised[name], scales[name])
+            found[plain(source)] = value
+            while source in moved:
+                source, order = moved[source]
+                before = replace(value, array=np.transpose(value.array, order))
+                known = plain(source)
+                # Where coremltools moved a transpose from before the operation to behind it, the
+                # transposed value is the one that has the name's shape.
+                found[known] = value if value.array.shape == shapes.get(known) else before
+                value = before
+        elif array.dtype.kind == "f" and name not in units and op_type not in _BORDERS:
             kept = half(array) if array.dtype == np.float16 else Value(array)
             found[plain(name)] = kept
 
@@ -45,21 +64,40 @@ def file_values(program: Program, feeds: Mapping[str, Array]) -> dict[str, Value
     return found
 
 
-def in_steps(program: Program) -> set[str]:
-    """The sums that a quantised program holds in steps, not in the network's unit.
+def steps(program: Program) -> tuple[dict[str, float], dict[str, float]]:
+    """The step of each value in int8, and the unit of each value in another one than the network's.
 
-    coremltools divides the scales of a sum's operands by one of them, which then is 1.
+    coremltools brings the operands of a sum to the step of one of them:
+
+        dequantize(x, s_x) + dequantize(y, s_y) -> quantize(s_z)
+        dequantize(x, s_x / s_y) + dequantize(y, 1) -> quantize(s_z / s_y)
+
+    So the scale of an operation is no step of a value: the sum and what it is quantised to are in
+    the unit s_y, and the operands' scales say nothing unless s_y is known.
     """
-    whole = {
-        operation.outputs[0].name
-        for operation in program.operations
-        if operation.op_type == "dequantize" and operation.parameters.get("scale") == 1.0
-    }
-    return {
-        operation.outputs[0].name
-        for operation in program.operations
-        if operation.op_type == "add" and whole & {*operation.inputs["x"], *operation.inputs["y"]}
-    }
+    scales: dict[str, float] = {}
+    units: dict[str, float] = {}
+    dequantised: dict[str, tuple[str, float]] = {}
+    given = _given(program)
+    for one in program.operations:
+        name = one.outputs[0].name
+        if one.op_type == "quantize":
+            scales[name] = _exact(
+                _number(one, "scale") * units.get(one.inputs["input"][0], 1.0), given.get(name, ())
+            )
+        elif one.op_type == "dequantize" and one.inputs["input"][0] in scales:
+            dequantised[name] = one.inputs["input"][0], _number(one, "scale")
+        elif one.op_type in ("add", "sub"):
+            operands = (dequantised.get(x) for key in ("x", "y") for x in one.inputs.get(key, ()))
+            unit = next((scales[q] / scale for q, scale in filter(None, operands)), 1.0)
+            if abs(unit - 1) > _SAME:
+                units[name] = unit
+        elif one.op_type == "relu" and one.inputs["x"][0] in units:
+            units[name] = units[one.inputs["x"][0]]
+        elif one.outputs[0].dtype == "int8":  # Moved or pooled, in the same steps.
+            sources = (scales[x] for names in one.inputs.values() for x in names if x in scales)
+            scales[name] = next(sources, 1.0)
+    return scales, units
 
 
 def plain(name: str) -> str:
@@ -67,18 +105,30 @@ def plain(name: str) -> str:
     return _CAST.sub("", _DEQUANTISED.sub("", name))
 
 
-def _scales(program: Program, quantised: Mapping[str, Operation]) -> dict[str, float]:
-    """The scale of every quantised value in the network's unit, where there is one."""
-    other_unit = in_steps(program)
-    scales = {
-        name: _number(one, "scale")
-        for name, one in quantised.items()
-        if one.inputs["input"][0] not in other_unit
+def _transposed(program: Program) -> dict[str, tuple[str, list[int]]]:
+    """What is only read to be transposed, by the name of the result, with the order back."""
+    readers = Counter(
+        x for one in program.operations for names in one.inputs.values() for x in names
+    )
+    return {
+        one.outputs[0].name: (source, list(np.argsort(one.parameters["perm"])))
+        for one in program.operations
+        if one.op_type == "transpose" and readers[source := one.inputs["x"][0]] == 1
     }
+
+
+def _given(program: Program) -> dict[str, list[float]]:
+    """The scales by which each value in int8 is dequantised."""
+    given: dict[str, list[float]] = {}
     for one in program.operations:
-        if one.op_type == "dequantize" and _number(one, "scale") != 1.0:
-            scales.setdefault(one.inputs["input"][0], _number(one, "scale"))
-    return {name: scale for name, scale in scales.items() if name in quantised}
+        if one.op_type == "dequantize":
+            given.setdefault(one.inputs["input"][0], []).append(_number(one, "scale"))
+    return given
+
+
+def _exact(scale: float, given: Iterable[float]) -> float:
+    """The one of the scales that a scale is, but for what float16 did to its factors."""
+    return next((one for one in given if abs(one - scale) <= _SAME * scale), scale)
 
 
 def _dequantised(array: Array, operation: Operation, scale: float) -> Value:

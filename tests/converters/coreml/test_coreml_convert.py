@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import onnx
 import pytest
+import torch
 from coreml_models import (
     CLASSES,
     LABELS,
@@ -22,6 +23,7 @@ from coreml_models import (
     specification,
 )
 from onnx import helper
+from torch import nn
 
 from edgebench.content import Content, digest
 from edgebench.converters import layers
@@ -34,8 +36,10 @@ from edgebench.converters.coreml.package import on_disk
 from edgebench.converters.coreml.precisions import PRECISIONS
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.torch_export import module_to_onnx
 from edgebench.converters.rounding import ROUNDINGS
 from edgebench.errors import UnknownNameError, UnsupportedModelError
+from edgebench.models.attention import Triplet
 from edgebench.snr import Errors
 
 PREPROCESSING = Preprocessing(MEAN, STD)
@@ -275,6 +279,18 @@ def test_layers_are_off_by_what_their_rounding_does(
     assert found
     for one in found:
         assert one.own_db > min(60, one.rounding_db - 6), one
+
+
+def test_layers_behind_moved_transposes_are_right_in_w8a8() -> None:
+    """coremltools moves those of triplet attention behind the pools that read them."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), Triplet(8, None), nn.Conv2d(8, 8, 3, 1, 1))
+    made = module_to_onnx(module, "triplet", ["x"], [(1, 3, 12, 10)])
+    inputs = samples(made, 8)
+    there = target.values(made, convert_all(made, ["w8a8"], inputs)["w8a8"], inputs[:2])
+    found = layers.compare(made.model, inputs[:2], there, ROUNDINGS["w8a8"])
+    assert len([one for one in found if one.op_type == "Conv"]) == 5
+    assert layers.first_wrong(found) is None, layers.first_difference(found)
 
 
 def test_scalars_are_vectors_of_one_at_the_border() -> None:

@@ -17,7 +17,7 @@ from edgebench.converters.coreml.evaluator.program import Program, load
 from edgebench.converters.coreml.evaluator.quantise import quantise_activations
 from edgebench.converters.coreml.evaluator.ranges import Range, collect, shared_by_concats
 from edgebench.converters.coreml.evaluator.tools import ct
-from edgebench.converters.coreml.evaluator.values import file_values, in_steps, plain
+from edgebench.converters.coreml.evaluator.values import file_values, plain, steps
 from edgebench.converters.quiet import quiet
 from edgebench.errors import DataError, UnsupportedModelError
 from edgebench.snr import snr_db
@@ -162,12 +162,36 @@ def test_an_overflow_is_named_and_not_made_a_scale(half_model: Any) -> None:
 
 def test_a_sum_in_steps_is_no_drift(quantised: Program, half: Program) -> None:
     (total,) = (one.outputs[0].name for one in quantised.operations if one.op_type == "add")
-    assert in_steps(quantised) == {total}
+    assert [*steps(quantised)[1]] == [total]
     wanted, found = (file_values(program, SAMPLES[0]) for program in (half, quantised))
     assert plain(total) in wanted.keys() & found.keys()  # in its own unit, once dequantised
     for name in wanted.keys() & found.keys():
         ratio = snr_db(wanted[name].array, found[name].array)
         assert ratio is None or ratio > 15
+
+
+def test_sums_of_sums_are_known_in_the_networks_unit(save: Save) -> None:
+    """The first is in the step of one operand, and the second brings it to the step of another."""
+
+    class Sums(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Conv2d(3, 3, 3, 1, 1) for _ in range(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            one, two, three = (layer(x) for layer in self.layers[:3])
+            return self.layers[3]((one + two) + 20 * three)
+
+    torch.manual_seed(0)
+    model = converted(Sums().eval(), NETWORKS["cnn"].examples, ios=17, precision="FLOAT16")
+    half = load(save(model))
+    quantised = load(save(quantise_activations(model, SAMPLES)))
+    assert len(steps(quantised)[1]) >= 2
+    wanted, found = (file_values(program, SAMPLES[0]) for program in (half, quantised))
+    sums = [plain(one.outputs[0].name) for one in half.operations if one.op_type == "add"]
+    assert len(sums) == 2
+    for name in sums:
+        assert (snr_db(wanted[name].array, found[name].array) or 99) > 25, name
 
 
 def test_the_classes_survive_quantisation(quantised: Program, cnn: Any) -> None:
