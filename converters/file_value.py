@@ -29,16 +29,19 @@ class Value:
 Values = Mapping[str, Value]
 
 
-# By the five bits of the exponent: numbers below 2^-14 lie 2^-24 apart, and all ones are no number.
-_HALF_STEPS = np.exp2(np.maximum(np.arange(32), 1) - 25.0).astype(np.float32)
-_HALF_STEPS[31] = 0
+_EXPONENT = np.uint32(0x7F800000)
+_LEAST_NORMAL, _OF_ONE = np.float32(2.0**-14), np.float32(2.0**-10)
 
 
 def half(array: Array) -> Value:
     """A value in half precision; what is not finite has no step."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        bits = np.asarray(array, np.float16).view(np.uint16)
-    return Value(np.asarray(array, np.float32), _HALF_STEPS[(bits >> 10) & 0x1F])
+    real = np.asarray(array, np.float32)
+    # The power of two below each number, from its bits; numbers below 2^-14 lie 2^-24 apart.
+    steps = np.asarray(np.bitwise_and(real.view(np.uint32), _EXPONENT)).view(np.float32)
+    np.maximum(steps, _LEAST_NORMAL, out=steps)
+    steps *= _OF_ONE
+    steps[np.isinf(steps)] = 0
+    return Value(real, steps)
 
 
 class Noise:

@@ -7,7 +7,6 @@ measured likewise: its inputs are moved within the file's steps, and its weights
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ import numpy as np
 import onnx
 
 from edgebench.converters.file_value import Noise, Value, Values
+from edgebench.converters.lowering.shapes import static_shapes
 from edgebench.converters.onnx.cut import Layers, Ports, Watched, made
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.rounding import BIASED, Rounding, rounded
@@ -47,18 +47,20 @@ _BLOCK = 1 << 15
 class Layer:
     """How far one ONNX value is off in a file, as SNRs in dB over all samples.
 
-    `own_db` is the layer's by itself, `rounding_db` what rounding may do to it, and `total_db` is
-    beside the ONNX graph, with `max_abs_error` in the value's own unit. Of a right layer
-    `own_db` is at most `margin_db` below `rounding_db`.
+    `own_db` is the layer's by itself, with `own_error` the largest in the value's own unit, and
+    `rounding_db` what rounding may do to it. `total_db` and `max_abs_error` are beside the ONNX
+    graph, None where that was not asked for. Of a right layer `own_db` is at most `margin_db` below
+    `rounding_db`.
     """
 
     value: str
     node: str
     op_type: str
     own_db: float
+    own_error: float
     rounding_db: float
-    total_db: float
-    max_abs_error: float
+    total_db: float | None
+    max_abs_error: float | None
     margin_db: float = MARGIN_DB
 
     @property
@@ -93,21 +95,24 @@ def compare(
     samples: Sequence[Sample],
     file_values: Iterable[Values],
     rounding: Rounding,
+    totals: bool = True,
     held: int = _HELD_BYTES,
 ) -> list[Layer]:
     """All floating values that a file holds as the graph has them, in the graph's order.
 
     `file_values` are the file's by ONNX's names, inputs included, for each of the samples. A value
     that it has in another shape, or not at all, is left out: it is part of the layer that reads it.
-    Beside one sample's values of the file, about `held` bytes of the graph's are in memory at once.
+    `totals` says whether the errors that add up from layer to layer are measured too; it takes half
+    as long again. Beside one sample's values of the file, about `held` bytes of the graph's are in
+    memory at once.
     """
-    whole = Watched(model)
+    whole = Watched(model) if totals else None
     coarse = rounded(model, rounding)
     windows: list[_Window] = []
     for seed, (sample, there) in enumerate(zip(samples, file_values, strict=True)):
         if not windows:
             parts = list(_parts(made(model), there, held))
-            ports = _comparable(whole, parts, sample, there)
+            ports = _comparable(model, sample, there)
             known = [[name for name in part if name in ports] for part in parts]
             windows = [_Window(model, coarse, ports, names) for names in known if names]
         noise = Noise(rounding, seed)
@@ -134,17 +139,17 @@ def _parts(names: Iterable[str], found: Values, held: int) -> Iterator[list[str]
         yield part
 
 
-def _comparable(
-    whole: Watched, parts: Iterable[Sequence[str]], sample: Sample, found: Values
-) -> Ports:
+def _comparable(model: onnx.ModelProto, sample: Sample, found: Values) -> Ports:
     """The floating values, inputs too, that the file has in the graph's shape."""
-    ports = {}
-    for given in itertools.chain([sample], (whole.values(part, sample) for part in parts)):
-        for name, array in given.items():
-            there = found.get(name)
-            if there and array.dtype.kind == "f" and array.shape == there.array.shape:
-                ports[name] = array.dtype, array.shape
-    return ports
+    ports = {name: (dtype, shape) for name, (shape, dtype) in static_shapes(model).items()}
+    if unknown := [name for name in made(model) if name in found and name not in ports]:
+        computed = Watched(model).values(unknown, sample)
+        ports |= {name: (array.dtype, array.shape) for name, array in computed.items()}
+    return {
+        name: (dtype, shape)
+        for name, (dtype, shape) in ports.items()
+        if dtype.kind == "f" and name in found and shape == found[name].array.shape
+    }
 
 
 class _Window:
@@ -158,16 +163,18 @@ class _Window:
         self._alone = Layers(model, ports, names)
         self._shaken = Layers(coarse, ports, names)
 
-    def add(self, whole: Watched, sample: Sample, found: Values, noise: Noise) -> None:
+    def add(self, whole: Watched | None, sample: Sample, found: Values, noise: Noise) -> None:
         def value(name: str) -> Value:
             one, (dtype, _) = found[name], self._ports[name]
             return Value(np.asarray(one.array, dtype), one.step, one.low, one.high)
 
-        wanted = whole.values(list(self.sums), sample)
+        wanted = whole.values(list(self.sums), sample) if whole else {}
         expected = self._alone.run(sample, lambda name: value(name).array)
         rough = self._shaken.run(sample, lambda name: noise.moved(value(name)))
         for name, sums in self.sums.items():
-            sums.add(wanted[name], value(name), expected[name], rough[name])
+            sums.add(value(name), expected[name], rough[name])
+            if whole:
+                sums.add_total(value(name), wanted[name])
 
 
 @dataclass
@@ -175,27 +182,28 @@ class _Sums:
     """What is added up over the samples."""
 
     own: Errors = field(default_factory=Errors)
-    total: Errors = field(default_factory=Errors)
+    total: Errors | None = None
     rounding: float = 0.0
 
-    def add(self, wanted: Array, found: Value, expected: Array, rough: Array) -> None:
-        """Values of ONNX, of the file, of the layer by itself, and of it with rounding."""
+    def add(self, found: Value, expected: Array, rough: Array) -> None:
+        """Values of the file, of the layer by itself, and of it with rounding."""
         shape = found.array.shape
-        arrays = [np.ravel(one) for one in (wanted, found.array, expected, rough)]
+        arrays = [np.ravel(one) for one in (found.array, expected, rough)]
         arrays += [_flat(one, shape) for one in (found.step, found.low, found.high)]
-        for start in range(0, found.array.size, _BLOCK):
-            part = slice(start, start + _BLOCK)
+        for part in _blocks(found.array.size):
             self._add_block(*(one[part] if one.ndim else one for one in arrays))
 
+    def add_total(self, found: Value, wanted: Array) -> None:
+        """Values of the file and of the ONNX graph."""
+        self.total = self.total or Errors()
+        there, right = np.ravel(found.array), np.ravel(wanted)
+        for part in _blocks(there.size):
+            keep = _compared(right[part], there[part])
+            with np.errstate(invalid="ignore", over="ignore"):
+                self.total.add(right[part][keep], there[part][keep])
+
     def _add_block(
-        self,
-        wanted: Array,
-        there: Array,
-        expected: Array,
-        rough: Array,
-        step: Array,
-        low: Array,
-        high: Array,
+        self, there: Array, expected: Array, rough: Array, step: Array, low: Array, high: Array
     ) -> None:
         keep = _compared(expected, there)
         step, low, high = (one[keep] if one.ndim else one for one in (step, low, high))
@@ -206,8 +214,6 @@ class _Sums:
             steps = np.square(np.maximum(step, NEGLIGIBLE), dtype=np.float64) / 12
             self.rounding += float(np.vdot(moved, moved))
             self.rounding += float(steps.sum() if steps.ndim else steps * moved.size)
-            keep = _compared(wanted, there)
-            self.total.add(wanted[keep], there[keep])
 
     def layer(self, value: str, node: onnx.NodeProto, corrected: bool) -> Layer:
         return Layer(
@@ -215,11 +221,16 @@ class _Sums:
             node=node.name,
             op_type=node.op_type,
             own_db=self.own.decibels,
+            own_error=self.own.largest_error,
             rounding_db=decibels(self.own.signal, self.rounding),
-            total_db=self.total.decibels,
-            max_abs_error=self.total.largest_error,
+            total_db=self.total.decibels if self.total else None,
+            max_abs_error=self.total.largest_error if self.total else None,
             margin_db=CORRECTED_MARGIN_DB if corrected else MARGIN_DB,
         )
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
 
 
 def _flat(values: Array | float, shape: tuple[int, ...]) -> Array:

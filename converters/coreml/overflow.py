@@ -7,6 +7,7 @@ float32, and so does each that reads it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -52,8 +53,10 @@ def _magnitude(array: Array) -> float:
     """The largest finite magnitude; infinities are the same in every precision."""
     if array.dtype.kind != "f":
         return 0.0
-    finite = np.abs(array[np.isfinite(array)])
-    return float(finite.max(initial=0.0))
+    largest = float(np.abs(array).max(initial=0.0))
+    if math.isfinite(largest):
+        return largest
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
 
 
 def layers_to_keep(model: onnx.ModelProto, found: Iterable[Overflow]) -> frozenset[str]:

@@ -92,7 +92,7 @@ def lower_precision(
     wrong = layers.first_wrong(
         _layers(graph, backend, content, opened, trial, _rounding(target.format, target.base))
     )
-    if wrong is not None and not np.isfinite(wrong.max_abs_error):
+    if wrong is not None and not np.isfinite(wrong.own_error):
         raise _overflow(target, f"the values of {wrong.node or wrong.value} ({wrong.op_type})")
     if wrong is not None:
         raise ParityError(
@@ -136,7 +136,7 @@ def _layers(
 ) -> list[Layer]:
     samples = [trial.samples[i * len(trial.samples) // SAMPLES] for i in range(SAMPLES)]
     found = _with_outputs(backend.values(graph, content, samples), graph, opened, samples)
-    return layers.compare(graph.model, samples, found, rounding)
+    return layers.compare(graph.model, samples, found, rounding, totals=False)
 
 
 def _with_outputs(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from edgebench.converters.coreml.evaluator.program import Array, Program
 from edgebench.errors import DataError
@@ -43,7 +44,9 @@ def collect(
 
     def visit(name: str, op_type: str, array: Array) -> None:
         if array.dtype.kind == "f" and array.size:
-            found = Range(float(array.min()), float(array.max()))
+            # NumPy looks at numbers of float16 one at a time.
+            low, high = torch.aminmax(torch.from_numpy(array))
+            found = Range(float(low), float(high))
             ranges[name] = ranges[name].joined(found) if name in ranges else found
 
     # What overflows becomes infinite, or NaN, and that is what is to be found.

@@ -52,6 +52,8 @@ def fed(array: Array, dtype: str) -> Tensor:
 def array(value: Value, dtype: str) -> Array:
     """A value in its declared type."""
     if isinstance(value, Tensor):
+        if dtype == "float16":  # NumPy converts to it one number at a time.
+            value = value.half()
         found: Array = value.numpy()
         return found.astype(dtype or found.dtype)
     return np.asarray(value)
