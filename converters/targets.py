@@ -31,7 +31,7 @@ class Format:
     `measured_here`: then the export takes the artifact's outputs, so that its accuracy is known.
     `corrects_biases` says that the tool that quantises moves biases.
     `kernels_vary` says that what the runtime computes on some processors is not what the file
-    defines.
+    defines. `effort` is how long a target takes, beside those of other formats.
     """
 
     precisions: tuple[str, ...]
@@ -45,6 +45,7 @@ class Format:
     measured_here: bool = True
     kernels_vary: bool = False
     corrects_biases: bool = False
+    effort: float = 1.0
 
     @property
     def own_packages(self) -> tuple[str, ...]:
@@ -93,6 +94,7 @@ FORMATS: dict[str, Format] = {
         load=_coreml,
         maker="coremltools",
         measured_here=False,
+        effort=1.8,
     ),
     "onnx": Format(
         precisions=("fp32", "fp16", "int8", "int8r"),
@@ -104,6 +106,7 @@ FORMATS: dict[str, Format] = {
         load=_onnx,
         maker="onnx",
         kernels_vary=True,
+        effort=1.4,
     ),
     "openvino": Format(
         precisions=("fp32", "fp16", "int8", "int8r"),
@@ -116,6 +119,7 @@ FORMATS: dict[str, Format] = {
         maker="openvino",
         kernels_vary=True,
         corrects_biases=True,
+        effort=1.8,
     ),
     "tflite": Format(
         precisions=("fp32", "fp16", "dynamic", "int8", "int8f", "int16x8"),

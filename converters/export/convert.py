@@ -10,7 +10,6 @@ source is opened, and import their frameworks while torch exports:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,8 +38,10 @@ def make(request: ExportRequest, todo: Sequence[Target], jobs: int, progress: Pr
     """Convert and prove, `jobs` formats at once. Raises an `EdgeBenchError` where none began."""
     # Taken before the work, for the files may change while it lasts.
     fingerprints = {target: requests.fingerprint(request, target) for target in todo}
-    # What has most targets takes longest, so it begins.
-    formats = [name for name, _ in Counter(target.format for target in todo).most_common()]
+    effort: dict[str, float] = dict.fromkeys((target.format for target in todo), 0.0)
+    for target in todo:
+        effort[target.format] += FORMATS[target.format].effort
+    formats = sorted(effort, key=effort.__getitem__, reverse=True)  # What takes longest begins.
 
     def tasks(proven: Proven) -> list[FormatTask]:
         return [

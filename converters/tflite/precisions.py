@@ -63,7 +63,13 @@ class LoweredModel:
 
     @cached_property
     def _frozen(self) -> Any:
-        return self._converter()._freeze_concrete_function()
+        """What the converter's own preparation gives: the graph without variables and calls."""
+        function = self.lowering.function
+        graph = function.graph.as_graph_def()
+        if function.variables or graph.library.function:
+            return self._converter()._freeze_concrete_function()
+        # A lowered graph is that already; to find nothing takes TensorFlow most of its time.
+        return graph, list(function.inputs), list(function.outputs), function
 
     def _converter(self) -> Any:
         """TensorFlow's converter of the function, by its graph and not by a SavedModel on disk."""
@@ -78,7 +84,6 @@ class LoweredModel:
         """What TensorFlow's converter makes of the model, with these attributes set."""
         converter = self._converter()
         frozen = self._frozen
-        # The most expensive step, and the same for each precision.
         converter._freeze_concrete_function = lambda: frozen
         for name, value in settings.items():
             setattr(converter, name, value)
