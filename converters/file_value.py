@@ -17,7 +17,8 @@ class Value:
     """A value as a file holds it: real numbers, in ONNX's order of axes.
 
     `step` is the distance of the neighbouring numbers that the file can hold there, 0 for float32,
-    and `low` and `high` their range; all three broadcast to the array.
+    and `low` and `high` their range; all three broadcast to the array. Where only some that read
+    the value get it so, the array is as the others get it.
     """
 
     array: Array
@@ -47,12 +48,15 @@ def half(array: Array) -> Value:
 class Noise:
     """Moves values elsewhere within their steps; the numbers are drawn once for all layers."""
 
+    _APART = 7919
+
     def __init__(self, rounding: Rounding, seed: int) -> None:
         self._rounding = rounding
         self._seed = seed
         self._drawn = np.zeros(0, np.float32)
 
-    def moved(self, one: Value) -> Array:
+    def moved(self, one: Value, draw: int = 0) -> Array:
+        """The value elsewhere, in another way for each draw."""
         step = np.asarray(one.step, np.float32)
         bits = self._rounding.activations
         if bits is not None:
@@ -60,12 +64,13 @@ class Noise:
             step = np.maximum(step, largest / np.float32(2 ** (bits - 1) - 1))
         if not step.any():
             return one.array
-        shift = self._uniform(one.array.size).reshape(one.array.shape) * step
-        return np.asarray(one.array + shift, one.array.dtype)
+        shift = self._uniform(one.array.size, draw).reshape(one.array.shape) * step
+        return np.asarray(np.clip(one.array + shift, one.low, one.high), one.array.dtype)
 
-    def _uniform(self, count: int) -> Array:
-        """So many numbers from -0.5 to 0.5, always the same."""
-        if len(self._drawn) < count:
+    def _uniform(self, count: int, draw: int) -> Array:
+        """So many numbers from -0.5 to 0.5, always the same for a draw."""
+        first = draw * self._APART
+        if len(self._drawn) < first + count:
             rng = np.random.default_rng(self._seed)
-            self._drawn = rng.random(count, np.float32) - np.float32(0.5)
-        return self._drawn[:count]
+            self._drawn = rng.random(first + count, np.float32) - np.float32(0.5)
+        return self._drawn[first : first + count]

@@ -37,3 +37,13 @@ def test_a_bias_that_the_quantiser_moved_is_no_fault() -> None:
 
 def test_a_wrong_layer_is_wrong_whatever_the_quantiser_moves() -> None:
     assert not convolution(0.7, corrected=True).right
+
+
+def test_few_numbers_may_be_off_by_more_than_many() -> None:
+    margins = [layers.margin_db(size) for size in (1, 2, 8, 1000)]
+    assert margins == sorted(margins, reverse=True)
+    assert margins[-1] == layers.MARGIN_DB
+    rng = np.random.default_rng(0)
+    for size, margin in zip((1, 2, 8), margins, strict=False):
+        power = np.square(rng.standard_normal((20_000, size))).mean(1)
+        assert np.mean(10 * np.log10(power) > margin - 5) < 1e-4

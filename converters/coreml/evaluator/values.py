@@ -22,6 +22,8 @@ _BORDERS = ("input", "cast")
 
 # What coremltools appends to the names of values that it casts, and to those of dequantised ones.
 _DEQUANTISED = re.compile("__post__dequant$")
+# A division by a constant that became a product.
+_INVERSED = "_inversed_"
 # An operation that is cast has the name with the suffix; its several outputs are numbered.
 _CAST = re.compile(r"_cast_fp(16|32)(?=(_\d+)?$)")
 
@@ -33,6 +35,7 @@ def file_values(
 ) -> dict[str, Value]:
     """What the operations compute, as those that read it get it: after quantisation, if any.
 
+    A value that some read quantised and others as it is stays as it is, with the step of the first.
     `shapes` are those that values had before coremltools moved transposes, by plain name. Sums that
     a quantised program holds in steps are only there once they are quantised.
     """
@@ -40,13 +43,15 @@ def file_values(
         one.outputs[0].name: one for one in program.operations if one.op_type == "quantize"
     }
     scales, units = steps(program)
-    moved = _transposed(program)
+    moved, mixed = _transposed(program), _read_both_ways(program)
     found: dict[str, Value] = {}
 
     def keep(name: str, op_type: str, array: Array) -> None:
         if name in quantised:
             (source,) = quantised[name].inputs["input"]
             value = _dequantised(array, quantised[name], scales[name])
+            if source in mixed and plain(source) in found:
+                value = replace(value, array=found[plain(source)].array)
             found[plain(source)] = value
             while source in moved:
                 source, order = moved[source]
@@ -101,8 +106,8 @@ def steps(program: Program) -> tuple[dict[str, float], dict[str, float]]:
 
 
 def plain(name: str) -> str:
-    """A value's name without what coremltools appends to it."""
-    return _CAST.sub("", _DEQUANTISED.sub("", name))
+    """A value's name without what coremltools adds to it."""
+    return _CAST.sub("", _DEQUANTISED.sub("", name)).removeprefix(_INVERSED)
 
 
 def _transposed(program: Program) -> dict[str, tuple[str, list[int]]]:
@@ -114,6 +119,20 @@ def _transposed(program: Program) -> dict[str, tuple[str, list[int]]]:
         one.outputs[0].name: (source, list(np.argsort(one.parameters["perm"])))
         for one in program.operations
         if one.op_type == "transpose" and readers[source := one.inputs["x"][0]] == 1
+    }
+
+
+def _read_both_ways(program: Program) -> set[str]:
+    """What is quantised for some operations and not for others."""
+    plainly = {
+        x
+        for one in program.operations
+        for names in one.inputs.values()
+        for x in names
+        if one.op_type != "quantize"
+    }
+    return plainly & {
+        one.inputs["input"][0] for one in program.operations if one.op_type == "quantize"
     }
 
 

@@ -281,16 +281,43 @@ def test_layers_are_off_by_what_their_rounding_does(
         assert one.own_db > min(60, one.rounding_db - 6), one
 
 
-def test_layers_behind_moved_transposes_are_right_in_w8a8() -> None:
-    """coremltools moves those of triplet attention behind the pools that read them."""
+class ReadBothWays(nn.Module):
+    """A value that a convolution reads quantised and a mean as it is, after a division."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = (nn.Conv2d(n, 8, 3, 1, 1) for n in (3, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = self.first(x)
+        divided = first * first * first / 0.7  # which its step of int8 resolves badly
+        mean = divided.mean((2, 3), keepdim=True)
+        return self.last(divided) * mean
+
+
+def w8a8_layers(module: nn.Module) -> list[layers.Layer]:
     torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), Triplet(8, None), nn.Conv2d(8, 8, 3, 1, 1))
-    made = module_to_onnx(module, "triplet", ["x"], [(1, 3, 12, 10)])
+    for weights in module.parameters():
+        nn.init.normal_(weights, std=0.3)
+    made = module_to_onnx(module, "small", ["x"], [(1, 3, 12, 10)])
     inputs = samples(made, 8)
     there = target.values(made, convert_all(made, ["w8a8"], inputs)["w8a8"], inputs[:2])
-    found = layers.compare(made.model, inputs[:2], there, ROUNDINGS["w8a8"])
+    return layers.compare(made.model, inputs[:2], there, ROUNDINGS["w8a8"])
+
+
+def test_layers_behind_moved_transposes_are_right_in_w8a8() -> None:
+    """coremltools moves those of triplet attention behind the pools that read them."""
+    convolutions = [nn.Conv2d(n, 8, 3, 1, 1) for n in (3, 8)]
+    found = w8a8_layers(nn.Sequential(convolutions[0], Triplet(8, None), convolutions[1]))
     assert len([one for one in found if one.op_type == "Conv"]) == 5
     assert layers.first_wrong(found) is None, layers.first_difference(found)
+
+
+def test_a_value_is_known_as_each_of_its_readers_gets_it_in_w8a8() -> None:
+    found = {one.op_type: one for one in w8a8_layers(ReadBothWays())}
+    assert {"Div", "ReduceMean", "Conv"} <= found.keys()
+    assert layers.first_wrong(found.values()) is None
+    assert found["ReduceMean"].own_db > 60  # of what is not quantised for it
 
 
 def test_scalars_are_vectors_of_one_at_the_border() -> None:
