@@ -14,7 +14,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
 from edgebench.converters.precision import MixedPrecision
 from edgebench.converters.targets import Target
-from edgebench.errors import EdgeBenchError
+from edgebench.errors import EdgeBenchError, as_known
 from edgebench.progress import Progress
 
 
@@ -54,9 +54,9 @@ def convert(
         form, pipeline = forms[group[0]], pipelines[group[0]]
         try:
             converted.append(_together(group, form, pipeline, data, instructions, progress))
-        except EdgeBenchError as error:
+        except Exception as error:
             if len(group) == 1:
-                failed[group[0]] = error
+                failed[group[0]] = as_known(error)
             else:  # Then each by itself, to know which of them it was.
                 groups += [[target] for target in group]
     return converted, failed

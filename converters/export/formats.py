@@ -20,7 +20,7 @@ from edgebench.converters.export.proven import Proven
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.passes.pipelines import PLAIN, Pipeline, pipeline_of
 from edgebench.converters.targets import Target
-from edgebench.errors import EdgeBenchError
+from edgebench.errors import EdgeBenchError, as_known
 from edgebench.progress import Progress
 
 
@@ -82,8 +82,8 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
                     instructions,
                     progress,
                 )
-            except EdgeBenchError as error:
-                failed[target] = error
+            except Exception as error:  # It must not take the other precisions with it.
+                failed[target] = as_known(error)
     return FormatMade(items, failed, tuple(notes))
 
 

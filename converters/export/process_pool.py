@@ -12,17 +12,15 @@ import multiprocessing
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from edgebench.errors import EdgeBenchError
+from edgebench.errors import as_known
 from edgebench.progress import Progress
 
 Task = TypeVar("Task")
@@ -173,17 +171,6 @@ def _ended(code: int | None) -> Failure:
     )
 
 
-def _unexpected(error: Exception) -> Failure:
-    """A fault of ours: its type, and the line that raised it, are what a report needs."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    first = (str(error).strip().splitlines() or [""])[0]
-    return Failure(
-        f"edgebench failed: {type(error).__name__}: {first} "
-        f"({Path(last.filename).name}, line {last.lineno})",
-        "report it, with the model if you can",
-    )
-
-
 def _unwind(*_: object) -> None:
     """Leave in good order; a second signal, such as one to the whole group, changes nothing."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -217,10 +204,7 @@ def _serve(
             return
         try:
             answer = work(task, progress)
-        except EdgeBenchError as error:
-            answer = Failure(error.message, error.remedy, error.exit_code)
-        except (
-            Exception
-        ) as error:  # which must not take the tasks with it that wait for this process
-            answer = _unexpected(error)
+        except Exception as error:  # It must not take the tasks with it that wait for this process.
+            known = as_known(error)
+            answer = Failure(known.message, known.remedy, known.exit_code)
         pipe.send(("done", answer))

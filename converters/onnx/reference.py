@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgebench.converters.onnx.newer_ops import with_newer_ops
 from edgebench.errors import UnsupportedModelError
 
 Array = NDArray[Any]
@@ -36,7 +37,7 @@ def session(model: onnx.ModelProto, optimised: bool = False) -> onnxruntime.Infe
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        with_newer_ops(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
 
 

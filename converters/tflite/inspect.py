@@ -13,7 +13,7 @@ import numpy as np
 from edgebench.converters.artifact import Quantization
 from edgebench.converters.tflite.content import read
 from edgebench.converters.tflite.tensorflow import hushed
-from edgebench.errors import InvalidFileError, MissingExtraError
+from edgebench.errors import InvalidFileError, MissingExtraError, UnsupportedModelError
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,18 @@ def interpreter(content: bytes, **options: Any) -> Any:
             f"LiteRT cannot load the TFLite file: {error}", "export it again"
         ) from error
     return made
+
+
+def invoke(made: Any) -> None:
+    """Run what the inputs hold. Raises `UnsupportedModelError` for an op without a kernel."""
+    try:
+        made.invoke()
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0].partition("Node number")[0].rstrip(" .")
+        raise UnsupportedModelError(
+            f"LiteRT loads the TFLite file but cannot run it: {reason}",
+            "export it in another precision, or replace what it names",
+        ) from error
 
 
 def summary(source: Path | bytes) -> Summary:

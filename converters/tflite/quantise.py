@@ -90,7 +90,7 @@ def _ranges(
     for sample in samples:
         for number, array in zip(inputs, sample, strict=True):
             made.set_tensor(number, array)
-        made.invoke()
+        inspect.invoke(made)
         for number in watched:
             array = made.tensor(number)()
             low, high = ranges[number]

@@ -34,7 +34,7 @@ class Converted:
         for spec, detail in zip(self.inputs, details, strict=True):
             value = np.transpose(sample[spec.name], spec.axes)
             self.interpreter.set_tensor(detail["index"], _stored(value, spec))
-        self.interpreter.invoke()
+        inspect.invoke(self.interpreter)
         results = []
         for spec, detail in zip(self.outputs, self.interpreter.get_output_details(), strict=True):
             value = _real(self.interpreter.get_tensor(detail["index"]), spec)

@@ -53,7 +53,7 @@ def _invoke(made: Any, lowering: Names, sample: Sample) -> dict[str, Array]:
             array = np.clip(np.round(array / scale) + zero_point, limits.min, limits.max)
         fed[port.name] = array.astype(detail["dtype"])
         made.set_tensor(detail["index"], fed[port.name])
-    made.invoke()
+    inspect.invoke(made)
     return fed
 
 

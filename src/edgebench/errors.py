@@ -7,7 +7,9 @@ one that says what to do next. `edgebench.cli.main` catches it once, prints it a
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class EdgeBenchError(Exception):
@@ -29,6 +31,19 @@ def _restored(kind: type[EdgeBenchError], message: str, remedy: str) -> EdgeBenc
     error = kind.__new__(kind, message)
     EdgeBenchError.__init__(error, message, remedy)
     return error
+
+
+def as_known(error: Exception) -> EdgeBenchError:
+    """The error itself, or of a fault of ours one with what a report needs: its type and place."""
+    if isinstance(error, EdgeBenchError):
+        return error
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    first = (str(error).strip().splitlines() or [""])[0]
+    return EdgeBenchError(
+        f"edgebench failed: {type(error).__name__}: {first} "
+        f"({Path(last.filename).name}, line {last.lineno})",
+        "report it, with the model if you can",
+    )
 
 
 class UsageError(EdgeBenchError):

@@ -13,8 +13,9 @@ from onnx import helper
 
 from edgebench.converters import layers
 from edgebench.converters.lowering.names import scopes
+from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.rounding import ROUNDINGS
-from edgebench.converters.tflite import inspect
+from edgebench.converters.tflite import inspect, target
 from edgebench.converters.tflite.convert import convert, convert_all
 from edgebench.converters.tflite.lower import lower
 from edgebench.converters.tflite.ops.error_function import erf
@@ -371,3 +372,16 @@ def test_what_becomes_infinite_in_calibration_is_named() -> None:
     sample = {"x": np.full((1, 4, 5, 6), 1e3, np.float32)}
     with pytest.raises(UnsupportedModelError, match="becomes infinite"):
         convert(made, "int8", [sample])
+
+
+def test_what_the_runtime_cannot_run_is_named() -> None:
+    """TensorFlow's quantiser gives 16 bits to an op that LiteRT has no such kernel for."""
+    weights = {"s": np.ones(6, np.float32), "b": np.zeros(6, np.float32)}
+    nodes = [helper.make_node("LayerNormalization", ["x", "s", "b"], ["y"], "norm", axis=-1)]
+    made = model(nodes, {"x": (1, 4, 5, 6)}, ["y"], weights)
+    inputs = [random_sample(made, seed) for seed in range(8)]
+    opened = target.open_converted(
+        OnnxGraph(made, "norm", "file", ""), convert(made, "int16x8", inputs)
+    )
+    with pytest.raises(UnsupportedModelError, match="cannot run it: SquaredDifference only"):
+        opened.run(inputs[0])
