@@ -97,8 +97,9 @@ bench-agreement: $(READY)  ## our times beside those of LiteRT's and OpenVINO's 
 bench-forms: $(READY)  ## what each graph pass buys, per target and precision: FORMS=mobilenet_v2_ca
 	$(BIN)/python -m edgebench.commands.bench_forms $(FORMS)
 
-bench-export: $(READY)  ## time, CPU and memory of exports, beside litert-torch's: DETECTOR=model.onnx
-	$(BIN)/python -m edgebench.benchmarks.proof.export_costs $(DETECTOR:%=--detector %)
+bench-export: $(READY)  ## time, CPU and memory of exports: DETECTOR=model.onnx LITERT_TORCH=python
+	$(BIN)/python -m edgebench.benchmarks.proof.export_costs $(DETECTOR:%=--detector %) \
+		$(LITERT_TORCH:%=--litert-torch %)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about an hour
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics

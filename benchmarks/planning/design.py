@@ -84,9 +84,11 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
     own = [one for one in wanted if not one.manifest.external]
     families = (*_families(own, every, request), *_external_families(wanted, request))
     if not families:
+        model = request.models[0] if request.models else every[0].manifest.model
         raise UsageError(
             f"no artifact in {request.artifacts} has a baseline of the same format and precision",
-            "export the baseline too, or name one with --baseline",
+            "export the baseline too, or name one with --baseline; --models "
+            f"{model} --baseline {model} measures {model} by itself",
         )
     return families
 

@@ -1,16 +1,16 @@
 """What does an export cost: time, CPU time and memory of the whole process?
 
     python -m edgebench.benchmarks.proof.export_costs [MODEL] [--detector det.onnx]
+        [--litert-torch PYTHON]
 
 Each case is a process of its own, imports and processes that it starts included. Memory is that of
-the largest of its processes, at its peak. With litert-torch installed, its conversion of the same
-torch model stands beside them; it makes fp32 only, and proves nothing.
+the largest of its processes, at its peak. Given the Python of an environment with litert-torch, its
+conversion of the same torch model stands beside them; it makes fp32 only, and proves nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import edgebench
 from edgebench import console
 
 # What sets the ranges of an ONNX file: noise, for only the time matters.
@@ -58,9 +59,12 @@ class ExportCost:
 
 
 def measure(command: Sequence[str]) -> ExportCost:
-    """Run a command to its end, without its output."""
+    """Run a command to its end, without its output; another Python finds edgebench too."""
+    environment = os.environ | {"PYTHONPATH": str(Path(edgebench.__file__).parents[1])}
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024
@@ -72,8 +76,11 @@ def measure(command: Sequence[str]) -> ExportCost:
     )
 
 
-def cases(model: str, detector: Path | None, folder: Path) -> list[ExportCase]:
-    """The exports of a zoo model and of the ONNX file made of it, and of a detector if given."""
+def cases(model: str, detector: Path | None, peer: Path | None, folder: Path) -> list[ExportCase]:
+    """The exports of a zoo model and of the ONNX file made of it, and of a detector if given.
+
+    `peer` is the Python of an environment with litert-torch.
+    """
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
@@ -97,8 +104,8 @@ def cases(model: str, detector: Path | None, folder: Path) -> list[ExportCase]:
         shape = ("--input-shape", f"1,3,{_SIDE},{_SIDE}")
         name = f"{detector.name} to all"
         made.append(case(name, str(detector), "all", *shape, *calibration))
-    if importlib.util.find_spec("litert_torch") is not None:
-        command = (sys.executable, "-c", _LITERT_TORCH, model, f"{folder}/peer.tflite")
+    if peer is not None:
+        command = (str(peer), "-c", _LITERT_TORCH, model, f"{folder}/peer.tflite")
         made.append(ExportCase(f"{model} by litert-torch", command))
     return made
 
@@ -110,11 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("model", nargs="?", default="mobilenet_v2_ca", help="a model of the zoo")
     parser.add_argument("--detector", type=Path, metavar="FILE", help="an ONNX file to export too")
+    help_ = "the Python of an environment with litert-torch, which is measured too"
+    parser.add_argument("--litert-torch", type=Path, metavar="PYTHON", help=help_)
     options = parser.parse_args(arguments)
     table = console.table("export", ">wall s", ">CPU s", ">peak MB")
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
-        measured = cases(options.model, options.detector, Path(folder))
+        measured = cases(options.model, options.detector, options.litert_torch, Path(folder))
         with console.shown_progress() as progress:
             for done, case in enumerate(measured):
                 progress(case.name, done, len(measured))
@@ -124,10 +133,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 figures = f"{cost.wall_s:.1f}", f"{cost.cpu_s:.1f}", f"{cost.peak_bytes / 1e6:.0f}"
                 table.add_row(name, *figures)
     console.show(table)
-    if importlib.util.find_spec("litert_torch") is None:
-        print(
-            "litert-torch: not installed (pip install litert-torch, in an environment with torch)"
-        )
     return 1 if failed else 0
 
 

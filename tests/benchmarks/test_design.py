@@ -174,8 +174,9 @@ def test_unknown_names_are_refused_with_the_known_ones(
 
 
 def test_nothing_to_compare_is_refused(artifacts: list[Artifact]) -> None:
-    with pytest.raises(UsageError, match="has a baseline"):
+    with pytest.raises(UsageError, match="has a baseline") as caught:
         choose(artifacts, RunRequest("a", models=("other",)))
+    assert "--models other --baseline other" in caught.value.remedy
 
 
 def test_no_artifacts_are_refused() -> None:

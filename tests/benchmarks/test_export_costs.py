@@ -21,8 +21,9 @@ def test_memory_and_exit_status_are_those_of_the_process_and_its_children() -> N
 
 
 def test_the_file_that_is_exported_first_is_read_afterwards(tmp_path: Path) -> None:
-    first, _, of_file, *_ = cases("scenes_v2", None, tmp_path)
+    first, _, of_file, *_ = cases("scenes_v2", None, None, tmp_path)
     written = Path(first.command[first.command.index("--out") + 1], "scenes_v2.fp32.onnx")
     assert str(written) in of_file.command
-    with_detector = cases("scenes_v2", Path("det.onnx"), tmp_path)
-    assert "det.onnx to all" in [case.name for case in with_detector]
+    more = cases("scenes_v2", Path("det.onnx"), Path("peer/python"), tmp_path)
+    assert [case.name for case in more][-2:] == ["det.onnx to all", "scenes_v2 by litert-torch"]
+    assert more[-1].command[0] == "peer/python"

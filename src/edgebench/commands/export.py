@@ -67,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = arguments.adder(parser, ExportOptions)
     help_ = "model of the zoo, ONNX file, or package.module:factory that returns a torch module"
     add("source", nargs="+", metavar="MODEL", help=help_)
-    help_ = "target, such as tflite:int8, tflite:MIX.json, tflite:all or all; may be repeated"
-    add("--to", action="append", metavar="FORMAT[:PRECISION]", help=help_)
+    help_ = "targets, such as tflite:int8, tflite:MIX.json, tflite:all or all; may be repeated"
+    add("--to", action="extend", type=arguments.names, metavar="FORMAT[:PRECISION],...", help=help_)
     add("--out", type=Path, metavar="DIR", help="folder for the artifacts")
     add("--force", action="store_true", help="also export what is up to date")
     help_ = "parallel exports (default: one per CPU)"
