@@ -47,7 +47,7 @@ _HELD_BYTES = 100_000_000
 
 # One draw of the rounding of a few numbers may be far smaller than what it is on average, so these
 # are drawn more often: two numbers of a gate had 11 dB less than what the file was off.
-_FEW, _DRAWS = 256, 8
+_FEW, _DRAWS = 32, 8
 
 # Elements compared at once: what is made of so many stays in a processor's cache.
 _BLOCK = 1 << 15
@@ -128,7 +128,9 @@ def compare(
     whole = Watched(model) if totals else None
     coarse = rounded(model, rounding)
     windows: list[_Window] = []
-    for seed, (sample, there) in enumerate(zip(samples, file_values, strict=True)):
+    found = iter(file_values)
+    for seed, sample in enumerate(samples):
+        there = next(found)
         if not windows:
             parts = list(_parts(made(model), there, held))
             ports = _comparable(model, sample, there)
@@ -137,6 +139,7 @@ def compare(
         noise = Noise(rounding, seed)
         for window in windows:
             window.add(whole, sample, there, noise)
+        del there  # Before the next, or the values of two samples are in memory.
     nodes = {name: node for node in model.graph.node for name in node.output}
     sums = ((name, one) for window in windows for name, one in window.sums.items())
     corrected = BIASED if rounding.biases_corrected else frozenset[str]()

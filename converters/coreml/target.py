@@ -119,6 +119,7 @@ def values(
         found = file_values(opened, feed(graph, image, sample), shapes)
         both = ((name, (numbered.get(name), key)) for name, key in names.items())
         yield {name: found[key] for name, keys in both for key in keys if key in found}
+        del found
 
 
 def _spec(onnx_name: str, port: Port) -> TensorSpec:

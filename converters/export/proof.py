@@ -146,10 +146,13 @@ def _with_outputs(
     samples: Sequence[Sample],
 ) -> Iterator[Values]:
     """The values with the outputs that are not among them, as rounded to eight bits at most."""
-    for sample, there in zip(samples, found, strict=True):
+    values = iter(found)
+    for sample in samples:
+        there = next(values)
         outputs = {}
         for port, array in zip(graph.outputs, opened.run(sample), strict=True):
             if port.name not in there and array.dtype.kind == "f":
                 step = float(np.abs(array).max(initial=0.0)) / 127
                 outputs[port.name] = Value(array, step)
         yield {**there, **outputs}
+        del there

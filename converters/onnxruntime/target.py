@@ -11,6 +11,7 @@ import onnxruntime
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.file_value import Value
+from edgebench.converters.onnx.cut import made
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, session
 from edgebench.converters.onnxruntime.precisions import to_fp16, to_int8
@@ -91,7 +92,7 @@ def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Conv
 def values(
     graph: OnnxGraph, content: bytes, samples: Iterable[Sample]
 ) -> Iterable[dict[str, Value]]:
-    return file_values(onnx.ModelProto.FromString(content), samples)
+    return file_values(onnx.ModelProto.FromString(content), {*made(graph.model)}, samples)
 
 
 def _specs(ports: Sequence[TensorInfo]) -> tuple[TensorSpec, ...]:

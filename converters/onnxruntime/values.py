@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgebench.converters import layers
 from edgebench.converters.file_value import Value, half
+from edgebench.converters.onnx.cut import Watched, made
 from edgebench.converters.onnx.reference import Array, Sample
 
 
-def file_values(model: onnx.ModelProto, samples: Iterable[Sample]) -> Iterator[dict[str, Value]]:
-    """For each sample the inputs and what the nodes compute, as the nodes that read them get them.
+def file_values(
+    model: onnx.ModelProto, names: Collection[str], samples: Iterable[Sample]
+) -> Iterator[dict[str, Value]]:
+    """For each sample the inputs and the named values, as the nodes that read them get them.
 
     Where a value is quantised, that is what comes out of its DequantizeLinear.
     """
-    grids = _grids(model)
+    # An output of the graph has its name after the last of the three, all others before.
+    grids = {
+        name: grid
+        for source, grid in _grids(model).items()
+        for name in (source, grid[0])
+        if name in names
+    }
+    # Of casts there and back there may be as many as of values.
+    read = [name for name in made(model) if name in names and name not in grids]
+    read += dict.fromkeys(name for name, _ in grids.values())
+    watched = Watched(model)
     for sample in samples:
-        arrays: dict[str, Array] = {**sample, **layers.values(model, sample)}
-        found = {name: _float(array) for name, array in arrays.items()}
-        for source, (name, grid) in grids.items():
-            # An output of the graph has its name after the last of the three, all others before.
-            found[source] = found[name] = Value(arrays[name], *grid)
+        arrays = watched.values(read, sample)
+        found = {name: Value(arrays[source], *grid) for name, (source, grid) in grids.items()}
+        for name in list(arrays):
+            array = arrays.pop(name)
+            if name in names and name not in grids:
+                found[name] = _float(array)
+        found |= {name: _float(array) for name, array in sample.items() if name not in found}
         yield found
+        del found
 
 
 def _grids(model: onnx.ModelProto) -> dict[str, tuple[str, tuple[float, float, float]]]:

@@ -48,6 +48,7 @@ def file_values(
                 if name in sources and (name not in grids or _ASKED + name in port.names):
                     arrays[name] = results[port]
         yield {name: Value(np.asarray(a), *grids.get(name, ())) for name, a in arrays.items()}
+        del results, arrays
 
 
 def _quantiser(output: openvino.Output) -> openvino.Node | None:

@@ -40,6 +40,7 @@ def file_values(
         for port, detail in zip(lowering.inputs, made.get_input_details(), strict=True):
             found[port.name] = _lying(_value(fed[port.name], detail), port.axes)
         yield found
+        del found
 
 
 def _invoke(made: Any, lowering: Names, sample: Sample) -> dict[str, Array]:

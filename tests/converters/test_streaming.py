@@ -16,6 +16,7 @@ from tiny_models import tiny_cnn
 from edgebench.converters import layers
 from edgebench.converters.artifact import find_artifacts
 from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.cut import made
 from edgebench.converters.onnxruntime import values
 from edgebench.converters.rounding import ROUNDINGS
 
@@ -109,7 +110,11 @@ def test_layers_compared_a_few_at_a_time_are_the_same() -> None:
     samples = [reference.noise(model, seed) for seed in range(2)]
     whole, parts = (
         layers.compare(
-            model, samples, values.file_values(wrong, samples), ROUNDINGS["fp32"], held=held
+            model,
+            samples,
+            values.file_values(wrong, made(wrong), samples),
+            ROUNDINGS["fp32"],
+            held=held,
         )
         for held in (10**9, 1)
     )
