@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import edgebench
 from edgebench import console
 
 # What sets the ranges of an ONNX file: noise, for only the time matters.
@@ -60,7 +59,7 @@ class ExportCost:
 
 def measure(command: Sequence[str]) -> ExportCost:
     """Run a command to its end, without its output; another Python finds edgebench too."""
-    environment = os.environ | {"PYTHONPATH": str(Path(edgebench.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(console.__file__).parents[1])}
     started = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
