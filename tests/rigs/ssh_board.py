@@ -238,8 +238,11 @@ class SshBoard:
         return found
 
     def runners(self) -> dict[int, str]:
-        """Those of the processes that are edgebench's runner, not its children."""
-        return {
+        """Those of the processes that are edgebench's runner, not its children.
+
+        A child has the runner's command line until it executes its own.
+        """
+        found = {
             pid: line
             for pid, line in self.processes().items()
             if "runner.pyz" in line
@@ -247,6 +250,7 @@ class SshBoard:
             and "--child" not in line
             and "sh -c" not in line
         }
+        return {pid: line for pid, line in found.items() if _parent(pid) not in found}
 
     def left(self) -> list[str]:
         """The files that are in the board's home."""
@@ -327,3 +331,11 @@ def _quietly(call: Callable[[], str | None]) -> str | None:
         return call()
     except OSError:
         return None
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:  # It has ended.
+        return None
+    return int(status.partition("PPid:")[2].split()[0])
