@@ -48,15 +48,12 @@ def half(array: Array) -> Value:
 class Noise:
     """Moves values elsewhere within their steps; the numbers are drawn once for all layers."""
 
-    _APART = 7919
-
     def __init__(self, rounding: Rounding, seed: int) -> None:
         self._rounding = rounding
         self._seed = seed
         self._drawn = np.zeros(0, np.float32)
 
-    def moved(self, one: Value, draw: int = 0) -> Array:
-        """The value elsewhere, in another way for each draw."""
+    def moved(self, one: Value) -> Array:
         step = np.asarray(one.step, np.float32)
         bits = self._rounding.activations
         if bits is not None:
@@ -64,13 +61,12 @@ class Noise:
             step = np.maximum(step, largest / np.float32(2 ** (bits - 1) - 1))
         if not step.any():
             return one.array
-        shift = self._uniform(one.array.size, draw).reshape(one.array.shape) * step
+        shift = self._uniform(one.array.size).reshape(one.array.shape) * step
         return np.asarray(np.clip(one.array + shift, one.low, one.high), one.array.dtype)
 
-    def _uniform(self, count: int, draw: int) -> Array:
-        """So many numbers from -0.5 to 0.5, always the same for a draw."""
-        first = draw * self._APART
-        if len(self._drawn) < first + count:
+    def _uniform(self, count: int) -> Array:
+        """So many numbers from -0.5 to 0.5, always the same."""
+        if len(self._drawn) < count:
             rng = np.random.default_rng(self._seed)
-            self._drawn = rng.random(first + count, np.float32) - np.float32(0.5)
-        return self._drawn[first : first + count]
+            self._drawn = rng.random(count, np.float32) - np.float32(0.5)
+        return self._drawn[:count]

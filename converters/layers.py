@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import onnx
@@ -44,10 +43,6 @@ NEGLIGIBLE = 1e-6
 """An error that is none, in the value's own unit: float32 next to one is no more exact."""
 
 _HELD_BYTES = 100_000_000
-
-# One draw of the rounding of a few numbers may be far smaller than what it is on average, so these
-# are drawn more often: two numbers of a gate had 11 dB less than what the file was off.
-_FEW, _DRAWS = 32, 8
 
 # Elements compared at once: what is made of so many stays in a processor's cache.
 _BLOCK = 1 << 15
@@ -184,25 +179,15 @@ class _Window:
         self.sums = {name: _Sums() for name in names}
         self._alone = Layers(model, ports, names)
         self._shaken = Layers(coarse, ports, names)
-        few = [name for name in names if np.prod(ports[name][1]) < _FEW]
-        self._shaken_more = Layers(coarse, ports, few) if few else None
 
     def add(self, whole: Watched | None, sample: Sample, found: Values, noise: Noise) -> None:
         def value(name: str) -> Value:
             one, (dtype, _) = found[name], self._ports[name]
             return Value(np.asarray(one.array, dtype), one.step, one.low, one.high)
 
-        def moved(draw: int, name: str) -> Array:
-            return noise.moved(value(name), draw)
-
         wanted = whole.values(list(self.sums), sample) if whole else {}
         expected = self._alone.run(sample, lambda name: value(name).array)
-        rough: dict[str, list[Array]] = {name: [] for name in self.sums}
-        for draw in range(_DRAWS):
-            shaken = self._shaken_more if draw else self._shaken
-            if shaken is not None:
-                for name, array in shaken.run(sample, partial(moved, draw)).items():
-                    rough[name].append(array)
+        rough = self._shaken.run(sample, lambda name: noise.moved(value(name)))
         for name, sums in self.sums.items():
             sums.add(value(name), expected[name], rough[name])
             if whole:
@@ -218,14 +203,13 @@ class _Sums:
     rounding: float = 0.0
     size: int = 0
 
-    def add(self, found: Value, expected: Array, rough: Sequence[Array]) -> None:
-        """Values of the file, of the layer by itself, and of it with rounding, some times."""
+    def add(self, found: Value, expected: Array, rough: Array) -> None:
+        """Values of the file, of the layer by itself, and of it with rounding."""
         shape, self.size = found.array.shape, found.array.size
-        there, right, *shaken = (np.ravel(one) for one in (found.array, expected, *rough))
-        grid = [_flat(one, shape) for one in (found.step, found.low, found.high)]
-        for part in _blocks(there.size):
-            on_grid = (one[part] if one.ndim else one for one in grid)
-            self._add_block(there[part], right[part], [one[part] for one in shaken], *on_grid)
+        arrays = [np.ravel(one) for one in (found.array, expected, rough)]
+        arrays += [_flat(one, shape) for one in (found.step, found.low, found.high)]
+        for part in _blocks(self.size):
+            self._add_block(*(one[part] if one.ndim else one for one in arrays))
 
     def add_total(self, found: Value, wanted: Array) -> None:
         """Values of the file and of the ONNX graph."""
@@ -240,7 +224,7 @@ class _Sums:
         self,
         there: Array,
         expected: Array,
-        rough: Sequence[Array],
+        rough: Array,
         step: Array,
         low: Array,
         high: Array,
@@ -252,9 +236,8 @@ class _Sums:
             self.own.add(clipped, np.clip(there[keep], low, high))
             steps = np.square(np.maximum(step, NEGLIGIBLE), dtype=np.float64) / 12
             self.rounding += float(steps.sum() if steps.ndim else steps * clipped.size)
-            for one in rough:
-                moved = np.subtract(np.clip(one[keep], low, high), clipped, dtype=np.float64)
-                self.rounding += float(np.vdot(moved, moved)) / len(rough)
+            moved = np.subtract(np.clip(rough[keep], low, high), clipped, dtype=np.float64)
+            self.rounding += float(np.vdot(moved, moved))
 
     def layer(self, value: str, node: onnx.NodeProto, corrected: bool) -> Layer:
         return Layer(

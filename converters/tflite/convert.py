@@ -19,7 +19,7 @@ from edgebench.converters.tflite.ops.activation import gelu_apart
 from edgebench.converters.tflite.precisions import LoweredModel, Precision, precision_of
 from edgebench.converters.tflite.tensorflow import hushed
 from edgebench.converters.tflite.value import Array
-from edgebench.errors import DataError, UnsupportedModelError
+from edgebench.errors import DataError, EdgeBenchError, UnsupportedModelError
 from edgebench.progress import Progress, silent
 
 Sample = Mapping[str, Array]
@@ -80,6 +80,8 @@ def _file(source: LoweredModel, precision: Precision) -> bytes:
     with hushed() as messages:
         try:
             made = precision.make(source)
+        except EdgeBenchError:
+            raise
         except Exception as error:  # MLIR's failures have no common class
             said = f"{error}\n{messages()}"
             kind = _GeluInPartsError if _GELU_IN_PARTS in said else UnsupportedModelError

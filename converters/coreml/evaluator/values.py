@@ -100,8 +100,8 @@ def steps(program: Program) -> tuple[dict[str, float], dict[str, float]]:
         elif one.op_type == "relu" and one.inputs["x"][0] in units:
             units[name] = units[one.inputs["x"][0]]
         elif one.outputs[0].dtype == "int8":  # Moved or pooled, in the same steps.
-            sources = (scales[x] for names in one.inputs.values() for x in names if x in scales)
-            scales[name] = next(sources, 1.0)
+            for scale in [scales[x] for names in one.inputs.values() for x in names if x in scales]:
+                scales.setdefault(name, scale)
     return scales, units
 
 
