@@ -120,15 +120,13 @@ def trial(
     return found
 
 
-def request_of(
-    artifacts: Path, precisions: Sequence[str], budget_s: float, seed: int
-) -> RunRequest:
-    """The product's own run: A/A and the heavier model, in all precisions."""
+def request_of(artifacts: Path, precision: str, budget_s: float, seed: int) -> RunRequest:
+    """The product's own run: A/A and the heavier model, in one precision."""
     return RunRequest(
         str(artifacts),
         models=(HEAVIER,),
         formats=("tflite",),
-        precisions=tuple(precisions),
+        precisions=(precision,),
         baseline=BASELINE,
         against_itself=True,
         budget_s=budget_s,

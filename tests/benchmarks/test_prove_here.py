@@ -42,7 +42,7 @@ def artifacts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def trial(artifacts: Path, device: ReplayedDevice, number: int = 0) -> RealTrial:
-    request = real_trial.request_of(artifacts, ("fp32",), 30.0, number)
+    request = real_trial.request_of(artifacts, "fp32", 30.0, number)
     return real_trial.trial(artifacts.parent / f"{number:03d}", request, device, silent)
 
 
