@@ -60,7 +60,7 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
     instructions = Instructions(
         source.preprocessing, source.labels, request.ios, request.image_input, notes.append
     )
-    pipelines = {target: _pipeline(request, target) for target in task.fingerprints}
+    pipelines = {target: pipeline_for(request, target) for target in task.fingerprints}
     batches, failed = convert(source.graph, pipelines, proven.data, instructions, progress)
     items: dict[Target, Item] = {}
     try:
@@ -107,6 +107,6 @@ def _proved_in_float32(batches: Sequence[Batch], proven: Proven, progress: Progr
     return hops
 
 
-def _pipeline(request: ExportRequest, target: Target) -> Pipeline:
+def pipeline_for(request: ExportRequest, target: Target) -> Pipeline:
     """The passes that bring a graph into the target's form, as far as the request wants them."""
     return PLAIN if request.plain else pipeline_of(target).without(request.without_passes)

@@ -49,7 +49,7 @@ def prove_item(
     """
     source, data = proven.source, proven.data
     backend = targets.backend(target.format)
-    opened = backend.open_converted(form.graph, content)
+    opened = proof.open_for_proof(target.format, form.graph, content)
     hop = proven.hops[-1]
     if target.precision != proof.FLOAT32:
         hop = proof.lower_precision(

@@ -21,6 +21,7 @@ from edgebench import arguments, console
 from edgebench.commands import (
     compare,
     devices,
+    drift,
     estimate,
     explain,
     export,
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "explain": explain,
     "plan": plan,
     "export": export,
+    "drift": drift,
     "lint": lint,
     "estimate": estimate,
     "report": report,
@@ -67,6 +69,8 @@ examples:
   edgebench --artifacts theirs/ --baseline old measure your own model files
   edgebench explain mobilenet_v2_ca            the cost of each attention stage
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
+  edgebench drift my_model.onnx --to tflite:int8 --data imagefolder:photos/
+                                               where and why it loses accuracy
   edgebench report --html                      the latest run as an HTML page
   edgebench compare A B --fail-above 5%        compare two runs, as a CI gate
   edgebench COMMAND --help                     options and more examples
