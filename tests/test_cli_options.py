@@ -36,6 +36,7 @@ def theirs(tmp_path: Path) -> Path:
 
 MINIMAL = {
     "export": ("scenes_v2",),
+    "drift": ("scenes_v2",),
     "estimate": ("a.tflite",),
     "compare": ("a", "b"),
     "train": ("scenes_v2",),

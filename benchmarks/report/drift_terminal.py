@@ -66,18 +66,21 @@ def _layers(target: TargetDrift) -> Table:
     table = empty(f"layers, by what their own error does to the outputs ({target.layer_images})")
     table.add_column("layer", no_wrap=True)
     for column in ("share", "own dB", "so far dB"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("place", no_wrap=True)
-    table.add_column("likely cause", no_wrap=True)
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+    placed = any(words.place(one) for one in target.layers[:LAYERS])
+    if placed:
+        table.add_column("place", no_wrap=True, min_width=len("block 16, attention"))
+    table.add_column("cause", no_wrap=True, min_width=len("weights one scale"))
     for one in target.layers[:LAYERS]:
-        table.add_row(
+        cells = [
             words.layer(one),
             whole(one.share),
             words.decibels(one.own_db),
             words.decibels(one.total_db),
-            words.place(one),
-            one.cause.id.replace("_", " ") if one.cause else "",
-        )
+        ]
+        if placed:
+            cells.append(words.place(one))
+        table.add_row(*cells, one.cause.id.replace("_", " ") if one.cause else "")
     return table
 
 

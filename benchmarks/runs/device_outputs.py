@@ -39,6 +39,7 @@ def outputs(
         models=(model,),
         precisions=tuple(precisions),
         baseline=model,
+        against_itself=True,
         out=str(out),
     )
     folder = prepare(request, device, progress)

@@ -32,12 +32,22 @@ FLIPS = 20
 
 @dataclass(frozen=True)
 class Read:
-    """How outputs are read: by their names, by a task (None for numbers alone), with labels."""
+    """How outputs are read: by their names, by a task (None for numbers alone), with labels.
+
+    `truth` is of all images of the data; `places` says which of them are compared, None for the
+    first ones.
+    """
 
     names: Sequence[str]
     task: Assignment | None
     truth: Truth | None
     labels: Sequence[str] | None
+    places: Sequence[int] | None = None
+
+    def truth_of(self, image: int) -> Truth | None:
+        """The labels of the image, by its place among those that are compared."""
+        place = image if self.places is None else self.places[image]
+        return None if self.truth is None else self.truth.part(place, place + 1)
 
     def kept(self, outputs: Sequence[Array]) -> Outputs:
         """What the task keeps of an image's outputs, by role, as a batch of one."""
@@ -64,8 +74,9 @@ class Answers:
         read = self._read
         if self._task and read.task:
             self.words += self._task.in_words(read.task, kept, read.labels)
-            if self.tally is not None and read.truth is not None:
-                self.tally.add(kept, read.truth.part(self.images, self.images + 1))
+            truth = read.truth_of(self.images)
+            if self.tally is not None and truth is not None:
+                self.tally.add(kept, truth)
         self.images += 1
 
 

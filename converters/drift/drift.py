@@ -216,7 +216,9 @@ def _drift_format(task: _Task, progress: Progress) -> _Answer:
     todo = list(task.targets)
     while todo:
         pipelines = {target: pipeline_for(request, target) for target in todo}
-        batches, failed = convert(subject.graph, pipelines, subject.data, instructions, progress)
+        batches, failed = convert(
+            subject.graph, pipelines, subject.data, instructions, request.ranges, progress
+        )
         found |= {target: _failed(target, error.message) for target, error in failed.items()}
         todo = []
         for batch in batches:

@@ -61,7 +61,9 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
         source.preprocessing, source.labels, request.ios, request.image_input, notes.append
     )
     pipelines = {target: pipeline_for(request, target) for target in task.fingerprints}
-    batches, failed = convert(source.graph, pipelines, proven.data, instructions, progress)
+    batches, failed = convert(
+        source.graph, pipelines, proven.data, instructions, request.ranges, progress
+    )
     items: dict[Target, Item] = {}
     try:
         hops = _proved_in_float32(batches, proven, progress)
@@ -77,6 +79,7 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
                     target,
                     batch.form,
                     content,
+                    batch.ranges[target],
                     replace(proven, hops=(*proven.hops, hop)),
                     task.fingerprints[target],
                     instructions,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 Array = npt.NDArray[np.float32]
@@ -73,11 +74,11 @@ def _layer(net: Network, value: str, name: str) -> str:
     return net.node("Relu", made, name=f"{name}_relu")
 
 
-def outlier_channel() -> onnx.ModelProto:
-    """One channel of `culprit` is FACTOR times as large as the others, and is not used."""
+def outlier_channel(factor: float = FACTOR) -> onnx.ModelProto:
+    """One channel of `culprit` is `factor` times as large as the others, and is not used."""
     net = Network()
     weights = net.kernel(CHANNELS, CHANNELS)
-    weights[5] *= FACTOR
+    weights[5] *= factor
     value = net.conv(_layer(net, _stem(net), "before"), "culprit", weights)
     value = net.node("Relu", value, name="culprit_relu")
     after = net.kernel(CHANNELS, CHANNELS)
@@ -153,6 +154,17 @@ def write(folder: Path, name: str, images: int = 24) -> tuple[Path, Path]:
     for seed in range(images):
         np.savez(samples / f"{seed}.npz", **_image(seed))
     return source, samples
+
+
+def write_labelled(folder: Path, model: onnx.ModelProto, images: int) -> tuple[Path, str]:
+    """The model's file, and its name for --data: images with the model's own answers as labels."""
+    source, data = folder / "planted.onnx", folder / "labelled.npz"
+    onnx.save(model, source)
+    made = np.concatenate([_image(seed)["image"] for seed in range(images)])
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    answers = [session.run(None, {"image": one[None]})[0].argmax() for one in made]
+    np.savez(data, image=made, labels=np.array(answers))
+    return source, f"npz:{data}"
 
 
 def _image(seed: int) -> Mapping[str, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from edgebench.commands.common.source_options import SourceOptions
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
     from edgebench.converters.export.request import ExportRequest
+    from edgebench.converters.mending.search import Mended
     from edgebench.converters.targets import Target
+    from edgebench.progress import Progress
 
 HELP = "export models to device formats"
 
@@ -25,6 +27,7 @@ EXAMPLES = """\
   edgebench export scenes_v2 --to all          every format and precision
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench export my_detector.onnx --to tflite:int8 --data coco:val/,val.json
+  edgebench export my_model.onnx --to tflite:int8 --data imagefolder:val/ --accuracy-budget 0.5%
   edgebench export my_package.models:small --to coreml --input-shape 1,3,96,96
 """
 
@@ -37,6 +40,7 @@ class ExportOptions(SourceOptions):
 
     source: tuple[str, ...]
     require_agreement: float | None = None
+    accuracy_budget: float | None = None
     ios: int | None = None
     no_image_input: bool = False
     no_passes: bool = False
@@ -64,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-image-input", action="store_true", help=help_)
     help_ = f"least share in which a file has to agree with the model (else exit {exits.ABOVE})"
     add("--require-agreement", type=arguments.fraction, metavar="99%", help=help_)
+    help_ = "let int8 lose no more: keep in float32 what costs most, as few layers as are needed"
+    add("--accuracy-budget", type=arguments.fraction, metavar="0.5%", help=help_)
     help_ = "export the plain graph, not the form that the target runs fastest"
     add("--no-passes", action="store_true", help=help_)
 
@@ -80,7 +86,11 @@ def execute(options: ExportOptions) -> int:
 
     targets, left_out = expand(options.to)
     with console.shown_progress() as progress:
-        exports, failure = export_all(_requests(options, targets), options.jobs, progress)
+        requests = _requests(options, targets)
+        mended: list[Mended] = []
+        if options.accuracy_budget is not None:
+            requests, mended = _mend(requests, options.accuracy_budget, progress)
+        exports, failure = export_all(requests, options.jobs, progress)
     for note in dict.fromkeys((*left_out, *(note for one in exports for note in one.notes))):
         console.say(note)
     artifacts = [artifact for one in exports for artifact in one.artifacts]
@@ -88,9 +98,50 @@ def execute(options: ExportOptions) -> int:
         print("[" + ",\n".join(dump(one.manifest).rstrip() for one in artifacts) + "]")
     elif artifacts:
         _show(artifacts)
+    for one in mended:
+        console.say(_mended(one))
     if failure is not None:
         raise failure
-    return 0
+    return exits.DONE if all(one.within for one in mended) else exits.ABOVE
+
+
+def _mend(
+    requests: Sequence[ExportRequest], budget: float, progress: Progress
+) -> tuple[list[ExportRequest], list[Mended]]:
+    """The requests with the mixes that keep them within the budget; each is written as a recipe."""
+    from edgebench.converters.mending.search import IMAGES, mend
+    from edgebench.converters.targets import FORMATS
+    from edgebench.documents import save
+
+    found, changed = [], []
+    for request in requests:
+        targets = []
+        for target in request.targets:
+            chosen = target
+            if target.base in FORMATS[target.format].mixable:
+                one = mend(request, target, budget, IMAGES, progress)
+                found.append(one)
+                chosen = one.target
+                if chosen.mix is not None:
+                    path = request.path(chosen)
+                    save(path.with_name(f"{path.name}.recipe.json"), chosen.mix)
+            targets.append(chosen)
+        changed.append(replace(request, targets=tuple(targets)))
+    return changed, found
+
+
+def _mended(one: Mended) -> str:
+    """What was found, with the change of the figure on the images that confirm it."""
+    from edgebench.benchmarks.formatting import count, points
+
+    plain = f"{one.asked} loses {100 * one.plain.loss.value:.1f} points in {one.plain.loss.figure}"
+    if not one.found.nodes:
+        return plain + (", which is within the budget" if one.within else "; no mix is better")
+    kept = f"{count(one.found.layers, 'layer')} in float32 ({one.target.precision})"
+    text = f"{plain}, with {kept} {100 * one.found.loss.value:.1f}"
+    if one.confirmed.figure != "agreement":
+        text += f"; on other images the change is {points(one.confirmed.interval)}"
+    return text if one.within else f"{text}, which is still above the budget"
 
 
 def _show(artifacts: Sequence[Artifact]) -> None:

@@ -13,6 +13,7 @@ from edgebench import arguments
 
 if TYPE_CHECKING:
     from edgebench.converters.export.request import ExportRequest
+    from edgebench.converters.precision import RangeMethod
     from edgebench.converters.targets import Target
     from edgebench.models.data.pictures import Resize
 
@@ -33,6 +34,7 @@ class SourceOptions:
     calibration: str | None = None
     data: str | None = None
     evaluation: str | None = None
+    ranges: RangeMethod | None = None
     task: str | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     resize: Resize | None = None
@@ -71,6 +73,8 @@ def add_model(parser: argparse.ArgumentParser, kind: type) -> None:
 
 def add_data(parser: argparse.ArgumentParser, kind: type) -> None:
     """The options that say what it is calibrated and evaluated on."""
+    from edgebench.converters.precision import METHODS
+
     group = parser.add_argument_group(
         "data",
         "DATA is imagefolder:PATH, coco:IMAGES,ANNOTATIONS.json, voc:PATH, npz:PATH (arrays by the "
@@ -82,6 +86,8 @@ def add_data(parser: argparse.ArgumentParser, kind: type) -> None:
     help_ = "images that set the int8 ranges: DATA, a folder of images or .npz files, or random"
     add("--calibration", metavar="DATA|DIR|random", help=help_)
     add("--evaluation", metavar="DATA", help="labelled images that measure the accuracy")
+    help_ = "how int8 ranges are chosen from them (default: what does best on other images)"
+    add("--ranges", choices=METHODS, help=help_)
     help_ = "how images are brought to the input's size (default: crop; coco and voc: stretch)"
     add("--resize", choices=("crop", "stretch", "pad"), help=help_)
 
@@ -100,6 +106,7 @@ def request(
         calibration=options.calibration,
         data=options.data,
         evaluation=options.evaluation,
+        ranges=options.ranges,
         task=options.task,
         outputs=options.outputs,
         resize=options.resize,
