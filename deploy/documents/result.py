@@ -23,7 +23,8 @@ class Context:
     """Where and with what the plan ran.
 
     `runtimes` has one for each format. `python` and `numpy` are None for runners that are not in
-    Python. `cores` are those that the measuring processes were allowed to use.
+    Python. `cores` are those that the measuring processes were allowed to use. `clock_s` is the
+    step of the clock that timed inferences, None where it is too fine to matter.
     """
 
     runtimes: dict[str, Runtime]
@@ -37,6 +38,7 @@ class Context:
     cores: tuple[int, ...] | None
     threads: int
     delegate: str
+    clock_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands.common import exits, request
+from edgebench.commands.common import exits, invitation, request
 from edgebench.commands.common.finding import find_run
 from edgebench.commands.common.measure_options import MeasureOptions
 from edgebench.commands.common.selection import select
@@ -55,13 +55,37 @@ def measure(options: MeasureOptions) -> Measured:
     names = (options.devices or LOCAL) if begun is None else fleet.names(begun)
     named = {name: devices.get(name) for name in names}
     measure = _several if len(names) > 1 else _one
-    folder, interrupted = measure(options, begun, named)
-    found = fleet.read(folder)
+    with invitation.sent(named, _takes(options)):
+        folder, interrupted = measure(options, begun, named)
+        found = fleet.read(folder)
+        _show_there(named, found, interrupted)
     left = any(
         one.failure is None and (one.comparison is None or one.comparison.interrupted)
         for one in found.members
     )
     return Measured(folder, found, interrupted or left)
+
+
+def _takes(options: MeasureOptions) -> str:
+    """How long a run may take, for who is asked to lend a device to it."""
+    from edgebench.benchmarks.planning.request import DEFAULT_BUDGET_S, DETECT_LIMIT_S
+
+    usual_s = DETECT_LIMIT_S if options.detect else DEFAULT_BUDGET_S
+    minutes = max(round((options.budget_s or usual_s) * 1.3 / 60), 1)
+    return f"It takes up to about {minutes} minute{'s' * (minutes > 1)}."
+
+
+def _show_there(named: Mapping[str, Device], found: FleetComparison, interrupted: bool) -> None:
+    """Show each device that was brought here what it found."""
+    from edgebench.benchmarks.report import page
+    from edgebench.deploy.device.interface import Inviting
+
+    for member in found.members:
+        device = named[member.device]
+        if isinstance(device, Inviting):
+            title = "Interrupted" if interrupted else "Done"
+            plot = page.plot(member.comparison) if member.comparison else None
+            device.shown(plot, title, member.failure or page.text(member.comparison))
 
 
 def _one(
