@@ -13,7 +13,7 @@ def plot(comparison: Comparison) -> dict[str, Any] | None:
     """Every overhead with its interval, as shares; None if there is none."""
     rows = [
         {
-            "heading": group.name,
+            "heading": group.title,
             "name": columns.model(row),
             "figures": signed_in(row.overhead.value, row.overhead.interval),
             "value": row.overhead.value,

@@ -12,10 +12,15 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True)
 class Runtime:
-    """The runtime that ran a format's artifacts."""
+    """The runtime that ran a format's artifacts.
+
+    `within` says within which other program it ran, such as "browser, WASM". Then its times are
+    those of that program, and not the device's own.
+    """
 
     name: str
     version: str
+    within: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ class Readings:
     `running` counts the processes that run or wait to run. `time_in_state_s` has, for each core,
     the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
     computation, which slows down with the machine even if the machine reports nothing; None if the
-    device cannot time it.
+    device cannot time it. `saves_power` is whether the device is in a mode that saves power.
     """
 
     unix_s: float
@@ -124,6 +129,7 @@ class Readings:
     core: int | None
     time_in_state_s: dict[str, dict[str, float]] | None
     probe_ns: tuple[int, ...] | None
+    saves_power: bool | None = None
 
 
 @dataclass(frozen=True)

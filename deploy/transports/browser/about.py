@@ -96,12 +96,16 @@ def refusal(page: Json, plan: Json) -> str | None:
 
 def context(page: Json, plan: Json, clock_s: float) -> Json:
     """The context of a result."""
-    by = "WebGPU" if plan["delegate"] == "gpu" else "WebAssembly"
+    by = "WebGPU" if plan["delegate"] == "gpu" else "WASM"
     simd = "relaxed SIMD" if "compat" not in build(page, plan) else "SIMD"
     model = page.get("model")
     return {
         "runtimes": {
-            "tflite": {"name": f"LiteRT.js ({by} in a browser)", "version": f"{VERSION}, {simd}"}
+            "tflite": {
+                "name": f"LiteRT.js by {by}",
+                "version": f"{VERSION}, {simd}",
+                "within": f"browser, {by}",
+            }
         },
         "python": None,
         "numpy": None,
@@ -125,7 +129,7 @@ def readings(measured: Any, page: Json) -> Json:
         "governors": None,
         "temperatures_c": None,
         "thermal_status": None,
-        "throttled": True if page.get("low_power") else None,
+        "throttled": None,
         "battery_percent": page.get("battery_percent"),
         "charging": page.get("charging"),
         "load_1min": None,
@@ -136,4 +140,5 @@ def readings(measured: Any, page: Json) -> Json:
         "core": None,
         "time_in_state_s": None,
         "probe_ns": [int(one) for one in measured["probe_ns"]],
+        "saves_power": page.get("low_power"),
     }

@@ -25,7 +25,10 @@ from edgebench.progress import Progress
 
 PACKAGE = "@litertjs/core"
 VERSION = "2.5.3"
-INTEGRITY = "sha512-PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ=="
+INTEGRITY = (
+    "sha512-PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0"
+    "FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ=="
+)
 """npm's own form of the archive's hash."""
 
 REGISTRY = "https://registry.npmjs.org/"
@@ -51,7 +54,7 @@ def prepared() -> bool:
 def lacking() -> DeviceError:
     return DeviceError(
         f"LiteRT.js {VERSION} is not installed yet, which browsers run models with",
-        "install it with: edgebench devices prepare browser",
+        "get it with: edgebench devices prepare browser",
     )
 
 
