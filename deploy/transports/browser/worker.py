@@ -71,9 +71,12 @@ class BrowserWorker:
         refused = about.refusal(page, self.plan)
         if refused:
             raise RunnerError(refused)
+        threads: int = self.plan["threads"]
+        together = max(len(group["slots"]) for group in self.plan["groups"])
         how = {
             "build": about.build(page, self.plan),
-            "threads": self.plan["threads"],
+            "threads": threads,
+            "pool": together * threads,
             "accelerator": "webgpu" if self.plan["delegate"] == "gpu" else "wasm",
         }
         token = self.session.token

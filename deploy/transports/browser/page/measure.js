@@ -76,6 +76,7 @@ async function measured({ order, slots, length, warmup, step_ms }, { clock, runt
   }
   const after = readings(clock, step_ms);
   for (const model of models.values()) model.close();
+  await new Promise((resolve) => setTimeout(resolve, 20)); // Their threads go back to the pool.
   return { before, after, warmups, turns };
 }
 

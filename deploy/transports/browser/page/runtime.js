@@ -8,8 +8,11 @@ class Runtime {
     this.how = how;
   }
 
-  // how: {build, threads, accelerator}
+  // how: {build, threads, accelerator, pool}
   static async start(how) {
+    // The module starts as many workers as there are cores, and waits for ever for one more. Each
+    // model has threads of its own, so several models may need more than that.
+    Object.defineProperty(self.navigator, "hardwareConcurrency", { value: how.pool });
     importScripts(`/litert/${how.build}.js`);
     const wasm = await self.ModuleFactory({
       locateFile: (name) => `/litert/${name}`,

@@ -1,0 +1,342 @@
+"""Whole plans in real browsers: Chromium without a screen, and Firefox."""
+
+from __future__ import annotations
+
+import random
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browsers import Chromium, Firefox, Page
+from toy_models import MakeRun
+
+from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import PLAN, RESULT
+from edgebench.deploy.transports.browser import assets, listening
+from edgebench.deploy.transports.browser.device import BrowserDevice
+from edgebench.deploy.transports.browser.listening import Listening
+from edgebench.deploy.transports.local import LocalDevice
+from edgebench.documents import load, save
+from edgebench.progress import silent
+
+pytestmark = pytest.mark.rig
+
+MEASURING = "measuring blocks"
+INSECURE = "phone.test"
+"""A name that is this machine for our Chromium, and not for the rules of secure pages."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime() -> None:
+    assets.prepare(silent)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    flags = (f"--host-resolver-rules=MAP {INSECURE} 127.0.0.1", "--ignore-certificate-errors")
+    browser = Chromium(tmp_path_factory.mktemp("chromium"), *flags)
+    yield browser
+    browser.close()
+
+
+@dataclass
+class Served:
+    """A browser's device, reserved, and its address."""
+
+    device: BrowserDevice
+    address: str
+
+
+@contextmanager
+def served(listens: Listening = Listening(), name: str = "browser") -> Iterator[Served]:  # noqa: B008
+    listening.listen(listens)
+    device = BrowserDevice(name, "a browser")
+    with device.invited("It takes a minute.") as invitation, device.reserved():
+        yield Served(device, invitation.addresses[0])
+    listening.listen(Listening())
+
+
+@pytest.fixture
+def there() -> Iterator[Served]:
+    with served() as made:
+        yield made
+
+
+@contextmanager
+def opened(chromium: Chromium, address: str) -> Iterator[Page]:
+    """A tab with the page, which begins at once."""
+    page = chromium.open(f"{address}&start")
+    yield page
+    page.kill()
+
+
+def at_block(number: int, act: Callable[[], None]) -> Callable[[str, int, int], None]:
+    """A listener that acts once, when so many blocks are done."""
+    acted = False
+
+    def heard(step: str, done: int, total: int) -> None:
+        nonlocal acted
+        if not acted and step == MEASURING and done >= number:
+            acted = True
+            act()
+
+    return heard
+
+
+def same(one: RunResult, other: RunResult) -> bool:
+    """Whether the blocks of `one` are in the other as they were."""
+    after = {block.index: block for block in other.blocks}
+    return all(after[block.index] == block for block in one.blocks)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_plan_is_carried_out_with_threads_and_a_fine_clock(
+    there: Served, chromium: Chromium, make_run: MakeRun, threads: int
+) -> None:
+    folder = make_run("plain", "attention", "int8", threads=threads, evaluate=True)
+    with opened(chromium, there.address):
+        result = there.device.run(folder, silent)
+    assert result.complete and load(folder / RESULT, RunResult) == result
+    context = result.context
+    assert context.threads == threads and context.clock_s and context.clock_s <= 2.1e-5
+    assert context.runtimes["tflite"].within == "browser, WASM"
+    assert context.python is None and "Chrom" in context.system
+    for block in result.blocks:
+        assert block.before and block.after and block.before.probe_ns and block.before.core is None
+        assert [turn.slot for turn in block.turns][:3] == ["plain", "attention", "int8"]
+        assert all(len(turn.samples_ns) == 2 and len(turn.dropped_ns) == 1 for turn in block.turns)
+        assert all(time > 0 for turn in block.turns for time in turn.samples_ns)
+    assert (folder / "outputs/int8/logits.npy").exists()
+
+
+def test_a_model_that_does_not_run_fails_alone(
+    there: Served, chromium: Chromium, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", "nan", "corrupt")
+    with opened(chromium, there.address):
+        result = there.device.run(folder, silent)
+    errors = {slot: one.error for slot, one in result.evaluations.items()}
+    assert errors["plain"] is None and errors["attention"] is None
+    assert "not finite" in str(errors["nan"]) and errors["corrupt"]
+    assert all(block.error is None and len(block.turns) == 4 for block in result.blocks)
+
+
+def test_ten_interruptions_lose_nothing(
+    there: Served, chromium: Chromium, make_run: MakeRun
+) -> None:
+    """Reloaded, killed and opened anew, crashed, and hidden, at random moments."""
+    folder = make_run("plain", "attention", processes=4, blocks=40, samples=30, evaluate=True)
+    chance = random.Random(5)
+    moments = sorted(chance.sample(range(1, 39), 10))
+    pages = [chromium.open(f"{there.address}&start")]
+    kept: list[RunResult] = []
+
+    def disturb() -> None:
+        kept.append(load(folder / RESULT, RunResult))
+        kind = len(kept) % 4
+        if kind == 0:
+            pages[-1].reload()
+        elif kind == 1:
+            pages[-1].kill()
+            pages.append(chromium.open(f"{there.address}&start"))
+        elif kind == 2:
+            pages[-1].browser.ask("Target.createTarget", url="about:blank")
+            pages[-1].front()
+        else:
+            second = chromium.open(f"{there.address}&start")
+            second.wait("The address is open in another tab")
+            second.kill()
+            pages[-1].front()
+
+    def heard(step: str, done: int, total: int) -> None:
+        if step == MEASURING and moments and done >= moments[0]:
+            moments.pop(0)
+            disturb()
+
+    result = there.device.run(folder, heard)
+    pages[-1].kill()
+    assert result.complete and not moments and len(result.blocks) == 40
+    assert all(same(before, result) for before in kept)
+    assert np.load(folder / "outputs/plain/logits.npy").shape == (12, 5)
+
+
+def test_what_is_hidden_is_not_measured(
+    there: Served, chromium: Chromium, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", samples=50)
+    said: list[str] = []
+    with opened(chromium, there.address) as page:
+        other = chromium.open("about:blank")
+        page.front()
+
+        def heard(step: str, done: int, total: int) -> None:
+            if step == MEASURING and done == 1 and not said:
+                said.append(step)
+                other.front()
+                page.wait("It goes on when this page is in front")
+            elif "in front" in step:
+                said.append(step)
+                page.front()
+
+        result = there.device.run(folder, heard)
+        other.kill()
+    assert result.complete and said[-1] == "waiting until the page is in front again"
+
+
+def test_ctrl_c_keeps_what_is_there_and_the_run_goes_on_later(
+    there: Served, chromium: Chromium, make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", blocks=6)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with opened(chromium, there.address):
+        first = there.device.run(folder, at_block(2, stop))
+        assert not first.complete and len(first.blocks) == 2
+        result = there.device.run(folder, silent)
+    assert result.complete and same(first, result)
+
+
+class Network:
+    """What lies between a browser and edgebench: a port that passes everything on, or does not."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._ends: list[socket.socket] = []
+        self.up = True
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                here, _ = self._server.accept()
+            except OSError:
+                return
+            if not self.up:
+                here.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self._target))
+            self._ends += [here, there]
+            for pair in ((here, there), (there, here)):
+                threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            end.close()
+
+    def cut(self) -> None:
+        """All connections break, and new ones do not come about."""
+        self.up = False
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        self._ends.clear()
+
+    def close(self) -> None:
+        self.cut()
+        self._server.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+def test_a_lost_network_loses_nothing_and_a_page_without_isolation_says_so(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    """Over plain http, under a name that is not this machine: one thread, and a coarse clock."""
+    port = free_port()
+    network = Network(port)
+    folder = make_run("plain", "attention", blocks=6)
+    rules = f"--host-resolver-rules=MAP {INSECURE}:{port} 127.0.0.1:{network.port}"
+    browser = Chromium(tmp_path / "browser", rules)
+    try:
+        with served(Listening(port=port, names=(INSECURE,))) as there:
+            assert there.address.startswith(f"http://{INSECURE}:{port}/#")
+            page = browser.open(f"{there.address}&start")
+            kept: list[RunResult] = []
+
+            def cut() -> None:
+                kept.append(load(folder / RESULT, RunResult))
+                network.cut()
+                page.wait("Connection lost")
+                network.up = True
+
+            result = there.device.run(folder, at_block(2, cut))
+            assert result.complete and same(kept[0], result)
+            assert result.context.clock_s and result.context.clock_s >= 9e-5
+            assert "This address is not secure: one thread, a coarse clock." in page.text
+            for block in result.blocks:  # No sample is a whole number of the clock's steps.
+                times = [time for turn in block.turns for time in turn.samples_ns]
+                assert len(set(times)) > len(times) / 2
+            refused = make_run("plain", "attention", threads=2, where="two")
+            with pytest.raises(Exception, match="threads need a page that is cross-origin"):
+                there.device.run(refused, silent)
+    finally:
+        browser.close()
+        network.close()
+
+
+def test_a_certificate_makes_threads_possible_on_any_device(
+    tmp_path: Path, chromium: Chromium, make_run: MakeRun
+) -> None:
+    words = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1")
+    subprocess.run(
+        [*words, "-subj", f"/CN={INSECURE}", "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    certified = Listening(
+        names=(INSECURE,), certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem"
+    )
+    folder = make_run("plain", "attention", threads=2)
+    with served(certified) as there, opened(chromium, there.address):
+        assert there.address.startswith(f"https://{INSECURE}:")
+        assert there.device.run(folder, silent).complete
+
+
+def test_firefox_carries_out_a_plan(there: Served, tmp_path: Path, make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", "int8", evaluate=True)
+    browser = Firefox(tmp_path / "firefox", f"{there.address}&start")
+    try:
+        result = there.device.run(folder, silent)
+    finally:
+        browser.close()
+    assert result.complete and result.context.system.startswith("Firefox")
+    compare(folder, tmp_path)
+
+
+def compare(folder: Path, scratch: Path) -> None:
+    """The outputs are those of this machine's own runtime: int8 bit for bit, floats nearly."""
+    plan = load(folder / PLAN, Plan)
+    host = scratch / "host"
+    host.mkdir()
+    (host / "files").symlink_to(folder / "files")
+    save(host / PLAN, replace(plan, blocks=(), threads=1, delegate="xnnpack"))
+    here = LocalDevice().run(host, silent)
+    there = load(folder / RESULT, RunResult)
+    for slot, one in here.evaluations.items():
+        assert one.outputs and there.evaluations[slot].outputs == one.outputs
+        for name in one.outputs.values():
+            found, wanted = np.load(folder / name), np.load(host / name)
+            if "int8" in slot:
+                np.testing.assert_array_equal(found, wanted)
+            else:
+                np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
