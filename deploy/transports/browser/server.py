@@ -113,7 +113,10 @@ class Server:
         application.router.add_get("/litert/{name}", _litert)
         application.router.add_get("/files/{name}", self._file)
         application.router.add_get("/session", self._session)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        # What a request has not sent when it is answered is not waited for.
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=1.0, lingering_time=0
+        )
         await self._runner.setup()
         host, port = self.listening.host, self.listening.port
         site = web.TCPSite(self._runner, host, port, ssl_context=context, backlog=64)
@@ -124,6 +127,10 @@ class Server:
         await asyncio.sleep(0.05)  # Closing messages go out first.
         if self._runner is not None:
             await self._runner.cleanup()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
     @web.middleware
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
