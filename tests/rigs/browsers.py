@@ -172,23 +172,23 @@ class Page:
         found = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(found["data"]))
 
+    def _events(self, method: str) -> list[dict[str, Any]]:
+        """Those of this tab so far."""
+        ours = (one for one in self.browser.events if one.get("sessionId") == self.session)
+        return [one for one in ours if one["method"] == method]
+
     def requests(self) -> set[str]:
         """The addresses that it has asked for."""
         self.tell("1")  # What has happened so far is read with the answer.
         return {
             str(one["params"]["request"]["url"])
-            for one in self.browser.events
-            if one.get("method") == "Network.requestWillBeSent"
+            for one in self._events("Network.requestWillBeSent")
         }
 
     def complaints(self) -> list[str]:
         """Errors in its console, such as what its policy forbids."""
         self.tell("1")
-        entries = [
-            one["params"]["entry"]
-            for one in self.browser.events
-            if one.get("method") == "Log.entryAdded"
-        ]
+        entries = [one["params"]["entry"] for one in self._events("Log.entryAdded")]
         return [str(one["text"]) for one in entries if one["level"] == "error"]
 
 

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import made_tasks
 import numpy as np
+import onnx
 import pytest
 from browsers import Chromium, Firefox, Page
+from in_process import EXPORT
+from toy_artifacts import SHORT
 from toy_models import MakeRun
 
+from edgebench.benchmarks.planning.request import RunRequest
+from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.runs import run as runs
+from edgebench.cli import main
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
-from edgebench.deploy.documents.staging import PLAN, RESULT
+from edgebench.deploy.documents.staging import PLAN, RESULT, write_plan
 from edgebench.deploy.transports.browser import assets, listening
 from edgebench.deploy.transports.browser.device import BrowserDevice
 from edgebench.deploy.transports.browser.listening import Listening
 from edgebench.deploy.transports.local import LocalDevice
 from edgebench.documents import load, save
+from edgebench.places import cache_folder
 from edgebench.progress import silent
 
 pytestmark = pytest.mark.rig
@@ -31,6 +44,10 @@ pytestmark = pytest.mark.rig
 MEASURING = "measuring blocks"
 INSECURE = "phone.test"
 """A name that is this machine for our Chromium, and not for the rules of secure pages."""
+
+
+def _write_arrays(folder: Path, count: int) -> str:
+    return made_tasks.write_arrays(folder / "tokens.npz", count)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,6 +61,16 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     browser = Chromium(tmp_path_factory.mktemp("chromium"), *flags)
     yield browser
     browser.close()
+
+
+SHOWN = "(id => !document.getElementById(id).hidden)"
+BOTH = ("tflite:fp32", "tflite:int8")
+MADE: dict[str, tuple[Any, Any, int, tuple[str, ...]]] = {
+    "classification": (made_tasks.classifier, made_tasks.write_folders, 20, BOTH),
+    "detection": (made_tasks.detector, made_tasks.write_coco, 50, BOTH),
+    "segmentation": (made_tasks.segmenter, made_tasks.write_voc, 50, BOTH),
+    "reader": (made_tasks.reader, _write_arrays, 80, BOTH[:1]),
+}
 
 
 @dataclass
@@ -312,6 +339,111 @@ def test_a_certificate_makes_threads_possible_on_any_device(
         assert there.device.run(folder, silent).complete
 
 
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of each task, and one with two inputs of numbers."""
+    folder = tmp_path_factory.mktemp("tasks")
+    for name, (make, write, count, targets) in MADE.items():
+        data = write(folder / name / "data", count)
+        onnx.save(make(), folder / name / f"{name}.onnx")
+        to = [word for target in targets for word in ("--to", target)]
+        words = [str(folder / name / f"{name}.onnx"), "--data", data, *to]
+        assert main([*EXPORT, *words, "--out", str(folder / "out")]) == 0
+    return folder / "out"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_outputs_of_every_task_are_those_of_this_machines_runtime(
+    there: Served, chromium: Chromium, artifacts: Path, tmp_path: Path, threads: int
+) -> None:
+    with opened(chromium, there.address):
+        for name in MADE:
+            request = RunRequest(
+                artifacts=str(artifacts),
+                device="browser",
+                models=(name,),
+                formats=("tflite",),
+                baseline=name,
+                against_itself=True,
+                out=str(tmp_path / name),
+            )
+            folder = runs.prepare(request, there.device)
+            draft = load(folder / run_folder.DRAFT, Plan)
+            write_plan(replace(draft, threads=threads, blocks=()), folder)
+            result = there.device.run(folder, silent)
+            assert not any(one.error for one in result.evaluations.values())
+            compare(folder, tmp_path / f"{name} here")
+
+
+def edgebench(folder: Path, *words: str) -> subprocess.Popen[str]:
+    """A command that runs until a test has done its part."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "edgebench.cli", *words, "--runs", str(folder / "runs")],
+        cwd=folder,
+        env={**os.environ, "EDGEBENCH_CACHE": str(cache_folder())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def addresses(command: subprocess.Popen[str], count: int) -> list[str]:
+    assert command.stderr is not None
+    found: list[str] = []
+    said = []
+    while len(found) < count:
+        said.append(command.stderr.readline())
+        assert said[-1], said
+        found += re.findall(r"http\S+#\S+", said[-1])
+    return found
+
+
+def test_a_person_opens_the_address_taps_start_and_reads_the_answer_in_both_places(
+    chromium: Chromium, toy_artifacts: Path, tmp_path: Path
+) -> None:
+    words = ("attention", "--baseline", "plain", "--precisions", "fp32", *SHORT)
+    command = edgebench(tmp_path, "serve", *words, "--artifacts", str(toy_artifacts))
+    (address,) = addresses(command, 1)
+    page = chromium.open(address)
+    page.wait("It takes up to about 1 minute. It loads 2.9 MB.")
+    assert "Nothing is installed" in page.text and page.tell(f"{SHOWN}('start')")
+    page.click("start")
+    page.wait("Measuring")
+    assert not page.tell(f"{SHOWN}('start')")
+    out, err = command.communicate(timeout=150)
+    assert command.returncode in (0, 3), err
+    assert "tflite fp32 (browser, WASM)" in out and "LiteRT.js" not in err
+    page.wait("Done")
+    assert page.tell("document.querySelectorAll('#plot circle').length") == 1
+    assert "attention" in page.text and "allowed: +5 %" in page.text
+    origin = address.partition("#")[0]
+    ours = (origin, origin.replace("http", "ws"), "data:", "blob:")
+    assert [one for one in page.requests() if not one.startswith(ours)] == []
+    assert not page.complaints()
+    for width, dark in ((390, False), (390, True)):
+        page.picture(tmp_path / f"{width}{'-dark' * dark}.png", width, 844, dark)
+    page.kill()
+
+
+def test_two_browsers_are_a_fleet(tmp_path: Path, chromium: Chromium, toy_artifacts: Path) -> None:
+    other = Chromium(tmp_path / "other")
+    words = ("attention", "--baseline", "plain", "--precisions", "fp32", *SHORT)
+    try:
+        fleet = ("--device", "browser:anna,browser:ben", "--artifacts", str(toy_artifacts))
+        command = edgebench(tmp_path, "run", *words, *fleet)
+        anna, ben = addresses(command, 2)
+        assert anna != ben
+        pages = [chromium.open(f"{anna}&start"), other.open(f"{ben}&start")]
+        out, err = command.communicate(timeout=150)
+        assert command.returncode in (0, 3), err
+        assert "browser:anna" in out and "browser:ben" in out and "(browser, WASM)" in out
+        for page in pages:
+            page.wait("Done")
+        pages[0].kill()
+    finally:
+        other.close()
+
+
 def test_firefox_carries_out_a_plan(there: Served, tmp_path: Path, make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", "int8", evaluate=True)
     browser = Firefox(tmp_path / "firefox", f"{there.address}&start")
@@ -320,13 +452,12 @@ def test_firefox_carries_out_a_plan(there: Served, tmp_path: Path, make_run: Mak
     finally:
         browser.close()
     assert result.complete and result.context.system.startswith("Firefox")
-    compare(folder, tmp_path)
+    compare(folder, tmp_path / "host")
 
 
-def compare(folder: Path, scratch: Path) -> None:
+def compare(folder: Path, host: Path) -> None:
     """The outputs are those of this machine's own runtime: int8 bit for bit, floats nearly."""
     plan = load(folder / PLAN, Plan)
-    host = scratch / "host"
     host.mkdir()
     (host / "files").symlink_to(folder / "files")
     save(host / PLAN, replace(plan, blocks=(), threads=1, delegate="xnnpack"))
