@@ -88,11 +88,13 @@ class Device(Protocol):
 class Invitation:
     """What a person opens on a device to bring it here: addresses, any of which will do.
 
-    `port` is the port on this machine that they lead to.
+    `port` is the port on this machine that they lead to. `here_only` says that they lead here
+    from this machine alone.
     """
 
     addresses: tuple[str, ...]
     port: int
+    here_only: bool
 
 
 @runtime_checkable

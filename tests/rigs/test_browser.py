@@ -21,8 +21,10 @@ import onnx
 import pytest
 from browsers import Chromium, Firefox, Page
 from in_process import EXPORT
+from phones import Bench, Phone
 from toy_artifacts import SHORT
 from toy_models import MakeRun
+from waiting import wait_for
 
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import run_folder
@@ -471,3 +473,20 @@ def compare(folder: Path, host: Path) -> None:
                 np.testing.assert_array_equal(found, wanted)
             else:
                 np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
+
+
+def test_a_phone_on_its_cable_is_offered_the_address(
+    bench: Bench, phone: Phone, toy_artifacts: Path
+) -> None:
+    words = ("serve", "attention", "--baseline", "plain", "--precisions", "fp32")
+    log = bench.folder / "log"
+    inside = ["env", "-C", str(bench.folder), *bench.command(*words)]
+    process = bench.sandbox.start([*inside, "--artifacts", str(toy_artifacts)], bench.env, log)
+    try:
+        wait_for(lambda: "other devices can with" in log.read_text(), "the address is said")
+    finally:
+        process.terminate()
+        process.wait()
+    said = log.read_text()
+    port = re.search(r"http://localhost:(\d+)/#", said)
+    assert port and f"adb -s {phone.serial} reverse tcp:{port[1]} tcp:{port[1]}" in said

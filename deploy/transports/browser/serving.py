@@ -59,6 +59,9 @@ def joined(name: str) -> Iterator[Session]:
 def invitation(session: Session) -> Invitation:
     """What a browser has to open. The token is in the fragment, which it keeps to itself."""
     assert _server is not None  # It is joined.
-    here = [name for name in _server.listening.names if name not in LOOPBACK] or ["localhost"]
-    addresses = tuple(f"{_server.scheme}://{name}:{_server.port}/#{session.token}" for name in here)
-    return Invitation(addresses, _server.port)
+    names = [name for name in _server.listening.names if name not in LOOPBACK]
+    addresses = tuple(
+        f"{_server.scheme}://{name}:{_server.port}/#{session.token}"
+        for name in names or ["localhost"]
+    )
+    return Invitation(addresses, _server.port, here_only=not names)

@@ -29,16 +29,30 @@ def sent(devices: Mapping[str, Device], takes: str) -> Iterator[None]:
 
 
 def _say(name: str, invitation: Invitation) -> None:
-    addresses = " or ".join(invitation.addresses)
-    console.say(f"open this address in the browser that {name} is to be: {addresses}")
-    if all("//localhost:" in one for one in invitation.addresses):
+    for number, address in enumerate(invitation.addresses):
+        open_ = "" if number else f"open this in the browser that is to be {name}"
+        console.say(f"{open_ or 'or this'}: {address}")
+    if invitation.here_only:
         port = invitation.port
-        console.say(
-            f"on a phone at the cable, first: adb reverse tcp:{port} tcp:{port}; "
-            "for other devices: edgebench serve --help"
-        )
-    elif sys.stderr.isatty():
+        for serial in _phones():
+            console.say(
+                f"the phone {serial} on its cable can open it too, after: "
+                f"adb -s {serial} reverse tcp:{port} tcp:{port}"
+            )
+        console.say("other devices can with: edgebench serve --listen 0.0.0.0")
+    if sys.stderr.isatty():
         _draw(invitation.addresses[0])
+
+
+def _phones() -> list[str]:
+    """The serials of phones that adb sees and may use; none without adb."""
+    from edgebench.deploy.transports.adb import client
+    from edgebench.errors import DeviceError
+
+    try:
+        return [phone.serial for phone in client.phones() if phone.ready]
+    except DeviceError:
+        return []
 
 
 def _draw(address: str) -> None:
