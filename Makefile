@@ -25,7 +25,7 @@ ARTIFACTS ?= artifacts
 FORMS     ?= mobilenet_v2_ca
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-devices check lint types imports docs test-fast export-tflite export-coreml \
+.PHONY: help setup demo test test-browser test-devices check lint types imports docs test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
 	bench-agreement bench-export bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug clean
 
@@ -49,12 +49,15 @@ test: setup  ## make the environment and run every check
 	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE)
 
-check:  ## every check but those of test-devices, in an environment that is there
+check:  ## every check but those of test-devices and test-browser, in an environment that is there
 	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE) -m 'not rig'
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
-	$(PYTEST) $(ATONCE) -m rig tests/rigs
+	$(PYTEST) $(ATONCE) -m rig tests/rigs --ignore=tests/rigs/test_browser.py
+
+test-browser: $(READY)  ## whole runs in a real Chromium and a real Firefox; sets them up first
+	$(PYTEST) -m rig tests/rigs/test_browser.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -42,9 +42,8 @@ PLAN: dict[str, Any] = {"threads": 1, "delegate": "xnnpack", "cores": None}
 
 def test_a_context_says_what_the_browser_tells_and_nothing_else() -> None:
     found = about.context(PAGE, PLAN, 5e-6)
-    assert (
-        found["system"] == "Google Chrome 150.0.7871.101" and found["kernel"] == "on Android 15.0.0"
-    )
+    assert found["system"] == "Google Chrome 150.0.7871.101"
+    assert found["kernel"] == "on Android 15.0.0"
     assert found["machine"] == "arm-64" and found["cpu_model"] == "that of a Pixel 7"
     assert found["runtimes"]["tflite"]["within"] == "browser, WASM"
     silent = {"agent": IPHONE + "Version/18.1 Mobile/15E148 Safari/604.1"}
