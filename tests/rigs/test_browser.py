@@ -377,6 +377,28 @@ def test_the_outputs_of_every_task_are_those_of_this_machines_runtime(
             compare(folder, tmp_path / f"{name} here")
 
 
+def test_webgpu_computes_the_same_and_does_not_fall_back(
+    there: Served, make_run: MakeRun, tmp_path: Path
+) -> None:
+    """On SwiftShader, a GPU in software: for the numbers, not for the time."""
+    flags = (
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+        "--enable-features=Vulkan",
+    )
+    browser = Chromium(tmp_path / "chromium", *flags)
+    folder = make_run("plain", "attention", "int8", delegate="gpu", blocks=2, evaluate=True)
+    try:
+        with opened(browser, there.address):
+            result = there.device.run(folder, silent)
+    finally:
+        browser.close()
+    assert result.context.runtimes["tflite"].within == "browser, WebGPU"
+    assert "WebGPU does not take every operation" in str(result.evaluations["int8"].error)
+    compare(folder, tmp_path / "host", "plain", "attention")
+    assert all(not block.error and len(block.turns) == 4 for block in result.blocks)
+
+
 def edgebench(folder: Path, *words: str) -> subprocess.Popen[str]:
     """A command that runs until a test has done its part."""
     return subprocess.Popen(
@@ -457,7 +479,7 @@ def test_firefox_carries_out_a_plan(there: Served, tmp_path: Path, make_run: Mak
     compare(folder, tmp_path / "host")
 
 
-def compare(folder: Path, host: Path) -> None:
+def compare(folder: Path, host: Path, *slots: str) -> None:
     """The outputs are those of this machine's own runtime: int8 bit for bit, floats nearly."""
     plan = load(folder / PLAN, Plan)
     host.mkdir()
@@ -465,7 +487,8 @@ def compare(folder: Path, host: Path) -> None:
     save(host / PLAN, replace(plan, blocks=(), threads=1, delegate="xnnpack"))
     here = LocalDevice().run(host, silent)
     there = load(folder / RESULT, RunResult)
-    for slot, one in here.evaluations.items():
+    for slot in slots or here.evaluations:
+        one = here.evaluations[slot]
         assert one.outputs and there.evaluations[slot].outputs == one.outputs
         for name in one.outputs.values():
             found, wanted = np.load(folder / name), np.load(host / name)

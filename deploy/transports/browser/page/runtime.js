@@ -40,7 +40,7 @@ class Runtime {
       gpuOptions: {},
       webNNOptions: {},
     });
-    if (this.how.accelerator !== "wasm" && !compiled.isFullyAccelerated()) {
+    if (this.how.accelerator !== "wasm" && !onGpu(this.wasm, model, compiled)) {
       throw new Error("WebGPU does not take every operation of this model; leave out --delegate gpu");
     }
     const Kind = this.how.accelerator === "wasm" ? Model : GpuModel;

@@ -63,13 +63,9 @@ export class View {
     find("start").hidden = this.begun || Boolean(over);
     find("doing").hidden = !this.begun || Boolean(over);
     find("step").textContent = step ?? "waiting for edgebench";
-    const bar = find("bar");
-    if (total) {
-      bar.max = total;
-      bar.value = done;
-    } else {
-      bar.removeAttribute("value");
-    }
+    // Nothing on the page moves by itself, for drawing that would disturb what is measured.
+    find("bar").max = total || 1;
+    find("bar").value = total ? done : 0;
     find("detail").textContent = detail ?? "";
     if (this.state.plot) {
       find("results").hidden = false;

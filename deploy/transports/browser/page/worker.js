@@ -4,7 +4,7 @@
 // that begin with the id with bytes that begin with it.
 "use strict";
 
-importScripts("clock.js", "runtime.js", "measure.js");
+importScripts("clock.js", "runtime.js", "gpu.js", "measure.js");
 
 const state = { clock: new Clock(), runtime: null, opened: null, files: new Map(), token: "" };
 
