@@ -33,7 +33,7 @@ from edgebench.cli import main
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import PLAN, RESULT, write_plan
-from edgebench.deploy.transports.browser import assets, listening
+from edgebench.deploy.transports.browser import assets, listening, pages
 from edgebench.deploy.transports.browser.device import BrowserDevice
 from edgebench.deploy.transports.browser.listening import Listening
 from edgebench.deploy.transports.local import LocalDevice
@@ -155,6 +155,52 @@ def test_a_model_that_does_not_run_fails_alone(
     assert errors["plain"] is None and errors["attention"] is None
     assert "not finite" in str(errors["nan"]) and errors["corrupt"]
     assert all(block.error is None and len(block.turns) == 4 for block in result.blocks)
+
+
+VIRTUAL = """
+(step_ms, jittered) => {
+  let now_ms = 0;
+  let read_ms = 0;
+  let seed = 7;
+  const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const thresholds = new Map();
+  const performance = { now() {
+    now_ms += 1e-4 * (0.5 + chance());
+    const step = Math.floor(now_ms / step_ms);
+    if (!thresholds.has(step)) thresholds.set(step, jittered ? chance() : 1);
+    const early = now_ms / step_ms - step >= thresholds.get(step);
+    return (read_ms = Math.max(read_ms, (step + (early ? 1 : 0)) * step_ms));
+  } };
+  CLOCK
+  const clock = new Clock();
+  const errors = [];
+  for (let i = 0; i < 400; i++) {
+    now_ms += chance() * 3 * step_ms;
+    const truth = step_ms * 25.37;
+    const start = clock.start();
+    now_ms += truth;
+    errors.push((clock.stop() - start - truth) / step_ms);
+  }
+  errors.sort((a, b) => a - b);
+  return { step: clock.step_ms, middle: errors[200], low: errors[4], high: errors[395] };
+}
+"""
+"""A clock like a browser's, in time that a test makes: `jittered` moves each step at random."""
+
+
+@pytest.mark.parametrize("step_ms", [0.005, 0.1, 1.0])
+@pytest.mark.parametrize("jittered", [False, True])
+def test_samples_are_not_pulled_to_the_steps_of_the_clock(
+    chromium: Chromium, step_ms: float, jittered: bool
+) -> None:
+    page = chromium.open("about:blank")
+    source = (pages.PAGE / "clock.js").read_text()
+    found = page.tell(f"({VIRTUAL.replace('CLOCK', source)})({step_ms}, {str(jittered).lower()})")
+    page.kill()
+    assert found["step"] == pytest.approx(step_ms, rel=0.01)
+    # Rounded down to steps the median would be off by 0.37 of one.
+    assert abs(found["middle"]) < (0.1 if jittered else 0.05)
+    assert -1.5 < found["low"] < found["high"] < 1.5
 
 
 def test_ten_interruptions_lose_nothing(

@@ -45,6 +45,7 @@ class BrowserDevice:
     @contextmanager
     def invited(self, takes: str) -> Iterator[Invitation]:
         """See `Inviting.invited`."""
+        _require_packages()
         from edgebench.deploy.transports.browser import serving
 
         with serving.joined(self.name) as session:
@@ -62,6 +63,7 @@ class BrowserDevice:
 
     @contextmanager
     def _joined(self) -> Iterator[None]:
+        _require_packages()
         from edgebench.deploy.transports.browser.serving import joined
 
         with joined(self.name) as session:
@@ -111,6 +113,13 @@ class BrowserDevice:
                 f"the results so far are kept in {folder}; continue with --resume" if kept else "",
             ) from error
         return load(folder / RESULT, RunResult)
+
+
+def _require_packages() -> None:
+    """Raises `MissingExtraError` for what this machine lacks."""
+    for module, package in PACKAGES.items():
+        if find_spec(module) is None:
+            raise MissingExtraError(package, EXTRA)
 
 
 def _loads(plan: Json, folder: Path) -> int:

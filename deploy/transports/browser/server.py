@@ -15,18 +15,17 @@ import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from edgebench.deploy.runner.messages import Json
-from edgebench.deploy.transports.browser import assets
+from edgebench.deploy.transports.browser import pages
+from edgebench.deploy.transports.browser.link import SocketLink
 from edgebench.deploy.transports.browser.listening import Listening, in_url
 from edgebench.deploy.transports.browser.session import Session
 from edgebench.errors import DeviceError, UsageError
 
-PAGE = Path(__file__).parent / "page"
 PROTOCOL = "edgebench.browser.1"
 
 WRONG_TOKEN, IN_USE, OVER = 4401, 4409, 4410
@@ -36,31 +35,8 @@ LARGEST_MESSAGE = 1 << 26
 """64 MiB: the outputs of one image, which are the largest thing that a page sends."""
 
 MOST_CONNECTIONS = 64
-ALIVE_S = 3.0
 PING_S = 20.0
-
-TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".wasm": "application/wasm",
-}
-
-HEADERS = {
-    # Together these make the page cross-origin isolated: threads, and a clock of 5 us.
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-
-POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
-    "style-src 'self'; img-src data:; connect-src 'self' {socket}; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
+STOP_S = 10.0
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -100,7 +76,8 @@ class Server:
         for session in self.sessions:
             if session.link is not None:
                 session.link.close(OVER, "edgebench has ended. You can close this page.")
-        self._call(self._close()).result(10)
+        with suppress(TimeoutError):  # It is a daemon's: nothing waits for what is left of it.
+            self._call(self._close()).result(STOP_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _call(self, work: Any) -> Future[Any]:
@@ -108,9 +85,9 @@ class Server:
 
     async def _listen(self, context: ssl.SSLContext | None) -> None:
         application = web.Application(middlewares=[self._guarded], client_max_size=1024)
-        application.router.add_get("/", _index)
-        application.router.add_get("/page/{name}", _page)
-        application.router.add_get("/litert/{name}", _litert)
+        application.router.add_get("/", pages.index)
+        application.router.add_get("/page/{name}", pages.page)
+        application.router.add_get("/litert/{name}", pages.litert)
         application.router.add_get("/files/{name}", self._file)
         application.router.add_get("/session", self._session)
         # What a request has not sent when it is answered is not waited for.
@@ -146,10 +123,7 @@ class Server:
         except web.HTTPException as error:
             answer = web.Response(status=error.status, text=f"{error.reason}.\n")
         if not answer.prepared:
-            answer.headers.update(HEADERS)
-            socket = f"{'wss' if self.scheme == 'https' else 'ws'}://{host}"
-            answer.headers["Content-Security-Policy"] = POLICY.format(socket=socket)
-            answer.headers.setdefault("Cache-Control", "no-store")
+            pages.secure(answer, f"{'wss' if self.scheme == 'https' else 'ws'}://{host}")
         return answer
 
     def _of_token(self, token: str) -> Session | None:
@@ -220,7 +194,7 @@ class Server:
                     if message.type is WSMsgType.BINARY:
                         session.heard(message.data)
                     elif message.type is WSMsgType.TEXT:
-                        body = json.loads(message.data)
+                        body = json.loads(message.data, parse_constant=_not_finite)
                         if not link.take_answer(body):
                             session.heard(body)
                 except (ValueError, AttributeError, TypeError):
@@ -230,78 +204,9 @@ class Server:
             session.disconnected(link)
 
 
-class SocketLink:
-    """A page's WebSocket, for threads."""
-
-    def __init__(self, socket: web.WebSocketResponse, loop: asyncio.AbstractEventLoop) -> None:
-        self._socket = socket
-        self._loop = loop
-        self._said = asyncio.Event()
-
-    def send(self, message: Json | bytes) -> None:
-        asyncio.run_coroutine_threadsafe(self._send(message), self._loop)
-
-    def close(self, code: int, reason: str) -> None:
-        close = self._socket.close(code=code, message=reason.encode())
-        asyncio.run_coroutine_threadsafe(close, self._loop)
-
-    async def _send(self, message: Json | bytes) -> None:
-        try:
-            if isinstance(message, bytes):
-                await self._socket.send_bytes(message)
-            else:
-                await self._socket.send_str(json.dumps(message, allow_nan=False))
-        except (ConnectionError, RuntimeError):
-            pass  # It is gone; the session hears of it in another way.
-
-    def heard(self) -> None:
-        self._said.set()
-
-    def take_answer(self, body: object) -> bool:
-        """Whether a message is no more than the answer to "are you there?"."""
-        return isinstance(body, dict) and "here" in body
-
-    async def alive(self) -> bool:
-        """Whether the page answers at all."""
-        if self._socket.closed:
-            return False
-        self._said.clear()
-        await self._send({"there": True})
-        try:
-            await asyncio.wait_for(self._said.wait(), ALIVE_S)
-        except TimeoutError:
-            return False
-        return not self._socket.closed
-
-
-async def _index(request: web.Request) -> web.StreamResponse:
-    return _static(PAGE / "index.html")
-
-
-async def _page(request: web.Request) -> web.StreamResponse:
-    names = {path.name: path for path in PAGE.iterdir() if path.suffix in TYPES}
-    return _static(names.get(request.match_info["name"]))
-
-
-def _static(path: Path | None) -> web.Response:
-    if path is None:
-        return web.Response(status=404, text="There is no such file.\n")
-    return web.Response(body=path.read_bytes(), content_type=TYPES[path.suffix], charset="utf-8")
-
-
-async def _litert(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["name"]
-    path = assets.folder() / f"{name}.gz"
-    if name not in assets.FILES or not path.exists():
-        return web.Response(status=404, text="There is no such file.\n")
-    return web.FileResponse(
-        path,
-        headers={
-            "Content-Type": TYPES[Path(name).suffix],
-            "Content-Encoding": "gzip",
-            "Cache-Control": "max-age=86400",
-        },
-    )
+def _not_finite(constant: str) -> None:
+    """Python's JSON knows NaN, and no result does."""
+    raise ValueError(constant)
 
 
 def _tls(listening: Listening) -> ssl.SSLContext | None:

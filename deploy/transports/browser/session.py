@@ -26,6 +26,10 @@ class Interrupted(Exception):
     """The page went away, or was put aside, before it answered."""
 
 
+class Refused(Exception):
+    """The page cannot do what it was asked for; it says why."""
+
+
 class Died(Exception):
     """The page's worker ended by itself; it says of what."""
 
@@ -83,7 +87,7 @@ class Session:
     def ask(self, request: Json | bytes) -> Any:
         """The answer to a request of `page/worker.js`: JSON or bytes.
 
-        Raises `Interrupted`, `Died`, and `ValueError` with the page's own sentence.
+        Raises `Interrupted`, `Refused` and `Died`.
         """
         with self._changed:
             if not self.usable or self._link is None:
@@ -108,7 +112,7 @@ class Session:
         if "died" in answer:
             raise Died(str(answer["died"]))
         if "error" in answer:
-            raise ValueError(str(answer["error"]))
+            raise Refused(str(answer["error"]))
         return answer["ok"]
 
     def end_job(self) -> None:

@@ -9,18 +9,30 @@ the job goes on with a fresh worker, when the page is back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from edgebench.deploy.documents.result import Context, MeasuredBlock
 from edgebench.deploy.runner.files import checked, stored_inputs
-from edgebench.deploy.runner.messages import Json, RunnerError
+from edgebench.deploy.runner.messages import Json, RunnerError, first_line
 from edgebench.deploy.runner.outputs import KeptOutputs, check_finite
 from edgebench.deploy.runner.scheduler import failed_block
 from edgebench.deploy.transports.browser import about
-from edgebench.deploy.transports.browser.session import Died, Interrupted, Session
+from edgebench.deploy.transports.browser.session import Died, Interrupted, Refused, Session
 from edgebench.deploy.transports.browser.tensors import Tensors, content_name
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Raises `RunnerError` for an answer that is not what was asked for: anyone may be there."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, msgspec.ValidationError) as error:
+        raise RunnerError(f"the page answered what makes no sense: {first_line(error)}") from error
 
 
 class BrowserWorker:
@@ -57,7 +69,7 @@ class BrowserWorker:
                 yield {"error": None, **jobs[job["kind"]](job)}
             except Interrupted:
                 continue
-            except (RunnerError, ValueError) as error:
+            except (RunnerError, Refused) as error:
                 yield {"error": str(error)}
             except Died as reason:
                 yield {"died": f"the page failed: {reason}"}
@@ -84,8 +96,11 @@ class BrowserWorker:
         return started
 
     def _context(self, job: Json) -> Json:
-        step_ms = float(self._start()["step_ms"])
-        return about.context(self.session.page["about"], self.plan, step_ms / 1e3)
+        with _understood():
+            step_ms = float(self._start()["step_ms"])
+            found = about.context(self.session.page["about"], self.plan, step_ms / 1e3)
+            msgspec.convert(found, Context)
+        return found
 
     def _evaluate(self, job: Json) -> Json:
         slot = job["slot"]
@@ -106,9 +121,11 @@ class BrowserWorker:
         def run(given: Any) -> dict[int, Any]:
             return tensors.values(self.session.ask(tensors.content(given)), tuple(places))
 
+        with _understood():
+            load_s, first_s = float(times["load_s"]), float(times["first_inference_s"])
         return {
-            "load_s": float(times["load_s"]),
-            "first_inference_s": float(times["first_inference_s"]),
+            "load_s": load_s,
+            "first_inference_s": first_s,
             "peak_memory_bytes": None,
             "outputs": self._outputs(slot, job["folder"], run),
             "images": self.plan.get("images"),
@@ -137,7 +154,8 @@ class BrowserWorker:
         while remaining:
             self.session.wait(self.heard)
             try:
-                step_ms = float(self._start()["step_ms"])
+                with _understood():
+                    step_ms = float(self._start()["step_ms"])
                 # The first step that was seen is what later ones are compared with.
                 self._step_ms = self._step_ms or step_ms
                 while remaining:
@@ -149,7 +167,7 @@ class BrowserWorker:
             except Died as reason:
                 yield {"died": f"the page failed: {reason}"}
                 return
-            except RunnerError as error:
+            except (RunnerError, Refused) as error:
                 yield {"died": str(error)}
                 return
             finally:
@@ -169,17 +187,20 @@ class BrowserWorker:
         page = self.session.page.get("about") or {}
         try:
             found: Json = self.session.ask(request)
-        except ValueError as error:
+        except Refused as error:
             return failed_block(block, str(error))
         kept = {name: block[name] for name in ("index", "process", "group")}
-        return {
-            **kept,
-            "error": None,
-            "before": about.readings(found["before"], page),
-            "after": about.readings(found["after"], page),
-            "warmups": found["warmups"],
-            "turns": found["turns"],
-        }
+        with _understood():
+            measured = {
+                **kept,
+                "error": None,
+                "before": about.readings(found["before"], page),
+                "after": about.readings(found["after"], page),
+                "warmups": found["warmups"],
+                "turns": found["turns"],
+            }
+            msgspec.convert(measured, MeasuredBlock)
+        return measured
 
     def _of(self, slot: str) -> Tensors:
         file = self.plan["artifacts"][slot]["file"]

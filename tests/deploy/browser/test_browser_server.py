@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from toy_models import MakeRun
 
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.runner.messages import Reporter, RunnerError
+from edgebench.deploy.runner.scheduler import Scheduler
 from edgebench.deploy.transports.browser import assets
 from edgebench.deploy.transports.browser.listening import Listening
 from edgebench.deploy.transports.browser.server import (
@@ -22,7 +26,9 @@ from edgebench.deploy.transports.browser.server import (
     WRONG_TOKEN,
     Server,
 )
-from edgebench.deploy.transports.browser.session import Died, Interrupted, Session
+from edgebench.deploy.transports.browser.session import Died, Interrupted, Refused, Session
+from edgebench.deploy.transports.browser.worker import BrowserWorker
+from edgebench.documents import load
 from edgebench.errors import DeviceError, UsageError
 
 SECRET = "what no page may read"
@@ -331,11 +337,71 @@ def test_an_answer_to_an_earlier_question_does_not_count() -> None:
     link.send = answer  # type: ignore[method-assign]
     assert session.ask({"do": "start"}) == "mine"
     link.send = lambda message: session.heard({"id": message["id"], "error": "no"})  # type: ignore[method-assign]
-    with pytest.raises(ValueError, match="no"):
+    with pytest.raises(Refused, match="no"):
         session.ask({"do": "start"})
     link.send = lambda message: session.heard({"died": "out of memory"})  # type: ignore[method-assign]
     with pytest.raises(Died, match="out of memory"):
         session.ask({"do": "start"})
+
+
+class Impostor:
+    """Who has the token, and answers what no page would."""
+
+    def __init__(self, session: Session, answers: dict[str, Any]) -> None:
+        self.session = session
+        self.answers = answers
+
+    def send(self, message: Any) -> None:
+        if isinstance(message, bytes):
+            self.session.heard(message[:4] + bytes(20))
+        elif message.get("do") in self.answers:
+            answer = self.answers[message["do"]]
+            self.session.heard({"id": message["id"], **answer})
+
+    def close(self, code: int, reason: str) -> None:
+        """Does nothing."""
+
+
+FINE = {
+    "start": {"ok": {"step_ms": 0.005}},
+    "evaluate": {"ok": {"load_s": 0, "first_inference_s": 0}},
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "answers"),
+    [
+        ({}, {"start": {"ok": {"step_ms": "fine"}}}),
+        ({}, {"start": {"ok": None}}),
+        ({}, {"start": {}}),
+        ({"cores": "many"}, FINE),
+        ({"cores": [2]}, FINE),
+        ({"brands": 7}, FINE),
+        ({}, {**FINE, "evaluate": {"ok": []}}),
+        ({}, {**FINE, "block": {"ok": {}}}),
+        ({}, {**FINE, "block": {"ok": {"before": {}, "after": {}, "warmups": 1, "turns": []}}}),
+    ],
+)
+def test_answers_that_make_no_sense_fail_the_run_with_a_sentence(
+    about: Any, answers: dict[str, Any], make_run: MakeRun
+) -> None:
+    folder = make_run("plain", "attention", processes=1, blocks=1)
+    session = Session("one")
+    session.connected(Impostor(session, answers))
+    session.heard({"page": {"started": True, "visible": True, "about": about}})
+    plan = json.loads((folder / "plan.json").read_bytes())
+    worker = BrowserWorker(session, plan, folder / "files", lambda state: None)
+    scheduler = Scheduler(
+        str(folder / "plan.json"), str(folder / "result.json"), worker, Reporter()
+    )
+    try:
+        scheduler.run()
+    except RunnerError as error:
+        assert "no sense" in str(error)
+        return
+    result = load(folder / "result.json", RunResult)
+    assert not result.complete
+    assert all(block.error and "no sense" in block.error for block in result.blocks)
 
 
 def test_an_address_in_use_and_a_certificate_that_is_none_are_explained(

@@ -29,9 +29,9 @@ def sent(devices: Mapping[str, Device], takes: str) -> Iterator[None]:
 
 
 def _say(name: str, invitation: Invitation) -> None:
+    whose = f"{name.rpartition(':')[2]}'s browser" if ":" in name else "a browser"
     for number, address in enumerate(invitation.addresses):
-        open_ = "" if number else f"open this in the browser that is to be {name}"
-        console.say(f"{open_ or 'or this'}: {address}")
+        console.say(f"{'or' if number else f'open this in {whose}'}: {address}")
     if invitation.here_only:
         port = invitation.port
         for serial in _phones():
