@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from edgebench.benchmarks.formatting import signed_in
+from edgebench.benchmarks.gate.verdict import Verdict
 from edgebench.benchmarks.report import columns, headline
+from edgebench.benchmarks.results.compare import judgements
 from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.run_folder import read_times
+from edgebench.benchmarks.statistics.paired import Overhead
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import RESULT
+from edgebench.documents import load
+
+Row = dict[str, Any]
 
 
 def plot(comparison: Comparison) -> dict[str, Any] | None:
     """Every overhead with its interval, as shares; None if there is none."""
     rows = [
-        {
-            "heading": group.title,
-            "name": columns.model(row),
-            "figures": signed_in(row.overhead.value, row.overhead.interval),
-            "value": row.overhead.value,
-            "low": row.overhead.interval.low,
-            "high": row.overhead.interval.high,
-            "counted": row.madds_overhead,
-            "outcome": row.verdict.outcome,
-        }
+        _row(group.title, columns.model(row), row.overhead, row.verdict, row.madds_overhead)
         for group in comparison.groups
         for row in group.rows
         if row.overhead is not None and row.verdict is not None
     ]
-    return {"threshold": comparison.threshold, "rows": rows} if rows else None
+    return _plot(comparison.threshold, rows)
+
+
+def so_far(folder: Path) -> dict[str, Any] | None:
+    """The same of a run that still goes on, without what takes longer than a moment."""
+    run = read_times(folder, load(folder / RESULT, RunResult))
+    found = judgements(run)
+    groups = {slot: group.name for group in run.plan.groups for slot in group.slots}
+    rows = [
+        _row(groups[slot], run.manifests[slot].model, one.overhead, one.verdict, None)
+        for slot, one in found.items()
+        if one.overhead is not None
+    ]
+    return _plot(run.request.threshold, rows)
 
 
 def text(comparison: Comparison | None) -> str:
     """The answer in a sentence, and where the rest is."""
     rest = "The whole report is where edgebench runs. You can close this page."
     return f"{headline.headline(comparison).answer} {rest}" if comparison else rest
+
+
+def _row(
+    heading: str, name: str, overhead: Overhead, verdict: Verdict, counted: float | None
+) -> Row:
+    return {
+        "heading": heading,
+        "name": name,
+        "figures": signed_in(overhead.value, overhead.interval),
+        "value": overhead.value,
+        "low": overhead.interval.low,
+        "high": overhead.interval.high,
+        "counted": counted,
+        "outcome": verdict.outcome,
+    }
+
+
+def _plot(threshold: float, rows: Sequence[Row]) -> dict[str, Any] | None:
+    return {"threshold": threshold, "rows": list(rows)} if rows else None

@@ -108,8 +108,12 @@ class Inviting(Protocol):
         """
         ...
 
-    def shown(self, plot: Any, title: str, text: str) -> None:
-        """Show on the device how the run ended: what `report.page.plot` gives, and words."""
+    def shown(self, plot: Any) -> None:
+        """Show on the device what is found so far, as `benchmarks.report.page` gives it."""
+        ...
+
+    def ended(self, title: str, text: str) -> None:
+        """Show on the device that the run has ended, and how."""
         ...
 
 

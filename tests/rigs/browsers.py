@@ -83,6 +83,7 @@ class Chromium:
         os.close(theirs[1])
         self._to, self._from = os.fdopen(ours[1], "wb"), os.fdopen(theirs[0], "rb")
         self._numbers = itertools.count(1)
+        self._unread = b""
         self.events: list[dict[str, Any]] = []
 
     def ask(self, method: str, session: str | None = None, **params: Any) -> Any:
@@ -102,10 +103,14 @@ class Chromium:
         raise RuntimeError(f"Chromium ended at {method}")
 
     def _messages(self) -> Iterator[dict[str, Any]]:
-        part = b""
-        while piece := self._from.read1(1 << 20):
-            *whole, part = (part + piece).split(b"\0")
-            yield from map(json.loads, whole)
+        while True:
+            while b"\0" in self._unread:
+                message, _, self._unread = self._unread.partition(b"\0")
+                yield json.loads(message)
+            piece = self._from.read1(1 << 20)
+            if not piece:
+                return
+            self._unread += piece
 
     def open(self, address: str) -> Page:
         """A new tab in front."""
@@ -145,7 +150,7 @@ class Page:
     @property
     def text(self) -> str:
         """What is shown."""
-        return str(self.tell("document.body.innerText"))
+        return str(self.tell("document.body?.innerText ?? ''"))
 
     def wait(self, words: str) -> None:
         wait_for(lambda: words in self.text, f"the page shows {words!r}")

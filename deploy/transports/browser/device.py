@@ -52,10 +52,15 @@ class BrowserDevice:
             session.show(takes=takes)
             yield serving.invitation(session)
 
-    def shown(self, plot: Any, title: str, text: str) -> None:
+    def shown(self, plot: Any) -> None:
         """See `Inviting.shown`."""
         if self._session is not None:
-            self._session.show(plot=plot, over={"title": title, "text": text})
+            self._session.show(plot=plot)
+
+    def ended(self, title: str, text: str) -> None:
+        """See `Inviting.ended`."""
+        if self._session is not None:
+            self._session.show(over={"title": title, "text": text})
 
     def reserved(self) -> AbstractContextManager[None]:
         """See `Device.reserved`. Another command may serve the same name; its address differs."""
@@ -97,7 +102,8 @@ class BrowserDevice:
 
         plan: Json = json.loads((folder / PLAN).read_bytes())
         session = self._session
-        session.show(loads_bytes=_loads(plan, folder), step=None, done=0, total=0, detail="")
+        begin = STEPS["evaluate"]
+        session.show(loads_bytes=_loads(plan, folder), step=begin, done=0, total=0, detail="")
         reporter = _Shown(session, progress)
         worker = BrowserWorker(session, plan, folder / FILES, reporter.waiting)
         try:

@@ -25,6 +25,9 @@ from edgebench.deploy.transports.browser import about
 from edgebench.deploy.transports.browser.session import Died, Interrupted, Refused, Session
 from edgebench.deploy.transports.browser.tensors import Tensors, content_name
 
+SHOW_EVERY = 25
+"""After so many inputs of an evaluation the page shows how far it is."""
+
 
 @contextmanager
 def _understood() -> Iterator[None]:
@@ -146,7 +149,8 @@ class BrowserWorker:
             for number, inputs in enumerate(stored):
                 values = run(inputs)
                 kept.add(lambda one, values=values: values[int(one["index"])])  # type: ignore[misc]
-                self.session.show(detail=f"{slot}: input {number + 1} of {stored.count}")
+                if number % SHOW_EVERY == 0:
+                    self.session.show(detail=f"{slot}: input {number + 1} of {stored.count}")
         names: Json = kept.names
         return names
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from edgebench.benchmarks.runs.fleet import FleetComparison
     from edgebench.deploy.device.interface import Device
     from edgebench.progress import Progress
+
+SHOW_EVERY_S = 5.0
+"""How often a page shows what is found. It is computed between two blocks, which waits for it."""
 
 LOCAL = ("local",)
 """Where is measured if no device is named."""
@@ -84,8 +88,28 @@ def _show_there(named: Mapping[str, Device], found: FleetComparison, interrupted
         device = named[member.device]
         if isinstance(device, Inviting):
             title = "Interrupted" if interrupted else "Done"
-            plot = page.plot(member.comparison) if member.comparison else None
-            device.shown(plot, title, member.failure or page.text(member.comparison))
+            device.shown(page.plot(member.comparison) if member.comparison else None)
+            device.ended(title, member.failure or page.text(member.comparison))
+
+
+def _showing(device: Device, folder: Path, progress: Progress) -> Progress:
+    """Progress that also shows a device that was brought here what is found, now and then."""
+    from edgebench.benchmarks.planning.run_until import MEASURING
+    from edgebench.benchmarks.report import page
+    from edgebench.deploy.device.interface import Inviting
+
+    if not isinstance(device, Inviting):
+        return progress
+    shown = time.monotonic()
+
+    def heard(step: str, done: int, total: int) -> None:
+        nonlocal shown
+        if step.startswith(MEASURING) and time.monotonic() - shown > SHOW_EVERY_S:
+            device.shown(page.so_far(folder))
+            shown = time.monotonic()
+        progress(step, done, total)
+
+    return heard
 
 
 def _one(
@@ -97,7 +121,8 @@ def _one(
     with device.reserved(), console.shown_progress() as progress:
         folder = begun or runs.prepare(_requests(options, [name], progress)[0], device, progress)
         try:
-            runs.carry_out(folder, device, progress, options.command_line, _say)
+            heard = _showing(device, folder, progress)
+            runs.carry_out(folder, device, heard, options.command_line, _say)
         except KeyboardInterrupt:
             return folder, True
     return folder, False
