@@ -35,12 +35,18 @@ def so_far(folder: Path) -> dict[str, Any] | None:
     """The same of a run that still goes on, without what takes longer than a moment."""
     run = read_times(folder, load(folder / RESULT, RunResult))
     found = judgements(run)
-    groups = {slot: group.name for group in run.plan.groups for slot in group.slots}
-    rows = [
-        _row(groups[slot], run.manifests[slot].model, one.overhead, one.verdict, None)
-        for slot, one in found.items()
-        if one.overhead is not None
-    ]
+    rows = []
+    for group in run.plan.groups:
+        baseline = run.manifests[group.baseline]
+        runtime = run.result.context.runtimes.get(baseline.format)
+        title = group.name + (f" ({runtime.within})" if runtime and runtime.within else "")
+        for slot in group.slots:
+            one, manifest = found.get(slot), run.manifests[slot]
+            if one is not None and one.overhead is not None:
+                counted = None
+                if manifest.madds and baseline.madds:
+                    counted = manifest.madds / baseline.madds - 1
+                rows.append(_row(title, manifest.model, one.overhead, one.verdict, counted))
     return _plot(run.request.threshold, rows)
 
 
