@@ -23,7 +23,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from edgebench.deploy.transports.browser import pages
 from edgebench.deploy.transports.browser.link import SocketLink
 from edgebench.deploy.transports.browser.listening import Listening, in_url
-from edgebench.deploy.transports.browser.session import Session
+from edgebench.deploy.transports.browser.session import LARGEST_ANSWER, Session
 from edgebench.errors import DeviceError, UsageError
 
 PROTOCOL = "edgebench.browser.1"
@@ -31,8 +31,8 @@ PROTOCOL = "edgebench.browser.1"
 WRONG_TOKEN, IN_USE, OVER = 4401, 4409, 4410
 """Closing codes; the page shows their reason and does not come back. A reason has 123 bytes."""
 
-LARGEST_MESSAGE = 1 << 26
-"""64 MiB: the outputs of one image, which are the largest thing that a page sends."""
+LARGEST_MESSAGE = LARGEST_ANSWER + 1024
+"""An answer has the number of its question before it."""
 
 MOST_CONNECTIONS = 64
 PING_S = 20.0

@@ -16,6 +16,9 @@ from typing import Any, Protocol
 
 from edgebench.deploy.runner.messages import Json
 
+LARGEST_ANSWER = 1 << 26
+"""64 MiB: the outputs of one input are the largest thing that a page sends."""
+
 SILENCE_S = 600.0
 """A page that does not answer for so long hangs: a block takes seconds."""
 

@@ -56,6 +56,10 @@ class Tensors:
         """How the page finds the outputs at those places of the file."""
         return [self._outputs[place] for place in places]
 
+    def output_bytes(self, places: Sequence[int]) -> int:
+        """The size of the outputs at those places."""
+        return sum(size_bytes(self._engine.outputs[place]) for place in places)
+
     def name(self, place: int) -> str:
         return str(self._engine.outputs[place]["name"])
 

@@ -22,7 +22,13 @@ from edgebench.deploy.runner.messages import Json, RunnerError, first_line
 from edgebench.deploy.runner.outputs import KeptOutputs, check_finite
 from edgebench.deploy.runner.scheduler import failed_block
 from edgebench.deploy.transports.browser import about
-from edgebench.deploy.transports.browser.session import Died, Interrupted, Refused, Session
+from edgebench.deploy.transports.browser.session import (
+    LARGEST_ANSWER,
+    Died,
+    Interrupted,
+    Refused,
+    Session,
+)
 from edgebench.deploy.transports.browser.tensors import Tensors, content_name
 
 SHOW_EVERY = 25
@@ -116,6 +122,12 @@ class BrowserWorker:
             if evaluation is None
             else dict.fromkeys(int(one["index"]) for one in evaluation["outputs"])
         )
+        returned = tensors.output_bytes(tuple(places))
+        if returned > LARGEST_ANSWER:
+            raise RunnerError(
+                f"the outputs of one input have {returned >> 20} MiB, and a page returns at most "
+                f"{LARGEST_ANSWER >> 20} MiB"
+            )
         self._start()
         times: Json = self.session.ask(
             {"do": "evaluate", **self._feed(slot), "keep": tensors.outputs(tuple(places))}

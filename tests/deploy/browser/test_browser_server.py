@@ -26,7 +26,14 @@ from edgebench.deploy.transports.browser.server import (
     WRONG_TOKEN,
     Server,
 )
-from edgebench.deploy.transports.browser.session import Died, Interrupted, Refused, Session
+from edgebench.deploy.transports.browser.session import (
+    LARGEST_ANSWER,
+    Died,
+    Interrupted,
+    Refused,
+    Session,
+)
+from edgebench.deploy.transports.browser.tensors import Tensors
 from edgebench.deploy.transports.browser.worker import BrowserWorker
 from edgebench.documents import load
 from edgebench.errors import DeviceError, UsageError
@@ -296,6 +303,20 @@ def test_a_client_that_is_no_page_is_told_so(server: Server, session: Session) -
             assert (await visitor.get(path))[0] in (401, 404)
 
     visit(server, work)
+
+
+def test_outputs_that_are_too_large_to_return_are_refused_before_they_are_computed(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run("plain", "attention", processes=1, blocks=1)
+    session = Session("one")
+    session.connected(Impostor(session, FINE))
+    session.heard(READY)
+    plan = json.loads((folder / "plan.json").read_bytes())
+    monkeypatch.setattr(Tensors, "output_bytes", lambda self, places: LARGEST_ANSWER + 1)
+    worker = BrowserWorker(session, plan, folder / "files", lambda state: None)
+    (answer,) = worker({"kind": "evaluate", "slot": "plain", "folder": str(folder)})
+    assert "a page returns at most 64 MiB" in answer["error"]
 
 
 class Paper:
