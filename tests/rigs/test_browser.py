@@ -558,7 +558,7 @@ def test_a_phone_on_its_cable_is_offered_the_address(
             "the address is said",
         )
     finally:
-        process.terminate()
+        process.kill()  # What it started in there ends with the sandbox.
         process.wait()
     said = log.read_text()
     port = re.search(r"http://localhost:(\d+)/#", said)
