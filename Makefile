@@ -25,9 +25,9 @@ ARTIFACTS ?= artifacts
 FORMS     ?= mobilenet_v2_ca
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-devices check lint types imports docs test-fast export-tflite export-coreml \
+.PHONY: help setup demo test test-browser test-devices check lint types imports docs test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-export bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug clean
+	bench-agreement bench-export bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -49,12 +49,15 @@ test: setup  ## make the environment and run every check
 	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE)
 
-check:  ## every check but those of test-devices, in an environment that is there
+check:  ## every check but those of test-devices and test-browser, in an environment that is there
 	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE) -m 'not rig'
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
-	$(PYTEST) $(ATONCE) -m rig tests/rigs
+	$(PYTEST) $(ATONCE) -m rig tests/rigs --ignore=tests/rigs/test_browser.py
+
+test-browser: $(READY)  ## whole runs in a real Chromium and a real Firefox; sets them up first
+	$(PYTEST) -m rig tests/rigs/test_browser.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -115,6 +118,9 @@ prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 
 
 prove-unplug: $(READY)  ## pull the cable of a phone at 50 random moments of a run, about 15 min
 	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/rigs/unplug.py --times 50
+
+prove-tabs: $(READY)  ## kill or reload a browser's tab at 10 random moments of a run, about 1 min
+	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/rigs/kill_tabs.py --times 10
 
 clean:  ## remove the environment, artifacts and runs
 	rm -rf $(VENV) $(ARTIFACTS) runs build dist

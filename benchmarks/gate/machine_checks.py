@@ -20,6 +20,9 @@ from edgebench.deploy.documents.result import Readings
 SPEED = 0.10
 """Smaller changes of speed are ignored."""
 
+FEWEST_READINGS = 4
+"""Of fewer readings nothing is said of how the machine changed."""
+
 
 def throttled(machine: MachineState, limit: float) -> Values | None:
     """The firmware or the kernel held the processor back."""
@@ -33,6 +36,31 @@ def thermal_status(machine: MachineState, limit: float) -> Values | None:
     """Android reports that heat reduces the speed: 2 is moderate, 3 severe."""
     reported = [one.thermal_status for one in machine.readings if one.thermal_status is not None]
     return {"status": max(reported)} if reported and max(reported) >= limit else None
+
+
+def saves_power(machine: MachineState, limit: float) -> Values | None:
+    """The device is in a mode that saves power."""
+    reported = machine.reported(lambda one: one.saves_power)
+    share = float(np.mean([bool(one) for one in reported])) if reported else 0.0
+    return {"share": share} if share > limit else None
+
+
+def slowed_down(machine: MachineState, limit: float) -> Values | None:
+    """The probe became slower and stayed so, on a device that tells nothing of heat or clocks.
+
+    Its shortest times count, which other programs hardly touch, of the first and the last third.
+    """
+    told = [
+        *machine.reported(lambda one: one.thermal_status),
+        *machine.reported(lambda one: one.temperatures_c),
+    ]
+    shortest = [min(one.probe_ns) for one in machine.readings if one.probe_ns]
+    third = len(shortest) // 3
+    if told or machine.frequencies_khz() or third < FEWEST_READINGS:
+        return None
+    fast = float(np.quantile(shortest[:third], 0.75))
+    slow = float(np.quantile(shortest[-third:], 0.25))
+    return {"longer_share": slow / fast - 1} if slow > fast * (1 + limit) else None
 
 
 def frequency_changed(machine: MachineState, limit: float) -> Values | None:
@@ -174,9 +202,11 @@ GATE = (
     Check(throttled, 0.05),
     Check(thermal_status, 2),
     Check(wrong_core, 0.02),
+    Check(saves_power, 0.05),
+    Check(slowed_down, SPEED),
 )
 """If one of these fails there is no verdict: heat costs the heavier model more, and a core that was
-not asked for is another machine. Shares are of readings.
+not asked for is another machine, as is one that saves power. Shares are of readings.
 """
 
 NOTES = (

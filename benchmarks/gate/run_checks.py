@@ -31,6 +31,9 @@ Estimated = tuple[float, float]
 
 UNKNOWN: Estimated = (0.0, math.inf)
 
+MEDIAN_ERROR = 1.2533
+"""How much more a median scatters than a mean, for normal values."""
+
 ODD = 0.1
 """The part of the processes, on either side, that may disagree with the others."""
 
@@ -42,7 +45,7 @@ class Evidence:
     `overhead` is None if there are fewer than `needed_processes`; otherwise `overhead.blocks` are
     the overheads of the processes' blocks, in the same order. The evaluations are None for an
     artifact that an interrupted run did not reach. `steady_share` of the model's warm-ups reached a
-    steady time.
+    steady time. `clock_s` is the step of a coarse clock, and a sample `batch` inferences at least.
     """
 
     model: str
@@ -58,6 +61,8 @@ class Evidence:
     cores: tuple[int, ...] | None
     against_itself: bool
     steady_share: float
+    clock_s: float = 0.0
+    batch: int = 1
 
     @cached_property
     def speed_dependence(self) -> Estimated:
@@ -150,6 +155,26 @@ def not_settled(evidence: Evidence, limit: float) -> Values | None:
     if abs(change) <= max(_allowed(evidence, limit), SURE * error):
         return None
     return {"change": float(np.expm1(change))}
+
+
+def coarse_clock(evidence: Evidence, limit: float) -> Values | None:
+    """The clock's steps are too coarse for how narrow the interval is.
+
+    A sample is off by the difference of two readings, each up to a step: by a standard deviation of
+    step / sqrt(6). The median of n pairs takes most of that away. What is left may be `limit` of
+    the interval's width.
+    """
+    ratios = [one.log_ratios for one in evidence.processes]
+    pairs = sum(map(len, ratios))
+    if not evidence.clock_s or evidence.overhead is None or not pairs:
+        return None
+    slots = [one.blocks[0].slots[one.baseline] for one in evidence.processes]
+    sample_s = evidence.batch * float(np.median([one.level_s for one in slots]))
+    error = MEDIAN_ERROR * evidence.clock_s / sample_s / math.sqrt(3 * pairs)
+    interval = evidence.overhead.interval
+    if error <= limit * (interval.high - interval.low):
+        return None
+    return {"clock_ms": evidence.clock_s * 1e3, "sample_ms": sample_s * 1e3}
 
 
 def _allowed(evidence: Evidence, limit: float) -> float:
@@ -262,12 +287,14 @@ GATE = (
     Check(baseline_delegate_lost),
     Check(depends_on_speed, 0.25),
     Check(not_settled, 0.5),
+    Check(coarse_clock, 0.1),
 )
 """If one of these, or one of the machine's, fails there is no verdict.
 
-The last two look at what would bias the overhead, whatever its cause; their limits are shares of
-the threshold. A bias of half of it must not pass. What the first finds is less than the bias, for
-the fastest pairs of noisy times are not all undisturbed; what the second finds is all of it.
+`depends_on_speed` and `not_settled` look at what would bias the overhead, whatever its cause; their
+limits are shares of the threshold. A bias of half of it must not pass. What the first finds is less
+than the bias, for the fastest pairs of noisy times are not all undisturbed; what the second finds
+is all of it.
 `make prove-statistics` shows what the limits make of machines that bias the ratio, and of others.
 """
 

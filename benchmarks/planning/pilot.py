@@ -125,7 +125,11 @@ def pace(plan: Plan, result: RunResult) -> Pace:
     """
     blocks = [block for block in result.blocks if not block.error]
     timed = [timed_block(block, counts_own_time(result.context)) for block in blocks]
-    found = {group.name: _group(group, timed, result.evaluations) for group in plan.groups}
+    clock_s = result.context.clock_s or 0.0
+    found = {
+        group.name: replace(_group(group, timed, result.evaluations), clock_s=clock_s)
+        for group in plan.groups
+    }
     groups = {name: one for name, one in found.items() if len(one.inference_s) > 1}
     return Pace(
         groups=groups,

@@ -58,6 +58,14 @@ LONGEST_ROUND_S = 3.0
 SHORTEST_SAMPLE_S = 0.0005
 """Of faster inferences several are a sample: a clock's reading takes about 0.1 us."""
 
+CLOCK_STEPS = 100
+"""A sample takes at least as many steps of a coarse clock: one is off by 0.4 % of its time then.
+
+A browser's clock is read between its steps (`page/clock.js` of that transport), so that what is
+left is noise around nothing, which many pairs take away. It is a tenth of the interval or less for
+all that are wider than 0.1 %, of 100 pairs and more; `gate.run_checks.coarse_clock` looks at it.
+"""
+
 APART_S = 0.5
 """How long a turn's samples take that is a process of its own."""
 
@@ -86,6 +94,7 @@ class GroupPace:
     layout: standard deviation of a block's log ratio by the layout of memory alone.
     carry_over: how many inferences are longer because another model ran before them.
     load_s: seconds to load and warm up its models, before each block.
+    clock_s: the step of the clock that times inferences; 0 for one that is fine enough.
     """
 
     inference_s: Mapping[str, float]
@@ -94,6 +103,7 @@ class GroupPace:
     layout: float = LAYOUT_SCATTER
     carry_over: int = USUAL_CARRY_OVER
     load_s: float = 0.0
+    clock_s: float = 0.0
 
     @property
     def turn(self) -> TurnLength:
@@ -108,7 +118,8 @@ class GroupPace:
             return TurnLength(max(math.ceil(APART_S / slowest_s), 3), 2, 1)
         if slowest_s >= UNTOUCHED_S:
             return TurnLength(1, 0, 1)
-        batch = max(math.ceil(SHORTEST_SAMPLE_S / fastest_s), 1)
+        shortest_s = max(SHORTEST_SAMPLE_S, CLOCK_STEPS * self.clock_s)
+        batch = max(math.ceil(shortest_s / fastest_s), 1)
         dropped = math.ceil((self.carry_over + 1) / batch)
         longest_s = min(TURN_S, LONGEST_ROUND_S / len(self.inference_s) ** 2)
         fitting = int(longest_s / (slowest_s * batch)) - dropped

@@ -207,12 +207,12 @@ def _points_tile(name: str, found: Estimate, comparison: Comparison, row: ModelR
 
 def _where(comparison: Comparison, row: ModelRow) -> str:
     group = next(group for group in comparison.groups if row in group.rows)
-    return f"{row.model}, {group.precision}"
+    return f"{row.model}, {group.precision}{group.where}"
 
 
 def _chains(comparison: Comparison) -> list[Chain]:
     return [
-        Chain(f"{row.model}, {group.format} {group.precision}", _links(row))
+        Chain(f"{row.model}, {group.kind}", _links(row))
         for group in comparison.groups
         for row in group.rows
         if row.drift is not None and not row.against_itself

@@ -31,7 +31,7 @@ def render(
 
 def _verdicts(comparison: Comparison, force: bool) -> list[str]:
     return [
-        f"**{group.name}**\n\n"
+        f"**{group.title}**\n\n"
         + "\n".join(
             f"- {verdict(row, comparison.threshold, force)}" for row in group.rows if row.verdict
         )

@@ -95,7 +95,7 @@ def matrix(found: FleetComparison) -> Matrix:
     models: dict[tuple[str, str], dict[str, None]] = {}
     for member in found.members:
         for group, row in _judged(member):
-            key = group.name, f"{group.format} {group.precision}"
+            key = group.title, group.kind
             models.setdefault(key, {})[columns.model(row)] = None
             if row.verdict is not None and row.verdict.outcome == "no verdict":
                 reason = row.verdict.reasons[0]
@@ -126,7 +126,7 @@ def _lines(
 
 
 def _cell(member: MemberComparison, group: str, model: str, notes: Notes) -> Cell:
-    rows = (row for own, row in _judged(member) if own.name == group)
+    rows = (row for own, row in _judged(member) if own.title == group)
     row = next((one for one in rows if columns.model(one) == model), None)
     if row is None:
         return Cell(member.device, MISSING, "failed" if member.failure else "")

@@ -39,7 +39,7 @@ def slot_class(group: GroupComparison, slot: str) -> str:
 def overhead(comparison: Comparison) -> Markup | None:
     """Every overhead with its 95 % interval, against the band that the threshold allows."""
     rows = [
-        (group.name, columns.model(row), row) for group in comparison.groups for row in group.rows
+        (group.title, columns.model(row), row) for group in comparison.groups for row in group.rows
     ]
     label = "Overhead in time of each model against its baseline, with 95 % intervals"
     return _overheads(rows, comparison.threshold, label)
@@ -162,15 +162,13 @@ def accuracy(comparison: Comparison) -> Markup | None:
                     *here,
                     5,
                     f"point {kind}",
-                    f"{row.model}, {group.name}: {share_in(shown)}{unit}, "
+                    f"{row.model}, {group.title}: {share_in(shown)}{unit}, "
                     f"{milliseconds(row.latency.median_s)} ms",
                 ),
             ]
             labels.append((*here, row.model, kind))
-        parts.append(svg.dot(right + 22, 24 + 22 * number, 5, f"point {kind}", group.name))
-        parts.append(
-            svg.text(right + 34, 28 + 22 * number, f"{group.format} {group.precision}", "name")
-        )
+        parts.append(svg.dot(right + 22, 24 + 22 * number, 5, f"point {kind}", group.title))
+        parts.append(svg.text(right + 34, 28 + 22 * number, group.kind, "name"))
     parts += [
         svg.text(px + 9, py + 4, name, f"label t{kind}") for px, py, name, kind in _apart(labels)
     ]
@@ -264,8 +262,8 @@ def _trace(group: GroupComparison, result: RunResult) -> SamplePlot | None:
     parts.append(svg.text(middle, height - 8, "blocks in the order they ran", "tick", "middle"))
     parts.append(svg.text(left, height - 8, "ms", "tick", "end"))
     return SamplePlot(
-        name=group.name,
-        drawing=svg.figure(WIDTH, height, f"Raw samples of {group.name}, block by block", parts),
+        name=group.title,
+        drawing=svg.figure(WIDTH, height, f"Raw samples of {group.title}, block by block", parts),
         legend=tuple((columns.model(row), slot_class(group, row.slot)) for row in group.rows),
         shown=sum(len(dots) for dots in points.values()),
         total=every.size,

@@ -156,7 +156,7 @@ def _sheet(
         columns=tuple(column.name for column in filled),
         sections=tuple(
             (
-                f"{group.format} {group.precision}",
+                group.kind,
                 tuple(
                     (row, tuple(column.cell(row) for column in filled))
                     for row in group.rows

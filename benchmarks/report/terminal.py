@@ -64,7 +64,7 @@ def render(
 
 def _print_verdicts(comparison: Comparison, console: Console, force: bool) -> None:
     for group in comparison.groups:
-        console.print(Text(f"\n{group.name}"))
+        console.print(Text(f"\n{group.title}"))
         for row in group.rows:
             if row.verdict is not None:
                 line = Text(

@@ -58,6 +58,11 @@ WORDS: dict[str, Words] = {
         "{high_overhead:signed} in others",
         LONGER,
     ),
+    "coarse_clock": Words(
+        "the clock has steps of {clock_ms:.3g} ms, which is too coarse for samples of "
+        "{sample_ms:.3g} ms and an interval as narrow as this",
+        "measure at a secure address, where a browser's clock is finer: edgebench serve --help",
+    ),
     "partitioned": Words(
         "the {delegate} delegate runs {model} in {partitions:count partition} "
         "(not delegated: {leftover_ops:listed})",
@@ -87,6 +92,14 @@ WORDS: dict[str, Words] = {
     # The machine (gate/machine_checks.py).
     "throttled": Words("the processor was throttled for {share:whole} of the time", COOL),
     "thermal_status": Words("the device was hot: its thermal status reached {status} of 6", COOL),
+    "saves_power": Words(
+        "the device is in a mode that saves power", "turn that off, or charge it, and measure again"
+    ),
+    "slowed_down": Words(
+        "the device slowed down and stayed slow: a fixed computation takes {longer_share:whole} "
+        "longer at the end, and what this device reports does not say why",
+        COOL,
+    ),
     "frequency_changed": Words(
         "the core's frequency changed: it is usually {usual_khz:ghz} GHz, but went down to "
         "{lowest_khz:ghz} GHz and was low in {share:whole} of the blocks",

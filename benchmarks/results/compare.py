@@ -90,6 +90,7 @@ def _group(run: MeasuredRun, answers: Answers, group: Group) -> GroupComparison:
     manifest = run.manifests[group.baseline]
     members = [run.manifests[slot] for slot in group.slots]
     blocks = timed_blocks(run, group)
+    runtime = run.result.context.runtimes.get(manifest.format)
     return GroupComparison(
         name=group.name,
         format=manifest.format,
@@ -100,6 +101,7 @@ def _group(run: MeasuredRun, answers: Answers, group: Group) -> GroupComparison:
             for slot in group.slots
             if run.manifests[slot].ablation is None  # They are part of the explanation.
         ),
+        within=runtime.within if runtime else None,
     )
 
 
@@ -227,6 +229,8 @@ def judged(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBloc
         cores=run.plan.cores,
         against_itself=slot.endswith(AGAIN),
         steady_share=float(np.mean([one.steady for one in warm])) if warm else 1.0,
+        clock_s=run.result.context.clock_s or 0.0,
+        batch=group.turn.batch,
     )
     return Judgement(overhead, judge(evidence, _floor(run, slot)), evidence.visible_bias)
 

@@ -147,7 +147,7 @@ class GroupComparison:
     """The rows of one format and precision, and the tool that made them, with its version.
 
     The first is the baseline. External model files are one group, with all their precisions, and
-    their `maker` is ''.
+    their `maker` is ''. `within` is `Runtime.within` of what ran them.
     """
 
     name: str
@@ -155,6 +155,21 @@ class GroupComparison:
     precision: str
     maker: str
     rows: tuple[ModelRow, ...]
+    within: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name in reports, which tells what ran within another program from what did not."""
+        return self.name + self.where
+
+    @property
+    def kind(self) -> str:
+        """Its format and precision in reports."""
+        return f"{self.format} {self.precision}{self.where}"
+
+    @property
+    def where(self) -> str:
+        return f" ({self.within})" if self.within else ""
 
     @property
     def external(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from edgebench.deploy.documents.result import RunResult
 from edgebench.progress import Progress
@@ -81,6 +81,39 @@ class Device(Protocol):
 
     def check(self) -> Iterator[CheckStep]:
         """Check step by step whether a run can work. Measures nothing and leaves nothing behind."""
+        ...
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """What a person opens on a device to bring it here: addresses, any of which will do.
+
+    `port` is the port on this machine that they lead to. `here_only` says that they lead here
+    from this machine alone.
+    """
+
+    addresses: tuple[str, ...]
+    port: int
+    here_only: bool
+
+
+@runtime_checkable
+class Inviting(Protocol):
+    """A device that somebody has to bring here, such as a browser that opens an address."""
+
+    def invited(self, takes: str) -> AbstractContextManager[Invitation]:
+        """Be open to the device for as long as the block takes. `takes` says how long that may be.
+
+        Raises `DeviceError` and `UsageError`.
+        """
+        ...
+
+    def shown(self, plot: Any) -> None:
+        """Show on the device what is found so far, as `benchmarks.report.page` gives it."""
+        ...
+
+    def ended(self, title: str, text: str) -> None:
+        """Show on the device that the run has ended, and how."""
         ...
 
 

@@ -86,6 +86,7 @@ class TurnLength:
 
     The first inferences after another model's find the caches as that model left them. A sample
     is the mean of `batch` inferences: one, unless they are so fast that reading the clock matters.
+    A runner whose clock is too coarse even for that times several batches as one sample.
     """
 
     samples: int

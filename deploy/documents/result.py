@@ -12,10 +12,15 @@ from typing import ClassVar, Literal
 
 @dataclass(frozen=True)
 class Runtime:
-    """The runtime that ran a format's artifacts."""
+    """The runtime that ran a format's artifacts.
+
+    `within` says within which other program it ran, such as "browser, WASM". Then its times are
+    those of that program, and not the device's own.
+    """
 
     name: str
     version: str
+    within: str | None = None
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Context:
     """Where and with what the plan ran.
 
     `runtimes` has one for each format. `python` and `numpy` are None for runners that are not in
-    Python. `cores` are those that the measuring processes were allowed to use.
+    Python. `cores` are those that the measuring processes were allowed to use. `clock_s` is the
+    step of the clock that timed inferences, None where it is too fine to matter.
     """
 
     runtimes: dict[str, Runtime]
@@ -37,6 +43,7 @@ class Context:
     cores: tuple[int, ...] | None
     threads: int
     delegate: str
+    clock_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Readings:
     `running` counts the processes that run or wait to run. `time_in_state_s` has, for each core,
     the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
     computation, which slows down with the machine even if the machine reports nothing; None if the
-    device cannot time it.
+    device cannot time it. `saves_power` is whether the device is in a mode that saves power.
     """
 
     unix_s: float
@@ -122,6 +129,7 @@ class Readings:
     core: int | None
     time_in_state_s: dict[str, dict[str, float]] | None
     probe_ns: tuple[int, ...] | None
+    saves_power: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from edgebench.deploy.device.cores import ranges
 from edgebench.deploy.device.entry import Cluster, DeviceEntry
 from edgebench.deploy.device.interface import Device
@@ -13,6 +16,11 @@ from edgebench.deploy.transports.table import TRANSPORTS
 from edgebench.errors import UnknownNameError
 
 ALL_CORES = "all"
+
+BROWSER = "browser"
+"""The device that is any browser; `browser:anna` and `browser:ben` are two of them at once."""
+
+NAMED = re.compile(r"\w+:[\w.-]+")
 
 
 def get(name: str) -> Device:
@@ -26,6 +34,9 @@ def entry(name: str) -> DeviceEntry:
     entries = registry.load()
     if name in entries:
         return entries[name]
+    kind, colon, _ = name.partition(":")
+    if colon and kind == BROWSER and NAMED.fullmatch(name):
+        return replace(entries[BROWSER], name=name)
     simulated = _simulated()
     if name in simulated:
         return simulated[name]

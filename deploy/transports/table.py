@@ -101,6 +101,12 @@ def _mac() -> TransportPackage:
     return mac
 
 
+def _browser() -> TransportPackage:
+    from edgebench.deploy.transports import browser
+
+    return browser
+
+
 def _simulated() -> TransportPackage:
     from edgebench.deploy.transports import simulated
 
@@ -150,6 +156,14 @@ ROWS = (
         shown_as="here",
         unavailable="unprepared",
         has_latency=False,
+    ),
+    Transport(
+        "browser",
+        _browser,
+        frozenset(),
+        shown_as="a page",
+        absent="ready",
+        unavailable="unprepared",
     ),
     Transport("simulated", _simulated, frozenset(), shown_as="here", in_registry=False),
 )

@@ -138,6 +138,7 @@ def run(
     """
     from edgebench.benchmarks.planning.request import RunRequest
     from edgebench.benchmarks.runs import run as runs
+    from edgebench.deploy.device.interface import Inviting
     from edgebench.deploy.registry import devices
 
     beside = () if isinstance(baseline, str) else tuple(baseline)
@@ -172,6 +173,11 @@ def run(
         cool_down=devices.cools_down(device),
     )
     found = devices.get(device)
+    if isinstance(found, Inviting):
+        raise UsageError(
+            f"{device} has to be opened by somebody, who has to be told the address",
+            "measure with: edgebench serve; then read the run with edgebench.load_run",
+        )
     with found.reserved():
         folder = runs.prepare(request, found, progress)
         return Run(folder, runs.carry_out(folder, found, progress, "edgebench.run"))

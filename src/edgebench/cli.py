@@ -32,6 +32,7 @@ from edgebench.commands import (
     report,
     run,
     runs,
+    serve,
     train,
     trend,
 )
@@ -42,6 +43,7 @@ from edgebench.version import __version__
 
 COMMANDS: dict[str, Command[Any]] = {
     "run": run,
+    "serve": serve,
     "noise": noise,
     "explain": explain,
     "plan": plan,

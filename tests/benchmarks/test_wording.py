@@ -48,9 +48,15 @@ CHECKS = (
     *(*machine_checks.GATE, *machine_checks.NOTES),
 )
 
+TELLS_NOTHING = {"thermal_status": None, "temperatures_c": None, "frequencies_khz": None}
+
 STATES: dict[str, Callable[[], MachineState]] = {
     "throttled": lambda: machine(told=lambda i: {"throttled": True}),
     "thermal_status": lambda: machine(told=lambda i: {"thermal_status": 3}),
+    "saves_power": lambda: machine(told=lambda i: {"saves_power": True}),
+    "slowed_down": lambda: machine(
+        told=lambda i: {"probe_ns": (late(60_000, 40_000)(i),) * 5, **TELLS_NOTHING}
+    ),
     "frequency_changed": lambda: machine(
         told=lambda i: {"frequencies_khz": {"cpu0": late(1_500_000, 2_400_000)(i)}}
     ),
@@ -131,6 +137,7 @@ RUNS: dict[str, Evidence] = {
     "too_few_processes": replace(EVIDENCE, overhead=None, processes=EVIDENCE.processes[:3]),
     "depends_on_speed": replace(EVIDENCE, processes=processes(disturbed=0.06)),
     "not_settled": replace(EVIDENCE, processes=processes(settling=0.03)),
+    "coarse_clock": replace(EVIDENCE, clock_s=0.001),
     "waited": EVIDENCE,
     "other_caches": replace(EVIDENCE, overhead=overhead([0.01] * 8, after_another=[0.2] * 8)),
     "delegate_lost": replace(EVIDENCE, evaluation=EvaluationResult(None, partitions=0)),

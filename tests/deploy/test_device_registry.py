@@ -103,7 +103,7 @@ PHONE = '[mine]\ndescription = "mine"\ntransport = "adb"\n'
         (
             '[mine]\ndescription = "x"\ntransport = "usb"',
             "unknown transport 'usb'",
-            "known: adb, devicectl",
+            "known: adb, browser, devicectl",
         ),
         (PHONE + "serial = 27", "Expected `str | null`, got `int` - at `serial`", "correct it"),
         (PHONE + 'host = "x"', "host is for ssh only", "correct it"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.commands.common import exits, request
+from edgebench.commands.common import exits, invitation, request
 from edgebench.commands.common.finding import find_run
 from edgebench.commands.common.measure_options import MeasureOptions
 from edgebench.commands.common.selection import select
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from edgebench.benchmarks.runs.fleet import FleetComparison
     from edgebench.deploy.device.interface import Device
     from edgebench.progress import Progress
+
+SHOW_EVERY_S = 5.0
+"""How often a page shows what is found. It is computed between two blocks, which waits for it."""
 
 LOCAL = ("local",)
 """Where is measured if no device is named."""
@@ -55,13 +59,57 @@ def measure(options: MeasureOptions) -> Measured:
     names = (options.devices or LOCAL) if begun is None else fleet.names(begun)
     named = {name: devices.get(name) for name in names}
     measure = _several if len(names) > 1 else _one
-    folder, interrupted = measure(options, begun, named)
-    found = fleet.read(folder)
+    with invitation.sent(named, _takes(options)):
+        folder, interrupted = measure(options, begun, named)
+        found = fleet.read(folder)
+        _show_there(named, found, interrupted)
     left = any(
         one.failure is None and (one.comparison is None or one.comparison.interrupted)
         for one in found.members
     )
     return Measured(folder, found, interrupted or left)
+
+
+def _takes(options: MeasureOptions) -> str:
+    """How long a run may take, for who is asked to lend a device to it."""
+    from edgebench.benchmarks.planning.request import DEFAULT_BUDGET_S, DETECT_LIMIT_S
+
+    usual_s = DETECT_LIMIT_S if options.detect else DEFAULT_BUDGET_S
+    minutes = max(round((options.budget_s or usual_s) * 1.3 / 60), 1)
+    return f"It takes up to about {minutes} minute{'s' * (minutes > 1)}."
+
+
+def _show_there(named: Mapping[str, Device], found: FleetComparison, interrupted: bool) -> None:
+    """Show each device that was brought here what it found."""
+    from edgebench.benchmarks.report import page
+    from edgebench.deploy.device.interface import Inviting
+
+    for member in found.members:
+        device = named[member.device]
+        if isinstance(device, Inviting):
+            title = "Interrupted" if interrupted else "Done"
+            device.shown(page.plot(member.comparison) if member.comparison else None)
+            device.ended(title, member.failure or page.text(member.comparison))
+
+
+def _showing(device: Device, folder: Path, progress: Progress) -> Progress:
+    """Progress that also shows a device that was brought here what is found, now and then."""
+    from edgebench.benchmarks.planning.run_until import MEASURING
+    from edgebench.benchmarks.report import page
+    from edgebench.deploy.device.interface import Inviting
+
+    if not isinstance(device, Inviting):
+        return progress
+    shown = time.monotonic()
+
+    def heard(step: str, done: int, total: int) -> None:
+        nonlocal shown
+        if step.startswith(MEASURING) and time.monotonic() - shown > SHOW_EVERY_S:
+            device.shown(page.so_far(folder))
+            shown = time.monotonic()
+        progress(step, done, total)
+
+    return heard
 
 
 def _one(
@@ -73,7 +121,8 @@ def _one(
     with device.reserved(), console.shown_progress() as progress:
         folder = begun or runs.prepare(_requests(options, [name], progress)[0], device, progress)
         try:
-            runs.carry_out(folder, device, progress, options.command_line, _say)
+            heard = _showing(device, folder, progress)
+            runs.carry_out(folder, device, heard, options.command_line, _say)
         except KeyboardInterrupt:
             return folder, True
     return folder, False
