@@ -293,11 +293,23 @@ class EfficientLocal(Attention):
 
     def _gate(self, strip: Tensor) -> Tensor:
         """(N, C, L, 1) to the same."""
-        norm = self.norm
-        # Not by the module, which refuses a group of one element; its deviation is 0.
-        return torch.sigmoid(
-            torch.group_norm(self.conv(strip), norm.num_groups, norm.weight, norm.bias, norm.eps)
-        )
+        lines = self.conv(strip)
+        centred = lines - self._over_groups(lines.mean(2, keepdim=True))
+        variance = self._over_groups(centred.square().mean(2, keepdim=True))
+        gain, offset = (p.reshape(1, -1, 1, 1) for p in (self.norm.weight, self.norm.bias))
+        scale = gain * torch.rsqrt(variance + self.norm.eps)
+        return torch.sigmoid(centred * scale + offset)
+
+    def _over_groups(self, vector: Tensor) -> Tensor:
+        """Each channel's mean over its group, (N, C, 1, 1) to the same.
+
+        Group norm itself would have to gather a group's channels, which lie apart where channels
+        come last.
+        """
+        channels, groups = vector.shape[1], self.norm.num_groups
+        each = channels // groups
+        share = vector.new_full((channels, each, 1, 1), 1 / each)
+        return nn.functional.conv2d(vector, share, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         gate_h = self._gate(x.mean(3, keepdim=True))

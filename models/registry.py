@@ -54,7 +54,7 @@ def _composed(name: str) -> ModelSpec:
     wanted = composed.parse(name, MODELS)
     if wanted is None:
         raise UnknownNameError("model", name, MODELS, f" (names have the form {composed.FORM})")
-    return composed.spec(wanted)
+    return composed.counted(wanted)
 
 
 for _rows in (mobilenet_v2, mobilenext, efficientnet, mobilenet_v3, mobilenet_v4, resnet):

@@ -145,12 +145,26 @@ def test_a_name_is_read(name: str, wanted: tuple[str, str, int | None]) -> None:
         "resnet18_ca_r0",
         "resnet99_ca",
         "resnet18_ca_early",
+        "resnet18_w000",
+        "resnet18_s8",
     ],
 )
 def test_a_name_of_nothing_is_refused_and_the_form_told(name: str) -> None:
     assert not registry.known(name)
     with pytest.raises(UnknownNameError, match="BACKBONE_KIND"):
         registry.get(name)
+
+
+def test_width_and_size_are_part_of_a_name_and_of_its_baseline() -> None:
+    spec = registry.get("efficientnet_b0_w050_ca_late_s96")
+    assert (spec.width, spec.input_size, spec.placement) == (0.5, 96, "late")
+    assert spec.baseline == "efficientnet_b0_none_w050_s96"
+    baseline = registry.get(spec.baseline)
+    assert (baseline.width, baseline.input_size) == (0.5, 96)
+    assert baseline.baseline == baseline.name
+    # A registered name is what it was, and a composed one can have it as its baseline.
+    assert registry.get("mobilenet_v2_w050_se").baseline == "mobilenet_v2_w050"
+    assert registry.get("mobilenet_v2_w050_se").width == 0.5
 
 
 def test_parts_of_a_composed_model_can_be_taken_out() -> None:
