@@ -264,13 +264,13 @@ class SimAm(Attention):
     regulariser = 1e-4
 
     def forward(self, x: Tensor) -> Tensor:
-        count = x.shape[2] * x.shape[3]
-        distance = (x - x.mean((2, 3), keepdim=True)).square()
-        # A map of one element has no variance; its distance is 0 too.
-        variance = distance.mean((2, 3), keepdim=True) * (count / max(count - 1, 1))
-        # A division for each channel, and none for each element.
-        weight = torch.rsqrt(4 * (variance + self.regulariser)).square()
-        return x * torch.sigmoid(distance * weight + 0.5)
+        centred = x - x.mean((2, 3), keepdim=True)
+        # Next to nothing more than the count less one, which is 0 for a map of one element.
+        count = x.shape[2] * x.shape[3] - 1 + 1e-12
+        variance = centred.square().sum((2, 3), keepdim=True) / count
+        # Scaled before it is squared: int8 holds deviations of all channels better than squares.
+        scaled = centred * torch.rsqrt(4 * (variance + self.regulariser))
+        return x * torch.sigmoid(scaled.square() + 0.5)
 
 
 class EfficientLocal(Attention):
