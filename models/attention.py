@@ -265,9 +265,10 @@ class SimAm(Attention):
 
     def forward(self, x: Tensor) -> Tensor:
         centred = x - x.mean((2, 3), keepdim=True)
-        # Next to nothing more than the count less one, which is 0 for a map of one element.
-        count = x.shape[2] * x.shape[3] - 1 + 1e-12
-        variance = centred.square().sum((2, 3), keepdim=True) / count
+        count = x.shape[2] * x.shape[3]
+        # For a map of one element, whose deviation is 0, next to nothing stands for the 0 below.
+        unbiased = count / (count - 1 + 1e-12)
+        variance = centred.square().mean((2, 3), keepdim=True) * unbiased
         # Scaled before it is squared: int8 holds deviations of all channels better than squares.
         scaled = centred * torch.rsqrt(4 * (variance + self.regulariser))
         return x * torch.sigmoid(scaled.square() + 0.5)
