@@ -1,7 +1,8 @@
 """Which passes run for each target, in which sequence, and why.
 
 Every row was measured, by `make bench-forms`, but for divisions_in_float, of which the partitions
-were counted; `docs/forms.md` holds the gains, and what was tried and left out. A target without a row gets the graph as it is.
+were counted; `docs/forms.md` holds the gains, and what was tried and left out. A target without a
+row gets the graph as it is.
 """
 
 from __future__ import annotations
