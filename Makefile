@@ -24,10 +24,13 @@ COREML_PRECISION ?= fp16 int8w w8a8
 ARTIFACTS ?= artifacts
 FORMS     ?= mobilenet_v2_ca
 
+# Options of `make matrix`, such as MATRIX="--backbones resnet18 --size 96".
+MATRIX    ?=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-browser test-devices check lint types imports docs test-fast export-tflite export-coreml \
 	export-openvino export-onnx export-all \
-	bench-agreement bench-export bench-forms prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
+	bench-agreement bench-export bench-forms matrix prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -103,6 +106,9 @@ bench-forms: $(READY)  ## what each graph pass buys, per target and precision: F
 bench-export: $(READY)  ## time, CPU and memory of exports: DETECTOR=model.onnx LITERT_TORCH=python
 	$(BIN)/python -m edgebench.benchmarks.proof.export_costs $(DETECTOR:%=--detector %) \
 		$(LITERT_TORCH:%=--litert-torch %)
+
+matrix: $(READY)  ## every attention in every backbone, format and precision; goes on where it was interrupted
+	$(BIN)/python -m edgebench.commands.matrix $(MATRIX)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about an hour
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics

@@ -34,7 +34,7 @@ class Attention(nn.Module):
 
 
 class SqueezeExcite(Attention):
-    """Squeeze-and-excitation: y = x * sigmoid(W2 relu6(W1 mean_HW(x))).
+    """Squeeze-and-excitation: y = x * gate(W2 relu6(W1 mean_HW(x))), the gate a sigmoid.
 
     Hu, Shen, Sun, "Squeeze-and-Excitation Networks", CVPR 2018, equations 2 to 4, with C // r
     hidden channels, biases, and the backbone's ReLU6.
@@ -49,9 +49,22 @@ class SqueezeExcite(Attention):
         self.act = nn.ReLU6()
         self.expand = nn.Conv2d(hidden, channels, 1)
 
+    def gate(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x)
+
     def forward(self, x: Tensor) -> Tensor:
         squeezed = x.mean((2, 3), keepdim=True)
-        return x * torch.sigmoid(self.expand(self.act(self.reduce(squeezed))))
+        return x * self.gate(self.expand(self.act(self.reduce(squeezed))))
+
+
+class HardSqueezeExcite(SqueezeExcite):
+    """Squeeze-and-excitation with the gate relu6(x + 3) / 6, for accelerators without a sigmoid.
+
+    Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.3.
+    """
+
+    def gate(self, x: Tensor) -> Tensor:
+        return nn.functional.hardsigmoid(x)
 
 
 class EfficientChannel(Attention):
@@ -190,15 +203,25 @@ class Coordinate(Attention):
         self.conv2 = nn.Conv2d(hidden, channels, 1)
         self.conv3 = nn.Conv2d(hidden, channels, 1)
 
+    def gate(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x)
+
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         rows = x.mean(3, keepdim=True)  # (N, C, H, 1)
         columns = x.mean(2, keepdim=True).transpose(2, 3)  # (N, C, W, 1)
         strips = self.act(self.bn1(self.conv1(torch.cat((rows, columns), 2))))
         rows, columns = torch.split(strips, [height, width], 2)
-        gate_h = torch.sigmoid(self.conv2(rows))
-        gate_w = torch.sigmoid(self.conv3(columns.transpose(2, 3)))
+        gate_h = self.gate(self.conv2(rows))
+        gate_w = self.gate(self.conv3(columns.transpose(2, 3)))
         return x * gate_h * gate_w
+
+
+class HardCoordinate(Coordinate):
+    """Coordinate attention with gates relu6(x + 3) / 6, for accelerators without a sigmoid."""
+
+    def gate(self, x: Tensor) -> Tensor:
+        return nn.functional.hardsigmoid(x)
 
 
 class SpatialChannel(Attention):
@@ -229,6 +252,152 @@ class SpatialChannel(Attention):
         return out
 
 
+class SimAm(Attention):
+    """SimAM: y = x * sigmoid(d / (4 (v + lambda)) + 1/2), without parameters.
+
+    Yang et al., "SimAM: A Simple, Parameter-Free Attention Module for Convolutional Neural
+    Networks", ICML 2021, equation 5 and figure 3: d is the squared distance of each element from
+    its channel's mean over the map, v the sum of d over the map less one element, lambda 1e-4.
+    """
+
+    gates = 1
+    regulariser = 1e-4
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean((2, 3), keepdim=True)
+        count = x.shape[2] * x.shape[3]
+        # For a map of one element, whose deviation is 0, next to nothing stands for the 0 below.
+        unbiased = count / (count - 1 + 1e-12)
+        variance = centred.square().mean((2, 3), keepdim=True) * unbiased
+        # Scaled before it is squared: int8 holds deviations of all channels better than squares.
+        scaled = centred * torch.rsqrt(4 * (variance + self.regulariser))
+        return x * torch.sigmoid(scaled.square() + 0.5)
+
+
+class EfficientLocal(Attention):
+    """Efficient local attention: y = x * a_h * a_w, from strips that are not reduced.
+
+    Xu and Wan, "ELA: Efficient Local Attention for Deep Convolutional Neural Networks", 2024,
+    equations 3 to 6, in the variant ELA-B: a 1-D convolution of 7 elements for each channel, shared
+    by both strips and without bias, group norm over 16 groups (fewer where 16 does not divide the
+    channels), sigmoid.
+    """
+
+    gates = 2
+
+    def __init__(self, channels: int, reduction: int | None) -> None:
+        super().__init__(channels, reduction)
+        self.conv = nn.Conv2d(
+            channels, channels, (7, 1), padding=(3, 0), groups=channels, bias=False
+        )
+        self.norm = nn.GroupNorm(math.gcd(channels, 16), channels)
+
+    def _gate(self, strip: Tensor) -> Tensor:
+        """(N, C, L, 1) to the same."""
+        lines = self.conv(strip)
+        centred = lines - self._over_groups(lines.mean(2, keepdim=True))
+        variance = self._over_groups(centred.square().mean(2, keepdim=True))
+        gain, offset = (p.reshape(1, -1, 1, 1) for p in (self.norm.weight, self.norm.bias))
+        scale = gain * torch.rsqrt(variance + self.norm.eps)
+        return torch.sigmoid(centred * scale + offset)
+
+    def _over_groups(self, vector: Tensor) -> Tensor:
+        """Each channel's mean over its group, (N, C, 1, 1) to the same.
+
+        Group norm itself would have to gather a group's channels, which lie apart where channels
+        come last.
+        """
+        channels, groups = vector.shape[1], self.norm.num_groups
+        each = channels // groups
+        share = vector.new_full((channels, each, 1, 1), 1 / each)
+        return nn.functional.conv2d(vector, share, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate_h = self._gate(x.mean(3, keepdim=True))
+        gate_w = self._gate(x.mean(2, keepdim=True).transpose(2, 3)).transpose(2, 3)
+        return x * gate_h * gate_w
+
+
+class _SharedConv(nn.Conv2d):
+    """One convolution for every group of channels, (N, G * K, H, W) to the same."""
+
+    def __init__(self, channels: int, groups: int, kernel: int) -> None:
+        each = channels // groups
+        super().__init__(each, each, kernel, padding=kernel // 2)
+        self.copies = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.bias is not None
+        weight = self.weight.repeat(self.copies, 1, 1, 1)
+        bias = self.bias.repeat(self.copies)
+        return nn.functional.conv2d(x, weight, bias, 1, self.padding, groups=self.copies)
+
+
+class EfficientMultiScale(Attention):
+    """Efficient multi-scale attention: one gate for each place and group of channels.
+
+    Ouyang et al., "Efficient Multi-Scale Attention Module with Cross-Spatial Learning", ICASSP
+    2023, section 2 and the authors' code. `reduction` is the number of groups (fewer where it does
+    not divide the channels), which share all weights. The authors put the groups into the batch;
+    here they stay where they are, as groups of convolutions, so that nothing has to be moved.
+    """
+
+    gates = 1
+    epsilon = 1e-5
+
+    def __init__(self, channels: int, reduction: int | None) -> None:
+        super().__init__(channels, reduction)
+        if reduction is None:
+            raise ValueError("this attention needs a reduction")
+        self.groups = math.gcd(channels, reduction)
+        each = channels // self.groups
+        self.conv1x1 = _SharedConv(channels, self.groups, 1)
+        self.conv3x3 = _SharedConv(channels, self.groups, 3)
+        self.gain = nn.Parameter(torch.ones(each))
+        self.offset = nn.Parameter(torch.zeros(each))
+
+    def forward(self, x: Tensor) -> Tensor:
+        narrow = self._narrow(x)
+        wide = self.conv3x3(x)
+        # Each branch is summed with the softmax over the other's channel means. Those of the
+        # normalised branch are its offsets.
+        by_wide = self._softmax(wide.mean((2, 3), keepdim=True))
+        by_narrow = self._for_all(torch.softmax(self.offset, 0))
+        summed = self._sums(wide * by_narrow + narrow * by_wide)
+        return x * self._spread(torch.sigmoid(summed), x.shape[1])
+
+    def _narrow(self, x: Tensor) -> Tensor:
+        """The branch of strips, normalised by channel."""
+        height, width = x.shape[2:]
+        columns = x.mean(2, keepdim=True).transpose(2, 3)
+        strips = self.conv1x1(torch.cat((x.mean(3, keepdim=True), columns), 2))
+        rows, columns = torch.split(strips, [height, width], 2)
+        gated = x * torch.sigmoid(rows) * torch.sigmoid(columns.transpose(2, 3))
+        centred = gated - gated.mean((2, 3), keepdim=True)
+        variance = centred.square().mean((2, 3), keepdim=True)
+        scale = self._for_all(self.gain) * torch.rsqrt(variance + self.epsilon)
+        return centred * scale + self._for_all(self.offset)
+
+    def _for_all(self, each: Tensor) -> Tensor:
+        """One group's numbers for every group, (K,) to (1, G * K, 1, 1)."""
+        return each.repeat(self.groups).reshape(1, -1, 1, 1)
+
+    def _softmax(self, vector: Tensor) -> Tensor:
+        """Over the channels of each group, (N, C, 1, 1) to the same."""
+        grouped = vector.reshape(vector.shape[0], self.groups, -1)
+        return torch.softmax(grouped, 2).reshape(vector.shape)
+
+    def _sums(self, x: Tensor) -> Tensor:
+        """The sum over the channels of each group, (N, C, H, W) to (N, G, H, W)."""
+        ones = x.new_ones(self.groups, x.shape[1] // self.groups, 1, 1)
+        return nn.functional.conv2d(x, ones, groups=self.groups)
+
+    def _spread(self, x: Tensor, channels: int) -> Tensor:
+        """Each group's plane for all of its channels, (N, G, H, W) to (N, C, H, W)."""
+        ones = x.new_ones(channels, 1, 1, 1)
+        return nn.functional.conv2d(x, ones, groups=self.groups)
+
+
 def _hidden(channels: int, reduction: int | None, least: int = 1) -> int:
     if reduction is None:
         raise ValueError("this attention needs a reduction")
@@ -237,9 +406,14 @@ def _hidden(channels: int, reduction: int | None, least: int = 1) -> int:
 
 ATTENTION: dict[str, type[Attention]] = {
     "se": SqueezeExcite,
+    "se_hard": HardSqueezeExcite,
     "eca": EfficientChannel,
     "cbam": Cbam,
     "triplet": Triplet,
     "ca": Coordinate,
+    "ca_hard": HardCoordinate,
     "sca": SpatialChannel,
+    "simam": SimAm,
+    "ela": EfficientLocal,
+    "ema": EfficientMultiScale,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What a reader must know of an attention before citing a figure of it.
-NOTES = {"sca": "our documented interpretation of Liu et al. 2022"}
+from edgebench.models.kinds import KINDS
+
+# The attention that a backbone has by itself, such as EfficientNet's squeeze and excitation.
+OWN = "own"
 
 # Stands between a model's name and the stage whose attention was taken out of it.
 ABLATED = "~stage"
@@ -25,11 +27,14 @@ class Published:
 class ModelSpec:
     """One entry of the zoo.
 
-    `placement` is where attention stands: `expanded` between the depthwise convolution and the
-    projection of the 16 blocks that expand; `late` the same, but only in the 11 blocks whose output
-    has a stride of 16 or more to the input; `output` after the projection of all 17 blocks. A model
-    without attention says `expanded`, which then has no meaning. `data` is "imagenet" (built here
-    with any weights, trained elsewhere) or "scenes" (the built-in digit scenes, trained here).
+    `attention` is "none", a kind of `edgebench.models.attention`, or "own": what the backbone has
+    by itself. A kind replaces the own one. `placement` is where attention stands: `expanded` inside
+    a block, where the papers have it (in MobileNetV2 between the depthwise convolution and the
+    projection of the 16 blocks that expand; each backbone's class says where); `late` the same, but
+    only in blocks whose output has a stride of 16 or more to the input; `output` at the end of
+    every block, before the sum. A model without attention says `expanded`, which then has no
+    meaning. `data` is "imagenet" (built here with any weights, trained elsewhere) or "scenes" (the
+    built-in digit scenes, trained here).
     `madds` counts convolutions and linear layers for one image, `multiplies` the elementwise
     products of the attention, which the papers leave out. `checkpoint` is the stem of the shipped
     weights under models/checkpoints. `without` is the stage whose attention was taken out, for
@@ -56,4 +61,5 @@ class ModelSpec:
     @property
     def note(self) -> str:
         """What a reader must know before citing this model; empty where there is nothing."""
-        return NOTES.get(self.attention, "")
+        kind = KINDS.get(self.attention)
+        return kind.note if kind else ""

@@ -1,35 +1,63 @@
-"""What an interrupted training goes on from: one file, replaced whole after each epoch."""
+"""What an interrupted training goes on from: one file, replaced whole."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgebench import documents
 from edgebench.errors import InvalidFileError
 from edgebench.models.manifest import EpochLog
 
 
+@dataclass
+class Progress:
+    """How far a training is: the log of the epochs that are done, and the one under way.
+
+    `step` of its steps are done, `losses` is the sum of their losses, and `random` the state of
+    torch's random numbers after them.
+    """
+
+    log: list[EpochLog] = field(default_factory=list)
+    step: int = 0
+    losses: float = 0.0
+    random: Tensor | None = None
+
+
 def save(
-    path: Path, identity: str, module: nn.Module, optimizer: torch.optim.SGD, log: list[EpochLog]
+    path: Path,
+    identity: str,
+    module: nn.Module,
+    average: nn.Module | None,
+    optimizer: torch.optim.SGD,
+    done: Progress,
 ) -> None:
     """Write the state. `identity` is what a training that goes on from it must have in common."""
     contents = {
         "identity": identity,
         "module": module.state_dict(),
+        "average": None if average is None else average.state_dict(),
         "optimizer": optimizer.state_dict(),
-        "log": [(entry.epoch, entry.loss, entry.learning_rate) for entry in log],
+        "log": [(entry.epoch, entry.loss, entry.learning_rate) for entry in done.log],
+        "step": done.step,
+        "losses": done.losses,
+        "random": done.random,
     }
     with documents.replacing(path) as temporary:
         torch.save(contents, temporary)
 
 
 def load(
-    path: Path, identity: str, module: nn.Module, optimizer: torch.optim.SGD
-) -> list[EpochLog]:
-    """Fill network and optimizer, and give the log of the epochs that are done.
+    path: Path,
+    identity: str,
+    module: nn.Module,
+    average: nn.Module | None,
+    optimizer: torch.optim.SGD,
+) -> Progress:
+    """Fill networks and optimizer, and tell how far the training is.
 
     Raises `InvalidFileError` for a file that is no state, or one of another training.
     """
@@ -48,5 +76,14 @@ def load(
             "train with its settings, or without --resume",
         )
     module.load_state_dict(contents["module"])
+    if average is not None:
+        average.load_state_dict(contents["average"])
     optimizer.load_state_dict(contents["optimizer"])
-    return [EpochLog(*entry) for entry in contents["log"]]
+    log = [EpochLog(*entry) for entry in contents["log"]]
+    random = contents.get("random")
+    return Progress(
+        log,
+        contents.get("step", 0),
+        contents.get("losses", 0.0),
+        None if random is None else random.cpu(),
+    )

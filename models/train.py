@@ -1,14 +1,16 @@
-"""Training: the paper's plain recipe, resumable after every epoch, on one process or many.
+"""Training: the paper's plain recipe, resumable at any moment, on one process or many.
 
 SGD with momentum, a cosine schedule per step from the first to the last, no warm-up and no tricks
 (Hou et al., CVPR 2021, section 4.1). On one CPU thread count and one machine the result follows
-from the configuration bit for bit, whether the training was interrupted or not.
+from the configuration bit for bit, whether the training was interrupted or not; several processes
+train what one does, but for rounding and the random numbers of dropout.
 """
 
 from __future__ import annotations
 
 import math
 import platform
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +19,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
 
 from edgebench import documents
 from edgebench.errors import EdgeBenchError, UsageError
-from edgebench.models import distributed, evaluate, registry, state
+from edgebench.models import distributed, evaluate, recipe, registry, shared_norm, state
 from edgebench.models.backbones.build import network
 from edgebench.models.data.feeds import Feed, feed_for
 from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
+from edgebench.models.speed import Meter, Speed, reading
 from edgebench.models.train_config import TrainConfig
 from edgebench.models.weights import load_into
 from edgebench.progress import Progress, silent
@@ -35,11 +39,15 @@ _CHECK_EVERY = 100
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the trained weights and their manifest lie, and what they achieve."""
+    """Where the trained weights and their manifest lie, and what they achieve.
+
+    `speed` is that of this process, None where nothing was left to train.
+    """
 
     weights: Path
     manifest: Path
     accuracy: Accuracy | None
+    speed: Speed | None = None
 
 
 class TrainingDivergedError(EdgeBenchError):
@@ -54,9 +62,21 @@ class _Run:
     place: distributed.Place
     feed: Feed
     module: nn.Module
+    average: AveragedModel | None
     optimizer: torch.optim.SGD
     identity: str
-    log: list[EpochLog]
+    done: state.Progress
+    saved_s: float
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network whose weights come out."""
+        return self.module if self.average is None else self.average.module
+
+    def save(self) -> None:
+        path, made = self.config.state_path, (self.module, self.average, self.optimizer)
+        state.save(path, self.identity, *made, self.done)
+        self.saved_s = time.monotonic()
 
 
 def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
@@ -66,31 +86,23 @@ def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
     read, `InvalidFileError` for a state or weights that do not fit, `TrainingDivergedError` when
     the loss stops being finite, and `UnwritableError`.
     """
-    _check(config)
+    registry.get(config.model)
+    config.check()
     with distributed.joined(config.device) as place:
         run = _prepare(config, place)
         trained = _wrapped(run)
-        for epoch in range(len(run.log), config.epochs):
-            loss, rate = _epoch(run, trained, epoch, progress if place.rank == 0 else silent)
-            run.log.append(EpochLog(epoch + 1, loss, rate))
+        left = range(len(run.done.log), config.epochs)
+        read_per_s = reading(run.feed, place.rank, place.world) if left else 0.0
+        meter = Meter()
+        for epoch in left:
+            loss, rate = _epoch(run, trained, epoch, meter, progress if place.rank == 0 else silent)
+            run.done = state.Progress([*run.done.log, EpochLog(epoch + 1, loss, rate)])
             if place.rank == 0:
-                state.save(config.state_path, run.identity, run.module, run.optimizer, run.log)
+                run.save()
+        speed = meter.speed(read_per_s)
         result = _finish(run, progress) if place.rank == 0 else _paths(config, None)
         place.wait()
-        return result
-
-
-def _check(config: TrainConfig) -> None:
-    registry.get(config.model)
-    for name in ("epochs", "batch_size", "scenes_per_epoch", "workers"):
-        if getattr(config, name) < 1:
-            raise UsageError(f"{name} is {getattr(config, name)}", "give a number of at least 1")
-    if not 0 < config.learning_rate < math.inf:
-        raise UsageError(f"the learning rate is {config.learning_rate}", "give one above 0")
-    if not 0 <= config.dropout < 1:
-        raise UsageError(f"the dropout is {config.dropout}", "give one from 0 up to 1")
-    if config.seed < 0:
-        raise UsageError(f"the seed is {config.seed}", "give a seed of at least 0")
+        return replace(result, speed=speed)
 
 
 def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
@@ -119,17 +131,21 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
     if config.init is not None:
         load_into(module, config.init, module.weight_layouts)
     module.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = recipe.averaged(module, config.average_decay)
+    if place.world > 1:
+        shared_norm.share(module, place.device)
     optimizer = torch.optim.SGD(
         module.parameters(),
         lr=config.learning_rate,
         momentum=config.momentum,
         weight_decay=config.weight_decay,
     )
-    log: list[EpochLog] = []
+    done = state.Progress()
     identity = f"{config.command} # init {config.init is not None}, data {feed.recipe_sha256}"
     if config.resume and config.state_path.exists():
-        log = state.load(config.state_path, identity, module, optimizer)
-    return _Run(config, place, feed, module, optimizer, identity, log)
+        done = state.load(config.state_path, identity, module, average, optimizer)
+    now = time.monotonic()
+    return _Run(config, place, feed, module, average, optimizer, identity, done, now)
 
 
 def _wrapped(run: _Run) -> nn.Module:
@@ -139,31 +155,59 @@ def _wrapped(run: _Run) -> nn.Module:
     return DistributedDataParallel(run.module, device_ids=devices)
 
 
-def _epoch(run: _Run, trained: nn.Module, epoch: int, progress: Progress) -> tuple[float, float]:
-    """Train one epoch; give its mean loss over all processes and its last learning rate."""
+def _epoch(
+    run: _Run, trained: nn.Module, epoch: int, meter: Meter, progress: Progress
+) -> tuple[float, float]:
+    """Train what is left of an epoch; give its mean loss and its last learning rate."""
     config, place, steps = run.config, run.place, run.feed.steps
     total = steps * config.epochs
     trained.train()
-    # Each epoch has its own random numbers (dropout), so that a state need not keep any.
+    # Each epoch has its own random numbers (dropout); within one a state keeps those of the first
+    # process, and the others draw new ones.
     torch.manual_seed((config.seed * config.epochs + epoch) * place.world + place.rank)
-    losses = torch.zeros((), dtype=torch.float64, device=place.device)
+    if run.done.random is not None and place.rank == 0:
+        torch.set_rng_state(run.done.random)
+    losses = torch.tensor(run.done.losses, dtype=torch.float64, device=place.device)
     rate, mean = config.learning_rate, math.nan
-    for step, (images, labels) in enumerate(run.feed.batches(epoch, place.rank, place.world)):
+    first = run.done.step
+    batches = run.feed.batches(epoch, place.rank, place.world, first)
+    for step, (images, labels) in enumerate(meter.timed(batches), start=first):
         done = epoch * steps + step
+        seed = (config.seed, done)
+        images = recipe.erased(images, config.random_erasing, seed, place.rank, place.world)
         rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * done / total))
         for group in run.optimizer.param_groups:
             group["lr"] = rate
-        logits: Tensor = trained(images.to(place.device, memory_format=torch.channels_last))
-        loss = nn.functional.cross_entropy(logits, labels.to(place.device))
+        with _autocast(config, place.device):
+            logits: Tensor = trained(images.to(place.device, memory_format=torch.channels_last))
+        loss = nn.functional.cross_entropy(
+            logits.float(), labels.to(place.device), label_smoothing=config.label_smoothing
+        )
         run.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         run.optimizer.step()
+        if run.average is not None:
+            run.average.update_parameters(run.module)
         losses += loss.detach()
         progress(f"train {config.stem}", done + 1, total)
         if (step + 1) % _CHECK_EVERY == 0 or step + 1 == steps:
             mean = place.mean(float(losses) / (step + 1))
             _require_finite(mean, config, epoch)
+            if place.world > 1:  # So that a state means the same to all of them.
+                losses.fill_(mean * (step + 1))
+            late = time.monotonic() - run.saved_s > config.save_every
+            if place.rank == 0 and late and step + 1 < steps:
+                random = torch.get_rng_state()
+                run.done = state.Progress(run.done.log, step + 1, float(losses), random)
+                run.save()
     return mean, rate
+
+
+def _autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """Computes in bfloat16 where that is wanted, and as it is elsewhere."""
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    enabled = config.precision == "bfloat16" or (config.precision == "auto" and able)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def _require_finite(loss: float, config: TrainConfig, epoch: int) -> None:
@@ -187,10 +231,10 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
     config = run.config
     step = f"evaluate {config.stem}"
     progress(step, 0, 1)
-    accuracy = evaluate.accuracy(run.module, run.feed.evaluation(), run.place.device)
+    accuracy = evaluate.accuracy(run.kept, run.feed.evaluation(), run.place.device)
     progress(step, 1, 1)
     result = _paths(config, accuracy)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in run.module.state_dict().items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in run.kept.state_dict().items()}
     with documents.replacing(result.weights) as temporary:
         temporary.write_bytes(safetensors.torch.save(tensors))
     manifest = Checkpoint(
@@ -208,7 +252,7 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
             "numpy": np.__version__,
         },
         weights_sha256=documents.sha256(result.weights),
-        log=run.log,
+        log=run.done.log,
     )
     documents.save(result.manifest, manifest)
     return replace(result, accuracy=accuracy)

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from edgebench.errors import InvalidFileError
-from edgebench.models.backbones.backbone import WeightLayout
+from edgebench.models.backbones.backbone import NORM_EPSILON, WeightLayout
 
 State = dict[str, Tensor]
 
 # Wrappers that training scripts leave around a state dict, and before every key of it.
 _WRAPPERS = ("state_dict", "model", "model_state", "state_dict_ema")
 _PREFIXES = ("module.", "model.")
+_VARIANCE = ".running_var"
 # Counts batches for a momentum that is not used here; older files lack it.
 _OPTIONAL_SUFFIX = ".num_batches_tracked"
 
@@ -63,9 +64,33 @@ def _unwrap(raw: object, path: Path) -> State:
 
 
 def translate(state: State, layouts: Sequence[WeightLayout]) -> State:
-    """Rename the keys of a known layout to ours; keys of other layouts stay as they are."""
+    """Rename the keys of a known layout to ours; keys of other layouts stay as they are.
+
+    Variances take up the difference between the layout's epsilon and ours, so that a batch norm
+    computes what it did there.
+    """
     layout = next((one for one in layouts if one.mark in state), None)
-    return {layout.renamed(key): value for key, value in state.items()} if layout else dict(state)
+    if layout is None:
+        return dict(state)
+    more = layout.norm_epsilon - NORM_EPSILON
+    renamed = {layout.renamed(key): value for key, value in state.items()}
+    return {k: v + more if more and k.endswith(_VARIANCE) else v for k, v in renamed.items()}
+
+
+def _reshaped(state: State, own: State) -> State:
+    """A linear layer and a 1x1 convolution hold the same numbers: give each the shape of ours."""
+    return {
+        key: value.reshape(own[key].shape)
+        if key in own and _bare(value.shape) == _bare(own[key].shape)
+        else value
+        for key, value in state.items()
+    }
+
+
+def _bare(shape: Sequence[int]) -> tuple[int, ...]:
+    """(O, I) of (O, I) and of (O, I, 1, 1)."""
+    found = tuple(shape)
+    return found[:2] if len(found) == 4 and found[2:] == (1, 1) else found
 
 
 def load_into(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = ()) -> None:
@@ -73,7 +98,8 @@ def load_into(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = (
 
     Raises `InvalidFileError` that names the keys that are missing, unexpected or of a wrong shape.
     """
-    state, own = read(path, layouts), module.state_dict()
+    own = module.state_dict()
+    state = _reshaped(read(path, layouts), own)
     required = {key for key in own if not key.endswith(_OPTIONAL_SUFFIX)}
     problems = {
         "missing": sorted(required - set(state)),

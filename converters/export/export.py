@@ -9,9 +9,9 @@ what stood there all at once. A target that fails leaves what stood in its place
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from edgebench.progress import Progress, silent
 
 if TYPE_CHECKING:
     from edgebench.converters.export.convert import Made
+    from edgebench.converters.targets import Target
 
 _LAST_STEP = "write"
 
@@ -36,13 +37,15 @@ class Export:
     """The artifacts of one request, in the order of its targets.
 
     `made` are the keys of those that this export made; the others were up to date. `notes` are
-    sentences that the user ought to read. `failure` is why other targets are not among them.
+    sentences that the user ought to read. `failed` has the targets that are not among them, each
+    with its error, and `failure` is one error for all of them.
     """
 
     artifacts: tuple[Artifact, ...]
     made: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     failure: EdgeBenchError | None = None
+    failed: Mapping[Target, EdgeBenchError] = field(default_factory=dict)
 
 
 def finished(request: ExportRequest) -> Export | None:
@@ -64,6 +67,14 @@ def export(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -
 
 
 def export_some(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -> Export:
+    """As `export_each`, but where all targets fail their one error is raised."""
+    done = export_each(request, progress, jobs)
+    if done.failure is not None and not done.made:
+        raise done.failure
+    return done
+
+
+def export_each(request: ExportRequest, progress: Progress = silent, jobs: int = 1) -> Export:
     """Make what is not up to date and write it; up to `jobs` formats at once, in processes.
 
     Raises `UsageError`, `MissingExtraError`, `InvalidFileError`, `DataError`,
@@ -83,14 +94,13 @@ def export_some(request: ExportRequest, progress: Progress = silent, jobs: int =
     progress(_LAST_STEP, 0, 0)
     _write(made, request.out)
     failure = _failure(made, len(todo)) if made.failed else None
-    if failure is not None and not made.items:
-        raise failure
     there = found | {target: item.artifact for target, item in made.items.items()}
     return Export(
         artifacts=tuple(one for target in request.targets if (one := there[target])),
         made=tuple(item.artifact.key for item in made.items.values()),
         notes=made.notes,
         failure=failure,
+        failed=made.failed,
     )
 
 

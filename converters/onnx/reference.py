@@ -34,10 +34,16 @@ def session(model: onnx.ModelProto, optimised: bool = False) -> onnxruntime.Infe
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
+    disabled = None
     if not optimised:
+        # They would round a value before a transpose that the file rounds it after.
+        disabled = ["QDQPropagationTransformer", "TransposeOptimizer"]
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     return onnxruntime.InferenceSession(
-        with_newer_ops(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
+        with_newer_ops(model).SerializeToString(),
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=disabled,
     )
 
 

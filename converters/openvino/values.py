@@ -20,7 +20,8 @@ def file_values(
 ) -> Iterator[dict[str, Value]]:
     """For each sample the inputs and what the operations compute, as those that read them get them.
 
-    Where a value is quantised, that is what comes out of its FakeQuantize. The model is changed.
+    Where a value is quantised, that is what comes out of its FakeQuantize; where some that read it
+    get it in float, it is what they get. The model is changed.
     """
     order = input_names(model, inputs)
     sources = {
@@ -34,7 +35,7 @@ def file_values(
         quantiser = _quantiser(source)
         if quantiser is not None:
             grids[name] = _grid(quantiser)
-        shown = source if quantiser is None else quantiser.output(0)
+        shown = quantiser.output(0) if quantiser and not _read_in_float(source) else source
         shown.get_tensor().add_names({_ASKED + name})
         if shown.get_node().get_type_name() != "Parameter":
             model.add_outputs(shown)
@@ -54,6 +55,11 @@ def file_values(
 def _quantiser(output: openvino.Output) -> openvino.Node | None:
     readers = (port.get_node() for port in output.get_target_inputs())
     return next((node for node in readers if node.get_type_name() == "FakeQuantize"), None)
+
+
+def _read_in_float(output: openvino.Output) -> bool:
+    readers = (port.get_node() for port in output.get_target_inputs())
+    return any(node.get_type_name() not in ("FakeQuantize", "Result") for node in readers)
 
 
 def _grid(quantiser: openvino.Node) -> tuple[Array, Array, Array]:

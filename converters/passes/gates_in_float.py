@@ -11,11 +11,10 @@ nothing can change.
 
 from __future__ import annotations
 
-import math
-
 import onnx
 
-from edgebench.converters.passes.graph import Graph, gated
+from edgebench.converters.passes.gates import gate_nodes
+from edgebench.converters.passes.graph import Graph, gated, named
 
 
 def gates_in_float(model: onnx.ModelProto) -> frozenset[str]:
@@ -25,37 +24,7 @@ def gates_in_float(model: onnx.ModelProto) -> frozenset[str]:
     for node in model.graph.node:
         pair = gated(graph, node)
         if pair is not None:
-            made_by = _between(graph, *pair)
+            made_by = gate_nodes(graph, *pair)
             if made_by:
-                found |= {node.name or node.output[0], *made_by}
+                found |= {named(node), *map(named, made_by)}
     return frozenset(found)
-
-
-def _between(graph: Graph, whole: str, gate: str) -> set[str] | None:
-    """The nodes between a map and its gate; None where the gate comes from elsewhere.
-
-    All that is smaller than the map belongs to the gate. What it was made of has to have the
-    map's own shape: several gates in a row are made of one map.
-    """
-    shape = graph.shape(whole) or ()
-    found: set[str] = set()
-    open_values, seen = [gate], {gate}
-    while open_values:
-        value = open_values.pop()
-        extents = graph.shape(value)
-        if extents is None or graph.constant(value) is not None:
-            if extents is None:
-                return None
-            continue
-        if math.prod(extents) >= math.prod(shape):
-            if extents != shape:
-                return None
-            continue
-        node = graph.producers.get(value)
-        if node is None:
-            return None
-        found.add(node.name or node.output[0])
-        inputs = {name for name in node.input if name} - seen
-        open_values += inputs
-        seen |= inputs
-    return found

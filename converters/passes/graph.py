@@ -114,6 +114,11 @@ def replace_nodes(
     return model
 
 
+def named(node: onnx.NodeProto) -> str:
+    """What a node is called: by its output where it has no name."""
+    return node.name or node.output[0]
+
+
 def attribute(node: onnx.NodeProto, name: str, default: Any = None) -> Any:
     """An attribute's value, or the default where the node does not carry it."""
     for each in node.attribute:

@@ -1,7 +1,8 @@
 """Which passes run for each target, in which sequence, and why.
 
-Every row was measured, by `make bench-forms`; `docs/forms.md` holds the gains, and what was tried
-and left out. A target without a row gets the graph as it is.
+Every row was measured, by `make bench-forms`, but for divisions_in_float, of which the partitions
+were counted; `docs/forms.md` holds the gains, and what was tried and left out. A target without a
+row gets the graph as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import onnx
 from onnx import shape_inference
 
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.passes.divisions_in_float import divisions_in_float
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.fold_gelu import fold_gelu
 from edgebench.converters.passes.gates_in_float import gates_in_float
@@ -81,7 +83,9 @@ _TFLITE_INT8 = Pipeline(
         # XNNPACK's int8 mean costs 2 ns an output, its int8 convolutions next to nothing.
         squeeze_first,
         *_TFLITE_QUANTISED.passes[1:],
-    )
+    ),
+    # XNNPACK has no int8 kernel for them, so each would cut its partition in two.
+    keep_float=divisions_in_float,
 )
 _OPENVINO_FLOAT = Pipeline(
     (

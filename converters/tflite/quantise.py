@@ -44,6 +44,8 @@ WEIGHED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 # Ops that rescale their inputs as they are.
 SUMS = ("ADD", "SUB")
 PLAIN = (*SUMS, "MEAN")
+# The step of a product's accumulator is that of one input times that of the other.
+PRODUCTS = ("MUL",)
 # Ops whose inputs and outputs share one scale, and that may make less of a range than they read.
 SAME_SCALE = (
     *("CONCATENATION", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAX_POOL_2D", "PACK", "PAD"),
@@ -151,6 +153,11 @@ def _widened(file: bytes) -> bytes:
         kind = kinds.get(model.OperatorCodes(op.OpcodeIndex()).BuiltinCode())
         if kind in SAME_SCALE:
             _keep_whole(graph, op, readers, tied)
+        if kind in PRODUCTS:
+            spans = [_range(graph.Tensors(op.Inputs(j))) for j in range(op.InputsLength())]
+            steps = [(high - low) / STEPS for low, high in filter(None, spans)]
+            if len(steps) == 2:
+                _widen(graph.Tensors(op.Outputs(0)), STEPS * math.prod(steps) / LARGEST_RATIO)
         if kind not in WEIGHED + PLAIN:
             continue
         source, output = graph.Tensors(op.Inputs(0)), graph.Tensors(op.Outputs(0))

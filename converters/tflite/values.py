@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,8 @@ def file_values(
 ) -> Iterator[dict[str, Value]]:
     """For each sample every value that the file holds too, in ONNX's order of axes.
 
-    Values that TFLite fused into their readers have no counterpart. Raises `InvalidFileError`.
+    Values that TFLite fused into their readers have no counterpart. What stays in float and is then
+    quantised is as its readers get it. Raises `InvalidFileError`.
     """
     made = inspect.interpreter(
         content.read(tflite),
@@ -66,7 +68,13 @@ def _tensors(made: Any, lowering: Names) -> dict[str, Mapping[str, Any]]:
     details = {detail["index"]: detail for detail in made.get_tensor_details()}
     made_by_ops = [int(out) for node in inspect.nodes(made) for out in node["outputs"]]
     known = {trace.op for trace in lowering.traces.values()}
-    found = {_op_name(details[i]["name"], known): details[i] for i in made_by_ops}
+    read_as = _quantised_for_all(made)
+    found = {
+        _op_name(details[i]["name"], known): details[read_as.get(i, i)]
+        for i in made_by_ops
+        # The quantised copy of a tensor may be named after it.
+        if i not in read_as.values()
+    }
     rounded = {
         int(node["outputs"][0]): details[int(node["inputs"][0])]
         for node in inspect.nodes(made)
@@ -78,6 +86,20 @@ def _tensors(made: Any, lowering: Names) -> dict[str, Mapping[str, Any]]:
             # A float output of a quantised file holds no more than what it is dequantised from.
             found[trace.op] = rounded.get(detail["index"], detail)
     return found
+
+
+def _quantised_for_all(made: Any) -> dict[int, int]:
+    """By the float tensors that nothing but one QUANTIZE reads, what that makes of them."""
+    readers: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for node in inspect.nodes(made):
+        for number in node["inputs"]:
+            readers[int(number)].append((node["op_name"], int(node["outputs"][0])))
+    inputs = {int(detail["index"]) for detail in made.get_input_details()}
+    return {
+        number: ops[0][1]
+        for number, ops in readers.items()
+        if number not in inputs and len(ops) == 1 and ops[0][0] == "QUANTIZE"
+    }
 
 
 def _op_name(tensor: str, known: set[str]) -> str:

@@ -10,11 +10,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Self
 
 from torch import Tensor, nn
 
 from edgebench.models.spec import ModelSpec
+
+# What every batch norm of ours adds to the variance: torch's default.
+NORM_EPSILON = 1e-5
 
 AttentionFactory = Callable[[int], nn.Module]
 """Makes an attention module for a number of channels."""
@@ -40,10 +43,12 @@ class WeightLayout:
 
     A state dict has this layout if `mark` is one of its keys. Of `rules`, pairs of a regular
     expression for the start of a key and its replacement, the first that matches renames a key.
+    `norm_epsilon` is what the project's batch norms add to the variance.
     """
 
     mark: str
     rules: tuple[tuple[str, str], ...]
+    norm_epsilon: float = NORM_EPSILON
 
     def renamed(self, key: str) -> str:
         for pattern, replacement in self.rules:
@@ -56,7 +61,7 @@ class WeightLayout:
 class Backbone(nn.Module, ABC):
     """(N, 3, S, S) normalised floats to (N, classes) logits."""
 
-    weight_layouts: ClassVar[tuple[WeightLayout, ...]] = ()
+    weight_layouts: tuple[WeightLayout, ...] = ()
 
     @classmethod
     @abstractmethod

@@ -1,6 +1,7 @@
 """What a training loop is fed: batches that follow from (seed, epoch) and nothing else.
 
 A feed shares one global batch among `world` processes; process `rank` takes every `world`-th image.
+An epoch can begin at any of its steps, `first`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Feed(Protocol):
     def steps(self) -> int: ...
     @property
     def recipe_sha256(self) -> str: ...
-    def batches(self, epoch: int, rank: int, world: int) -> Iterator[Batch]: ...
+    def batches(self, epoch: int, rank: int, world: int, first: int = 0) -> Iterator[Batch]: ...
     def evaluation(self) -> Iterator[ImageSet]: ...
 
 
@@ -58,14 +59,17 @@ class SceneFeed:
     def recipe_sha256(self) -> str:
         return scenes.recipe_sha256(self.size)
 
-    def batches(self, epoch: int, rank: int, world: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, rank: int, world: int, first: int = 0) -> Iterator[Batch]:
         for block, start in enumerate(range(0, self.steps, self._BLOCK)):
+            if start + self._BLOCK <= first:
+                continue
             count = min(self._BLOCK, self.steps - start) * self.batch_size
             made = scenes.train(count, (self.seed, epoch, block), self.size)
             images = torch.from_numpy(normalise(made.images, made.mean, made.std))
             labels = torch.from_numpy(made.labels)
-            for first in range(0, count, self.batch_size):
-                mine = slice(first + rank, first + self.batch_size, world)
+            skipped = max(first - start, 0) * self.batch_size
+            for place in range(skipped, count, self.batch_size):
+                mine = slice(place + rank, place + self.batch_size, world)
                 yield images[mine], labels[mine]
 
     def evaluation(self) -> Iterator[ImageSet]:
@@ -125,7 +129,7 @@ class FolderFeed:
     def recipe_sha256(self) -> str:
         return self._train.sha256
 
-    def batches(self, epoch: int, rank: int, world: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, rank: int, world: int, first: int = 0) -> Iterator[Batch]:
         found = self._train
         order = np.random.default_rng((self.seed, epoch)).permutation(len(found.files))
 
@@ -136,8 +140,10 @@ class FolderFeed:
         with ThreadPoolExecutor(self.workers) as pool:
             mine = [
                 order[s * self.batch_size : (s + 1) * self.batch_size][rank::world]
-                for s in range(self.steps)
+                for s in range(first, self.steps)
             ]
+            if not mine:
+                return
             # The next batch is decoded while the caller works on this one.
             waiting = pool.map(one, mine[0].tolist())
             for step, chosen in enumerate(mine):

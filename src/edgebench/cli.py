@@ -168,7 +168,7 @@ def _with_command(words: list[str]) -> list[str]:
 
         if not registry.known(first):
             if "_" in first:  # As every model has, and no command.
-                raise UnknownNameError("model", first, registry.MODELS)
+                registry.get(first)  # Raises, and says what names there are.
             raise UnknownNameError("command", first, COMMANDS)
     return ["run", *words]
 

@@ -13,7 +13,7 @@ from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.quiet import quiet
 from edgebench.models.attention import ATTENTION
 
-REDUCTION = {"se": 4, "cbam": 4, "ca": 4}
+REDUCTION = {"se": 4, "se_hard": 4, "cbam": 4, "ca": 4, "ca_hard": 4, "ema": 4}
 SIZE = 24
 
 

@@ -83,20 +83,81 @@ def triplet(p: dict[str, Array], x: Array) -> Array:
     return (x * by_width + x * by_height + x * by_space) / 3
 
 
-def ca(p: dict[str, Array], x: Array) -> Array:
+def ca(p: dict[str, Array], x: Array, gate: Callable[[Array], Array] = expit) -> Array:
     _, height, _ = x.shape
     strips = np.concatenate((x.mean(2), x.mean(1)), axis=1)
     hidden = norm(p, "bn1", dense(p, "conv1", strips))
     hidden = hidden * np.clip(hidden + 3, 0, 6) / 6
-    rows = expit(dense(p, "conv2", hidden[:, :height]))
-    columns = expit(dense(p, "conv3", hidden[:, height:]))
+    rows = gate(dense(p, "conv2", hidden[:, :height]))
+    columns = gate(dense(p, "conv3", hidden[:, height:]))
     return x * rows[:, :, None] * columns[:, None, :]
+
+
+def ca_hard(p: dict[str, Array], x: Array) -> Array:
+    return ca(p, x, hard)
 
 
 def sca(p: dict[str, Array], x: Array) -> Array:
     x = x * plane_gate(p, "height_channel", x.mean(2).T, x.max(2).T).T[:, :, None]
     x = x * plane_gate(p, "width_channel", x.mean(1).T, x.max(1).T).T[:, None, :]
     return x * plane_gate(p, "spatial", x.mean(0), x.max(0))
+
+
+def hard(x: Array) -> Array:
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def se_hard(p: dict[str, Array], x: Array) -> Array:
+    hidden = np.clip(dense(p, "reduce", x.mean((1, 2))), 0, 6)
+    return x * hard(dense(p, "expand", hidden))[:, None, None]
+
+
+def simam(_: dict[str, Array], x: Array) -> Array:
+    """Figure 3 of the paper, its lambda 1e-4."""
+    distance = (x - x.mean((1, 2), keepdims=True)) ** 2
+    variance = distance.sum((1, 2), keepdims=True) / (x.shape[1] * x.shape[2] - 1)
+    return x * expit(distance / (4 * (variance + 1e-4)) + 0.5)
+
+
+def ela(p: dict[str, Array], x: Array) -> Array:
+    def gate(strip: Array) -> Array:
+        kernels = p["conv.weight"][:, 0, :, 0]
+        padded = np.pad(strip, ((0, 0), (3, 3)))
+        pairs = zip(padded, kernels, strict=True)
+        mixed = np.stack([np.correlate(line, kernel, "valid") for line, kernel in pairs])
+        groups = mixed.reshape(np.gcd(len(mixed), 16), -1)
+        mean, var = groups.mean(1, keepdims=True), groups.var(1, keepdims=True)
+        normed = ((groups - mean) / np.sqrt(var + 1e-5)).reshape(mixed.shape)
+        return expit(normed * p["norm.weight"][:, None] + p["norm.bias"][:, None])
+
+    return x * gate(x.mean(2))[:, :, None] * gate(x.mean(1))[:, None, :]
+
+
+def ema(p: dict[str, Array], x: Array) -> Array:
+    """The authors' order of steps, group by group."""
+    each = len(p["gain"])
+    return np.concatenate([_ema_group(p, x[i : i + each]) for i in range(0, len(x), each)])
+
+
+def _ema_group(p: dict[str, Array], x: Array) -> Array:
+    def softmax(v: Array) -> Array:
+        return np.exp(v) / np.exp(v).sum()
+
+    height = x.shape[1]
+    strips = dense(p, "conv1x1", np.concatenate((x.mean(2), x.mean(1)), axis=1))
+    gated = x * expit(strips[:, :height])[:, :, None] * expit(strips[:, height:])[:, None, :]
+    centred = gated - gated.mean((1, 2), keepdims=True)
+    normed = centred / np.sqrt(gated.var((1, 2), keepdims=True) + 1e-5)
+    first = normed * p["gain"][:, None, None] + p["offset"][:, None, None]
+    kernels = p["conv3x3.weight"]
+    second = np.stack(
+        [sum(correlate(c, k, "same") for c, k in zip(x, ks, strict=True)) for ks in kernels]
+    )
+    second = second + p["conv3x3.bias"][:, None, None]
+    summed = np.tensordot(softmax(first.mean((1, 2))), second, 1) + np.tensordot(
+        softmax(second.mean((1, 2))), first, 1
+    )
+    return x * expit(summed)
 
 
 REFERENCES: dict[str, Callable[[dict[str, Array], Array], Array]] = {
@@ -106,6 +167,11 @@ REFERENCES: dict[str, Callable[[dict[str, Array], Array], Array]] = {
     "triplet": triplet,
     "ca": ca,
     "sca": sca,
+    "se_hard": se_hard,
+    "ca_hard": ca_hard,
+    "simam": simam,
+    "ela": ela,
+    "ema": ema,
 }
 
 
@@ -142,7 +208,7 @@ def test_attention_keeps_the_shape_and_only_damps(
         y = module(x)
     assert y.shape == x.shape
     assert torch.equal(x, before)
-    # Every gate lies in (0, 1): signs stay and magnitudes cannot grow.
+    # Every gate lies in [0, 1]: signs stay and magnitudes cannot grow.
     assert bool((y.abs() <= x.abs() + 1e-12).all())
     assert bool((y * x >= 0).all())
 
@@ -168,7 +234,7 @@ def test_eca_chooses_its_papers_kernel(channels: int, kernel: int) -> None:
     assert eca_kernel(channels) == kernel
 
 
-@pytest.mark.parametrize("name", ["se", "cbam", "ca"])
+@pytest.mark.parametrize("name", ["se", "se_hard", "cbam", "ca", "ca_hard", "ema"])
 def test_attention_with_a_bottleneck_needs_a_reduction(name: str) -> None:
     with pytest.raises(ValueError, match="reduction"):
         ATTENTION[name](16, None)

@@ -14,6 +14,7 @@ from edgebench.models import registry
 from edgebench.models.attention import ATTENTION
 from edgebench.models.backbones.build import network
 from edgebench.models.count import count
+from edgebench.models.spec import OWN
 
 
 @pytest.mark.parametrize("spec", registry.MODELS.values(), ids=lambda spec: spec.name)
@@ -37,7 +38,22 @@ KNOWN = {
     "mobilenet_v2_ca_w075": (2_891_631, "212.6"),
     "mobilenet_v2_ca_w050": (2_095_568, "99.0"),
     "mobilenet_v2_triplet": (3_509_972, "307.0"),
+    "mobilenext": (3_535_416, "311.3"),
+    "efficientnet_b0": (5_288_548, "385.8"),
+    "efficientnet_b0_ca": (5_381_804, "394.0"),
+    "efficientnet_lite0": (4_652_008, "385.2"),
+    "mobilenet_v3_large": (5_483_032, "216.6"),
+    "mobilenet_v3_small": (2_542_856, "56.5"),
+    "mobilenet_v4_conv_s": (3_774_024, "186.0"),
+    "mobilenet_v4_conv_m": (9_715_512, "1080.2"),
+    "resnet18": (11_689_512, "1814.1"),
+    "resnet50": (25_557_032, "4089.2"),
+    "resnet50_se": (28_088_024, "4091.7"),
 }
+# Papers whose rounded figures are not those of the network that they and all libraries describe:
+# MobileNeXt has 311 M MAdds for the printed 300 M, MobileNetV3-Large 5.48 M parameters for 5.4 M,
+# MobileNetV4-Conv-M 9.72 M for 9.2 M.
+ROUNDED_OTHERWISE = {"mobilenext", "mobilenet_v3_large", "mobilenet_v4_conv_m"}
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -47,11 +63,14 @@ def test_parameters_and_madds_are_the_known_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [s for s in registry.MODELS.values() if s.published], ids=lambda spec: spec.name
+    "spec",
+    [s for s in registry.MODELS.values() if s.published and s.name not in ROUNDED_OTHERWISE],
+    ids=lambda spec: spec.name,
 )
 def test_counts_round_to_the_published_figures(spec: registry.ModelSpec) -> None:
     assert spec.published is not None
-    assert spec.parameters / 1e6 == pytest.approx(spec.published.parameters_m, abs=0.0051)
+    decimals = len(str(spec.published.parameters_m).partition(".")[2])
+    assert round(spec.parameters / 1e6, decimals) == spec.published.parameters_m
     if spec.published.madds_m is not None:
         # The papers round to ten million, some of them after adding the multiplies.
         counted = ((spec.madds + extra) / 1e6 for extra in (0, spec.multiplies))
@@ -73,7 +92,7 @@ def test_every_baseline_is_the_same_network_without_attention() -> None:
 
 
 def test_every_attention_is_in_the_zoo() -> None:
-    assert {spec.attention for spec in registry.MODELS.values()} == {"none", *ATTENTION}
+    assert {spec.attention for spec in registry.MODELS.values()} == {"none", OWN, *ATTENTION}
 
 
 def test_an_interpretation_says_that_it_is_one() -> None:

@@ -103,12 +103,16 @@ def divide(node: Node) -> Value:
     return Value(a / b, order)
 
 
+def _squared(x: Any) -> Any:
+    return x * x
+
+
 @lowers("Pow")
 def power(node: Node) -> Value:
     x, exponent = node.value(0), node.value(1)
     if exponent.is_constant and exponent.data.size == 1 and exponent.rank <= x.rank:
-        # SQUARE and SQRT have kernels where POW has none.
-        special = {2.0: tf.square, 0.5: tf.sqrt, 1.0: tf.identity}.get(float(exponent.data.item()))
+        # MUL and SQRT have kernels where POW has none; XNNPACK has no int8 SQUARE.
+        special = {2.0: _squared, 0.5: tf.sqrt, 1.0: tf.identity}.get(float(exponent.data.item()))
         if special is not None and x.dtype.kind == "f":
             return x.like(special(x.data))
     if x.dtype not in (np.float32, np.int32):

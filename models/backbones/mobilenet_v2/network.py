@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import ClassVar, Self
+from typing import Self
 
 from torch import Tensor, nn
 
+from edgebench.models.backbones import layouts
 from edgebench.models.backbones.backbone import (
     AttentionFactory,
     Backbone,
@@ -20,6 +21,7 @@ from edgebench.models.backbones.backbone import (
     WeightLayout,
     divisible,
 )
+from edgebench.models.backbones.staged import ATTENTION, LATE_STRIDE, initialise
 from edgebench.models.spec import ModelSpec
 
 # Expansion, output channels, repeats, stride of the first: table 2 of the paper.
@@ -40,10 +42,6 @@ VARIANTS = {
 STEM_CHANNELS = 32
 STEM_STRIDE = 2
 LAST_CHANNELS = 1280
-# The stride to the input from which on `late` places attention: 14x14 maps at 224, and smaller.
-LATE_STRIDE = 16
-
-ATTENTION = "attention"
 
 # The coordinate attention authors' `mbv2_ca.pth` (github.com/houqb/CoordAttention, mbv2_ca.py)
 # numbers the layers of a block in one flat sequence and keeps the last convolution outside the
@@ -106,6 +104,7 @@ class InvertedResidual(nn.Module):
             named[ATTENTION] = narrow(outputs)
         self.conv = nn.Sequential(OrderedDict(named))
         self.stride = stride
+        self.expansion = expansion
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,8 +121,6 @@ class MobileNetV2(Backbone):
     `LATE_STRIDE` or more to the input, `output` after the projection of every block. `stages` is a
     table such as `STAGES`.
     """
-
-    weight_layouts: ClassVar[tuple[WeightLayout, ...]] = (COORDINATE_ATTENTION_AUTHORS,)
 
     def __init__(
         self,
@@ -161,7 +158,8 @@ class MobileNetV2(Backbone):
         features.append(_ConvBnRelu6(channels, last, 1, 1, 1))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(last, num_classes))
-        self.apply(_initialise)
+        self.apply(initialise)
+        self.weight_layouts = (COORDINATE_ATTENTION_AUTHORS, _timm(self.features, stages))
 
     @classmethod
     def build(cls, spec: ModelSpec, attention: AttentionFactory | None, dropout: float) -> Self:
@@ -211,11 +209,30 @@ def _holds_attention(block: InvertedResidual) -> bool:
     return not isinstance(getattr(block.conv, ATTENTION, nn.Identity()), nn.Identity)
 
 
-def _initialise(module: nn.Module) -> None:
-    """He's initialisation over the fan out for convolutions, a narrow normal for the classifier."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out")
-    elif isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, 0.0, 0.01)
-    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)
+def _timm(features: nn.Sequential, stages: Sequence[tuple[int, int, int, int]]) -> WeightLayout:
+    """timm's names, which ours are torchvision's for."""
+    where = layouts.places(stage[2] for stage in stages)
+    rules = [*_renamed("conv_stem", "bn1", "features.0.0", "features.0.1")]
+    for index, (stage, number) in enumerate(where, start=1):
+        theirs, ours = f"blocks.{stage}.{number}", f"features.{index}.conv"
+        block = features[index]
+        assert isinstance(block, InvertedResidual)
+        names = (
+            ["conv_dw", "conv_pw"] if block.expansion == 1 else ["conv_pw", "conv_dw", "conv_pwl"]
+        )
+        for position, name in enumerate(names):
+            last = position == len(names) - 1
+            convolution = f"{ours}.{position}" if last else f"{ours}.{position}.0"
+            norm = f"{ours}.{position + 1}" if last else f"{ours}.{position}.1"
+            their_norm = f"{theirs}.bn{position + 1}"
+            rules += _renamed(f"{theirs}.{name}", their_norm, convolution, norm)
+    head = f"features.{len(where) + 1}"
+    rules += _renamed("conv_head", "bn2", f"{head}.0", f"{head}.1")
+    rules.append(layouts.exactly("classifier.", "classifier.1."))
+    return WeightLayout("conv_stem.weight", tuple(rules))
+
+
+def _renamed(convolution: str, norm: str, ours: str, our_norm: str) -> tuple[layouts.Rule, ...]:
+    return layouts.exactly(f"{convolution}.", f"{ours}."), layouts.exactly(
+        f"{norm}.", f"{our_norm}."
+    )

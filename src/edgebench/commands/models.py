@@ -38,6 +38,7 @@ def options(namespace: argparse.Namespace) -> ModelsOptions:
 
 
 def execute(options: ModelsOptions) -> int:
+    from edgebench.models.kinds import KINDS
     from edgebench.models.registry import MODELS
 
     if options.json:
@@ -49,6 +50,10 @@ def execute(options: ModelsOptions) -> int:
         table.add_row(*_cells(spec))
     console.show(table)
     print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1.")
+    print("own: the attention that the backbone has by itself.")
+    print("Any other attention in any of these: a name of the form BACKBONE_KIND, such as")
+    print("resnet18_ela, resnet18_ela_late or mobilenet_v3_small_ca_r16_output. Kinds:")
+    print(", ".join(KINDS) + ".")
     print("trained: top-1 of the checkpoint shipped here; - is for latency alone.")
     if any(map(_is_absent, MODELS.values())):
         print("absent: the checkpoint is only in the source repository. Take it from its")

@@ -24,11 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("model", metavar="MODEL", help="model of the zoo")
     add("--data", metavar="scenes|imagefolder:PATH", help="training data")
     add("--out", type=Path, metavar="DIR", help="folder for the weights")
-    add("--resume", action="store_true", help="continue after the last finished epoch")
+    add("--resume", action="store_true", help="continue an interrupted training")
     add("--init", type=Path, metavar="FILE", help="weights to start from")
     add("--device", choices=("auto", "cpu", "cuda"), help="processor to train on")
     help_ = "threads that decode images of an image folder"
     add("--workers", type=arguments.positive, metavar="N", help=help_)
+    help_ = "numbers to compute in; auto is bfloat16 on a GPU that has it"
+    add("--precision", choices=("auto", "float32", "bfloat16"), help=help_)
+    help_ = "time after which the state is also written within an epoch"
+    add("--save-every", type=arguments.seconds, metavar="TIME", help=help_)
 
     add = arguments.adder(parser.add_argument_group("recipe"), TrainConfig)
     add("--epochs", type=arguments.positive, metavar="N", help="passes over the data")
@@ -41,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dropout", type=float, metavar="X", help="dropout before the classifier")
     help_ = "images per epoch of the generated scenes"
     add("--scenes-per-epoch", type=arguments.positive, metavar="N", help=help_)
+    help_ = "share of each label that all classes get"
+    add("--label-smoothing", type=float, metavar="X", help=help_)
+    help_ = "chance that an image loses a rectangle"
+    add("--random-erasing", type=float, metavar="X", help=help_)
+    help_ = "keep a moving average of the weights with this decay, such as 0.9999"
+    add("--average-decay", type=float, metavar="X", help=help_)
     add("--seed", type=int, metavar="N", help="seed for weights, data and order")
 
 
@@ -57,6 +67,13 @@ def execute(options: TrainConfig) -> int:
     if os.environ.get("RANK", "0") != "0":  # torchrun's first process speaks for all.
         return 0
     print(result.weights)
+    if result.speed is not None:
+        speed = result.speed
+        console.say(
+            f"reading alone {speed.reading_per_s:.0f} images/s, training "
+            f"{speed.training_per_s:.0f} images/s: {1000 * speed.step_s:.0f} ms a step, "
+            f"{speed.waiting:.0%} of it waiting for images"
+        )
     if result.accuracy is not None:
         found = result.accuracy
         console.say(

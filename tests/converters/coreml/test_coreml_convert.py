@@ -365,3 +365,23 @@ def test_parts_of_a_split_are_known_as_their_readers_get_them() -> None:
     (found,) = target.values(parted, content, samples(parted, 1))
     for name in ("left", "right"):
         assert float(np.max(found[name].step)) > 0.01  # A step of int8, not of float16.
+
+
+def test_an_unbiased_variance_of_a_large_map_stays_one() -> None:
+    """coremltools' passes take a sum over 1023 for a mean of 1024; see `convert._passes`."""
+    side = 32
+    made = graph(
+        [
+            helper.make_node("Mul", ["x", "x"], ["squares"]),
+            helper.make_node("ReduceSum", ["squares", "axes"], ["sum"], keepdims=1),
+            helper.make_node("Div", ["sum", "count"], ["y"]),
+        ],
+        {"x": (1, 3, side, side)},
+        ["y"],
+        {"axes": np.array([2, 3]), "count": np.array(side * side - 1, np.float32)},
+    )
+    sample = reference.noise(made.model, 0)
+    package = convert_all(made, ["fp32"], [sample])["fp32"]
+    (found,) = target.open_converted(made, package).run(sample)
+    wanted = np.square(sample["x"]).sum((2, 3), keepdims=True) / (side * side - 1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)

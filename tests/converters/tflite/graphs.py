@@ -51,13 +51,13 @@ def formed_files(
     from edgebench.converters.onnx.graph import OnnxGraph
     from edgebench.converters.passes.pipelines import formed, pipeline_of
     from edgebench.converters.targets import Target
-    from edgebench.converters.tflite.convert import convert
+    from edgebench.converters.tflite.convert import convert_all
 
     files = {}
     for precision in precisions:
         pipeline = pipeline_of(Target("tflite", precision))
         graph = formed(OnnxGraph(made, "test", "file", ""), pipeline).graph
-        files[precision] = convert(graph.model, precision, samples)
+        files |= convert_all(graph.model, [precision], samples, float_nodes=graph.float_nodes)
     return files
 
 

@@ -15,11 +15,12 @@ from edgebench.converters import layers
 from edgebench.converters.lowering.names import scopes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.rounding import ROUNDINGS
-from edgebench.converters.tflite import inspect, target
+from edgebench.converters.tflite import inspect, quantise, target
 from edgebench.converters.tflite.convert import convert, convert_all
 from edgebench.converters.tflite.lower import lower
 from edgebench.converters.tflite.ops.error_function import erf
 from edgebench.converters.tflite.precisions import PRECISIONS
+from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.values import file_values
 from edgebench.errors import (
     DataError,
@@ -376,12 +377,28 @@ def test_what_becomes_infinite_in_calibration_is_named() -> None:
 
 def test_what_the_runtime_cannot_run_is_named() -> None:
     """TensorFlow's quantiser gives 16 bits to an op that LiteRT has no such kernel for."""
+    shape = (1, 5, 6, 4)
+
+    def difference(x: tf.Tensor) -> tf.Tensor:
+        return tf.math.squared_difference(x, tf.reduce_mean(x, -1, keepdims=True))
+
+    function = tf.function(difference, input_signature=[tf.TensorSpec(shape)])
+    concrete = function.get_concrete_function()
+    in_float = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
+    samples = [[np.random.default_rng(seed).random(shape, np.float32)] for seed in range(8)]
+    file = quantise.in_sixteen_bits(quantise.calibrated(in_float, samples))
+    made = inspect.interpreter(file, **inspect.without_delegates())
+    with pytest.raises(UnsupportedModelError, match="cannot run it: SquaredDifference only"):
+        inspect.invoke(made)
+
+
+def test_a_layer_norm_runs_in_sixteen_bits() -> None:
+    """Its squares are products, which LiteRT has a kernel for."""
     weights = {"s": np.ones(6, np.float32), "b": np.zeros(6, np.float32)}
     nodes = [helper.make_node("LayerNormalization", ["x", "s", "b"], ["y"], "norm", axis=-1)]
     made = model(nodes, {"x": (1, 4, 5, 6)}, ["y"], weights)
     inputs = [random_sample(made, seed) for seed in range(8)]
-    opened = target.open_converted(
-        OnnxGraph(made, "norm", "file", ""), convert(made, "int16x8", inputs)
-    )
-    with pytest.raises(UnsupportedModelError, match="cannot run it: SquaredDifference only"):
-        opened.run(inputs[0])
+    file = convert(made, "int16x8", inputs)
+    opened = target.open_converted(OnnxGraph(made, "norm", "file", ""), file)
+    (found,) = opened.run(inputs[0])
+    np.testing.assert_allclose(found, reference(made, inputs[0])[0], atol=0.01)

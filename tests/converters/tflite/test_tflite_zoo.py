@@ -22,7 +22,7 @@ WHOLE = [
     name
     for name, spec in MODELS.items()
     if (spec.data == "scenes" and name not in (*TRAINED, "scenes_v2_ca_late"))
-    or (spec.attention == "triplet" and spec.width == 1.0)
+    or name == "mobilenet_v2_triplet"
 ]
 LARGEST = 96
 """Pixels: a network has the same layers for larger images."""

@@ -1,0 +1,1 @@
+"""MobileNetV3: Howard et al., ICCV 2019."""

@@ -1,0 +1,1 @@
+"""MobileNetV4: Qin et al., ECCV 2024."""

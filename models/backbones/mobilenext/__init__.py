@@ -1,0 +1,1 @@
+"""MobileNeXt: Zhou et al., ECCV 2020."""

@@ -1,0 +1,1 @@
+"""ResNet: He et al., CVPR 2016."""

@@ -1,0 +1,1 @@
+"""`python -m edgebench.commands.matrix`: every attention in every backbone and format."""
