@@ -1,0 +1,170 @@
+"""The tools that build and check the Android app, in a cache folder: no root, and no Android SDK.
+
+    kotlin/   npm's package of the Kotlin compiler, with the standard library
+    jars/     JNA and JUnit of Debian
+    tools/    aapt2, zipalign, apksigner and Android's own resources, of Debian
+    dx/       the dexer of Debian 11, the last that has one
+    api/      Android 14's public signature file, of Debian's source package
+    built/    what was compiled, by the hash of its sources
+
+A Java Development Kit, 17 or later, has to be on the PATH.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgebench.deploy.transports.emulated import debian
+from edgebench.deploy.transports.emulated.fetching import (
+    CONTENTS,
+    is_built_from,
+    locked_folder,
+    run,
+)
+from edgebench.documents import replacing
+from edgebench.errors import DeviceError
+from edgebench.places import cache_folder
+
+KOTLIN = "kotlin-compiler@2.4.20"
+LANGUAGE = "2.3"
+"""The version of Kotlin that android_app/gradle/libs.versions.toml names."""
+
+SUITE = "trixie"
+OLDEST = "bookworm"
+"""Its libraries run with the C library of any system that the tests run on."""
+
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "amd64")
+MULTIARCH = f"{platform.machine()}-linux-gnu"
+JARS = (
+    *("usr/share/java/jna.jar", "usr/share/java/jna-5.13.0.jar", "usr/share/java/junit4.jar"),
+    *("usr/share/java/hamcrest.jar", "usr/share/java/hamcrest-2.2.jar"),
+    f"usr/lib/{MULTIARCH}/jni/libjnidispatch.system.so",
+)
+APP = Path(__file__).parents[2] / "android_app"
+FRAMEWORK = "android-platform-frameworks-base"
+SIGNATURES = "core/api/current.txt"
+
+
+def folder() -> Path:
+    return cache_folder() / "android"
+
+
+def require_java() -> None:
+    """Raises `DeviceError` without a JDK."""
+    for program in ("java", "javac"):
+        if shutil.which(program) is None:
+            raise DeviceError(f"there is no {program}", "install a JDK: apt install default-jdk")
+
+
+def kotlin() -> Path:
+    """The folder of the compiler's jars."""
+    into = folder() / "kotlin"
+    with locked_folder(into):
+        if not is_built_from(into, KOTLIN):
+            with replacing(into) as temporary:
+                temporary.unlink()
+                temporary.mkdir(parents=True)
+                run(["npm", "pack", "--pack-destination", str(temporary), KOTLIN], "npm")
+                (archive,) = temporary.glob("*.tgz")
+                with tarfile.open(archive) as members:
+                    members.extractall(temporary, filter="data")
+                archive.unlink()
+                (temporary / CONTENTS).write_text(KOTLIN + "\n")
+    return into / "package" / "lib"
+
+
+def jar(name: str) -> Path:
+    """A library of Debian's: jna, junit4 or hamcrest."""
+    packages = ["libjna-java", "libjna-jni", "junit4"]
+    root = debian.fetch_packages(packages, OLDEST, ARCHITECTURE, folder() / "jars", only=JARS)
+    return root / "usr/share/java" / f"{name}.jar"
+
+
+def native_folder() -> Path:
+    """Where JNA's own library lies, which Debian keeps out of the jar."""
+    return jar("jna").parents[2] / "lib" / MULTIARCH / "jni"
+
+
+def compile_kotlin(
+    name: str, sources: Sequence[Path], libraries: Sequence[Path], *options: str
+) -> Path:
+    """Compile folders of Kotlin into a jar, unless just that was compiled before."""
+    compiler = kotlin()
+    libraries = [compiler / "kotlin-stdlib.jar", *libraries]
+    words = ["-no-stdlib", "-no-reflect", "-Werror", "-language-version", LANGUAGE]
+    words += ["-api-version", LANGUAGE, *options]
+    digest = hashlib.sha256(" ".join([KOTLIN, *words]).encode())
+    files = [one for source in sources for one in sorted(source.rglob("*.kt"))]
+    for file in [*files, *libraries]:
+        digest.update(file.name.encode() + file.read_bytes())
+    target = folder() / "built" / f"{name}-{digest.hexdigest()[:16]}.jar"
+    with locked_folder(target):
+        if not target.exists():
+            for old in target.parent.glob(f"{name}-*.jar"):
+                old.unlink()
+            unfinished = target.with_suffix(".unfinished.jar")
+            run(
+                [
+                    *("java", "-cp", _joined(_compiler_jars(compiler))),
+                    *("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", *words),
+                    *("-cp", _joined(libraries), "-d", str(unfinished)),
+                    *map(str, sources),
+                ],
+                "kotlinc",
+            )
+            unfinished.rename(target)
+    return target
+
+
+def _compiler_jars(folder: Path) -> list[Path]:
+    names = ("kotlin-compiler", "kotlin-stdlib", "kotlin-script-runtime", "kotlin-reflect")
+    more = ("kotlinx-coroutines-core-jvm", "annotations-13.0")
+    return [folder / f"{name}.jar" for name in (*names, *more)]
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return ":".join(map(str, paths))
+
+
+def core() -> Path:
+    """The app's core, compiled."""
+    return compile_kotlin("core", [APP / "core/src/main"], [], "-jvm-target", "11")
+
+
+def app_on_jvm() -> list[str]:
+    """The words of the command that is the app's own core with desktop LiteRT; see `Main.kt`."""
+    import ai_edge_litert
+
+    jna = jar("jna")
+    program = compile_kotlin("jvm", [APP / "jvm/src/main"], [core(), jna], "-jvm-target", "11")
+    (package,) = ai_edge_litert.__path__
+    classes = [program, core(), jna, kotlin() / "kotlin-stdlib.jar"]
+    return [
+        *(str(shutil.which("java")), "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
+        *("-Djna.nosys=false", f"-Djava.library.path={native_folder()}"),
+        f"-Dlitert={package}/libLiteRt.so",
+        f"-Dlitert.version={_version('ai-edge-litert')}",
+        *("-cp", _joined(classes), "org.edgebench.jvm.MainKt"),
+    ]
+
+
+def _version(distribution: str) -> str:
+    from importlib.metadata import version
+
+    return version(distribution)
+
+
+def run_java(classes: Sequence[Path], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["java", "-cp", _joined(classes), *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
