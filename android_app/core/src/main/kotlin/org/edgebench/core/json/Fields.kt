@@ -16,11 +16,11 @@ class Fields(private val value: Json, private val where: String) {
 
     fun flag(): Boolean = (value as? JsonBoolean ?: fail("true or false")).value
 
-    fun int(): Int = number().text.toIntOrNull() ?: fail("a whole number")
+    fun int(): Int = (value as? JsonNumber)?.text?.toIntOrNull() ?: fail("a whole number")
 
-    fun long(): Long = number().text.toLongOrNull() ?: fail("a whole number")
+    fun long(): Long = (value as? JsonNumber)?.text?.toLongOrNull() ?: fail("a whole number")
 
-    fun double(): Double = number().text.toDouble()
+    fun double(): Double = (value as? JsonNumber ?: fail("a number")).text.toDouble()
 
     fun <T> list(read: Fields.() -> T): List<T> =
         (value as? JsonArray ?: fail("a list")).items.mapIndexed { place, one -> Fields(one, "$where[$place]").read() }
@@ -34,8 +34,6 @@ class Fields(private val value: Json, private val where: String) {
     fun <T> orNull(read: Fields.() -> T): T? = if (isNull) null else read()
 
     fun fail(expected: String): Nothing = throw InvalidDocument("$where: expected $expected")
-
-    private fun number() = value as? JsonNumber ?: fail("a number")
 }
 
 /** The root of a document of that name, if it begins with that schema. Throws [InvalidDocument]. */
