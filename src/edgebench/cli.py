@@ -19,6 +19,7 @@ from typing import Any
 
 from edgebench import arguments, console
 from edgebench.commands import (
+    bundle,
     compare,
     devices,
     estimate,
@@ -53,6 +54,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "trend": trend,
     "models": models,
     "devices": devices,
+    "bundle": bundle,
     "train": train,
 }
 

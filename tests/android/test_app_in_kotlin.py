@@ -12,7 +12,6 @@ import toolbox
 from test_android_app import *  # noqa: F403  (Its tests run here again.)
 from test_android_app import PhoneShell
 
-from edgebench.deploy.documents.staging import RUNNER
 from edgebench.deploy.transports.adb.app import PACKAGE
 
 pytestmark = pytest.mark.rig

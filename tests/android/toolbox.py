@@ -138,20 +138,20 @@ def core() -> Path:
     return compile_kotlin("core", [APP / "core/src/main"], [], "-jvm-target", "11")
 
 
-def app_on_jvm() -> list[str]:
-    """The words of the command that is the app's own core with desktop LiteRT; see `Main.kt`."""
+def app_on_jvm(program: str = "MainKt") -> list[str]:
+    """The words of a command that is the core with desktop LiteRT; see android_app/jvm."""
     import ai_edge_litert
 
     jna = jar("jna")
-    program = compile_kotlin("jvm", [APP / "jvm/src/main"], [core(), jna], "-jvm-target", "11")
+    own = compile_kotlin("jvm", [APP / "jvm/src/main"], [core(), jna], "-jvm-target", "11")
     (package,) = ai_edge_litert.__path__
-    classes = [program, core(), jna, kotlin() / "kotlin-stdlib.jar"]
+    classes = [own, core(), jna, kotlin() / "kotlin-stdlib.jar"]
     return [
         *(str(shutil.which("java")), "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
         *("-Djna.nosys=false", f"-Djava.library.path={native_folder()}"),
         f"-Dlitert={package}/libLiteRt.so",
         f"-Dlitert.version={_version('ai-edge-litert')}",
-        *("-cp", _joined(classes), "org.edgebench.jvm.MainKt"),
+        *("-cp", _joined(classes), f"org.edgebench.jvm.{program}"),
     ]
 
 
