@@ -18,8 +18,12 @@ import platform
 import shutil
 import subprocess
 import tarfile
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import api_stubs
 
 from edgebench.deploy.transports.emulated import debian
 from edgebench.deploy.transports.emulated.fetching import (
@@ -168,3 +172,77 @@ def run_java(classes: Sequence[Path], *words: str) -> subprocess.CompletedProces
         text=True,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
+
+
+def signatures() -> Path:
+    """Android 14's public signature file, out of the source of Debian's package."""
+    into = folder() / "api"
+    request = f"{SUITE} {FRAMEWORK} {SIGNATURES}"
+    with locked_folder(into):
+        if not is_built_from(into, request):
+            with replacing(into) as temporary:
+                temporary.unlink()
+                (temporary / "lists/partial").mkdir(parents=True)
+                _unpack_source(temporary)
+                (temporary / CONTENTS).write_text(request + "\n")
+    return into / "current.txt"
+
+
+def _unpack_source(into: Path) -> None:
+    """Download the package's archive, and keep the signature file of it alone."""
+    (into / "status").touch()
+    line = f"deb-src [signed-by={debian.KEYRING}] {debian.mirror()} {SUITE} main\n"
+    (into / "sources.list").write_text(line)
+    settings = into / "apt.conf"
+    settings.write_text(debian.PRIVATE.format(architecture=ARCHITECTURE, folder=into))
+    apt = ["env", "-C", str(into), "apt-get", "-c", str(settings), "-q"]
+    run([*apt, "update"], "apt-get")
+    run([*apt, "source", "--download-only", "--tar-only", FRAMEWORK], "apt-get")
+    (archive,) = into.glob("*.orig.tar.*")
+    with tarfile.open(archive) as members:
+        for member in members:
+            if member.name.endswith("/" + SIGNATURES):
+                content = members.extractfile(member)
+                assert content is not None
+                (into / "current.txt").write_bytes(content.read())
+                break
+    for path in [*into.glob(f"{FRAMEWORK}*"), into / "lists"]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def android_jar() -> Path:
+    """Android's API as classes without bodies, to compile against."""
+    source = signatures()
+    made_by = Path(api_stubs.__file__).read_bytes() + source.read_bytes()
+    target = folder() / "built" / f"android-{hashlib.sha256(made_by).hexdigest()[:16]}.jar"
+    with locked_folder(target):
+        if not target.exists():
+            for old in target.parent.glob("android-*.jar"):
+                old.unlink()
+            with tempfile.TemporaryDirectory() as name:
+                sources, classes = Path(name, "sources"), Path(name, "classes")
+                files = api_stubs.Writer(api_stubs.parse(source.read_text())).write(sources)
+                compile_java(files, classes)
+                archive(classes, target)
+    return target
+
+
+def compile_java(files: Sequence[Path], into: Path, libraries: Sequence[Path] = ()) -> None:
+    """Compile Java sources of the language's version 8, as dx takes it."""
+    into.mkdir(parents=True, exist_ok=True)
+    listed = into / "files"
+    listed.write_text("\n".join(map(str, files)))
+    words = ["-nowarn", "-Xlint:none", "-proc:none", "-source", "8", "-target", "8"]
+    path = ["-cp", _joined(libraries)] if libraries else []
+    run(["javac", *words, *path, "-d", str(into), f"@{listed}"], "javac")
+    listed.unlink()
+
+
+def archive(classes: Path, target: Path) -> None:
+    """The classes of a folder as a jar."""
+    unfinished = target.with_suffix(".unfinished")
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(unfinished, "w") as jar_file:
+        for path in sorted(classes.rglob("*.class")):
+            jar_file.write(path, path.relative_to(classes).as_posix())
+    unfinished.rename(target)

@@ -28,7 +28,7 @@ class BenchmarkActivity : Activity() {
     private class Job(val contract: String?, val run: String)
 
     private val handler = Handler(Looper.getMainLooper())
-    private val leave = Runnable(::leave)
+    private val leaving = Runnable(::leave)
     private var connection: Connection? = null
     private var next: Job? = null
 
@@ -56,7 +56,7 @@ class BenchmarkActivity : Activity() {
             show(getString(R.string.benchmark_idle))
             return
         }
-        handler.removeCallbacks(leave)
+        handler.removeCallbacks(leaving)
         next = Job(intent.getStringExtra(MeasureService.CONTRACT), run)
         if (connection == null) begin() // Otherwise when the process of the job before is gone.
     }
@@ -82,7 +82,7 @@ class BenchmarkActivity : Activity() {
         if (!ended.saidEnd) return leave()
         if (next != null) return begin()
         show(getString(R.string.benchmark_waiting))
-        handler.postDelayed(leave, PATIENCE_MS)
+        handler.postDelayed(leaving, PATIENCE_MS)
     }
 
     private fun leave() {

@@ -6,7 +6,6 @@ import android.content.Intent
 import android.net.Uri
 import android.os.Build
 import android.os.Bundle
-import android.provider.MediaStore
 import android.view.View
 import android.widget.TextView
 import org.edgebench.app.MainActivity
@@ -48,7 +47,7 @@ class PictureActivity : Activity() {
     /** The system's own picker, which needs no permission. */
     private fun choose() {
         val documents = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
-        val pictures = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) Intent(MediaStore.ACTION_PICK_IMAGES) else documents
+        val pictures = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) Intent(PICK_IMAGES) else documents
         try {
             startActivityForResult(pictures, 0)
         } catch (_: ActivityNotFoundException) {
@@ -81,5 +80,8 @@ class PictureActivity : Activity() {
     companion object {
         const val COMPARE = "compare"
         private const val PICTURE = "picture"
+
+        /** MediaStore.ACTION_PICK_IMAGES, of Android 13. */
+        private const val PICK_IMAGES = "android.provider.action.PICK_IMAGES"
     }
 }
