@@ -1,11 +1,12 @@
-"""Android's public API as Java sources without bodies, from the signature file that Android's own build checks.
+"""Android's public API as Java sources without bodies, from the file that Android's build checks.
 
-Kotlin compiles against the classes that javac makes of them. They differ from Android's in these points: no method of a
-class is abstract, because the file leaves out the overrides that hidden code has; every class has a hidden constructor,
-so that any other can call its super-class; and values of fields that are no constants are zero. What mentions a class
-of another module of Android's, such as Bluetooth, is left out.
+Kotlin compiles against the classes that javac makes of them. They differ from Android's in these
+points: no method of a class is abstract, because the file leaves out the overrides that hidden code
+has; every class has a hidden constructor, so that any other can call its super-class; and values of
+fields that are no constants are zero. What mentions a class of another module of Android's, such as
+Bluetooth, is left out.
 
-The format is that of metalava, version 2: a class is a line that ends with `{`, a member a line below it.
+The format is metalava's, version 2: a class is a line that ends with `{`, a member a line below it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The Android app without Google's tools: compiled against stubs, packed, dexed and signed.
 
-    resources()   aapt2 compiles and links them and the manifest: an .apk without code, and R.java
-    app()         the Kotlin of app/, against Android's API, LiteRT's stubs, R and the core
-    dex()         the code as Android's virtual machine reads it
-    signed()      all of it as one signed .apk; it cannot run, for LiteRT is missing in it
+resources()   aapt2 compiles and links them and the manifest: an .apk without code, and R.java
+app()         the Kotlin of app/, against Android's API, LiteRT's stubs, R and the core
+dex()         the code as Android's virtual machine reads it
+signed()      all of it as one signed .apk; it cannot run, for LiteRT is missing in it
 """
 
 from __future__ import annotations
@@ -14,16 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import toolbox
-from toolbox import ARCHITECTURE, MULTIARCH, SUITE
+from toolbox import ARCHITECTURE, FOR_DX, MULTIARCH, OLD, SUITE, core
 
 from edgebench.deploy.transports.emulated import debian
-from edgebench.deploy.transports.emulated.fetching import run
-
-OLD = ("-jvm-target", "1.8", "-Xjdk-release=8")
-"""Of Java, no more than Android 8 has."""
-
-FOR_DX = ("-Xlambdas=class", "-Xsam-conversions=class", "-Xstring-concat=inline")
-"""Without what dx is too old for. Google's d8, which replaced it, takes all."""
+from edgebench.deploy.transports.emulated.fetching import locked_folder, run
 
 STUBS = Path(__file__).with_name("stubs")
 SOURCES = toolbox.APP / "app/src/main"
@@ -40,7 +34,7 @@ def _tool(name: str) -> list[str]:
     """A program of another Debian, with its own loader and libraries."""
     root = tools()
     libraries = root / "usr/lib" / MULTIARCH
-    folders = (libraries / "android", libraries, root / "usr/lib/7zip")
+    folders = (libraries / "android", libraries, root / "usr/lib/7zip", root / "usr/lib")
     loader = next(libraries.glob("ld-linux-*.so.*"))
     program = root / "usr/lib/android-sdk/build-tools/debian" / name
     return [str(loader), "--library-path", ":".join(map(str, folders)), str(program)]
@@ -83,11 +77,6 @@ def resources(folder: Path) -> Resources:
     return Resources(apk, sources)
 
 
-def core() -> Path:
-    """The core as the app has it."""
-    return toolbox.compile_kotlin("core-8", [toolbox.APP / "core/src/main"], [], *OLD, *FOR_DX)
-
-
 def app(made: Resources, folder: Path) -> list[Path]:
     """The app's code, and what of it has to be in an .apk: jars and folders of classes."""
     android = toolbox.android_jar()
@@ -99,23 +88,38 @@ def app(made: Resources, folder: Path) -> list[Path]:
     litert = toolbox.compile_kotlin("litert", [STUBS], [android], *OLD, *FOR_DX)
     libraries = [android, stubs, litert, core()]
     code = toolbox.compile_kotlin("app", [SOURCES / "kotlin"], libraries, *OLD, *FOR_DX)
-    return [code, core(), stubs, litert, toolbox.kotlin() / "kotlin-stdlib.jar"]
+    return [code, core(), stubs, litert]
 
 
-def dex(code: list[Path], folder: Path) -> Path:
+def dex(code: list[Path], target: Path) -> Path:
     """The code in Android's own form."""
-    target = folder / "classes.dex"
     words = ["--dex", "--min-sdk-version=26", f"--output={target}", *map(str, code)]
     run(["java", "-Xmx2g", "-cp", str(dx()), "com.android.dx.command.Main", *words], "dx")
     return target
 
 
-def signed(made: Resources, code: Path, folder: Path) -> Path:
+def library() -> Path:
+    """Kotlin's own library in that form, without what it has for newer Java."""
+    target = toolbox.folder() / "built" / toolbox.KOTLIN / "classes2.dex"
+    with locked_folder(target.parent):
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            own, whole = target.with_name("own.jar"), toolbox.kotlin() / "kotlin-stdlib.jar"
+            with zipfile.ZipFile(whole) as found, zipfile.ZipFile(own, "w") as kept:
+                for name in found.namelist():
+                    if name.endswith(".class") and not name.startswith("META-INF/"):
+                        kept.writestr(name, found.read(name))
+            dex([own], target.with_name("unfinished.dex")).rename(target)
+    return target
+
+
+def signed(made: Resources, code: list[Path], folder: Path) -> Path:
     """The app as a signed .apk, with a key that is made for it."""
     unaligned, aligned, target = (folder / f"{name}.apk" for name in ("all", "aligned", "app"))
     unaligned.write_bytes(made.apk.read_bytes())
     with zipfile.ZipFile(unaligned, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(code, "classes.dex")
+        for path in code:
+            archive.write(path, path.name)
     run([*_tool("zipalign"), "-f", "4", str(unaligned), str(aligned)], "zipalign")
     store = folder / "key.jks"
     key = ["-keystore", str(store), "-storepass", "android", "-alias", "test"]

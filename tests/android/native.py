@@ -1,4 +1,4 @@
-"""The app's part in C, for Arm: compiled by zig, and called under QEMU by a program that plays Java."""
+"""The app's part in C, compiled for Arm by zig, and called under QEMU by what plays Java."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ ANDROID = "{http://schemas.android.com/apk/res/android}"
 def test_the_app_is_compiled_packed_and_signed(tmp_path: Path) -> None:
     made = apk.resources(tmp_path)
     code = apk.app(made, tmp_path)
-    signed = apk.signed(made, apk.dex(code, tmp_path), tmp_path)
+    own = apk.dex(code, tmp_path / "classes.dex")
+    signed = apk.signed(made, [own, apk.library()], tmp_path)
     words = [*apk.apksigner(), "verify", "--verbose", "--min-sdk-version", "26", str(signed)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -54,7 +55,9 @@ def test_the_manifest_is_that_of_the_contract() -> None:
 
 def test_the_core_knows_no_android_and_the_app_depends_on_litert_alone() -> None:
     for path in (toolbox.APP / "core/src/main").rglob("*.kt"):
-        assert not re.search(r"^import (android|androidx|com|org\.tensorflow)\.", path.read_text(), re.M)
+        assert not re.search(
+            r"^import (android|androidx|com|org\.tensorflow)\.", path.read_text(), re.M
+        )
     gradle = (toolbox.APP / "app/build.gradle.kts").read_text()
     needed = re.findall(r"implementation\((.*)\)$", gradle, re.M)
     assert needed == ['project(":core")', "libs.litert", "libs.litert.gpu"]

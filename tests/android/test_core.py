@@ -17,7 +17,7 @@ def test_the_tests_of_the_core_pass() -> None:
     core = toolbox.core()
     sources = toolbox.APP / "core/src/test"
     tests = toolbox.compile_kotlin(
-        "core-test", [sources], [core, *junit], "-jvm-target", "11", f"-Xfriend-paths={core}"
+        "core-test", [sources], [core, *junit], *toolbox.OLD, f"-Xfriend-paths={core}"
     )
     classes = [f"org.edgebench.core.{path.stem}" for path in sorted(sources.rglob("*Test.kt"))]
     done = toolbox.run_java(

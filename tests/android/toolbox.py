@@ -40,6 +40,12 @@ KOTLIN = "kotlin-compiler@2.4.20"
 LANGUAGE = "2.3"
 """The version of Kotlin that android_app/gradle/libs.versions.toml names."""
 
+OLD = ("-jvm-target", "1.8", "-Xjdk-release=8")
+"""Of Java, no more than Android 8 has."""
+
+FOR_DX = ("-Xlambdas=class", "-Xsam-conversions=class", "-Xstring-concat=inline")
+"""Without what dx is too old for. Google's d8, which replaced it, takes all."""
+
 SUITE = "trixie"
 OLDEST = "bookworm"
 """Its libraries run with the C library of any system that the tests run on."""
@@ -138,8 +144,8 @@ def _joined(paths: Sequence[Path]) -> str:
 
 
 def core() -> Path:
-    """The app's core, compiled."""
-    return compile_kotlin("core", [APP / "core/src/main"], [], "-jvm-target", "11")
+    """The app's core, compiled as the app has it."""
+    return compile_kotlin("core", [APP / "core/src/main"], [], *OLD, *FOR_DX)
 
 
 def app_on_jvm(program: str = "MainKt") -> list[str]:
@@ -147,7 +153,7 @@ def app_on_jvm(program: str = "MainKt") -> list[str]:
     import ai_edge_litert
 
     jna = jar("jna")
-    own = compile_kotlin("jvm", [APP / "jvm/src/main"], [core(), jna], "-jvm-target", "11")
+    own = compile_kotlin("jvm", [APP / "jvm/src/main"], [core(), jna], *OLD)
     (package,) = ai_edge_litert.__path__
     classes = [own, core(), jna, kotlin() / "kotlin-stdlib.jar"]
     return [
