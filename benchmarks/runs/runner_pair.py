@@ -66,20 +66,30 @@ def measure_pair(
     write_plan(replace(plan, id=folders[second].name), folders[second])
     if forecast is not None:
         save(folders[second] / FORECAST, forecast)
-    for process in range(plan.processes - 1):
+    in_turn(folders, device, runners, progress)
+    for name, folder in folders.items():  # Nothing is left to measure: each is compared by itself.
+        device.runner = runners[name]
+        carry_out(folder, device, progress, command)
+    return folders
+
+
+def in_turn(
+    folders: Mapping[str, Path],
+    device: RemoteDevice,
+    runners: Mapping[str, Runner],
+    progress: Progress,
+) -> None:
+    """Carry out the plan of both folders, one process of each at a time."""
+    plan = read_plan(next(iter(folders.values())))
+    for process in range(plan.processes):
         until = sum(block.process <= process for block in plan.blocks)
+
+        def enough(step: str, done: int, total: int, until: int = until) -> bool:
+            return step == MEASURING and done >= until and until < total
+
         for name in _turns(folders, process):
             device.runner = runners[name]
-            run_until(
-                folders[name],
-                device,
-                progress,
-                lambda step, done, total, until=until: step == MEASURING and done >= until,  # type: ignore[misc]
-            )
-    for name in _turns(folders, plan.processes - 1):
-        device.runner = runners[name]
-        carry_out(folders[name], device, progress, command)
-    return folders
+            run_until(folders[name], device, progress, enough)
 
 
 def _turns(folders: Mapping[str, Path], process: int) -> list[str]:
