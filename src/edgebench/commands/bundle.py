@@ -23,8 +23,9 @@ HELP = "give models to a sample app"
 EXAMPLES = """\
   edgebench bundle scenes_v2 scenes_v2_ca --android
   edgebench bundle mobilenet_v2_ca --android --precisions int8
-  edgebench bundle their.tflite --android --labels labels.txt --mean 0.5 --std 0.5
-  edgebench bundle ssd.tflite --android --task detection --outputs boxes=a,scores=b
+  edgebench bundle their.tflite --android --labels labels.txt --mean 0.5
+  edgebench bundle ssd.tflite --android --task detection \\
+      --outputs boxes=BOXES,scores=SCORES
 """
 
 
