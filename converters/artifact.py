@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 from urllib.parse import quote
 
-from edgebench.converters.precision import MixedPrecision
+from edgebench.converters.precision import MixedPrecision, RangeMethod
 from edgebench.documents import load, sha256
 from edgebench.errors import InvalidFileError
 from edgebench.intervals import Estimate
@@ -101,12 +101,25 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class RangeTrial:
+    """What a way to choose ranges came to: the SNR of the worst output, on other samples."""
+
+    ranges: RangeMethod
+    snr_db: float
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """The data that set the ranges of a quantised artifact."""
+    """The data that set the ranges of a quantised artifact, and how they were chosen from it.
+
+    `tried` are the ways that were compared, the best first; none where there was no choice.
+    """
 
     source: str
     samples: int
     sha256: str
+    ranges: RangeMethod = "extremes"
+    tried: tuple[RangeTrial, ...] = ()
 
 
 @dataclass(frozen=True)

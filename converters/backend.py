@@ -85,7 +85,7 @@ class Backend(Protocol[C]):
         """Open what `convert` made of the graph.
 
         With `exact` it computes what the file defines, on every processor alike; without, what the
-        runtime makes of it on this one. Formats without `kernels_vary` make no difference.
+        runtime makes of it on this one.
         """
         ...
 

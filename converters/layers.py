@@ -128,7 +128,7 @@ def compare(
         there = next(found)
         if not windows:
             parts = list(_parts(made(model), there, held))
-            ports = _comparable(model, sample, there)
+            ports = comparable(model, sample, there)
             known = [[name for name in part if name in ports] for part in parts]
             windows = [_Window(model, coarse, ports, names) for names in known if names]
         noise = Noise(rounding, seed)
@@ -156,7 +156,7 @@ def _parts(names: Iterable[str], found: Values, held: int) -> Iterator[list[str]
         yield part
 
 
-def _comparable(model: onnx.ModelProto, sample: Sample, found: Values) -> Ports:
+def comparable(model: onnx.ModelProto, sample: Sample, found: Values) -> Ports:
     """The floating values, inputs too, that the file has in the graph's shape."""
     ports = {name: (dtype, shape) for name, (shape, dtype) in static_shapes(model).items()}
     if unknown := [name for name in made(model) if name in found and name not in ports]:

@@ -16,10 +16,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from edgebench.documents import load
 from edgebench.errors import InvalidFileError
+
+RangeMethod = Literal["extremes", "average", "percentile", "error"]
+"""How a range is chosen: the extremes over all samples; the mean of each sample's extremes; what
+leaves out one number in 10,000 at either end; and the range with the least squared error."""
+
+METHODS: tuple[RangeMethod, ...] = get_args(RangeMethod)
+DEFAULT: RangeMethod = "extremes"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -37,7 +44,10 @@ class Exceptions:
 
 @dataclass(frozen=True)
 class MixedPrecision:
-    """A precision of a format (`base`) with exceptions; `recipe` says what they come from."""
+    """A precision of a format (`base`) with exceptions; `recipe` says what they come from.
+
+    `ranges` is how the ranges of activations are chosen, None for what does best.
+    """
 
     SCHEMA: ClassVar[str] = "edgebench.precision/1"
 
@@ -45,6 +55,7 @@ class MixedPrecision:
     base: str
     exceptions: tuple[Exceptions, ...]
     recipe: str = ""
+    ranges: RangeMethod | None = None
 
 
 def read(path: Path) -> MixedPrecision:

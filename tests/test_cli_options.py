@@ -37,6 +37,7 @@ def theirs(tmp_path: Path) -> Path:
 MINIMAL = {
     "bundle": ("scenes_v2", "--android"),
     "export": ("scenes_v2",),
+    "drift": ("scenes_v2",),
     "estimate": ("a.tflite",),
     "compare": ("a", "b"),
     "train": ("scenes_v2",),

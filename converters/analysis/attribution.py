@@ -28,7 +28,7 @@ _BLOCK = re.compile(r"features\.(\d+)\.")
 _ATTENTION = ".attention."
 # What a converter adds to a value's name follows one of these.
 _NAME_ENDS = re.compile(r"[;/]")
-_WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def anchors(graph: onnx.GraphProto) -> dict[str, str]:
     for node in graph.node:
         # Passes over the graph give what they change a name of the same beginning.
         paths = [name for name in node.input if name in weights and ".weight" in name]
-        if node.op_type in _WEIGHTED and paths:
+        if node.op_type in WEIGHTED and paths:
             found[node.output[0]] = paths[0]
     return found
 

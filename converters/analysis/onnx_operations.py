@@ -9,7 +9,12 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from edgebench.converters.analysis.attribution import OperationStep, anchors
+from edgebench.converters.analysis.attribution import (
+    NetworkPlace,
+    OperationStep,
+    anchors,
+    place,
+)
 from edgebench.converters.analysis.counting import CountedTensor, Shape, UncountedOperation, counted
 from edgebench.converters.artifact import Operation, OperationKind
 from edgebench.converters.onnx.graph import OnnxGraph
@@ -69,6 +74,22 @@ def count(graph: OnnxGraph, item_bytes: ItemBytes) -> tuple[Operation, ...]:
             weighted.update(outputs)
     side = max((image.shape[-1] for image in _images(inferred)), default=0)
     return counted(nodes, tensors, anchors(graph.model.graph), side, height_axis=2)
+
+
+def places(graph: onnx.GraphProto) -> dict[str, NetworkPlace]:
+    """Where in the network each value is made, as far as the names of the weights tell."""
+    nodes = [node for node in graph.node if node.op_type != "Constant"]
+    steps = [
+        OperationStep(
+            ";".join(filter(None, (node.output[0], node.name))),
+            KINDS.get(node.op_type, "move" if node.op_type in RENAMES else "other"),
+            tuple(node.input),
+            tuple(node.output),
+        )
+        for node in nodes
+    ]
+    found = place(steps, anchors(graph))
+    return {name: where for node, where in zip(nodes, found, strict=True) for name in node.output}
 
 
 def _images(graph: onnx.GraphProto) -> list[CountedTensor]:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from edgebench.content import Content
+from edgebench.converters import ranges
 from edgebench.converters.backend import Instructions
 from edgebench.converters.coreml import metadata, overflow
 from edgebench.converters.coreml.evaluator.quantise import quantise_activations
@@ -25,6 +26,7 @@ from edgebench.converters.mapped import Mapped
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
+from edgebench.converters.precision import RangeMethod
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress, silent
@@ -112,22 +114,22 @@ def convert_all(
     instructions: Instructions | None = None,
     progress: Progress = silent,
 ) -> dict[str, Content]:
-    """A Core ML package for each precision, by its name.
+    """A Core ML package for each precision, by its name, which `ranges.named` may have made.
 
     Raises `UnknownNameError`, `UnsupportedModelError`, `DataError`.
     """
-    wanted = [precision_of(name) for name in precisions]
+    wanted = {name: precision_of(ranges.parted(name)[0]) for name in precisions}
     instructions = instructions or Instructions()
-    versions = {precision.name: _ios(precision, instructions.ios) for precision in wanted}
+    versions = {name: _ios(one, instructions.ios) for name, one in wanted.items()}
     image = image_input(graph, instructions.preprocessing) if instructions.image_input else None
     samples = calibration or [reference.noise(graph.model, seed) for seed in range(_NOISE)]
     source = _Source(graph, image, _labels(graph, instructions), samples)
     files: dict[str, Content] = {}
-    for done, precision in enumerate(wanted):
-        progress(f"convert to {precision.name}", done, len(wanted))
+    for done, (name, precision) in enumerate(wanted.items()):
+        progress(f"convert to {name}", done, len(wanted))
         with unchecked():
-            files[precision.name] = _file(source, precision, versions[precision.name])
-    if any(precision.half for precision in wanted) and source.found_overflows():
+            files[name] = _file(source, precision, versions[name], ranges.parted(name)[1])
+    if any(precision.half for precision in wanted.values()) and source.found_overflows():
         instructions.note(overflow.note(source.found_overflows()))
     progress("convert", len(wanted), len(wanted))
     return files
@@ -149,12 +151,14 @@ def _labels(graph: OnnxGraph, instructions: Instructions) -> tuple[str, ...]:
     return labels if [port.shape for port in graph.outputs] == [(1, len(labels))] else ()
 
 
-def _file(source: _Source, precision: Precision, ios: int) -> Mapping[str, bytes]:
+def _file(
+    source: _Source, precision: Precision, ios: int, method: RangeMethod
+) -> Mapping[str, bytes]:
     model = source.float_model(ios, precision.half)
     keep = source.kept_in_float()
     if precision.activations:
         fed = Mapped(source.samples, partial(feed, source.graph, source.image))
-        model = quantise_activations(model, fed, keep=keep)
+        model = quantise_activations(model, fed, keep=keep, method=method)
     if precision.compress is not None:
         with quiet():
             model = precision.compress(model, keep)

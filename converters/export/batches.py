@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from edgebench.content import Content
 from edgebench.converters import targets
 from edgebench.converters.backend import Instructions
-from edgebench.converters.export import examples, proof
+from edgebench.converters.export import examples, proof, trial
 from edgebench.converters.export.float_nodes import float_nodes
+from edgebench.converters.export.trial import ChosenRanges
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
-from edgebench.converters.precision import MixedPrecision
+from edgebench.converters.precision import MixedPrecision, RangeMethod
+from edgebench.converters.ranges import named
 from edgebench.converters.targets import Target
 from edgebench.errors import EdgeBenchError, as_known
 from edgebench.progress import Progress
@@ -22,6 +24,8 @@ from edgebench.progress import Progress
 class Batch:
     """Targets of one format whose passes came to the same, and the content for each.
 
+    `ranges` says how those of each target were chosen.
+
     `float32` is the content in float32, which is proved whether it was asked for or not.
     """
 
@@ -29,6 +33,7 @@ class Batch:
     form: Formed
     pipeline: Pipeline
     contents: Mapping[Target, Content]
+    ranges: Mapping[Target, ChosenRanges]
     float32: Content
 
 
@@ -37,11 +42,13 @@ def convert(
     pipelines: Mapping[Target, Pipeline],
     data: examples.ExampleSet,
     instructions: Instructions,
+    asked: RangeMethod | None,
     progress: Progress,
 ) -> tuple[list[Batch], dict[Target, EdgeBenchError]]:
     """The content for each target, with what it can hold of the preprocessing and the labels.
 
-    Precisions of one format whose passes came to the same are converted together.
+    Precisions of one format whose passes came to the same are converted together. `asked` is how
+    ranges are chosen, None for what does best.
     """
     forms = {target: _form(graph, target, pipeline) for target, pipeline in pipelines.items()}
     together: dict[tuple[str, tuple[str, ...], MixedPrecision | None], list[Target]] = {}
@@ -53,7 +60,7 @@ def convert(
     for group in groups:
         form, pipeline = forms[group[0]], pipelines[group[0]]
         try:
-            converted.append(_together(group, form, pipeline, data, instructions, progress))
+            converted.append(_together(group, form, pipeline, data, instructions, asked, progress))
         except Exception as error:
             if len(group) == 1:
                 failed[group[0]] = as_known(error)
@@ -77,16 +84,27 @@ def _together(
     pipeline: Pipeline,
     data: examples.ExampleSet,
     instructions: Instructions,
+    asked: RangeMethod | None,
     progress: Progress,
 ) -> Batch:
     backend = targets.backend(group[0].format)
-    precisions = dict.fromkeys((proof.FLOAT32, *(target.base for target in group)))
-    files = backend.convert(form.graph, list(precisions), data.calibration, instructions, progress)
+    own = group[0].mix.ranges if group[0].mix else None
+    tried = {target: trial.methods(target, own or asked, data.tuning) for target in group}
+    names = [named(target.base, one) for target, ways in tried.items() for one in ways]
+    names = list(dict.fromkeys((proof.FLOAT32, *names)))
+    files = backend.convert(form.graph, names, data.calibration, instructions, progress)
+    ranges = {
+        target: trial.choose(target, form.graph, files, ways, data.tuning)
+        for target, ways in tried.items()
+    }
     contents = {
         target: backend.describe(
-            form.graph, files[target.base], instructions.preprocessing, instructions.labels
+            form.graph,
+            files[named(target.base, ranges[target].method)],
+            instructions.preprocessing,
+            instructions.labels,
         )
         for target in group
     }
     float32 = contents.get(Target(group[0].format, proof.FLOAT32), files[proof.FLOAT32])
-    return Batch(group[0].format, form, pipeline, contents, float32)
+    return Batch(group[0].format, form, pipeline, contents, ranges, float32)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
+from edgebench.converters.export import calibration_checks
 from edgebench.converters.export.calibration import NONE, RANDOM, calibration_folder
 from edgebench.converters.export.evaluation import EvaluationSubject, samples_of
 from edgebench.converters.export.images import frame_of, image_port
@@ -34,6 +35,10 @@ from edgebench.models.data.parts import spread
 MINIMUM = 8
 CALIBRATED_ON = 128
 PROVED_ON = 256
+TUNED_ON = 16
+_TUNING_PART = 5
+_ENOUGH = 16
+"""With fewer left to calibrate, none are set apart to tune."""
 _PROVED_ON_OWN = 64
 _RANDOM_CALIBRATION, _RANDOM_PROOF = 16, 8
 _FEWEST_PROVED_ON, _OUTPUT_BYTES = 4, 64_000_000
@@ -43,8 +48,9 @@ _FEWEST_PROVED_ON, _OUTPUT_BYTES = 4, 64_000_000
 class ExampleSet:
     """Inputs by ONNX name, in ONNX's order of axes, batch axis included, already normalised.
 
-    Images become inputs when they are asked for. `calibration` sets ranges, `held_out` is for
-    proof. `meaningful` says whether they are what the model is meant for; noise is not.
+    Images become inputs when they are asked for. `calibration` sets ranges, `tuning` decides
+    between ways to choose them, and `held_out` is for proof. `meaningful` says whether they are
+    what the model is meant for; noise is not.
     """
 
     calibration: Sequence[Sample]
@@ -53,6 +59,7 @@ class ExampleSet:
     sha256: str
     meaningful: bool
     notes: tuple[str, ...] = ()
+    tuning: Sequence[Sample] = ()
 
 
 def load(
@@ -63,8 +70,37 @@ def load(
 ) -> ExampleSet:
     """Read or make the examples; what is evaluated also proves, and calibrates nothing.
 
-    Raises `DataError` where they are too few, cannot be read, or do not fit the inputs.
+    Raises `DataError` where they are too few, cannot be read, do not fit the inputs, or hold no
+    range.
     """
+    found = _load(request, graph, preprocessing, evaluated)
+    if not found.meaningful or not _calibrates(request):
+        return found
+    calibration_checks.check(found.calibration, found.source)
+    judged = evaluated.data.source if evaluated else "what is held out of it"
+    unlike = calibration_checks.unlike(found.calibration, found.held_out, found.source, judged)
+    return replace(_with_tuning(found), notes=(*found.notes, *unlike))
+
+
+def _with_tuning(found: ExampleSet) -> ExampleSet:
+    """Some of the calibration data, at even distances, set apart to tune, where there is enough."""
+    samples = found.calibration
+    apart = set(spread(len(samples), min(TUNED_ON, len(samples) // _TUNING_PART)))
+    if len(samples) - len(apart) < _ENOUGH:
+        return found
+    rest = [place for place in range(len(samples)) if place not in apart]
+    kept = Mapped(rest, samples.__getitem__)
+    made = _set(kept, found.held_out, found.source, found.meaningful)
+    tuning = Mapped(sorted(apart), samples.__getitem__)
+    return replace(made, notes=found.notes, tuning=tuning)
+
+
+def _load(
+    request: ExportRequest,
+    graph: OnnxGraph,
+    preprocessing: Preprocessing | None,
+    evaluated: EvaluationSubject | None,
+) -> ExampleSet:
     source = request.calibration_source
     if source == NONE and evaluated is not None:
         proof = _proving(evaluated, graph)

@@ -60,8 +60,10 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
     instructions = Instructions(
         source.preprocessing, source.labels, request.ios, request.image_input, notes.append
     )
-    pipelines = {target: _pipeline(request, target) for target in task.fingerprints}
-    batches, failed = convert(source.graph, pipelines, proven.data, instructions, progress)
+    pipelines = {target: pipeline_for(request, target) for target in task.fingerprints}
+    batches, failed = convert(
+        source.graph, pipelines, proven.data, instructions, request.ranges, progress
+    )
     items: dict[Target, Item] = {}
     try:
         hops = _proved_in_float32(batches, proven, progress)
@@ -77,6 +79,7 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
                     target,
                     batch.form,
                     content,
+                    batch.ranges[target],
                     replace(proven, hops=(*proven.hops, hop)),
                     task.fingerprints[target],
                     instructions,
@@ -107,6 +110,6 @@ def _proved_in_float32(batches: Sequence[Batch], proven: Proven, progress: Progr
     return hops
 
 
-def _pipeline(request: ExportRequest, target: Target) -> Pipeline:
+def pipeline_for(request: ExportRequest, target: Target) -> Pipeline:
     """The passes that bring a graph into the target's form, as far as the request wants them."""
     return PLAIN if request.plain else pipeline_of(target).without(request.without_passes)

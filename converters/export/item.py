@@ -18,6 +18,7 @@ from edgebench.converters.export import request as requests
 from edgebench.converters.export.evaluation import EvaluationFiles, own_outputs
 from edgebench.converters.export.proven import Proven
 from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.export.trial import ChosenRanges
 from edgebench.converters.passes.pipelines import Formed
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.progress import Progress
@@ -37,6 +38,7 @@ def prove_item(
     target: Target,
     form: Formed,
     content: Content,
+    ranges: ChosenRanges,
     proven: Proven,
     fingerprint: str,
     instructions: Instructions,
@@ -49,7 +51,7 @@ def prove_item(
     """
     source, data = proven.source, proven.data
     backend = targets.backend(target.format)
-    opened = backend.open_converted(form.graph, content)
+    opened = proof.open_for_proof(target.format, form.graph, content)
     hop = proven.hops[-1]
     if target.precision != proof.FLOAT32:
         hop = proof.lower_precision(
@@ -75,7 +77,9 @@ def prove_item(
     )
     calibration = None
     if target.needs_calibration:
-        calibration = Calibration(data.source, len(data.calibration), data.sha256)
+        calibration = Calibration(
+            data.source, len(data.calibration), data.sha256, ranges.method, ranges.tried
+        )
     path = request.path(target)
     evaluation, beside = _evaluated(target, path, opened, proven.evaluation, progress)
     manifest = Manifest(

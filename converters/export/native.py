@@ -57,8 +57,14 @@ def measure(
 
 
 def notable(exact: Hop, native: Hop) -> bool:
-    here = math.inf if native.snr_db is None else native.snr_db
-    file = math.inf if exact.snr_db is None else exact.snr_db
+    """Whether the loss is worth a word."""
+    return lower(exact.snr_db, native.snr_db)
+
+
+def lower(exact_db: float | None, native_db: float | None) -> bool:
+    """Whether an SNR here is notably below that of the file; None: equal."""
+    here = math.inf if native_db is None else native_db
+    file = math.inf if exact_db is None else exact_db
     return here < min(file - NOTABLE_DB, INAUDIBLE_DB)
 
 

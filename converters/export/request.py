@@ -20,6 +20,7 @@ from edgebench.converters.artifact import (
     open_artifact,
 )
 from edgebench.converters.export import calibration, cost
+from edgebench.converters.precision import RangeMethod
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
@@ -61,6 +62,7 @@ class ExportRequest:
     `without_passes` without some of them, by name; the artifact's name says so.
     `require_agreement` is the share in which every file has to agree with the model, as the task
     counts: a file whose interval lies below is not written.
+    `ranges` is how the ranges of int8 are chosen from the calibration data, None for the best.
     `command` is what the user typed, for the manifest.
     """
 
@@ -83,6 +85,7 @@ class ExportRequest:
     plain: bool = False
     without_passes: tuple[str, ...] = ()
     require_agreement: float | None = None
+    ranges: RangeMethod | None = None
     command: str = ""
     force: bool = False
     module: nn.Module | None = None
@@ -253,7 +256,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "weights": documents.sha256(weights) if weights else None,
         "target": str(target),
         "mix": asdict(target.mix) if target.mix else None,
-        "calibration": calibration.identity(request.calibration_source),
+        "calibration": [calibration.identity(request.calibration_source), request.ranges],
         "evaluation": _identity(request.evaluation_source),
         "task": [request.task, dict(request.outputs), request.resize],
         "input_shapes": _plain(request.input_shapes),

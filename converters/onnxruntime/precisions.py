@@ -22,7 +22,7 @@ saturates the eighth bit is worth 0 to 1 dB.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +36,14 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from onnxruntime.quantization.calibrate import TensorsData, save_tensors_data
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
+from edgebench.converters.onnx.cut import Watched, made
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.quiet import quiet
+from edgebench.converters.ranges import Observed, Range
 from edgebench.errors import UnsupportedModelError
 
 PER_CHANNEL_OPSET = 13
@@ -66,18 +69,37 @@ def _drop_repeated(graph: onnx.GraphProto) -> None:
         made.update(node.output)
 
 
+def observe(graph: OnnxGraph, calibration: Sequence[Sample]) -> dict[str, Observed]:
+    """What the floating inputs and values of the graph take over the samples, by name."""
+    watched, names = Watched(graph.model), made(graph.model)
+    observed: dict[str, Observed] = {}
+    for sample in calibration:
+        for name, array in {**sample, **watched.values(names, sample)}.items():
+            if array.dtype == np.float32:
+                observed.setdefault(name, Observed()).add(array)
+    return observed
+
+
 def to_int8(
-    graph: OnnxGraph, calibration: Sequence[Sample], reduce_range: bool = False
+    graph: OnnxGraph,
+    calibration: Sequence[Sample],
+    reduce_range: bool = False,
+    ranges: Mapping[str, Range] | None = None,
 ) -> onnx.ModelProto:
-    """The graph quantised, but for its `float_nodes`. Raises `UnsupportedModelError`."""
+    """The graph quantised, but for its `float_nodes`. Raises `UnsupportedModelError`.
+
+    `ranges` are those of the values; without any they are the extremes over the samples.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix="edgebench-") as folder, quiet():
-            made = Path(folder, "int8.onnx")
+            file, known = Path(folder, "int8.onnx"), Path(folder, "ranges.json")
+            if ranges:
+                _write_ranges(known, ranges)
             model = _named(_with_axes(_copy(graph)))
             odd = _with_flat_biases(model.graph)
             quantize_static(
                 model,
-                made,
+                file,
                 _Samples(calibration),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
@@ -85,13 +107,24 @@ def to_int8(
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax,
                 reduce_range=reduce_range,
+                calibration_cache_path=known if ranges else None,
                 nodes_to_exclude=sorted(graph.float_nodes | odd),
                 extra_options={"TensorQuantOverrides": _by_tensor(graph.model)},
             )
-            quantised: onnx.ModelProto = onnx.load(made)
+            quantised: onnx.ModelProto = onnx.load(file)
     except Exception as error:
         raise _refused("int8", error) from error
     return quantised
+
+
+def _write_ranges(path: Path, ranges: Mapping[str, Range]) -> None:
+    """Ranges in the tool's own file of them, which it takes instead of running the model."""
+    pairs = {
+        name: (np.array(low, np.float32), np.array(high, np.float32))
+        for name, (low, high) in ranges.items()
+        if np.isfinite([low, high]).all()
+    }
+    save_tensors_data(TensorsData(CalibrationMethod.MinMax, pairs), path)
 
 
 def _named(model: onnx.ModelProto) -> onnx.ModelProto:

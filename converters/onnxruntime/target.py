@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import onnx
 import onnxruntime
 
+from edgebench.converters import ranges
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.cut import made
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, session
-from edgebench.converters.onnxruntime.precisions import to_fp16, to_int8
+from edgebench.converters.onnxruntime.precisions import observe, to_fp16, to_int8
 from edgebench.converters.onnxruntime.values import file_values
+from edgebench.converters.precision import DEFAULT
+from edgebench.converters.ranges import Observed
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
 
@@ -42,16 +46,21 @@ def convert(
     instructions: Instructions,
     progress: Progress,
 ) -> Mapping[str, bytes]:
-    makers = {
-        "fp32": lambda: graph.model,
-        "fp16": lambda: to_fp16(graph),
-        "int8": lambda: to_int8(graph, calibration),
-        "int8r": lambda: to_int8(graph, calibration, reduce_range=True),
-    }
+    observed: dict[str, Observed] = {}
     made = {}
-    for number, precision in enumerate(precisions):
-        progress(f"ONNX in {precision}", number, len(precisions))
-        made[precision] = makers[precision]().SerializeToString(deterministic=True)
+    for number, name in enumerate(precisions):
+        progress(f"ONNX in {name}", number, len(precisions))
+        precision, method = ranges.parted(name)
+        if method != DEFAULT and not observed:
+            observed = observe(graph, calibration)
+        chosen = ranges.of_all(observed, method)
+        makers: dict[str, Callable[[], onnx.ModelProto]] = {
+            "fp32": lambda: graph.model,
+            "fp16": lambda: to_fp16(graph),
+            "int8": partial(to_int8, graph, calibration, False, chosen),
+            "int8r": partial(to_int8, graph, calibration, True, chosen),
+        }
+        made[name] = makers[precision]().SerializeToString(deterministic=True)
     return made
 
 

@@ -24,6 +24,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.openvino.execution import came_from
 from edgebench.converters.openvino.session import input_names, last_line, openvino
+from edgebench.converters.precision import DEFAULT, RangeMethod
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 
@@ -70,19 +71,31 @@ def _ops(line: str) -> list[str]:
 
 
 def quantise(
-    graph: OnnxGraph, calibration: Sequence[Sample], reduce_range: bool = False
+    graph: OnnxGraph,
+    calibration: Sequence[Sample],
+    reduce_range: bool = False,
+    method: RangeMethod = DEFAULT,
 ) -> openvino.Model:
-    """The graph quantised by NNCF, but for its `float_nodes`. Raises `UnsupportedModelError`."""
+    """The graph quantised by NNCF, but for its `float_nodes`, with ranges chosen by a method.
+
+    Raises `UnsupportedModelError`.
+    """
     model = to_model(graph)
     with quiet(), hidden("torch"):  # NNCF's other framework.
         import nncf
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+    estimators = {
+        "extremes": RangeEstimatorParametersSet.MINMAX,
+        "average": RangeEstimatorParametersSet.MEAN_MINMAX,
+        "percentile": RangeEstimatorParametersSet.MEAN_QUANTILE,
+        "error": RangeEstimatorParametersSet.HISTOGRAM,
+    }
     ops = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() != "Constant"]
     kept = [name for name in ops if came_from(name, graph.float_nodes)]
     names = input_names(model, [port.name for port in graph.inputs])
     settings = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix.ENABLE if reduce_range else nncf.OverflowFix.DISABLE,
-        activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+        activations_range_estimator_params=estimators[method],
     )
     try:
         with quiet():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgebench.converters import ranges
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.file_value import Value
@@ -50,15 +51,16 @@ def convert(
     progress: Progress,
 ) -> Mapping[str, Mapping[str, bytes]]:
     made = {}
-    for number, precision in enumerate(precisions):
-        progress(f"OpenVINO in {precision}", number, len(precisions))
+    for number, name in enumerate(precisions):
+        progress(f"OpenVINO in {name}", number, len(precisions))
+        precision, method = ranges.parted(name)
         if precision in ("int8", "int8r"):
-            model = quantise(graph, calibration, reduce_range=precision == "int8r")
+            model = quantise(graph, calibration, precision == "int8r", method)
             said = execution.in_words(on_cpu(model), graph.float_nodes)
             instructions.note(f"{graph.name} in OpenVINO {precision}: {said}")
-            made[precision] = to_folder(model)
+            made[name] = to_folder(model)
         else:
-            made[precision] = to_folder(to_model(graph), halved=precision == "fp16")
+            made[name] = to_folder(to_model(graph), halved=precision == "fp16")
     return made
 
 

@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 import onnx
 
+from edgebench.converters import ranges
 from edgebench.converters.mapped import Mapped
+from edgebench.converters.precision import RangeMethod
 from edgebench.converters.tflite import signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.ops.activation import gelu_apart
@@ -43,15 +45,16 @@ def convert_all(
     progress: Progress = silent,
     float_nodes: Collection[str] = (),
 ) -> dict[str, bytes]:
-    """A TFLite file for each precision, by its name.
+    """A TFLite file for each precision, by its name, which `ranges.named` may have made.
 
     `calibration` holds, for each batch, arrays by ONNX input name and in ONNX's order of axes. The
     nodes of `float_nodes` stay in float32 where the rest is int8.
     Raises `UnknownNameError`, `DataError` where a precision needs calibration data that is not
     there or does not fit, and `UnsupportedModelError`.
     """
-    wanted = [precision_of(name) for name in precisions]
-    for precision in wanted:
+    names = list(precisions)
+    wanted = {name: precision_of(ranges.parted(name)[0]) for name in names}
+    for precision in wanted.values():
         if precision.needs_calibration and not calibration:
             raise DataError(
                 f"{precision.name} needs calibration data, and there is none",
@@ -61,13 +64,14 @@ def convert_all(
     samples = _arranged(lowering, calibration)
     source = LoweredModel(lowering, samples, float_nodes)
     files = {}
-    for done, precision in enumerate(wanted):
-        progress(f"convert to {precision.name}", done, len(wanted))
+    for done, (name, precision) in enumerate(wanted.items()):
+        progress(f"convert to {name}", done, len(wanted))
+        method = ranges.parted(name)[1]
         try:
-            files[precision.name] = _file(source, precision)
+            files[name] = _file(source, precision, method)
         except _GeluInPartsError:
             source = LoweredModel(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
-            files[precision.name] = _file(source, precision)
+            files[name] = _file(source, precision, method)
     progress("convert", len(wanted), len(wanted))
     return files
 
@@ -76,10 +80,10 @@ class _GeluInPartsError(UnsupportedModelError):
     """TensorFlow's converter has not put the parts of a GELU together again."""
 
 
-def _file(source: LoweredModel, precision: Precision) -> bytes:
+def _file(source: LoweredModel, precision: Precision, method: RangeMethod) -> bytes:
     with hushed() as messages:
         try:
-            made = precision.make(source)
+            made = precision.make(source, method)
         except EdgeBenchError:
             raise
         except Exception as error:  # MLIR's failures have no common class

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from edgebench.converters.precision import RangeMethod
+from edgebench.converters.ranges import Observed
 from edgebench.converters.tflite import hybrid, inspect, quantise
 from edgebench.converters.tflite.lower import Lowering
 from edgebench.converters.tflite.own_constants import with_own_constants
@@ -17,12 +19,12 @@ from edgebench.errors import UnknownNameError
 
 @dataclass(frozen=True)
 class Precision:
-    """How numbers are kept in the file, which `make` gives."""
+    """How numbers are kept in the file, which `make` gives, with ranges chosen by a method."""
 
     name: str
     description: str
     needs_calibration: bool
-    make: Callable[[LoweredModel], bytes]
+    make: Callable[[LoweredModel, RangeMethod], bytes]
 
 
 class LoweredModel:
@@ -40,15 +42,19 @@ class LoweredModel:
         return self.converted()
 
     @cached_property
-    def calibrated(self) -> bytes:
-        return quantise.calibrated(self.in_float, self.samples)
+    def _observed(self) -> dict[int, Observed]:
+        return quantise.observe(self.in_float, self.samples)
 
-    def quantised(self, io: str) -> bytes:
+    def calibrated(self, method: RangeMethod) -> bytes:
+        """The float file with ranges."""
+        return quantise.calibrated(self.in_float, self._observed, method)
+
+    def quantised(self, io: str, method: RangeMethod) -> bytes:
         """int8, but for the layers of the nodes that stay in float."""
-        return quantise.quantised(self.calibrated, io, self._kept_in_float())
+        return quantise.quantised(self.calibrated(method), io, self._kept_in_float())
 
     def _kept_in_float(self) -> list[str]:
-        """The tensors of the calibrated file that the nodes to be kept in float make."""
+        """The tensors of the float file that the nodes to be kept in float make."""
         # All that a node became is in one scope; a fused tensor's name lists its operations.
         scopes = {
             trace.op.partition("/")[0]
@@ -57,7 +63,7 @@ class LoweredModel:
         }
         if not scopes:
             return []
-        opened = inspect.interpreter(self.calibrated, **inspect.without_delegates())
+        opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
         names = [detail["name"] for detail in opened.get_tensor_details()]
         return [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
 
@@ -91,18 +97,18 @@ class LoweredModel:
         return made
 
 
-def _fp32(source: LoweredModel) -> bytes:
+def _fp32(source: LoweredModel, _: RangeMethod) -> bytes:
     return source.in_float
 
 
-def _fp16(source: LoweredModel) -> bytes:
+def _fp16(source: LoweredModel, _: RangeMethod) -> bytes:
     return source.converted(
         optimizations=[tf.lite.Optimize.DEFAULT],
         target_spec=tf.lite.TargetSpec(supported_types=[tf.float16]),
     )
 
 
-def _dynamic(source: LoweredModel) -> bytes:
+def _dynamic(source: LoweredModel, _: RangeMethod) -> bytes:
     # The runtime of 2023, which boards still carry, has no per-channel dynamic FULLY_CONNECTED.
     made = source.converted(
         optimizations=[tf.lite.Optimize.DEFAULT],
@@ -111,16 +117,16 @@ def _dynamic(source: LoweredModel) -> bytes:
     return hybrid.with_float_depthwise(made)
 
 
-def _int8(source: LoweredModel) -> bytes:
-    return source.quantised("int8")
+def _int8(source: LoweredModel, method: RangeMethod) -> bytes:
+    return source.quantised("int8", method)
 
 
-def _int8f(source: LoweredModel) -> bytes:
-    return source.quantised("float32")
+def _int8f(source: LoweredModel, method: RangeMethod) -> bytes:
+    return source.quantised("float32", method)
 
 
-def _int16x8(source: LoweredModel) -> bytes:
-    return quantise.in_sixteen_bits(with_own_constants(source.calibrated))
+def _int16x8(source: LoweredModel, method: RangeMethod) -> bytes:
+    return quantise.in_sixteen_bits(with_own_constants(source.calibrated(method)))
 
 
 _TABLE = (

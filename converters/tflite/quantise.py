@@ -22,11 +22,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from edgebench.converters.precision import DEFAULT, RangeMethod
+from edgebench.converters.ranges import Observed
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array
@@ -50,35 +52,38 @@ SAME_SCALE = (
 )
 
 
-def calibrated(float_file: bytes, samples: Iterable[Sequence[Array]]) -> bytes:
-    """The float file with each tensor's extremes over the samples, arrays in the inputs' sequence.
+def calibrated(
+    float_file: bytes, observed: Mapping[int, Observed], method: RangeMethod = DEFAULT
+) -> bytes:
+    """The float file with a range for each tensor that was observed.
 
     Raises `UnsupportedModelError` where a tensor takes values that are not finite.
     """
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
-    ranges = _ranges(float_file, samples)
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(float_file))
     (graph,) = model.subgraphs
-    for number, (low, high) in ranges.items():
+    for number, one in observed.items():
         tensor = graph.tensors[number]
-        if not (math.isfinite(low) and math.isfinite(high)):
+        if not one.finite:
             name = tensor.name.decode().partition(";")[0]
             raise UnsupportedModelError(
                 f"'{name}' becomes infinite or not a number on the calibration data, so that it "
                 "has no range",
                 "calibrate with what the model is made for, or export it to a float precision",
             )
+        low, high = one.range(method)
         tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
         tensor.quantization.min, tensor.quantization.max = [low], [high]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def _ranges(
-    float_file: bytes, samples: Iterable[Sequence[Array]]
-) -> dict[int, tuple[float, float]]:
-    """The extremes of all that is fed to the ops or made by them, by the tensor's number."""
+def observe(float_file: bytes, samples: Iterable[Sequence[Array]]) -> dict[int, Observed]:
+    """All that is fed to the ops or made by them, by the tensor's number.
+
+    Samples are arrays in the sequence of the inputs.
+    """
     made = inspect.interpreter(
         float_file, **inspect.without_delegates(), experimental_preserve_all_tensors=True
     )
@@ -86,18 +91,15 @@ def _ranges(
     outputs = [int(number) for node in inspect.nodes(made) for number in node["outputs"]]
     floating = {d["index"] for d in made.get_tensor_details() if d["dtype"] == np.float32}
     watched = [number for number in dict.fromkeys((*inputs, *outputs)) if number in floating]
-    ranges = dict.fromkeys(watched, (math.inf, -math.inf))
+    observed = {number: Observed() for number in watched}
     for sample in samples:
         for number, array in zip(inputs, sample, strict=True):
             made.set_tensor(number, array)
         inspect.invoke(made)
         for number in watched:
-            array = made.tensor(number)()
-            low, high = ranges[number]
-            extremes = np.minimum(low, array.min()), np.maximum(high, array.max())  # which keep NaN
-            ranges[number] = float(extremes[0]), float(extremes[1])
-            del array  # LiteRT runs no further while its memory is looked at.
-    return ranges
+            # No name keeps the array: LiteRT runs no further while its memory is looked at.
+            observed[number].add(made.tensor(number)())
+    return observed
 
 
 def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -> bytes:

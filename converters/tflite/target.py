@@ -23,7 +23,7 @@ from edgebench.progress import Progress
 
 @dataclass(frozen=True)
 class Converted:
-    """A .tflite file in LiteRT's interpreter, with the CPU delegate a device would use."""
+    """A .tflite file in LiteRT's interpreter."""
 
     interpreter: Any
     inputs: tuple[TensorSpec, ...]
@@ -61,15 +61,17 @@ def describe(
     preprocessing: Preprocessing | None,
     labels: Sequence[str] | None,
 ) -> bytes:
-    found = open_converted(graph, content)
+    found = open_converted(graph, content, exact=False)
     return with_metadata(content, graph.name, found.inputs, found.outputs, preprocessing, labels)
 
 
 def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Converted:
+    """LiteRT's own kernels compute what the file defines; a device uses XNNPACK's instead."""
     found = inspect.summary(content)
     images = image_ports(graph.model)
+    options = inspect.without_delegates() if exact else {}
     return Converted(
-        inspect.interpreter(content, num_threads=1),
+        inspect.interpreter(content, num_threads=1, **options),
         _specs(graph.inputs, found.inputs, images),
         _specs(graph.outputs, found.outputs, images),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -219,3 +220,10 @@ def left_out(reasons: Iterable[str], source: str) -> tuple[str, ...]:
         return ()
     which = "1 image" if len(every) == 1 else f"{len(every)} images"
     return (f"{which} of {source} left out: {every[0]}",)
+
+
+def png(image: Pixels) -> bytes:
+    """An image (height, width, 3) as a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

@@ -22,6 +22,7 @@ from edgebench.commands import (
     bundle,
     compare,
     devices,
+    drift,
     estimate,
     explain,
     export,
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "explain": explain,
     "plan": plan,
     "export": export,
+    "drift": drift,
     "lint": lint,
     "estimate": estimate,
     "report": report,
@@ -69,6 +71,8 @@ examples:
   edgebench --artifacts theirs/ --baseline old measure your own model files
   edgebench explain mobilenet_v2_ca            the cost of each attention stage
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
+  edgebench drift my_model.onnx --to tflite:int8 --data imagefolder:photos/
+                                               where and why it loses accuracy
   edgebench report --html                      the latest run as an HTML page
   edgebench compare A B --fail-above 5%        compare two runs, as a CI gate
   edgebench COMMAND --help                     options and more examples

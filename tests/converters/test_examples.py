@@ -187,17 +187,15 @@ def test_noise_is_seeded_and_of_unit_variance() -> None:
 
 def test_scenes_of_training_digits_calibrate_and_of_test_digits_prove() -> None:
     made = load("scenes", graph((1, 3, 48, 48)), HALF, "scenes_v2")
-    assert (len(made.calibration), len(made.held_out)) == (
-        examples.CALIBRATED_ON,
-        examples.PROVED_ON,
-    )
+    assert len(made.calibration) + len(made.tuning) == examples.CALIBRATED_ON
+    assert (len(made.tuning), len(made.held_out)) == (examples.TUNED_ON, examples.PROVED_ON)
 
 
 def test_only_pictures_without_mean_and_std_are_said_to_be_fed_plainly(
     photos: Path, tmp_path: Path
 ) -> None:
     for i in range(MINIMUM):
-        np.savez(tmp_path / f"{i}.npz", x=np.ones((1, 3, SIDE, SIDE)))
+        np.savez(tmp_path / f"{i}.npz", x=np.random.default_rng(i).random((1, 3, SIDE, SIDE)))
     assert load(str(tmp_path), graph(), None).notes == ()
     assert load(str(photos), graph(), HALF).notes == ()
     assert load(str(photos), graph(), None).notes == (PLAINLY_FED,)

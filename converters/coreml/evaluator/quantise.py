@@ -17,6 +17,7 @@ from edgebench.converters.coreml.evaluator.operation import Operation
 from edgebench.converters.coreml.evaluator.program import Array, Program, load
 from edgebench.converters.coreml.evaluator.ranges import Range, collect, shared_by_concats
 from edgebench.converters.coreml.evaluator.tools import ct
+from edgebench.converters.precision import DEFAULT, RangeMethod
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress, silent
@@ -30,21 +31,23 @@ def quantise_activations(
     progress: Progress = silent,
     mode: str = "linear_symmetric",
     keep: Callable[[str], bool] | None = None,
+    method: RangeMethod = DEFAULT,
 ) -> Any:
     """An `MLModel` whose convolutions, products, sums and pools take and give int8.
 
     Samples are what `Program.run` takes. `mode` is "linear_symmetric", whose zero point is 0 as
     the Neural Engine wants it, or "linear". `keep` says of an op or its value, by name, that it
-    stays in floating point. Weights are left as they are: compress them afterwards with
-    `coremltools.optimize`. The result is of iOS 17 or later. Raises `DataError`, and
-    `UnsupportedModelError` where a range is not finite or all is computed in float32.
+    stays in floating point, and `method` chooses the ranges. Weights are left as they are: compress
+    them afterwards with `coremltools.optimize`. The result is of iOS 17 or later. Raises
+    `DataError`, and `UnsupportedModelError` where a range is not finite or all is computed in
+    float32.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.mlpackage"
         mlmodel.save(str(path))
         program = load(path)
         left = _left_in_float(program, keep)
-        ranges = shared_by_concats(collect(program, samples, progress), program)
+        ranges = shared_by_concats(collect(program, samples, progress, method), program)
     bad = [name for name, found in ranges.items() if not found.finite]
     if bad:
         raise UnsupportedModelError(

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from edgebench.converters.coreml.evaluator.program import Array, Program
+from edgebench.converters.precision import DEFAULT, RangeMethod
+from edgebench.converters.ranges import Observed
 from edgebench.errors import DataError
 from edgebench.progress import Progress, silent
 
@@ -23,16 +25,16 @@ class Range:
     low: float
     high: float
 
-    def joined(self, other: Range) -> Range:
-        return Range(min(self.low, other.low), max(self.high, other.high))
-
     @property
     def finite(self) -> bool:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
 def collect(
-    program: Program, samples: Sequence[Mapping[str, Array]], progress: Progress = silent
+    program: Program,
+    samples: Sequence[Mapping[str, Array]],
+    progress: Progress = silent,
+    method: RangeMethod = DEFAULT,
 ) -> dict[str, Range]:
     """The range of every floating value of the program, its inputs included, by name.
 
@@ -40,21 +42,19 @@ def collect(
     """
     if not samples:
         raise DataError("there are no samples to take ranges from", "give some with --calibration")
-    ranges: dict[str, Range] = {}
+    observed: dict[str, Observed] = {}
 
     def visit(name: str, op_type: str, array: Array) -> None:
         if array.dtype.kind == "f" and array.size:
             # NumPy looks at numbers of float16 one at a time.
-            low, high = torch.aminmax(torch.from_numpy(array))
-            found = Range(float(low), float(high))
-            ranges[name] = ranges[name].joined(found) if name in ranges else found
+            observed.setdefault(name, Observed()).add(torch.from_numpy(array).float().numpy())
 
     # What overflows becomes infinite, or NaN, and that is what is to be found.
     with np.errstate(all="ignore"):
         for i, _ in enumerate(program.trace_all(samples, visit)):
             progress(_STEP, i, len(samples))
     progress(_STEP, len(samples), len(samples))
-    return ranges
+    return {name: Range(*one.range(method)) for name, one in observed.items()}
 
 
 def shared_by_concats(ranges: Mapping[str, Range], program: Program) -> dict[str, Range]:

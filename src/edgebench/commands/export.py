@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
-from edgebench.commands.common import exits
+from edgebench.commands.common import exits, source_options
+from edgebench.commands.common.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
     from edgebench.converters.export.request import ExportRequest
+    from edgebench.converters.mending.search import Mended
     from edgebench.converters.targets import Target
-    from edgebench.models.data.pictures import Resize
+    from edgebench.progress import Progress
 
 HELP = "export models to device formats"
 
@@ -26,37 +27,22 @@ EXAMPLES = """\
   edgebench export scenes_v2 --to all          every format and precision
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench export my_detector.onnx --to tflite:int8 --data coco:val/,val.json
+  edgebench export my_model.onnx --to tflite:int8 --data imagefolder:val/ --accuracy-budget 0.5%
   edgebench export my_package.models:small --to coreml --input-shape 1,3,96,96
 """
 
 UNKNOWN = "unknown"
 
-Shapes = Mapping[str, tuple[int, ...]] | tuple[int, ...]
 
-
-@dataclass(frozen=True)
-class ExportOptions:
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(SourceOptions):
     """What to export, to which targets, and how; see `ExportRequest`."""
 
-    command_line: str
     source: tuple[str, ...]
-    to: tuple[str, ...] = ("tflite:fp32",)
-    out: Path = Path("artifacts")
-    weights: Path | None = None
-    calibration: str | None = None
-    data: str | None = None
-    evaluation: str | None = None
-    task: str | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    resize: Resize | None = None
-    input_shapes: Shapes | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    labels: Path | None = None
     require_agreement: float | None = None
+    accuracy_budget: float | None = None
     ios: int | None = None
     no_image_input: bool = False
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     no_passes: bool = False
     force: bool = False
     json: bool = False
@@ -65,46 +51,15 @@ class ExportOptions:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] MODEL ..."
     add = arguments.adder(parser, ExportOptions)
-    help_ = "model of the zoo, ONNX file, or package.module:factory that returns a torch module"
-    add("source", nargs="+", metavar="MODEL", help=help_)
-    help_ = "targets, such as tflite:int8, tflite:MIX.json, tflite:all or all; may be repeated"
-    add("--to", action="extend", type=arguments.names, metavar="FORMAT[:PRECISION],...", help=help_)
+    add("source", nargs="+", metavar="MODEL", help=source_options.MODEL)
+    source_options.add_target(add)
     add("--out", type=Path, metavar="DIR", help="folder for the artifacts")
     add("--force", action="store_true", help="also export what is up to date")
     help_ = "parallel exports (default: one per CPU)"
     add("--jobs", type=arguments.positive, metavar="N", help=help_)
     add("--json", action="store_true", help="print the manifests as JSON")
-
-    group = parser.add_argument_group("model")
-    add = arguments.adder(group, ExportOptions)
-    help_ = "trained weights (.safetensors or .pth)"
-    add("--weights", type=Path, metavar="FILE", help=help_)
-    help_ = "fix an input's shape; may be repeated"
-    group.add_argument("--input-shape", action="append", metavar="[NAME=]1,3,224,224", help=help_)
-    add("--mean", type=arguments.floats, metavar="R,G,B", help="mean of the input, in 0..1")
-    add("--std", type=arguments.floats, metavar="R,G,B", help="its standard deviation, in 0..1")
-    add("--labels", type=Path, metavar="FILE", help="class names, one per line")
-    help_ = (
-        "what the outputs mean: classification, detection, segmentation or none "
-        "(default: what the data has labels for)"
-    )
-    add("--task", metavar="NAME", help=help_)
-    help_ = "roles and layout of the outputs, such as boxes=OUTPUT,scale=normalised"
-    add("--outputs", type=arguments.words, metavar="NAME=VALUE,...", help=help_)
-
-    group = parser.add_argument_group(
-        "data",
-        "DATA is imagefolder:PATH, coco:IMAGES,ANNOTATIONS.json, voc:PATH, npz:PATH (arrays by the "
-        "names of the inputs) or scenes.",
-    )
-    add = arguments.adder(group, ExportOptions)
-    help_ = "labelled images: one part sets the int8 ranges, the other measures the accuracy"
-    add("--data", metavar="DATA", help=help_)
-    help_ = "images that set the int8 ranges: DATA, a folder of images or .npz files, or random"
-    add("--calibration", metavar="DATA|DIR|random", help=help_)
-    add("--evaluation", metavar="DATA", help="labelled images that measure the accuracy")
-    help_ = "how images are brought to the input's size (default: crop; coco and voc: stretch)"
-    add("--resize", choices=("crop", "stretch", "pad"), help=help_)
+    source_options.add_model(parser, ExportOptions)
+    source_options.add_data(parser, ExportOptions)
 
     add = arguments.adder(parser.add_argument_group("conversion"), ExportOptions)
     help_ = "oldest iOS that Core ML files are for: 15 to 18"
@@ -113,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-image-input", action="store_true", help=help_)
     help_ = f"least share in which a file has to agree with the model (else exit {exits.ABOVE})"
     add("--require-agreement", type=arguments.fraction, metavar="99%", help=help_)
+    help_ = "let int8 lose no more: keep in float32 what costs most, as few layers as are needed"
+    add("--accuracy-budget", type=arguments.fraction, metavar="0.5%", help=help_)
     help_ = "export the plain graph, not the form that the target runs fastest"
     add("--no-passes", action="store_true", help=help_)
 
@@ -129,7 +86,11 @@ def execute(options: ExportOptions) -> int:
 
     targets, left_out = expand(options.to)
     with console.shown_progress() as progress:
-        exports, failure = export_all(_requests(options, targets), options.jobs, progress)
+        requests = _requests(options, targets)
+        mended: list[Mended] = []
+        if options.accuracy_budget is not None:
+            requests, mended = _mend(requests, options.accuracy_budget, progress)
+        exports, failure = export_all(requests, options.jobs, progress)
     for note in dict.fromkeys((*left_out, *(note for one in exports for note in one.notes))):
         console.say(note)
     artifacts = [artifact for one in exports for artifact in one.artifacts]
@@ -137,9 +98,50 @@ def execute(options: ExportOptions) -> int:
         print("[" + ",\n".join(dump(one.manifest).rstrip() for one in artifacts) + "]")
     elif artifacts:
         _show(artifacts)
+    for one in mended:
+        console.say(_mended(one))
     if failure is not None:
         raise failure
-    return 0
+    return exits.DONE if all(one.within for one in mended) else exits.ABOVE
+
+
+def _mend(
+    requests: Sequence[ExportRequest], budget: float, progress: Progress
+) -> tuple[list[ExportRequest], list[Mended]]:
+    """The requests with the mixes that keep them within the budget; each is written as a recipe."""
+    from edgebench.converters.mending.search import IMAGES, mend
+    from edgebench.converters.targets import FORMATS
+    from edgebench.documents import save
+
+    found, changed = [], []
+    for request in requests:
+        targets = []
+        for target in request.targets:
+            chosen = target
+            if target.base in FORMATS[target.format].mixable:
+                one = mend(request, target, budget, IMAGES, progress)
+                found.append(one)
+                chosen = one.target
+                if chosen.mix is not None:
+                    path = request.path(chosen)
+                    save(path.with_name(f"{path.name}.recipe.json"), chosen.mix)
+            targets.append(chosen)
+        changed.append(replace(request, targets=tuple(targets)))
+    return changed, found
+
+
+def _mended(one: Mended) -> str:
+    """What was found, with the change of the figure on the images that confirm it."""
+    from edgebench.benchmarks.formatting import count, points
+
+    plain = f"{one.asked} loses {100 * one.plain.loss.value:.1f} points in {one.plain.loss.figure}"
+    if not one.found.nodes:
+        return plain + (", which is within the budget" if one.within else "; no mix is better")
+    kept = f"{count(one.found.layers, 'layer')} in float32 ({one.target.precision})"
+    text = f"{plain}, with {kept} {100 * one.found.loss.value:.1f}"
+    if one.confirmed.figure != "agreement":
+        text += f"; on other images the change is {points(one.confirmed.interval)}"
+    return text if one.within else f"{text}, which is still above the budget"
 
 
 def _show(artifacts: Sequence[Artifact]) -> None:
@@ -165,28 +167,14 @@ def _show(artifacts: Sequence[Artifact]) -> None:
 
 
 def _requests(options: ExportOptions, targets: tuple[Target, ...]) -> list[ExportRequest]:
-    from edgebench.converters.export.request import ExportRequest
-
     return [
-        ExportRequest(
-            source=source,
-            targets=targets,
-            out=options.out,
-            weights=options.weights,
-            calibration=options.calibration,
-            data=options.data,
-            evaluation=options.evaluation,
-            task=options.task,
-            outputs=options.outputs,
-            resize=options.resize,
-            input_shapes=options.input_shapes,
-            mean=options.mean,
-            std=options.std,
-            labels=options.labels,
+        source_options.request(
+            options,
+            source,
+            targets,
             require_agreement=options.require_agreement,
             ios=options.ios,
             image_input=not options.no_image_input,
-            command=options.command_line,
             plain=options.no_passes,
             force=options.force,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -203,6 +203,33 @@ class Classification:
     ) -> tuple[Floats, Floats]:
         one, other = (_scores(assignment, each)[0].argmax(1) for each in (reference, outputs))
         return (one == other).astype(np.float64), np.ones(len(one))
+
+    def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> Floats:
+        """Kullback and Leibler's, sum p ln(p / q), p the reference's (Ann. Math. Stat. 22, 1951).
+
+        Of a class that has no probability at all in float64, the least there is stands for it.
+        """
+        p, q = (_log_probabilities(assignment, each) for each in (reference, outputs))
+        return np.asarray((np.exp(p) * (p - q)).sum(1))
+
+    def in_words(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[str]:
+        found = self.decode(assignment, outputs)
+        return [
+            f"{roles.label(int(one.classes[0]), labels)} {100 * one.scores[0]:.0f} %"
+            for one in found
+        ]
+
+
+def _log_probabilities(assignment: Assignment, outputs: Outputs) -> Floats:
+    """Of each image and class; a background class is one like the others."""
+    values, _ = _scores(assignment, outputs)
+    if assignment.outputs[0].role == PROBABILITIES:
+        # Rounding to integers leaves sums other than 1.
+        values = np.log(np.maximum(values, np.finfo(np.float64).tiny))
+    shifted = values - values.max(1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
 
 
 def _classes(output: ModelOutput) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,6 +32,9 @@ from edgebench.tasks.task import (
 SAME_IOU, SAME_SCORE, SHOWN = 0.5, 0.1, 0.3
 """Two boxes are the same thing where they overlap so much, and their scores differ by no more; of
 those whose score is at least SHOWN, which an application would show."""
+
+NAMED = 4
+"""So many classes are named of an image."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,20 @@ class Detection:
         ]
         alike, every = np.array(counts, np.float64).reshape(-1, 2).T
         return alike, every
+
+    def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> None:
+        return None
+
+    def in_words(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[str]:
+        """The classes of the boxes that an application would show, the most frequent first."""
+        words = []
+        for found in detections(assignment, outputs):
+            counts = Counter(found.classes[: _shown(found)].tolist()).most_common(NAMED)
+            named = (f"{count} {roles.label(number, labels)}" for number, count in counts)
+            words.append(", ".join(named) or "nothing")
+        return words
 
 
 def _fields(found: Detections) -> tuple[Floats, Floats, Ints]:

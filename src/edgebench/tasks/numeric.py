@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,15 @@ class Numeric:
             alike += (np.abs(found - wanted) <= tolerance * largest).sum(1)
             every += wanted.shape[1]
         return alike, every
+
+    def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> None:
+        return None
+
+    def in_words(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[str]:
+        """Numbers are what they are."""
+        return [""] * checked(assignment, outputs)
 
 
 def _kept(output: ModelOutput, batch: int) -> RoleOutput:

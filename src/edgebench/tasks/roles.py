@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -59,3 +59,9 @@ def misfit(task: str, wanted: str, signature: Signature, remedy: str) -> UsageEr
 def shape_text(shape: tuple[int, ...]) -> str:
     """A shape as people read it: 1x21x513x513."""
     return "x".join(str(side) for side in shape) or "scalar"
+
+
+def label(number: int, labels: Sequence[str] | None) -> str:
+    """A class in words: its label, or where there is none its number."""
+    known = labels is not None and 0 <= number < len(labels)
+    return labels[number] if known and labels else f"class {number}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -31,6 +31,9 @@ from edgebench.tasks.task import (
 
 LOGITS, PROBABILITIES, MAP = "logits", "probabilities", "map"
 Ints = npt.NDArray[np.int64]
+
+NAMED = 4
+"""So many classes are named of an image."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,25 @@ class Segmentation:
         alike = _maps(assignment, reference) == _maps(assignment, outputs)
         pixels = float(alike[0].size) if len(alike) else 0.0
         return alike.sum((1, 2)).astype(np.float64), np.full(len(alike), pixels)
+
+    def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> None:
+        """Of scores only the best class is kept."""
+        return None
+
+    def in_words(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[str]:
+        """The classes that take most of the image."""
+        words = []
+        for image in _maps(assignment, outputs):
+            classes, counts = np.unique(image, return_counts=True)
+            largest = np.argsort(-counts, kind="stable")[:NAMED]
+            named = (
+                f"{roles.label(int(classes[i]), labels)} {100 * counts[i] / image.size:.0f} %"
+                for i in largest
+            )
+            words.append(", ".join(named))
+        return words
 
 
 def enlarged(image: Array, shape: tuple[int, ...]) -> Array:

@@ -229,6 +229,19 @@ class Task(Protocol):
     ) -> tuple[Floats, Floats]:
         """By image, how many things both predict alike, and how many there are (images,)."""
 
+    def divergence(
+        self, assignment: Assignment, reference: Outputs, outputs: Outputs
+    ) -> Floats | None:
+        """By image, how far the predicted probabilities diverge from the reference's, in nats.
+
+        None where outputs are no probabilities over classes.
+        """
+
+    def in_words(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> Sequence[str]:
+        """What the outputs predict of each image, in a few words; classes by their labels."""
+
 
 def checked(assignment: Assignment, outputs: Outputs) -> int:
     """The number of images, if outputs are those that the assignment says.

@@ -31,7 +31,7 @@ def test_ranges_hold_all_samples(half: Program) -> None:
     ranges = collect(half, SAMPLES)
     for sample in SAMPLES:
         for name, alone in collect(half, [sample]).items():
-            assert ranges[name].joined(alone) == ranges[name]
+            assert ranges[name].low <= alone.low <= alone.high <= ranges[name].high
     assert ranges["x0"] == Range(*_extremes())
     assert ranges["x0"] != collect(half, SAMPLES[-1:])["x0"]
 

@@ -1,0 +1,97 @@
+"""Which way to choose ranges suits a model and a target: tried on samples that set no range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgebench.converters.artifact import RangeTrial
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.output_error import FLOOR_DB, OutputError
+from edgebench.converters.precision import DEFAULT, RangeMethod
+from edgebench.converters.ranges import named
+from edgebench.converters.targets import FORMATS, Target
+
+# Averages of extremes lost 10 dB and more in three formats, and NNCF's quantiles and its default,
+# an average too, 20 dB (scenes_v2 with and without attention, an ImageNet classifier).
+TRIED: Mapping[str, tuple[RangeMethod, ...]] = {
+    "tflite": (DEFAULT, "percentile", "error"),
+    "onnx": (DEFAULT, "percentile", "error"),
+    "openvino": (DEFAULT, "error"),
+    "coreml": (DEFAULT, "percentile", "error"),
+}
+
+NARROW = ("int8", "int8f", "int8r", "w8a8")
+"""Precisions in which the choice matters: with 16 bits there are steps enough for extremes."""
+
+
+_EQUAL_DB = 200.0
+"""What stands for no error: documents hold no infinity."""
+
+
+@dataclass(frozen=True)
+class ChosenRanges:
+    """The method that did best, and all that were tried, the best first."""
+
+    method: RangeMethod
+    tried: tuple[RangeTrial, ...] = ()
+
+
+def methods(
+    target: Target, asked: RangeMethod | None, tuning: Sequence[Sample]
+) -> Sequence[RangeMethod]:
+    """What to try for a target: what the user asked for alone, or without samples the default."""
+    if not target.needs_calibration:
+        return (DEFAULT,)
+    if asked is not None:
+        return (asked,)
+    if not len(tuning) or target.base not in NARROW:
+        return (DEFAULT,)
+    return TRIED[target.format]
+
+
+def choose(
+    target: Target,
+    graph: OnnxGraph,
+    files: Mapping[str, Any],
+    tried: Sequence[RangeMethod],
+    tuning: Sequence[Sample],
+) -> ChosenRanges:
+    """The method whose file is nearest to the graph's outputs on the samples.
+
+    `files` has the content for each method, by the name that `ranges.named` gives the target's
+    precision.
+    """
+    if len(tried) == 1:
+        return ChosenRanges(tried[0])
+    expected = list(reference.stream(graph.model, tuning))
+    found = [
+        RangeTrial(one, _snr_db(target, graph, files[named(target.base, one)], tuning, expected))
+        for one in tried
+    ]
+    # Of equals the first, which is the default where it is among them.
+    found.sort(key=lambda one: -one.snr_db)
+    return ChosenRanges(found[0].ranges, tuple(found))
+
+
+def _snr_db(
+    target: Target,
+    graph: OnnxGraph,
+    content: Any,
+    tuning: Sequence[Sample],
+    expected: Sequence[Sequence[Array]],
+) -> float:
+    """The SNR of the worst output, in exact arithmetic where kernels vary."""
+    form = FORMATS[target.format]
+    outputs = form.load().open_converted(graph, content, form.kernels_vary).run_all(tuning)
+    errors = [OutputError() for _ in graph.outputs]
+    for wanted, there in zip(expected, outputs, strict=True):
+        for error, a, b in zip(errors, wanted, there, strict=True):
+            error.add(a, b)
+    if any(error.broken for error in errors):
+        return FLOOR_DB
+    levels = (error.errors.decibels for error in errors)
+    return min(_EQUAL_DB, max(FLOOR_DB, min(levels)))

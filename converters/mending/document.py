@@ -1,0 +1,42 @@
+"""What the search for a mixed precision tried, as a document, so that it can be continued."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from edgebench.intervals import Estimate
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a file loses against the source, on images that it was not calibrated on.
+
+    `value` is the drop of the task's first figure where there are labels, and otherwise the share
+    that does not agree; `figure` names it. `interval` is that of the figure's own change, or of
+    the agreement.
+    """
+
+    figure: str
+    value: float
+    interval: Estimate
+    snr_db: float | None
+
+
+@dataclass(frozen=True)
+class MendingTrial:
+    """A choice of nodes that stay in float32, and what the file then loses."""
+
+    nodes: tuple[str, ...]
+    layers: int
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class MendingSearch:
+    """All that was tried of one model and target; `fingerprint` is that of what it was made of."""
+
+    SCHEMA: ClassVar[str] = "edgebench.mending/1"
+
+    fingerprint: str
+    trials: tuple[MendingTrial, ...]

@@ -1,0 +1,299 @@
+"""The cheapest mix of int8 and float32 layers that keeps a model within its budget of accuracy.
+
+Round by round, the layers that make half of the error are freed, those first that cost the outputs
+most for each microsecond that they take in float32, until the file is within the budget; of the
+last round as few are kept as are needed. So a network of a hundred layers takes about ten
+conversions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import onnx
+
+from edgebench.converters import targets
+from edgebench.converters.backend import Instructions
+from edgebench.converters.drift import layers
+from edgebench.converters.drift.chain import Link, follow
+from edgebench.converters.drift.document import LayerDrift
+from edgebench.converters.drift.drift import LAYER_IMAGES
+from edgebench.converters.drift.subject import DriftSubject, open_subject
+from edgebench.converters.export import request as requests
+from edgebench.converters.export.batches import Batch, convert
+from edgebench.converters.export.formats import pipeline_for
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.mapped import Mapped
+from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
+from edgebench.converters.mending.node_times import node_times
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.precision import Exceptions, MixedPrecision
+from edgebench.converters.targets import FORMATS, Target
+from edgebench.documents import load, save
+from edgebench.errors import InvalidFileError, UsageError
+from edgebench.models.data.parts import spread
+from edgebench.progress import Progress
+
+IMAGES = 400
+"""Of so many images half decide and half confirm."""
+
+ROUNDS = 8
+
+LEAST_GAIN_DB = 1.0
+
+LEAST_TIME_S = 2e-6
+"""A node that takes less costs as much: that of quantising what it reads and makes."""
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What the search came to: `plain` is the precision as asked for, `found` the best within.
+
+    `target` is the one to export. `confirmed` is the loss of `found` on other images.
+    """
+
+    asked: Target
+    target: Target
+    plain: MendingTrial
+    found: MendingTrial
+    confirmed: Loss
+    within: bool
+
+
+def mend(
+    request: ExportRequest, target: Target, budget: float, images: int, progress: Progress
+) -> Mended:
+    """Search for one target of a request.
+
+    Half of the images decide, and the other half confirm. Raises `UsageError` for a target that
+    can have no exceptions and for a model without a task, and what an export raises.
+    """
+    if target.base not in FORMATS[target.format].mixable or target.mix is not None:
+        known = ", ".join(sorted(FORMATS[target.format].mixable))
+        raise UsageError(
+            f"{target} can have no exceptions, so that nothing can be mended",
+            f"leave --accuracy-budget out, or name one of {target.format}'s: {known}",
+        )
+    asked = replace(request, targets=(target,))
+    subject = open_subject(asked, images, progress)
+    if subject.read.task is None:
+        raise UsageError(
+            "an accuracy budget needs a trained model, its task, and data to measure on",
+            "give labelled images with --data, and name the task with --task",
+        )
+    search = _Search(asked, target, subject, progress)
+    plain = search.trial(())
+    found = search.within(budget) if plain.loss.value > budget else plain
+    if found.loss.value >= plain.loss.value:
+        found = plain  # Slower, and not better.
+    chosen = target
+    if found.nodes:
+        chosen = Target(target.format, (mix := search.mix(found, budget)).name, mix)
+    return Mended(
+        asked=target,
+        target=chosen,
+        plain=plain,
+        found=found,
+        confirmed=search.loss(found.nodes, confirming=True),
+        within=found.loss.value <= budget,
+    )
+
+
+class _Search:
+    """Tries mixes, and keeps what they came to on disk."""
+
+    def __init__(
+        self, request: ExportRequest, target: Target, subject: DriftSubject, progress: Progress
+    ) -> None:
+        self._request, self._target = request, target
+        self._subject, self._progress = subject, progress
+        self._fingerprint = requests.fingerprint(request, target)
+        path = request.path(target)
+        self._path: Path = path.with_name(f"{path.name}.mending.json")
+        self._trials = {one.nodes: one for one in self._read()}
+        count = len(subject.samples)
+        self._deciding, self._confirming = range(0, count, 2), range(1, count, 2) or range(count)
+        self._expected: dict[range, list[Sequence[Array]]] = {}
+
+    def trial(self, chosen: Sequence[LayerDrift]) -> MendingTrial:
+        """What is lost where the nodes of these layers stay in float32."""
+        nodes = self._nodes(chosen)
+        if nodes not in self._trials:
+            done = MendingTrial(nodes, len(chosen), self.loss(nodes))
+            self._trials[nodes] = done
+            save(self._path, MendingSearch(self._fingerprint, tuple(self._trials.values())))
+        return self._trials[nodes]
+
+    @staticmethod
+    def _nodes(chosen: Sequence[LayerDrift]) -> tuple[str, ...]:
+        """The nodes of layers; with a value that shares a concatenation's scale, that one too."""
+        nodes = [node for one in chosen for node in one.nodes]
+        nodes += [
+            str(one.cause.values["op"])
+            for one in chosen
+            if one.cause is not None and one.cause.id == "shared_scale"
+        ]
+        return tuple(dict.fromkeys(nodes))
+
+    def within(self, budget: float) -> MendingTrial:
+        """The fewest layers that were found to keep the loss within the budget, else the best.
+
+        Each round frees those that make half of the error that is left; what is wrong with a
+        value may only move to where it is read, so the layers are ranked anew after each round.
+        """
+        plain = self.trial(())
+        tried: list[MendingTrial] = []
+
+        def enough(chosen: Sequence[LayerDrift]) -> bool:
+            self._progress(f"mend {self._target}", len(tried), 0)
+            tried.append(self.trial(chosen))
+            # By chance alone a coarse figure may be better; what mends has less of an error, too.
+            cleaner = (tried[-1].loss.snr_db or 0.0) >= (plain.loss.snr_db or 0.0) + LEAST_GAIN_DB
+            return cleaner and tried[-1].loss.value <= budget
+
+        chosen: list[LayerDrift] = []
+        for _ in range(ROUNDS):
+            more = self._half(self._nodes(chosen))
+            if not more:
+                break
+            if enough([*chosen, *more]):
+                low, high = 0, len(more)
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    low, high = (
+                        (low, middle) if enough([*chosen, *more[:middle]]) else (middle, high)
+                    )
+                return self.trial([*chosen, *more[:high]])
+            chosen += more
+        return min(
+            tried, key=lambda one: (one.loss.value, -(one.loss.snr_db or 0.0)), default=plain
+        )
+
+    def mix(self, found: MendingTrial, budget: float) -> MixedPrecision:
+        """The trial as a precision that can be kept and exported again."""
+        return MixedPrecision(
+            name=f"{self._target.base}-within-{100 * budget:g}".replace(".", "p"),
+            base=self._target.base,
+            exceptions=tuple(Exceptions(_literal(node)) for node in found.nodes),
+            recipe=(
+                f"found for {self._request.name} in {self._target}: {found.layers} layers in "
+                f"float32 change the loss in {found.loss.figure} to {100 * found.loss.value:.2f} "
+                f"points, for a budget of {100 * budget:g}"
+            ),
+            ranges=self._request.ranges,
+        )
+
+    def loss(self, nodes: Sequence[str], confirming: bool = False) -> Loss:
+        """Convert with these exceptions, and compare with the source."""
+        batch, target = self._converted(nodes)
+        subject, form = self._subject, FORMATS[self._target.format]
+        places = self._confirming if confirming else self._deciding
+        samples = Mapped(places, subject.samples.__getitem__)
+        opened = form.load().open_converted(
+            batch.form.graph, batch.contents[target], form.kernels_vary
+        )
+        if places not in self._expected:
+            self._expected[places] = list(reference.stream(subject.graph.model, samples))
+        links = [
+            Link("source", "source", self._expected[places]),
+            Link("file", str(target), opened.run_all(samples)),
+        ]
+        read = replace(subject.read, places=places)
+        hop = follow(links, read, len(places), self._progress).hops[1]
+        if hop.source is None:
+            raise InvalidFileError(f"{target} cannot be compared: {hop.failure}", "see drift")
+        worst = hop.source.worst
+        snr_db = worst.snr_db if worst else None
+        for figure in hop.source.figures:
+            if figure.difference is not None:
+                return Loss(
+                    figure.id, max(0.0, -figure.difference.value), figure.difference, snr_db
+                )
+        agreement = hop.source.agreement
+        if agreement is None:
+            raise UsageError("there is nothing to compare", "give labelled images with --data")
+        return Loss("agreement", 1 - agreement.value, agreement, snr_db)
+
+    def _converted(self, nodes: Sequence[str]) -> tuple[Batch, Target]:
+        target = self._target
+        if nodes:
+            exceptions = tuple(Exceptions(_literal(node)) for node in nodes)
+            mix = MixedPrecision("trial", target.base, exceptions, ranges=self._request.ranges)
+            target = Target(target.format, mix.name, mix)
+        subject = self._subject
+        instructions = Instructions(
+            subject.preprocessing, subject.labels, self._request.ios, self._request.image_input
+        )
+        batches, failed = convert(
+            subject.graph,
+            {target: pipeline_for(self._request, target)},
+            subject.data,
+            instructions,
+            self._request.ranges,
+            self._progress,
+        )
+        if failed:
+            raise failed[target]
+        return batches[0], target
+
+    def _half(self, nodes: Sequence[str]) -> list[LayerDrift]:
+        """The layers that make half of the error of a file, best value first.
+
+        Their value is what they cost the outputs for the time that they take in float32.
+        """
+        batch, target = self._converted(nodes)
+        samples: Sequence[Sample] = self._subject.samples
+        chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
+        backend, graph = targets.backend(target.format), batch.form.graph
+        values = backend.values(graph, batch.contents[target], chosen)
+        found = layers.rank(graph.model, chosen, values, False, self._progress).layers
+        times = node_times(graph.model, chosen[0])
+        # What a free layer makes may still be rounded for those that read it: they are next.
+        widened = [
+            replace(one, nodes=(*one.nodes, *_readers(graph.model, one.value)))
+            if {*one.nodes} <= {*nodes}
+            else one
+            for one in found
+        ]
+        left = [one for one in widened if one.share > 0 and not {*one.nodes} <= {*nodes}]
+        total, so_far = sum(one.share for one in left), 0.0
+        half: list[LayerDrift] = []
+        for one in left:  # Those that cost most come first.
+            if so_far >= total / 2:
+                break
+            half.append(one)
+            so_far += one.share
+        return sorted(half, key=lambda one: -one.share / _time_s(one, times))
+
+    def _read(self) -> Sequence[MendingTrial]:
+        """What an earlier search of the same model tried."""
+        if not self._path.exists():
+            return ()
+        try:
+            kept = load(self._path, MendingSearch)
+        except InvalidFileError:
+            return ()
+        return kept.trials if kept.fingerprint == self._fingerprint else ()
+
+
+def _readers(model: onnx.ModelProto, value: str) -> list[str]:
+    """The nodes that read a value, by name."""
+    return [node.name or node.output[0] for node in model.graph.node if value in node.input]
+
+
+def _loss(trial: MendingTrial) -> tuple[float, float]:
+    """What is lost: the figure, and of equals the error."""
+    return trial.loss.value, -(trial.loss.snr_db or 0.0)
+
+
+def _literal(node: str) -> str:
+    """A pattern that matches this name alone."""
+    return re.sub(r"([*?[])", r"[\1]", node)
+
+
+def _time_s(layer: LayerDrift, times: Mapping[str, float]) -> float:
+    return max(LEAST_TIME_S, sum(times.get(node, 0.0) for node in layer.nodes))

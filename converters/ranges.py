@@ -1,0 +1,112 @@
+"""From what a value takes over the calibration data to the range that integers stand for.
+
+How to choose the range depends on the model: extremes keep what is rare and leave coarse steps for
+the rest; a narrower range does the opposite. No rule is best for all, so exports try several and
+measure (`edgebench.converters.export.trial`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebench.converters.precision import DEFAULT, METHODS, RangeMethod
+
+Range = tuple[float, float]
+
+_SEPARATOR = "@"
+_RARE = 1e-4
+_LEVELS = 255
+_SHRUNK = np.linspace(1.0, 0.3, 15)
+_KEPT = 512
+"""So many numbers of a value are kept of each sample, at even distances."""
+
+
+def named(precision: str, method: RangeMethod) -> str:
+    """A precision whose ranges are chosen by a method, as backends take and give it."""
+    return precision if method == DEFAULT else f"{precision}{_SEPARATOR}{method}"
+
+
+def parted(name: str) -> tuple[str, RangeMethod]:
+    """The precision and the method of a name that `named` made."""
+    precision, _, method = name.partition(_SEPARATOR)
+    return precision, next((one for one in METHODS if one == method), DEFAULT)
+
+
+@dataclass
+class Observed:
+    """What one value takes over the samples."""
+
+    low: float = math.inf
+    high: float = -math.inf
+    lows: float = 0.0
+    highs: float = 0.0
+    samples: int = 0
+    kept: list[npt.NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, array: npt.NDArray[np.float32]) -> None:
+        """Add the value of a sample."""
+        if not array.size:
+            return
+        low, high = array.min(), array.max()  # which keep NaN
+        self.low, self.high = float(np.minimum(self.low, low)), float(np.maximum(self.high, high))
+        self.lows += float(low)
+        self.highs += float(high)
+        self.samples += 1
+        self.kept.append(np.ravel(array)[:: 1 + array.size // _KEPT].astype(np.float32))
+
+    @property
+    def finite(self) -> bool:
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def range(self, method: RangeMethod) -> Range:
+        """The range by a method; where there was nothing it is inverted and infinite."""
+        if method == "extremes" or not self.samples or not self.finite:
+            return self.low, self.high
+        if method == "average":
+            return self.lows / self.samples, self.highs / self.samples
+        values = np.concatenate(self.kept)
+        if method == "percentile":
+            low, high = np.quantile(values, (_RARE, 1 - _RARE))
+            return float(low), float(high)
+        return self._least_error(values)
+
+    def _least_error(self, values: npt.NDArray[np.float32]) -> Range:
+        """The extremes shrunk towards zero as far as the squared error of 8 bits gets smaller.
+
+        Each end by itself, for one may be zero: what is shrunk costs clipping and buys finer steps
+        (Banner et al., "Post training 4-bit quantization", NeurIPS 2019, section 3).
+        """
+        low, high = min(self.low, 0.0), max(self.high, 0.0)
+        for _ in range(2):
+            high = (
+                high
+                if high <= 0
+                else min(
+                    (_error(values, low, self.high * part), self.high * part) for part in _SHRUNK
+                )[1]
+            )
+            low = (
+                low
+                if low >= 0
+                else min(
+                    (_error(values, self.low * part, high), self.low * part) for part in _SHRUNK
+                )[1]
+            )
+        return max(low, self.low), min(high, self.high)
+
+
+def _error(values: npt.NDArray[np.float32], low: float, high: float) -> float:
+    """The mean squared error of 8 bits over a range."""
+    step = (high - low) / _LEVELS or 1.0
+    rounded = np.clip(np.round((values - low) / step), 0, _LEVELS) * step + low
+    return float(np.square(rounded - values, dtype=np.float64).mean())
+
+
+def of_all(observed: Mapping[str, Observed], method: RangeMethod) -> dict[str, Range]:
+    """The range of every value, by name."""
+    return {name: one.range(method) for name, one in observed.items()}
