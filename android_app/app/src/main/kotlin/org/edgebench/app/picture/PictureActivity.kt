@@ -13,6 +13,7 @@ import org.edgebench.app.R
 import org.edgebench.app.models.ModelStore
 import org.edgebench.core.run.sentence
 import java.io.IOException
+import kotlin.concurrent.thread
 
 /** A picture of the gallery, and what one model says of it, or two side by side. */
 class PictureActivity : Activity() {
@@ -60,16 +61,26 @@ class PictureActivity : Activity() {
         data?.data?.takeIf { result == RESULT_OK }?.let(::show)
     }
 
+    /** Decoding takes some tenths of a second, so it is done beside the screen. */
     private fun show(chosen: Uri) {
-        try {
-            val picture = Pictures.read(contentResolver, chosen)
-            uri = chosen
-            say("")
-            panels.forEach { it.show(picture) }
-        } catch (error: IOException) {
-            say(getString(R.string.no_picture, error.sentence()))
-        } catch (error: SecurityException) {
-            say(getString(R.string.no_picture, error.sentence())) // Another picker's right to it has ended.
+        uri = chosen
+        thread(name = "picture") {
+            try {
+                val picture = Pictures.read(contentResolver, chosen)
+                shown("") { panels.forEach { it.show(picture) } }
+            } catch (error: IOException) {
+                shown(getString(R.string.no_picture, error.sentence()))
+            } catch (error: SecurityException) {
+                shown(getString(R.string.no_picture, error.sentence())) // Another picker's right to it has ended.
+            }
+        }
+    }
+
+    /** Back on the screen, if it is still there. */
+    private fun shown(problem: String, then: () -> Unit = {}) = runOnUiThread {
+        if (!isDestroyed) {
+            say(problem)
+            then()
         }
     }
 
