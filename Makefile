@@ -28,8 +28,8 @@ FORMS     ?= mobilenet_v2_ca
 MATRIX    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser test-devices check lint types imports docs test-fast export-tflite export-coreml \
-	export-openvino export-onnx export-all \
+.PHONY: help setup demo test test-android test-browser test-devices check lint types imports docs test-fast export-tflite \
+	export-coreml export-openvino export-onnx export-all bundle-android \
 	bench-agreement bench-export bench-forms matrix prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
 
 help:  ## what there is to make
@@ -55,6 +55,9 @@ test: setup  ## make the environment and run every check
 check:  ## every check but those of test-devices and test-browser, in an environment that is there
 	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE) -m 'not rig'
+
+test-android: $(READY)  ## the Android app: its core on the JVM with real models, the rest compiled; needs a JDK
+	$(PYTEST) $(ATONCE) -m rig tests/android tests/rigs/test_phone_app_in_kotlin.py
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
 	$(PYTEST) $(ATONCE) -m rig tests/rigs --ignore=tests/rigs/test_browser.py
@@ -82,6 +85,9 @@ test-fast: $(READY)  ## the tests that take seconds
 
 export-tflite: $(READY)  ## export MODELS="..." in PRECISION="..." to artifacts/
 	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to tflite:%) --out $(ARTIFACTS)
+
+bundle-android: export-tflite  ## give the models of `make export-tflite` to the Android app
+	$(BIN)/edgebench bundle $(MODELS) --android --artifacts $(ARTIFACTS)
 
 export-coreml: $(READY)  ## the same to Core ML, in fp16, int8w and w8a8
 	$(BIN)/edgebench export $(MODELS) $(COREML_PRECISION:%=--to coreml:%) --out $(ARTIFACTS)

@@ -7,10 +7,12 @@ starts this file as the app, which does one job a start and leaves the next to a
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ start)
         exit 0
     fi
     cd /
-    setsid {python} {app} "$run" {own} $here >/dev/null 2>>$here/log </dev/null &
+    setsid {program} "$run" {own} $here >/dev/null 2>>$here/log </dev/null &
     echo $! >$here/pid
     echo "Status: ok";;
 esac
@@ -48,18 +50,20 @@ pid=$(cat {here}/pid 2>/dev/null) && [ -d /proc/$pid ] &&
 """
 
 
-def install(here: Path, storage: Path, package: str, runner: str) -> None:
+def install(
+    here: Path, storage: Path, package: str, runner: str, program: Sequence[str] = ()
+) -> None:
     """Put the programs into a folder, and the app behind them.
 
-    `storage` is the phone's external storage, and `runner` a packed runner.
+    `storage` is the phone's external storage, and `runner` a packed runner. `program` is the
+    command that is the app, to which three folders are added; this file without it.
     """
     here.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(runner, here / "runner.pyz")
     words = {
         "here": here,
         "package": package,
-        "python": sys.executable,
-        "app": Path(__file__).resolve(),
+        "program": shlex.join(program or (sys.executable, str(Path(__file__).resolve()))),
         "own": storage / "Android" / "data" / package / "files" / "edgebench",
     }
     for name, text in {"am": AM, "pm": PM, "pidof": PIDOF}.items():

@@ -35,6 +35,7 @@ def theirs(tmp_path: Path) -> Path:
 
 
 MINIMAL = {
+    "bundle": ("scenes_v2", "--android"),
     "export": ("scenes_v2",),
     "drift": ("scenes_v2",),
     "estimate": ("a.tflite",),

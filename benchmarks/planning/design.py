@@ -270,7 +270,7 @@ def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
     if inputs is None:
         return None
     preprocessing = manifest.preprocessing or PLAIN_PIXELS
-    channels, axes = (1, ()) if inputs.arrays else _image_axes(manifest.inputs[0])
+    channels, axes = (1, ()) if inputs.arrays else image_axes(manifest.inputs[0])
     mean, std = (
         values * channels if len(values) == 1 else values
         for values in (preprocessing.mean, preprocessing.std)
@@ -281,7 +281,7 @@ def _evaluation(artifact: Artifact) -> EvaluationInputs | None:
         mean=mean,
         std=std,
         axes=axes,
-        outputs=tuple(_kept(one, manifest) for one in inputs.task.outputs),
+        outputs=tuple(kept_output(one, manifest) for one in inputs.task.outputs),
         arrays=tuple(_stored(name, manifest) for name in inputs.arrays),
     )
 
@@ -297,7 +297,7 @@ def _stored(name: str, manifest: Manifest) -> StoredInput:
     )
 
 
-def _image_axes(spec: TensorSpec) -> tuple[int, tuple[int, ...]]:
+def image_axes(spec: TensorSpec) -> tuple[int, tuple[int, ...]]:
     """How many channels an image input has, and which axis of NCHW each of the file's axes is.
 
     A graph may have its channels last itself; they are one or three, wherever they are.
@@ -308,7 +308,7 @@ def _image_axes(spec: TensorSpec) -> tuple[int, tuple[int, ...]]:
     return onnx[1], spec.axes
 
 
-def _kept(role: RoleOutput, manifest: Manifest) -> KeptOutput:
+def kept_output(role: RoleOutput, manifest: Manifest) -> KeptOutput:
     """Where the file has the output of a role. Raises `InvalidFileError` where it has none."""
     for index, spec in enumerate(manifest.outputs):
         if (spec.onnx or spec.name) == role.output:

@@ -12,8 +12,9 @@ from typing import ClassVar, Literal
 
 from edgebench.tasks.reduction import Reduction
 
-Delegate = Literal["xnnpack", "none", "gpu", "nnapi", "ane"]
-"""What runs a graph beside the runtime: XNNPACK, nothing, the GPU, NNAPI, the Neural Engine."""
+Delegate = Literal["xnnpack", "none", "gpu", "npu", "nnapi", "ane"]
+"""What runs a graph beside the runtime: XNNPACK, nothing, the GPU, a phone's NPU, NNAPI, the Neural
+Engine."""
 
 
 @dataclass(frozen=True)

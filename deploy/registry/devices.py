@@ -6,14 +6,14 @@ import re
 from dataclasses import replace
 
 from edgebench.deploy.device.cores import ranges
-from edgebench.deploy.device.entry import Cluster, DeviceEntry
+from edgebench.deploy.device.entry import Cluster, DeviceEntry, RunnerName
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.registry import registry
 from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.core_check import Cores
 from edgebench.deploy.remote.remote_device import RemoteDevice
 from edgebench.deploy.transports.table import TRANSPORTS
-from edgebench.errors import UnknownNameError
+from edgebench.errors import UnknownNameError, UsageError
 
 ALL_CORES = "all"
 
@@ -23,9 +23,19 @@ BROWSER = "browser"
 NAMED = re.compile(r"\w+:[\w.-]+")
 
 
-def get(name: str) -> Device:
-    """The device of that name. Raises `UnknownNameError` and `InvalidFileError`."""
+def get(name: str, runner: RunnerName | None = None) -> Device:
+    """The device of that name, with another runner than its entry's if one is named.
+
+    Raises `UnknownNameError` and `InvalidFileError`, and `UsageError` where runners cannot be
+    chosen.
+    """
     found = entry(name)
+    if runner is not None:
+        if found.transport != "adb":
+            raise UsageError(
+                f"{name} has no runners to choose from", "only phones over adb have several"
+            )
+        found = replace(found, runner=runner)
     return TRANSPORTS[found.transport].package().device(found)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from edgebench import arguments, console
 from edgebench.commands import (
+    bundle,
     compare,
     devices,
     drift,
@@ -57,6 +58,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "trend": trend,
     "models": models,
     "devices": devices,
+    "bundle": bundle,
     "train": train,
 }
 

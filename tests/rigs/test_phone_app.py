@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,14 @@ pytestmark = pytest.mark.rig
 @pytest.fixture
 def app(bench: Bench, phone: Phone) -> Path:
     """The folder of the phone's programs; files in it say how the app is to fail."""
+    return install(bench, phone)
+
+
+def install(bench: Bench, phone: Phone, program: Sequence[str] = ()) -> Path:
+    """Put the app on the phone; `program` is the command that it is, the stand-in without it."""
     programs = phone.folder / "bin"
     runner = bench.folder / stage_runner(bench.folder)
-    stand_in_app.install(programs, phone.storage, PACKAGE, str(runner))
+    stand_in_app.install(programs, phone.storage, PACKAGE, str(runner), program)
     (programs / "python3").unlink(missing_ok=True)
     bench.register(fake={**phone.entry, "runner": "app"})
     return programs

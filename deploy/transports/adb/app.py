@@ -53,7 +53,7 @@ class AndroidApp:
 
     @property
     def install(self) -> str:
-        return "build it in android_app and install it with: adb install -r APK"
+        return "build and install it: see android_app/README.md (then: adb install -r APK)"
 
     @property
     def own(self) -> str:

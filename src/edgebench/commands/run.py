@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from edgebench import arguments
-from edgebench.commands.common import measure_options, reporting
+from edgebench.commands.common import measure_options, pairing, reporting
 from edgebench.commands.common.exits import DONE
 from edgebench.commands.common.measure_options import MeasureOptions
 from edgebench.commands.common.measuring import measure
@@ -20,6 +20,7 @@ EXAMPLES = """\
   edgebench --device pixel7,rpi5 --budget 5m   two devices in parallel
   edgebench --detect 2%                        as long as that takes
   edgebench --artifacts theirs/ --baseline old .tflite files of other tools
+  edgebench --device pixel7 --runner benchmark_model,app   what an app adds
   edgebench --resume                           continue the latest run
 """
 
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measure_options.add_models(parser)
     measure_options.add_files(parser)
     measure_options.add_setting(parser)
+    measure_options.add_runner(parser)
     measure_options.add_runs(parser)
     reporting.add_arguments(parser)
 
@@ -45,6 +47,8 @@ def options(namespace: argparse.Namespace) -> RunOptions:
 
 
 def execute(options: RunOptions) -> int:
+    if options.measure.runner and len(options.measure.runner) > 1:
+        return pairing.execute(options.measure, options.report.json is not None)
     measured = measure(options.measure)
     if measured.interrupted and not measured.found.measured:
         return measured.exit_code(DONE, "run")

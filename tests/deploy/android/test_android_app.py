@@ -73,7 +73,7 @@ def own_folder(tmp_path: Path) -> Path:
 def test_the_app_gives_the_result_that_the_python_runner_gives(
     device: RemoteDevice, make_run: MakeRun, tmp_path: Path
 ) -> None:
-    folder = make_run("plain", "attention", evaluate=True)
+    folder = make_run("plain", "attention", "int8", evaluate=True)
     write_plan(replace(read_plan(folder), profile=True), folder)
     seen: set[str] = set()
     with device.reserved():
@@ -81,14 +81,17 @@ def test_the_app_gives_the_result_that_the_python_runner_gives(
     assert result.complete
     assert result.context.python is None and result.context.runtimes["tflite"].version
     assert seen >= {"measuring blocks", "loading and evaluating artifacts"}
-    other = make_run("plain", "attention", evaluate=True, where="local")
+    other = make_run("plain", "attention", "int8", evaluate=True, where="local")
     local = LocalDevice().run(other, silent)
     assert [one.index for one in result.blocks] == [one.index for one in local.blocks]
+    body = json.loads((folder / "result.json").read_text())
     for slot, evaluation in result.evaluations.items():
-        assert evaluation.outputs is not None and evaluation.profile is not None
+        assert evaluation.outputs is not None and "profile" in body["evaluations"][slot]
         assert evaluation.outputs == local.evaluations[slot].outputs
         for name in evaluation.outputs.values():
-            assert np.array_equal(np.load(folder / name), np.load(other / name))
+            found, wanted = np.load(folder / name), np.load(other / name)
+            assert found.dtype == wanted.dtype
+            assert np.abs(found - wanted).max() <= (0 if slot == "int8" else 1e-5)
     assert not own_folder(tmp_path).exists() and not (tmp_path / "home").exists()
 
 
@@ -248,6 +251,9 @@ def test_check_asks_the_app_for_its_contract_and_leaves_nothing(
     steps = {step.name: step for step in device.check()}
     assert steps["contract"].state == "ok" and "edgebench.app/3" in steps["contract"].found
     assert not own_folder(tmp_path).exists()
+
+
+def test_check_tells_of_another_contract(device: RemoteDevice, phone: Path) -> None:
     (phone / "other version").touch()
     steps = {step.name: step for step in device.check()}
     assert steps["contract"].state == "missing" and "edgebench.app/3" in steps["contract"].found

@@ -10,6 +10,7 @@ from typing import get_args
 
 from edgebench import arguments
 from edgebench.benchmarks.planning.request import DEFAULT_BUDGET_S, DETECT_LIMIT_S, RunRequest
+from edgebench.deploy.device.entry import RunnerName
 from edgebench.deploy.documents.plan import Delegate
 from edgebench.errors import UsageError
 
@@ -43,6 +44,7 @@ class MeasureOptions:
     precisions: tuple[str, ...] | None = None
     artifacts: Path = Path("artifacts")
     devices: tuple[str, ...] | None = None
+    runner: tuple[RunnerName, ...] | None = None
     budget_s: float | None = None
     detect: float | None = None
     threads: int = RunRequest.threads
@@ -119,6 +121,24 @@ def add_setting(
         add("--profile", action="store_true", help="also run the runtime's profiler")
 
 
+def add_runner(parser: argparse.ArgumentParser) -> None:
+    """The option that says what carries out plans on a phone."""
+    names = get_args(RunnerName)
+    help_ = (
+        f"what runs the models on a phone: {', '.join(names)} (default: its entry's); two, such as "
+        "benchmark_model,app, are measured in turn and compared"
+    )
+    add = arguments.adder(parser.add_argument_group("phones"), MeasureOptions)
+    add("--runner", type=_runners, metavar="A[,B]", help=help_)
+
+
+def _runners(text: str) -> tuple[str, ...]:
+    found, known = arguments.names(text), get_args(RunnerName)
+    if len(found) > 2 or not set(found) <= set(known):
+        raise argparse.ArgumentTypeError(f"'{text}' is not one or two of {', '.join(known)}")
+    return found
+
+
 def add_runs(parser: argparse.ArgumentParser, *, resumable: bool = True) -> None:
     """The options that say where runs are stored, and which one to continue."""
     group = parser.add_argument_group("runs")
@@ -129,7 +149,13 @@ def add_runs(parser: argparse.ArgumentParser, *, resumable: bool = True) -> None
         add("--resume", nargs="?", const=Resume(None), type=Resume, metavar="RUN", help=help_)
 
 
-KEPT = {one.name for one in fields(MeasureOptions)} - {"command_line", "devices", "runs", "resume"}
+KEPT = {one.name for one in fields(MeasureOptions)} - {
+    "command_line",
+    "devices",
+    "runner",
+    "runs",
+    "resume",
+}
 """What a run goes on with as it was begun."""
 
 

@@ -57,7 +57,8 @@ def measure(options: MeasureOptions) -> Measured:
 
     begun = _begun(options)
     names = (options.devices or LOCAL) if begun is None else fleet.names(begun)
-    named = {name: devices.get(name) for name in names}
+    runner = options.runner[0] if options.runner else None
+    named = {name: devices.get(name, runner) for name in names}
     measure = _several if len(names) > 1 else _one
     with invitation.sent(named, _takes(options)):
         folder, interrupted = measure(options, begun, named)

@@ -1,0 +1,1 @@
+"""What the sample apps are given: models, and how each is used."""

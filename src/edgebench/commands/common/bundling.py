@@ -1,0 +1,167 @@
+"""From an artifact to a model of a sample app, or the reason why the app cannot run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from edgebench.errors import EdgeBenchError, UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from edgebench.converters.artifact import Artifact, Manifest, Preprocessing
+    from edgebench.deploy.bundle.apps import App
+    from edgebench.deploy.bundle.bundle import BundledModel
+    from edgebench.tasks.task import Assignment
+
+
+class NotForTheApp(UsageError):
+    """An app cannot run or show a model; the message says why."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user says of models whose manifests do not say it."""
+
+    task: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    labels: tuple[str, ...] | None = None
+
+
+def bundled(artifact: Artifact, app: App, given: Given) -> BundledModel:
+    """The model as the app's bundle has it. Raises `NotForTheApp`, and `UsageError`."""
+    from edgebench.benchmarks.planning.design import image_axes, kept_output
+    from edgebench.deploy.bundle.bundle import BundledModel, BundledTask, ImageInput
+    from edgebench.deploy.documents.staging import content_name
+
+    manifest = _described(artifact.manifest, given)
+    _require_runnable(artifact, app)
+    channels, axes = image_axes(manifest.inputs[0])
+    height, width = _image(manifest)
+    task = _assignment(manifest, given)
+    how = _preprocessing(manifest)
+    return BundledModel(
+        model=manifest.model,
+        precision=manifest.precision,
+        file=content_name(artifact.path, manifest.sha256),
+        sha256=manifest.sha256,
+        size_bytes=manifest.size_bytes,
+        weights=manifest.weights,
+        height=height,
+        width=width,
+        preprocessing=ImageInput(_each(how.mean, channels), _each(how.std, channels), axes),
+        labels=manifest.labels,
+        task=BundledTask(
+            task.task, tuple(kept_output(one, manifest) for one in task.outputs), task.layout
+        ),
+    )
+
+
+def _described(manifest: Manifest, given: Given) -> Manifest:
+    """The manifest with what the user says of the input and the labels."""
+    from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
+
+    how = manifest.preprocessing or PLAIN_PIXELS
+    if given.mean is not None or given.std is not None:
+        how = Preprocessing(given.mean or how.mean, given.std or how.std)
+    return replace(manifest, preprocessing=how, labels=given.labels or manifest.labels)
+
+
+def _preprocessing(manifest: Manifest) -> Preprocessing:
+    assert manifest.preprocessing is not None
+    return manifest.preprocessing
+
+
+def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    found = values * channels if len(values) == 1 else values
+    if len(found) != channels:
+        raise UsageError(
+            f"the input has {channels} channels, and there are {len(found)} values for them",
+            "give one value, or one for each channel",
+        )
+    return found
+
+
+def _require_runnable(artifact: Artifact, app: App) -> None:
+    """Raises `NotForTheApp` for what the app's runtime or screens cannot take."""
+    manifest = artifact.manifest
+    if manifest.format != app.format:
+        raise NotForTheApp(
+            f"the {app.name} app runs {app.format} files, not {manifest.format}",
+            f"export it with: edgebench export {manifest.model} --to {app.format}",
+        )
+    if len(manifest.inputs) != 1:
+        inputs = ", ".join(one.name for one in manifest.inputs) or "none that could be read"
+        raise NotForTheApp(f"the app gives a model one image, and its inputs are: {inputs}")
+    (image,) = manifest.inputs
+    if len(image.shape) != 4 or not {image.shape[1], image.shape[3]} & {1, 3}:
+        raise NotForTheApp(f"its input {image.name} is {list(image.shape)}, which is no image")
+    if min(image.shape) < 1 or image.shape[0] != 1:
+        raise NotForTheApp(
+            f"its input is {list(image.shape)}; the app runs one image of a fixed size at once",
+            "export it with --input-shape 1,...",
+        )
+    for tensor in (image, *manifest.outputs):
+        if tensor.dtype not in app.types:
+            raise NotForTheApp(f"the app has no tensors of the type {tensor.dtype} ({tensor.name})")
+    custom = _custom_operators(artifact)
+    if custom:
+        raise NotForTheApp(
+            f"the app has no operators {', '.join(custom)}: they are custom ones or TensorFlow's",
+            "export it with built-in operators only",
+        )
+
+
+def _custom_operators(artifact: Artifact) -> list[str]:
+    """The names of operators that LiteRT alone does not have. Raises `NotForTheApp`."""
+    from edgebench.converters.lint.readers import tflite_content
+
+    try:
+        graph = tflite_content.read(artifact.path, artifact.path.name, "")
+    except EdgeBenchError as error:
+        raise NotForTheApp(f"it cannot be read: {error.message}", error.remedy) from error
+    return sorted({one.type for one in graph.ops if one.attributes.get("custom")})
+
+
+def _image(manifest: Manifest) -> tuple[int, int]:
+    """Height and width of the image."""
+    from edgebench.benchmarks.planning.design import image_axes
+
+    (spec,) = manifest.inputs
+    _, axes = image_axes(spec)
+    sides = dict(zip(axes, spec.shape, strict=True))
+    return sides[2], sides[3]
+
+
+def _assignment(manifest: Manifest, given: Given) -> Assignment:
+    """What the outputs mean: as the user says, as the manifest says, or where it is evident."""
+    from edgebench.tasks.table import TASKS
+    from edgebench.tasks.task import ModelOutput, Signature
+
+    if given.task is None and manifest.evaluation is not None:
+        return manifest.evaluation.task
+    outputs = tuple(
+        ModelOutput(
+            one.onnx or one.name,
+            tuple(side for _, side in sorted(zip(one.axes, one.shape, strict=True))),
+            # Quantised values are read as real ones.
+            "float32" if one.quantization else one.dtype,
+        )
+        for one in manifest.outputs
+    )
+    labels = None if manifest.labels is None else len(manifest.labels)
+    signature = Signature(outputs, _image(manifest), labels)
+    if given.task is not None:
+        if given.task not in TASKS:
+            raise UnknownNameError("task", given.task, TASKS)
+        return TASKS[given.task].assign(signature, given.outputs)
+    task = next((one for one in TASKS.values() if one.evident(signature)), None)
+    if task is None:
+        shapes = ", ".join(f"{one.name} {list(one.shape)}" for one in outputs)
+        raise NotForTheApp(
+            f"nothing says what its outputs mean: {shapes}",
+            "name the task, such as --task detection --outputs boxes=NAME,scores=NAME",
+        )
+    return task.assign(signature, given.outputs)
