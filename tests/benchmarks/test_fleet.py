@@ -60,7 +60,7 @@ class Attached:
     def __init__(self) -> None:
         self.named: dict[str, Device] = {}
 
-    def __call__(self, name: str) -> Device:
+    def __call__(self, name: str, runner: str | None = None) -> Device:
         if name not in self.named:
             raise UnknownNameError("device", name, self.named)
         return self.named[name]
