@@ -16,11 +16,12 @@ from edgebench.converters.ranges import named
 from edgebench.converters.targets import FORMATS, Target
 
 # Averages of extremes lost 10 dB and more in three formats, and NNCF's quantiles and its default,
-# an average too, 20 dB (scenes_v2 with and without attention, an ImageNet classifier).
+# an average too, 20 dB (scenes_v2 with and without attention, an ImageNet classifier). NNCF's
+# histograms were within 0.1 dB of extremes or below, and take it 7 to 10 s.
 TRIED: Mapping[str, tuple[RangeMethod, ...]] = {
     "tflite": (DEFAULT, "percentile", "error"),
     "onnx": (DEFAULT, "percentile", "error"),
-    "openvino": (DEFAULT, "error"),
+    "openvino": (DEFAULT,),
     "coreml": (DEFAULT, "percentile", "error"),
 }
 

@@ -44,7 +44,7 @@ def test_the_methods_differ_as_they_say() -> None:
 
 def test_the_range_of_least_error_has_less_of_it_than_the_extremes() -> None:
     rng = np.random.default_rng(0)
-    one = observed([rng.laplace(0, 1, 500) for _ in range(40)])
+    one = observed([rng.laplace(0, 1, 500) for _ in range(400)])
     values = np.concatenate(one.kept).astype(float)
 
     def squared(low: float, high: float) -> float:

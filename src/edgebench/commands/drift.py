@@ -24,7 +24,8 @@ HELP = "show where and why a converted model loses accuracy"
 
 EXAMPLES = """\
   edgebench drift scenes_v2_ca --to tflite:int8,onnx:int8
-  edgebench drift my_model.onnx --to tflite:int8 --data imagefolder:photos/ --html
+  edgebench drift my_model.onnx --to tflite:int8 --data imagefolder:photos/
+  edgebench drift scenes_v2_ca --to coreml:w8a8 --html
   edgebench drift scenes_v2 --to tflite:int8 --device pixel7
 """
 

@@ -27,7 +27,7 @@ EXAMPLES = """\
   edgebench export scenes_v2 --to all          every format and precision
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench export my_detector.onnx --to tflite:int8 --data coco:val/,val.json
-  edgebench export my_model.onnx --to tflite:int8 --data imagefolder:val/ --accuracy-budget 0.5%
+  edgebench export scenes_v2_ca --to tflite:int8 --accuracy-budget 0.5%
   edgebench export my_package.models:small --to coreml --input-shape 1,3,96,96
 """
 
