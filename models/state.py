@@ -14,7 +14,7 @@ from edgebench.models.manifest import EpochLog
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a training is: the log of the epochs that are done, and the one under way.
 
     `step` of its steps are done, `losses` is the sum of their losses, and `random` the state of
@@ -33,7 +33,7 @@ def save(
     module: nn.Module,
     average: nn.Module | None,
     optimizer: torch.optim.SGD,
-    done: Progress,
+    done: TrainingProgress,
 ) -> None:
     """Write the state. `identity` is what a training that goes on from it must have in common."""
     contents = {
@@ -56,7 +56,7 @@ def load(
     module: nn.Module,
     average: nn.Module | None,
     optimizer: torch.optim.SGD,
-) -> Progress:
+) -> TrainingProgress:
     """Fill networks and optimizer, and tell how far the training is.
 
     Raises `InvalidFileError` for a file that is no state, or one of another training.
@@ -81,7 +81,7 @@ def load(
     optimizer.load_state_dict(contents["optimizer"])
     log = [EpochLog(*entry) for entry in contents["log"]]
     random = contents.get("random")
-    return Progress(
+    return TrainingProgress(
         log,
         contents.get("step", 0),
         contents.get("losses", 0.0),

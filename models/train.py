@@ -65,7 +65,7 @@ class _Run:
     average: AveragedModel | None
     optimizer: torch.optim.SGD
     identity: str
-    done: state.Progress
+    done: state.TrainingProgress
     saved_s: float
 
     @property
@@ -96,7 +96,7 @@ def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
         meter = Meter()
         for epoch in left:
             loss, rate = _epoch(run, trained, epoch, meter, progress if place.rank == 0 else silent)
-            run.done = state.Progress([*run.done.log, EpochLog(epoch + 1, loss, rate)])
+            run.done = state.TrainingProgress([*run.done.log, EpochLog(epoch + 1, loss, rate)])
             if place.rank == 0:
                 run.save()
         speed = meter.speed(read_per_s)
@@ -140,7 +140,7 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
         momentum=config.momentum,
         weight_decay=config.weight_decay,
     )
-    done = state.Progress()
+    done = state.TrainingProgress()
     identity = f"{config.command} # init {config.init is not None}, data {feed.recipe_sha256}"
     if config.resume and config.state_path.exists():
         done = state.load(config.state_path, identity, module, average, optimizer)
@@ -198,7 +198,7 @@ def _epoch(
             late = time.monotonic() - run.saved_s > config.save_every
             if place.rank == 0 and late and step + 1 < steps:
                 random = torch.get_rng_state()
-                run.done = state.Progress(run.done.log, step + 1, float(losses), random)
+                run.done = state.TrainingProgress(run.done.log, step + 1, float(losses), random)
                 run.save()
     return mean, rate
 

@@ -16,9 +16,9 @@ from edgebench.commands.matrix.cells import (
     FAILED,
     PASSED,
     REFUSED,
-    Cell,
+    CellTask,
+    MatrixCell,
     ModelCells,
-    Task,
     left,
     prove,
 )
@@ -45,9 +45,9 @@ SLICE = {
 NEW = {"simam", "ela", "ema", "se_hard", "ca_hard"}
 
 
-def task(folder: Path, model: str, *targets: str) -> Task:
+def task(folder: Path, model: str, *targets: str) -> CellTask:
     request = ExportRequest(model, tuple(map(parse, targets)), folder / "files")
-    return Task(request, folder / f"{model}.json", keep=False)
+    return CellTask(request, folder / f"{model}.json", keep=False)
 
 
 def asked(name: str) -> ModelSpec:
@@ -78,11 +78,16 @@ def test_what_failed_or_may_have_changed_is_left(tmp_path: Path) -> None:
     one = task(tmp_path, "resnet18_s64", "onnx:fp32", "onnx:int8", "onnx:fp16")
     first, second, third = one.request.targets
     sha256 = fingerprint(one.request, first)
-    known = [Cell("onnx:fp32", PASSED, fingerprint=sha256), Cell("onnx:int8", FAILED, "of old")]
+    known = [
+        MatrixCell("onnx:fp32", PASSED, fingerprint=sha256),
+        MatrixCell("onnx:int8", FAILED, "of old"),
+    ]
     save(one.record, ModelCells("resnet18_s64", known))
     assert left(one.request, one.record, only_failed=False) == (second, third)
     assert left(one.request, one.record, only_failed=True) == (second, third)
-    save(one.record, ModelCells("resnet18_s64", [Cell("onnx:fp32", PASSED, fingerprint="old")]))
+    save(
+        one.record, ModelCells("resnet18_s64", [MatrixCell("onnx:fp32", PASSED, fingerprint="old")])
+    )
     assert left(one.request, one.record, only_failed=False) == (first, second, third)
     assert left(one.request, one.record, only_failed=True) == (second, third)
     one.record.write_text("half a rec")
@@ -113,9 +118,9 @@ def test_what_does_not_pass_is_told_once_with_its_reason(
     for model in ("resnet18_s64", "resnet18_ela_s64"):
         one = task(tmp_path, model, *targets.split(","))
         record = [
-            Cell("onnx:fp32", PASSED),
-            Cell("onnx:int8", REFUSED, "no kernel for Foo"),
-            Cell("tflite:int8", FAILED, "2 partitions; outside of them: 1 DIV"),
+            MatrixCell("onnx:fp32", PASSED),
+            MatrixCell("onnx:int8", REFUSED, "no kernel for Foo"),
+            MatrixCell("tflite:int8", FAILED, "2 partitions; outside of them: 1 DIV"),
         ]
         hashed = zip(record, one.request.targets, strict=True)
         save(

@@ -43,7 +43,7 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class Part:
+class TargetPart:
     """One target, in words, tables and a drawing."""
 
     name: str
@@ -113,9 +113,9 @@ def _cells(report: DriftReport, hop: DriftHop, width: int) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _part(report: DriftReport, target: TargetDrift, pictures: Mapping[int, bytes]) -> Part:
+def _part(report: DriftReport, target: TargetDrift, pictures: Mapping[int, bytes]) -> TargetPart:
     width = len(_columns(report))
-    return Part(
+    return TargetPart(
         name=target.target,
         chain=tuple(_cells(report, hop, width) for hop in words.hops(report, target)),
         sentences=tuple(words.sentences(report, target)),

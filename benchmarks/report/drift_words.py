@@ -8,10 +8,10 @@ from edgebench.benchmarks.formatting import MISSING, count, points, share_in, wh
 from edgebench.converters.drift.document import (
     Cause,
     CauseId,
-    Difference,
     DriftHop,
     DriftReport,
     FigureDifference,
+    HopDifference,
     LayerDrift,
     TargetDrift,
 )
@@ -108,24 +108,24 @@ def place(one: LayerDrift) -> str:
     return f"block {one.block}" + (", attention" if one.attention else "")
 
 
-def worst_db(difference: Difference | None) -> str:
+def worst_db(difference: HopDifference | None) -> str:
     if difference is None or difference.worst is None:
         return MISSING
     return decibels(difference.worst.snr_db)
 
 
-def agreement(difference: Difference | None) -> str:
+def agreement(difference: HopDifference | None) -> str:
     if difference is None or difference.agreement is None:
         return MISSING
     return share_in(difference.agreement)
 
 
-def headline(difference: Difference | None) -> FigureDifference | None:
+def headline(difference: HopDifference | None) -> FigureDifference | None:
     """The task's first figure."""
     return next(iter(difference.figures), None) if difference else None
 
 
-def change(difference: Difference | None) -> str:
+def change(difference: HopDifference | None) -> str:
     """The difference of the task's first figure, in points."""
     found = headline(difference)
     return points(found.difference) if found and found.difference else MISSING

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgebench.converters.drift.difference import Answers, Comparison, Read
+from edgebench.converters.drift.difference import HopAnswers, Meaning, OutputComparison
 from edgebench.converters.drift.document import DriftHop, Stage
 from edgebench.converters.onnx.reference import Array
 from edgebench.errors import as_known
@@ -19,7 +19,7 @@ from edgebench.tasks.task import Outputs
 
 
 @dataclass(frozen=True)
-class Link:
+class ChainLink:
     """A hop to be: its outputs for each image, in the sequence of the model's outputs."""
 
     stage: Stage
@@ -39,25 +39,25 @@ class Followed:
 class _Running:
     """A hop while the images pass."""
 
-    link: Link
+    link: ChainLink
     outputs: Iterator[Sequence[Array]]
-    answers: Answers
-    before: Comparison | None
-    source: Comparison | None
+    answers: HopAnswers
+    before: OutputComparison | None
+    source: OutputComparison | None
     kept: list[Outputs] = field(default_factory=list)
     failure: str | None = None
 
 
-def follow(links: Sequence[Link], read: Read, images: int, progress: Progress) -> Followed:
+def follow(links: Sequence[ChainLink], read: Meaning, images: int, progress: Progress) -> Followed:
     """Compare the links; the first is the source. One that fails ends the chain for those after."""
     first = links[0].name
     running = [
         _Running(
             link,
             iter(link.outputs),
-            Answers(read),
-            Comparison(links[number - 1].name, read) if number else None,
-            Comparison(first, read) if number else None,
+            HopAnswers(read),
+            OutputComparison(links[number - 1].name, read) if number else None,
+            OutputComparison(first, read) if number else None,
         )
         for number, link in enumerate(links)
     ]
@@ -71,16 +71,20 @@ def follow(links: Sequence[Link], read: Read, images: int, progress: Progress) -
 
 
 def device_hop(
-    name: str, found: Outputs, before: tuple[str, Outputs], source: tuple[str, Outputs], read: Read
+    name: str,
+    found: Outputs,
+    before: tuple[str, Outputs],
+    source: tuple[str, Outputs],
+    read: Meaning,
 ) -> DriftHop:
     """The hop to a device, from what the task keeps of its outputs; `before` is of this machine.
 
     A device may have run fewer images, the first ones.
     """
     images = min(map(len, found.values()), default=0)
-    answers = {key: Answers(read) for key in ("found", "before", "source")}
+    answers = {key: HopAnswers(read) for key in ("found", "before", "source")}
     references = {"before": before, "source": source}
-    sums = {key: Comparison(reference, read) for key, (reference, _) in references.items()}
+    sums = {key: OutputComparison(reference, read) for key, (reference, _) in references.items()}
     for image in range(images):
         one = {role: array[image : image + 1] for role, array in found.items()}
         answers["found"].add(one)
@@ -97,13 +101,13 @@ def device_hop(
     )
 
 
-def _named(kept: Outputs, read: Read) -> dict[str, Array]:
+def _named(kept: Outputs, read: Meaning) -> dict[str, Array]:
     """What is kept whole of the outputs, by their names."""
     roles = read.task.outputs if read.task else ()
     return {one.output: kept[one.role] for one in roles if one.reduction.numeric}
 
 
-def _pass(running: Sequence[_Running], read: Read) -> None:
+def _pass(running: Sequence[_Running], read: Meaning) -> None:
     """One image through all hops that still run."""
     made: list[tuple[dict[str, Array], Outputs]] = []
     for one in running:

@@ -10,9 +10,9 @@ import numpy as np
 
 from edgebench import tasks
 from edgebench.converters.drift.document import (
-    Difference,
     FigureDifference,
     Flip,
+    HopDifference,
     OutputDifference,
 )
 from edgebench.converters.onnx.reference import Array
@@ -31,7 +31,7 @@ FLIPS = 20
 
 
 @dataclass(frozen=True)
-class Read:
+class Meaning:
     """How outputs are read: by their names, by a task (None for numbers alone), with labels.
 
     `truth` is of all images of the data; `places` says which of them are compared, None for the
@@ -57,10 +57,10 @@ class Read:
         return {one.role: reduce(one.reduction, one.output, by_name) for one in self.task.outputs}
 
 
-class Answers:
+class HopAnswers:
     """What one hop says of every image, as far as the metric and the words need it."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: Meaning) -> None:
         self._read = read
         self._task = tasks.get(read.task.task) if read.task else None
         self.tally: Tally | None = None
@@ -105,10 +105,10 @@ class _Sums:
         )
 
 
-class Comparison:
+class OutputComparison:
     """Adds up how one hop's outputs differ from another's."""
 
-    def __init__(self, reference: str, read: Read) -> None:
+    def __init__(self, reference: str, read: Meaning) -> None:
         self.reference = reference
         self._read = read
         self._sums = {name: _Sums() for name in read.names}
@@ -137,11 +137,11 @@ class Comparison:
         if divergence is not None:
             self._divergence += divergence.tolist()
 
-    def difference(self, reference: Answers, found: Answers) -> Difference:
+    def difference(self, reference: HopAnswers, found: HopAnswers) -> HopDifference:
         """What was added up; the two say what each hop predicts."""
         agreement = self._agreement.result() if self._agreement else None
         worst = agreement.worst[:FLIPS] if agreement else ()
-        return Difference(
+        return HopDifference(
             reference=self.reference,
             outputs=tuple(sums.difference(name, self._parts) for name, sums in self._sums.items()),
             divergence=float(np.mean(self._divergence)) if self._divergence else None,

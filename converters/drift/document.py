@@ -70,7 +70,7 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Difference:
+class HopDifference:
     """All outputs beside those of `reference`, which names a hop.
 
     `divergence` is the mean Kullback-Leibler divergence of the classes' probabilities, in nats;
@@ -104,8 +104,8 @@ class DriftHop:
     stage: Stage
     name: str
     images: int
-    before: Difference | None = None
-    source: Difference | None = None
+    before: HopDifference | None = None
+    source: HopDifference | None = None
     failure: str | None = None
 
 

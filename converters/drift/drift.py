@@ -20,8 +20,8 @@ import numpy as np
 from edgebench.converters import targets
 from edgebench.converters.backend import Backend, Instructions
 from edgebench.converters.drift import layers
-from edgebench.converters.drift.chain import Link, follow
-from edgebench.converters.drift.difference import Read
+from edgebench.converters.drift.chain import ChainLink, follow
+from edgebench.converters.drift.difference import Meaning
 from edgebench.converters.drift.document import (
     CalibrationData,
     DriftHop,
@@ -67,7 +67,7 @@ class Drifted:
 
     report: DriftReport
     kept: Mapping[str, Outputs]
-    read: Read
+    read: Meaning
     pictures: Mapping[int, Pixels]
 
 
@@ -78,7 +78,7 @@ class _Task:
     request: ExportRequest
     targets: tuple[Target, ...]
     subject: DriftSubject
-    base: tuple[Link, ...]
+    base: tuple[ChainLink, ...]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,10 @@ def drift(
 
 
 def _tasks(
-    request: ExportRequest, formats: Sequence[str], subject: DriftSubject, base: tuple[Link, ...]
+    request: ExportRequest,
+    formats: Sequence[str],
+    subject: DriftSubject,
+    base: tuple[ChainLink, ...],
 ) -> list[_Task]:
     return [
         _Task(
@@ -185,13 +188,13 @@ def _flipped(report: DriftReport, pictures: Pixels | None) -> dict[int, Pixels]:
 
 def _base(
     subject: DriftSubject, progress: Progress
-) -> tuple[tuple[Link, ...], tuple[DriftHop, ...], Mapping[str, Outputs]]:
+) -> tuple[tuple[ChainLink, ...], tuple[DriftHop, ...], Mapping[str, Outputs]]:
     """The hops that all targets share: compared once, and kept for the other comparisons."""
     graph, samples = subject.graph, subject.samples
-    onnx = Link("onnx", "onnx", reference.outputs(graph.model, samples))
+    onnx = ChainLink("onnx", "onnx", reference.outputs(graph.model, samples))
     links = [replace(onnx, stage="source", name=subject.origin)]
     if subject.model is not None and subject.model.torch is not None:
-        links = [Link("source", subject.origin, _held(subject, subject.model)), onnx]
+        links = [ChainLink("source", subject.origin, _held(subject, subject.model)), onnx]
     followed = follow(links, subject.read, len(samples), progress)
     held = links if isinstance(links[0].outputs, list) or len(links) == 1 else links[1:]
     return tuple(held), followed.hops, followed.kept
@@ -249,13 +252,13 @@ def _follow_target(
 
     links = list(task.base)
     if target.precision != "fp32":
-        links.append(Link("float", float32, run(batch.float32, True)))
-    links.append(Link("file", str(target), run(content, True)))
+        links.append(ChainLink("float", float32, run(batch.float32, True)))
+    links.append(ChainLink("file", str(target), run(content, True)))
     if FORMATS[target.format].measured_here:
         try:
-            links.append(Link("kernels", f"{target} here", run(content, False)))
+            links.append(ChainLink("kernels", f"{target} here", run(content, False)))
         except EdgeBenchError as error:
-            links.append(Link("kernels", f"{target} here", _raising(error)))
+            links.append(ChainLink("kernels", f"{target} here", _raising(error)))
     followed = follow(links, subject.read, len(samples), progress)
     hops = tuple(hop for hop in followed.hops if hop.stage not in ("source", "onnx"))
     ranked, images = layers.Ranked((), ()), 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgebench import tasks
 from edgebench.converters.artifact import Preprocessing
-from edgebench.converters.drift.difference import Read
+from edgebench.converters.drift.difference import Meaning
 from edgebench.converters.export import evaluation, examples, meaning
 from edgebench.converters.export.examples import ExampleSet
 from edgebench.converters.export.request import ExportRequest
@@ -35,7 +35,7 @@ class DriftSubject:
 
     graph: OnnxGraph
     samples: Sequence[Sample]
-    read: Read
+    read: Meaning
     data: ExampleSet
     source: str
     origin: str
@@ -65,7 +65,7 @@ def open_subject(request: ExportRequest, images: int, progress: Progress) -> Dri
     if not len(samples):
         raise DataError(f"{data.source} holds nothing to compare on", "give more with --data")
     names = [port.name for port in source.graph.outputs]
-    read = Read(
+    read = Meaning(
         names,
         task if meaningful else None,
         evaluated.truth if evaluated else None,

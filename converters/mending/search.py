@@ -18,7 +18,7 @@ import onnx
 from edgebench.converters import targets
 from edgebench.converters.backend import Instructions
 from edgebench.converters.drift import layers
-from edgebench.converters.drift.chain import Link, follow
+from edgebench.converters.drift.chain import ChainLink, follow
 from edgebench.converters.drift.document import LayerDrift
 from edgebench.converters.drift.drift import LAYER_IMAGES
 from edgebench.converters.drift.subject import DriftSubject, open_subject
@@ -199,8 +199,8 @@ class _Search:
         if places not in self._expected:
             self._expected[places] = list(reference.stream(subject.graph.model, samples))
         links = [
-            Link("source", "source", self._expected[places]),
-            Link("file", str(target), opened.run_all(samples)),
+            ChainLink("source", "source", self._expected[places]),
+            ChainLink("file", str(target), opened.run_all(samples)),
         ]
         read = replace(subject.read, places=places)
         hop = follow(links, read, len(places), self._progress).hops[1]

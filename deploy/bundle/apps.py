@@ -9,7 +9,7 @@ from edgebench.errors import UsageError
 
 
 @dataclass(frozen=True)
-class App:
+class BundledApp:
     """One sample app. `project` is a file that tells its folder, and `types` are its inputs'."""
 
     name: str
@@ -31,7 +31,7 @@ class App:
         return folder / self.assets
 
 
-ANDROID = App(
+ANDROID = BundledApp(
     name="Android",
     folder=Path("android_app"),
     project="settings.gradle.kts",

@@ -23,7 +23,7 @@ BUNDLE = "bundle.json"
 
 
 @dataclass(frozen=True)
-class ImageInput:
+class BundledInput:
     """How an image becomes the model's input, as `EvaluationInputs` has it."""
 
     mean: tuple[float, ...]
@@ -52,7 +52,7 @@ class BundledModel:
     weights: str
     height: int
     width: int
-    preprocessing: ImageInput
+    preprocessing: BundledInput
     labels: tuple[str, ...] | None
     task: BundledTask
 

@@ -12,8 +12,8 @@ from scipy.spatial.distance import cosine
 from scipy.stats import entropy
 
 from edgebench import tasks
-from edgebench.converters.drift.chain import Link, follow
-from edgebench.converters.drift.difference import RESOLUTION, Read, images_needed
+from edgebench.converters.drift.chain import ChainLink, follow
+from edgebench.converters.drift.difference import RESOLUTION, Meaning, images_needed
 from edgebench.converters.drift.document import DriftReport
 from edgebench.converters.drift.drift import drift
 from edgebench.converters.export.request import ExportRequest
@@ -92,10 +92,10 @@ def test_calibration_data_is_named_by_its_hash(tmp_path: Path) -> None:
     assert other is not None and other.sha256 != first.sha256
 
 
-def read(labels: np.ndarray) -> Read:
+def read(labels: np.ndarray) -> Meaning:
     task = tasks.get("classification")
     assignment = task.assign(Signature((ModelOutput("logits", (1, CLASSES)),)), {})
-    return Read(["logits"], assignment, task.truth({"labels": labels}), None)
+    return Meaning(["logits"], assignment, task.truth({"labels": labels}), None)
 
 
 def outputs(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,8 +108,8 @@ def outputs(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_the_figures_are_those_of_scipy() -> None:
     source, found, labels = outputs(1)
     links = [
-        Link("source", "torch", [[one] for one in source]),
-        Link("file", "tflite:int8", [[one] for one in found]),
+        ChainLink("source", "torch", [[one] for one in source]),
+        ChainLink("file", "tflite:int8", [[one] for one in found]),
     ]
     hop = follow(links, read(labels), IMAGES, silent).hops[1]
     assert hop.source is not None
@@ -133,8 +133,8 @@ def test_the_figures_are_those_of_scipy() -> None:
 def test_every_flip_says_what_it_was_and_what_it_became() -> None:
     source, found, labels = outputs(2)
     links = [
-        Link("source", "torch", [[one] for one in source]),
-        Link("file", "tflite:int8", [[one] for one in found]),
+        ChainLink("source", "torch", [[one] for one in source]),
+        ChainLink("file", "tflite:int8", [[one] for one in found]),
     ]
     hop = follow(links, read(labels), IMAGES, silent).hops[1]
     assert hop.source is not None and hop.source.flips
@@ -167,16 +167,16 @@ def test_a_hop_that_fails_keeps_those_before_it() -> None:
         raise UnsupportedModelError("no kernel", "export another precision")
 
     links = [
-        Link("source", "torch", [[one] for one in source]),
-        Link("float", "tflite:fp32", [[one] for one in source]),
-        Link("file", "tflite:int8", [[one] for one in broken]),
-        Link("kernels", "here", [[one] for one in found]),
+        ChainLink("source", "torch", [[one] for one in source]),
+        ChainLink("float", "tflite:fp32", [[one] for one in source]),
+        ChainLink("file", "tflite:int8", [[one] for one in broken]),
+        ChainLink("kernels", "here", [[one] for one in found]),
     ]
     _, whole, file, after = follow(links, read(labels), IMAGES, silent).hops
     assert whole.source is not None and whole.source.outputs[0].snr_db is None
     assert file.failure is not None and "NaN" in file.failure
     assert after.failure == "tflite:int8 could not be compared"
-    links[2] = Link("file", "tflite:int8", stops())  # type: ignore[arg-type]
+    links[2] = ChainLink("file", "tflite:int8", stops())  # type: ignore[arg-type]
     _, whole, file, _ = follow(links, read(labels), IMAGES, silent).hops
     assert whole.source is not None and whole.images == IMAGES
     assert file.failure == "no kernel"

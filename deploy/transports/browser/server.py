@@ -23,7 +23,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from edgebench.deploy.transports.browser import pages
 from edgebench.deploy.transports.browser.link import SocketLink
 from edgebench.deploy.transports.browser.listening import Listening, in_url
-from edgebench.deploy.transports.browser.session import LARGEST_ANSWER, Session
+from edgebench.deploy.transports.browser.session import LARGEST_ANSWER, BrowserSession
 from edgebench.errors import DeviceError, UsageError
 
 PROTOCOL = "edgebench.browser.1"
@@ -46,7 +46,7 @@ class Server:
 
     def __init__(self, listening: Listening) -> None:
         self.listening = listening
-        self.sessions: list[Session] = []
+        self.sessions: list[BrowserSession] = []
         self.port = 0
         self.scheme = "https" if listening.certificate else "http"
         self._hosts: frozenset[str] = frozenset()
@@ -126,7 +126,7 @@ class Server:
             pages.secure(answer, f"{'wss' if self.scheme == 'https' else 'ws'}://{host}")
         return answer
 
-    def _of_token(self, token: str) -> Session | None:
+    def _of_token(self, token: str) -> BrowserSession | None:
         found = None
         for session in self.sessions:  # All of them: the time must not tell which was nearly right.
             if hmac.compare_digest(session.token.encode(), token.encode("utf-8", "replace")):
@@ -175,14 +175,14 @@ class Server:
             self._connections -= 1
         return socket
 
-    async def _free(self, session: Session) -> bool:
+    async def _free(self, session: BrowserSession) -> bool:
         """Whether nobody else is in a session: a page that is gone may still seem to be there."""
         link = session.link
         if not isinstance(link, SocketLink):
             return True
         return not await link.alive()
 
-    async def _talk(self, session: Session, socket: web.WebSocketResponse) -> None:
+    async def _talk(self, session: BrowserSession, socket: web.WebSocketResponse) -> None:
         link = SocketLink(socket, self._loop)
         if session.link is not None:
             session.link.close(IN_USE, "The address was opened in another tab or browser.")

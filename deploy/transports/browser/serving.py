@@ -14,7 +14,7 @@ from edgebench.deploy.device.interface import Invitation
 from edgebench.deploy.transports.browser import assets
 from edgebench.deploy.transports.browser.listening import current
 from edgebench.deploy.transports.browser.server import Server
-from edgebench.deploy.transports.browser.session import Session
+from edgebench.deploy.transports.browser.session import BrowserSession
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -24,7 +24,7 @@ _joined = 0
 
 
 @contextmanager
-def joined(name: str) -> Iterator[Session]:
+def joined(name: str) -> Iterator[BrowserSession]:
     """A browser's session, on a server that runs as long as anybody needs it.
 
     Raises `DeviceError` and `UsageError` if it cannot be started.
@@ -43,7 +43,7 @@ def joined(name: str) -> Iterator[Session]:
         server = _server
         session = next((one for one in server.sessions if one.name == name), None)
         if session is None:
-            session = Session(name)
+            session = BrowserSession(name)
             server.sessions.append(session)
         _joined += 1
     try:
@@ -56,7 +56,7 @@ def joined(name: str) -> Iterator[Session]:
                 _server = None
 
 
-def invitation(session: Session) -> Invitation:
+def invitation(session: BrowserSession) -> Invitation:
     """What a browser has to open. The token is in the fragment, which it keeps to itself."""
     assert _server is not None  # It is joined.
     names = [name for name in _server.listening.names if name not in LOOPBACK]

@@ -37,7 +37,7 @@ class Died(Exception):
     """The page's worker ended by itself; it says of what."""
 
 
-class Link(Protocol):
+class PageLink(Protocol):
     """A connection to a page. Both may be called from any thread."""
 
     def send(self, message: Json | bytes) -> None: ...
@@ -45,7 +45,7 @@ class Link(Protocol):
     def close(self, code: int, reason: str) -> None: ...
 
 
-class Session:
+class BrowserSession:
     """What the run and the server share about one browser. `name` is the device's."""
 
     def __init__(self, name: str) -> None:
@@ -54,7 +54,7 @@ class Session:
         self.files: dict[str, Path | bytes] = {}
         self.page: Json = {}
         self.view: Json = {}
-        self._link: Link | None = None
+        self._link: PageLink | None = None
         self._changed = threading.Condition()
         self._interruptions = 0
         self._asked = 0
@@ -134,10 +134,10 @@ class Session:
     # The server's side.
 
     @property
-    def link(self) -> Link | None:
+    def link(self) -> PageLink | None:
         return self._link
 
-    def connected(self, link: Link) -> None:
+    def connected(self, link: PageLink) -> None:
         """A page is there. It takes the place of one before it."""
         link.send({"welcome": True, "view": self.view})
         with self._changed:
@@ -146,7 +146,7 @@ class Session:
             self.page = {**self.page, "started": False}
             self._changed.notify_all()
 
-    def disconnected(self, link: Link) -> None:
+    def disconnected(self, link: PageLink) -> None:
         with self._changed:
             if self._link is link:
                 self._interruptions += 1

@@ -24,10 +24,10 @@ from edgebench.deploy.runner.scheduler import failed_block
 from edgebench.deploy.transports.browser import about
 from edgebench.deploy.transports.browser.session import (
     LARGEST_ANSWER,
+    BrowserSession,
     Died,
     Interrupted,
     Refused,
-    Session,
 )
 from edgebench.deploy.transports.browser.tensors import Tensors, content_name
 
@@ -51,7 +51,7 @@ class BrowserWorker:
     """
 
     def __init__(
-        self, session: Session, plan: Json, here: Path, heard: Callable[[str], None]
+        self, session: BrowserSession, plan: Json, here: Path, heard: Callable[[str], None]
     ) -> None:
         self.session = session
         self.plan = plan
@@ -87,7 +87,7 @@ class BrowserWorker:
             return
 
     def _start(self) -> Json:
-        """Start the page's worker. Raises what `Session.ask` does, and `RunnerError`."""
+        """Start the page's worker. Raises what `BrowserSession.ask` does, and `RunnerError`."""
         page = self.session.page.get("about") or {}
         refused = about.refusal(page, self.plan)
         if refused:

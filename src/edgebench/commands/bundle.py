@@ -15,7 +15,7 @@ from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
-    from edgebench.deploy.bundle.apps import App
+    from edgebench.deploy.bundle.apps import BundledApp
     from edgebench.deploy.bundle.bundle import BundledModel
 
 HELP = "give models to a sample app"
@@ -106,7 +106,7 @@ def execute(options: BundleOptions) -> int:
     return exits.FAILED if refused else 0
 
 
-def _chosen(options: BundleOptions, app: App) -> Iterator[Artifact]:
+def _chosen(options: BundleOptions, app: BundledApp) -> Iterator[Artifact]:
     """The artifacts that are named, of the precisions that are wanted.
 
     Raises `UnknownNameError`, and `InvalidFileError` for a file that cannot be read.

@@ -386,7 +386,9 @@ def test_what_the_runtime_cannot_run_is_named() -> None:
     concrete = function.get_concrete_function()
     in_float = tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert()
     samples = [[np.random.default_rng(seed).random(shape, np.float32)] for seed in range(8)]
-    file = quantise.in_sixteen_bits(quantise.calibrated(in_float, samples))
+    file = quantise.in_sixteen_bits(
+        quantise.calibrated(in_float, quantise.observe(in_float, samples))
+    )
     made = inspect.interpreter(file, **inspect.without_delegates())
     with pytest.raises(UnsupportedModelError, match="cannot run it: SquaredDifference only"):
         inspect.invoke(made)

@@ -28,10 +28,10 @@ from edgebench.deploy.transports.browser.server import (
 )
 from edgebench.deploy.transports.browser.session import (
     LARGEST_ANSWER,
+    BrowserSession,
     Died,
     Interrupted,
     Refused,
-    Session,
 )
 from edgebench.deploy.transports.browser.tensors import Tensors
 from edgebench.deploy.transports.browser.worker import BrowserWorker
@@ -51,8 +51,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def session(server: Server, tmp_path: Path) -> Session:
-    made = Session("browser")
+def session(server: Server, tmp_path: Path) -> BrowserSession:
+    made = BrowserSession("browser")
     (tmp_path / "model").write_bytes(b"weights")
     (tmp_path / "secret").write_text(SECRET)
     made.files = {"a" * 64: tmp_path / "model", "b" * 64: b"inputs"}
@@ -99,7 +99,7 @@ def raw(server: Server, request: bytes) -> bytes:
 
 
 def test_the_page_is_isolated_and_may_load_nothing_from_elsewhere(
-    server: Server, session: Session
+    server: Server, session: BrowserSession
 ) -> None:
     async def work(visitor: Visitor) -> None:
         for path in ("/", "/page/main.js", "/page/worker.js", "/nothing"):
@@ -119,7 +119,7 @@ def test_the_page_is_isolated_and_may_load_nothing_from_elsewhere(
 
 
 def test_files_are_served_by_hash_and_to_who_has_the_token(
-    server: Server, session: Session
+    server: Server, session: BrowserSession
 ) -> None:
     async def work(visitor: Visitor) -> None:
         ours = {"Authorization": f"Bearer {session.token}"}
@@ -155,7 +155,9 @@ def test_files_are_served_by_hash_and_to_who_has_the_token(
         "/files/",
     ],
 )
-def test_no_path_leads_to_the_file_system(server: Server, session: Session, path: str) -> None:
+def test_no_path_leads_to_the_file_system(
+    server: Server, session: BrowserSession, path: str
+) -> None:
     host = f"Host: 127.0.0.1:{server.port}"
     lines = (f"GET {path} HTTP/1.1", host, f"Authorization: Bearer {session.token}")
     found = raw(server, ("\r\n".join((*lines, "Connection: close", "", ""))).encode())
@@ -166,7 +168,7 @@ def test_no_path_leads_to_the_file_system(server: Server, session: Session, path
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "", "[::1"])
 def test_a_name_that_is_made_to_point_here_is_refused(
-    server: Server, session: Session, host: str
+    server: Server, session: BrowserSession, host: str
 ) -> None:
     name = host.format(port=server.port)
     for path in ("/", "/files/" + "a" * 64, "/session"):
@@ -176,7 +178,7 @@ def test_a_name_that_is_made_to_point_here_is_refused(
         assert b"weights" not in found
 
 
-def test_another_origin_gets_nothing(server: Server, session: Session) -> None:
+def test_another_origin_gets_nothing(server: Server, session: BrowserSession) -> None:
     async def work(visitor: Visitor) -> None:
         ours = {"Authorization": f"Bearer {session.token}"}
         for origin in ("http://evil.example", "null", f"https://127.0.0.1:{server.port}"):
@@ -198,10 +200,10 @@ async def closed(page: ClientWebSocketResponse) -> tuple[int | None, str]:
 
 
 def test_a_wrong_token_and_one_of_an_earlier_run_get_a_sentence(
-    server: Server, session: Session
+    server: Server, session: BrowserSession
 ) -> None:
     async def work(visitor: Visitor) -> None:
-        for token in ("wrong", session.token[:-1], Session("earlier").token):
+        for token in ("wrong", session.token[:-1], BrowserSession("earlier").token):
             code, reason = await closed(await visitor.page(token))
             assert code == WRONG_TOKEN and reason.startswith("This address is of another run.")
         assert session.link is None
@@ -210,7 +212,7 @@ def test_a_wrong_token_and_one_of_an_earlier_run_get_a_sentence(
 
 
 def test_one_client_a_token_but_one_that_is_gone_makes_room(
-    server: Server, session: Session
+    server: Server, session: BrowserSession
 ) -> None:
     async def work(visitor: Visitor) -> None:
         first = await visitor.page(session.token)
@@ -240,7 +242,7 @@ def test_one_client_a_token_but_one_that_is_gone_makes_room(
 
 @pytest.mark.parametrize("length", ["Content-Length: 1073741824", "Transfer-Encoding: chunked"])
 def test_a_body_of_a_gigabyte_is_refused_before_it_is_sent(
-    server: Server, session: Session, length: str
+    server: Server, session: BrowserSession, length: str
 ) -> None:
     for path in ("/", "/session", "/files/" + "a" * 64):
         lines = (f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}", length)
@@ -248,7 +250,7 @@ def test_a_body_of_a_gigabyte_is_refused_before_it_is_sent(
         assert found.split(b" ")[1] == b"405", found
 
 
-def test_what_is_sent_all_the_same_is_not_taken(server: Server, session: Session) -> None:
+def test_what_is_sent_all_the_same_is_not_taken(server: Server, session: BrowserSession) -> None:
     head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {1 << 30}\r\n\r\n"
     sent = 0
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as one:
@@ -260,7 +262,7 @@ def test_what_is_sent_all_the_same_is_not_taken(server: Server, session: Session
 
 
 def test_a_message_that_is_too_large_ends_the_connection_and_nothing_else(
-    server: Server, session: Session
+    server: Server, session: BrowserSession
 ) -> None:
     async def work(visitor: Visitor) -> None:
         stranger = await visitor.page("wrong")
@@ -282,7 +284,7 @@ def test_a_message_that_is_too_large_ends_the_connection_and_nothing_else(
     "nonsense", ["{", "[]", "7", '"page"', "{}", '{"id": "one"}', '{"page": 7}', "\x00"]
 )
 def test_nonsense_ends_the_connection_with_a_sentence(
-    server: Server, session: Session, nonsense: str
+    server: Server, session: BrowserSession, nonsense: str
 ) -> None:
     async def work(visitor: Visitor) -> None:
         page = await visitor.page(session.token)
@@ -293,7 +295,7 @@ def test_nonsense_ends_the_connection_with_a_sentence(
     visit(server, work)
 
 
-def test_a_client_that_is_no_page_is_told_so(server: Server, session: Session) -> None:
+def test_a_client_that_is_no_page_is_told_so(server: Server, session: BrowserSession) -> None:
     async def work(visitor: Visitor) -> None:
         assert (await visitor.get("/session"))[:2] == (
             400,
@@ -309,7 +311,7 @@ def test_outputs_that_are_too_large_to_return_are_refused_before_they_are_comput
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_run("plain", "attention", processes=1, blocks=1)
-    session = Session("one")
+    session = BrowserSession("one")
     session.connected(Impostor(session, FINE))
     session.heard(READY)
     plan = json.loads((folder / "plan.json").read_bytes())
@@ -338,7 +340,7 @@ def test_a_question_is_interrupted_by_all_that_takes_the_page_away() -> None:
         lambda s, link: s.connected(Paper()),
         lambda s, link: s.heard({"page": {"started": True, "visible": False}}),
     ):
-        session, link = Session("one"), Paper()
+        session, link = BrowserSession("one"), Paper()
         session.connected(link)
         session.heard(READY)
         link.send = lambda message, s=session, at=link, away=away: away(s, at)  # type: ignore[method-assign]
@@ -347,7 +349,7 @@ def test_a_question_is_interrupted_by_all_that_takes_the_page_away() -> None:
 
 
 def test_an_answer_to_an_earlier_question_does_not_count() -> None:
-    session, link = Session("one"), Paper()
+    session, link = BrowserSession("one"), Paper()
     session.connected(link)
     session.heard(READY)
 
@@ -368,7 +370,7 @@ def test_an_answer_to_an_earlier_question_does_not_count() -> None:
 class Impostor:
     """Who has the token, and answers what no page would."""
 
-    def __init__(self, session: Session, answers: dict[str, Any]) -> None:
+    def __init__(self, session: BrowserSession, answers: dict[str, Any]) -> None:
         self.session = session
         self.answers = answers
 
@@ -407,7 +409,7 @@ def test_answers_that_make_no_sense_fail_the_run_with_a_sentence(
     about: Any, answers: dict[str, Any], make_run: MakeRun
 ) -> None:
     folder = make_run("plain", "attention", processes=1, blocks=1)
-    session = Session("one")
+    session = BrowserSession("one")
     session.connected(Impostor(session, answers))
     session.heard({"page": {"started": True, "visible": True, "about": about}})
     plan = json.loads((folder / "plan.json").read_bytes())

@@ -10,7 +10,7 @@ from edgebench.errors import EdgeBenchError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact, Manifest, Preprocessing
-    from edgebench.deploy.bundle.apps import App
+    from edgebench.deploy.bundle.apps import BundledApp
     from edgebench.deploy.bundle.bundle import BundledModel
     from edgebench.tasks.task import Assignment
 
@@ -30,10 +30,10 @@ class Given:
     labels: tuple[str, ...] | None = None
 
 
-def bundled(artifact: Artifact, app: App, given: Given) -> BundledModel:
+def bundled(artifact: Artifact, app: BundledApp, given: Given) -> BundledModel:
     """The model as the app's bundle has it. Raises `NotForTheApp`, and `UsageError`."""
     from edgebench.benchmarks.planning.design import image_axes, kept_output
-    from edgebench.deploy.bundle.bundle import BundledModel, BundledTask, ImageInput
+    from edgebench.deploy.bundle.bundle import BundledInput, BundledModel, BundledTask
     from edgebench.deploy.documents.staging import content_name
 
     manifest = _described(artifact.manifest, given)
@@ -51,7 +51,7 @@ def bundled(artifact: Artifact, app: App, given: Given) -> BundledModel:
         weights=manifest.weights,
         height=height,
         width=width,
-        preprocessing=ImageInput(_each(how.mean, channels), _each(how.std, channels), axes),
+        preprocessing=BundledInput(_each(how.mean, channels), _each(how.std, channels), axes),
         labels=manifest.labels,
         task=BundledTask(
             task.task, tuple(kept_output(one, manifest) for one in task.outputs), task.layout
@@ -84,7 +84,7 @@ def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
     return found
 
 
-def _require_runnable(artifact: Artifact, app: App) -> None:
+def _require_runnable(artifact: Artifact, app: BundledApp) -> None:
     """Raises `NotForTheApp` for what the app's runtime or screens cannot take."""
     manifest = artifact.manifest
     if manifest.format != app.format:

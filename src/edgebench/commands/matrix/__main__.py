@@ -25,7 +25,7 @@ from pathlib import Path
 
 from edgebench import arguments, console
 from edgebench.commands.matrix import table
-from edgebench.commands.matrix.cells import FAILED, ModelCells, Task, left, prove_all, recorded
+from edgebench.commands.matrix.cells import FAILED, CellTask, ModelCells, left, prove_all, recorded
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.targets import parse
 from edgebench.errors import EdgeBenchError, UnknownNameError
@@ -120,7 +120,7 @@ def main(words: Sequence[str] | None = None) -> int:
             todo = left(request, _record(options, model), options.only_failed)
             if todo:
                 narrowed = replace(request, targets=todo)
-                tasks.append(Task(narrowed, _record(options, model), options.keep))
+                tasks.append(CellTask(narrowed, _record(options, model), options.keep))
         if tasks:
             console.say(f"{len(tasks)} of {len(models)} models have cells to prove")
             with console.shown_progress() as progress:

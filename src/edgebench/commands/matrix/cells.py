@@ -24,7 +24,7 @@ PASSED, FAILED, REFUSED = "passed", "failed", "refused"
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One model in one target. `reason` is empty where it passed.
 
     `transposes`, `partitions` and `outside` (operators that XNNPACK leaves out, with their number)
@@ -49,11 +49,11 @@ class ModelCells:
     SCHEMA: ClassVar[str] = "edgebench.matrix/1"
 
     model: str
-    cells: list[Cell]
+    cells: list[MatrixCell]
 
 
 @dataclass(frozen=True)
-class Task:
+class CellTask:
     """A model's cells that are to be proved, and the file that they are written to."""
 
     request: ExportRequest
@@ -61,7 +61,7 @@ class Task:
     keep: bool
 
 
-def prove(task: Task, progress: Progress) -> ModelCells:
+def prove(task: CellTask, progress: Progress) -> ModelCells:
     """Export one model to its targets, and write down how each went. Runs in a worker."""
     request = task.request
     hashes = {target: fingerprint(request, target) for target in request.targets}
@@ -82,7 +82,7 @@ def prove(task: Task, progress: Progress) -> ModelCells:
     return record
 
 
-def _write(task: Task, cells: Sequence[Cell]) -> ModelCells:
+def _write(task: CellTask, cells: Sequence[MatrixCell]) -> ModelCells:
     """Put cells among those that are known. Raises `UnwritableError`."""
     known = {cell.target: cell for cell in recorded(task.record)}
     known |= {cell.target: cell for cell in cells}
@@ -91,12 +91,12 @@ def _write(task: Task, cells: Sequence[Cell]) -> ModelCells:
     return record
 
 
-def _cell(artifact: Artifact) -> Cell:
+def _cell(artifact: Artifact) -> MatrixCell:
     hop = artifact.manifest.hops[-1]
     target = f"{artifact.manifest.format}:{artifact.manifest.precision}"
     agreement = None if hop.agreement is None else hop.agreement.value
     if artifact.manifest.format != "tflite":
-        return Cell(target, PASSED, snr_db=hop.snr_db, agreement=agreement)
+        return MatrixCell(target, PASSED, snr_db=hop.snr_db, agreement=agreement)
     from edgebench.converters.tflite import inspect
 
     found = inspect.summary(artifact.path)
@@ -104,7 +104,7 @@ def _cell(artifact: Artifact) -> Cell:
     if artifact.manifest.precision in WHOLE and (found.partitions != 1 or found.outside):
         left = ", ".join(f"{count} {op}" for op, count in found.outside.items())
         reasons.append(f"{found.partitions} partitions; outside of them: {left or 'nothing'}")
-    return Cell(
+    return MatrixCell(
         target,
         FAILED if reasons else PASSED,
         "; ".join(reasons),
@@ -116,12 +116,12 @@ def _cell(artifact: Artifact) -> Cell:
     )
 
 
-def _failed(target: Target, error: EdgeBenchError) -> Cell:
+def _failed(target: Target, error: EdgeBenchError) -> MatrixCell:
     status = REFUSED if isinstance(error, UnsupportedModelError) else FAILED
-    return Cell(str(target), status, error.message)
+    return MatrixCell(str(target), status, error.message)
 
 
-def recorded(path: Path) -> list[Cell]:
+def recorded(path: Path) -> list[MatrixCell]:
     """The cells that a record holds; none where there is none that can be read."""
     if not path.exists():
         return []
@@ -147,7 +147,7 @@ def left(request: ExportRequest, record: Path, only_failed: bool) -> tuple[Targe
     return tuple(target for target in request.targets if not stands(target))
 
 
-def prove_all(tasks: Sequence[Task], jobs: int, progress: Progress) -> None:
+def prove_all(tasks: Sequence[CellTask], jobs: int, progress: Progress) -> None:
     """Prove and write down each model's cells, `jobs` models at once."""
     ended: set[int] = set()
 
@@ -159,4 +159,4 @@ def prove_all(tasks: Sequence[Task], jobs: int, progress: Progress) -> None:
     results = Pool(prove, jobs).run(tasks, report)
     for task, result in zip(tasks, results, strict=True):
         if isinstance(result, Failure):  # The process died; what it was at is not known.
-            _write(task, [Cell(str(t), FAILED, result.message) for t in task.request.targets])
+            _write(task, [MatrixCell(str(t), FAILED, result.message) for t in task.request.targets])

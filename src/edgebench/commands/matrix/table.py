@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from edgebench import console
-from edgebench.commands.matrix.cells import FAILED, PASSED, REFUSED, Cell, ModelCells
+from edgebench.commands.matrix.cells import FAILED, PASSED, REFUSED, MatrixCell, ModelCells
 
 _NOT_PROVED = "-"
 
@@ -62,7 +62,7 @@ def _cell(one: ModelCells, form: str) -> str:
     return "; ".join(said)
 
 
-def _precision(cell: Cell) -> str:
+def _precision(cell: MatrixCell) -> str:
     return cell.target.partition(":")[2]
 
 
