@@ -6,12 +6,12 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgebench.benchmarks.formatting import MISSING, share_in, whole
 from edgebench.benchmarks.report import drift_plots as plots
 from edgebench.benchmarks.report import drift_words as words
+from edgebench.benchmarks.report import templates
 from edgebench.converters.drift.document import DriftHop, DriftReport, LayerDrift, TargetDrift
 
 LAYERS = 10
@@ -57,14 +57,8 @@ class TargetPart:
 
 def render(report: DriftReport, pictures: Mapping[int, bytes]) -> str:
     """The whole page. `pictures` are PNG files of images, by number."""
-    environment = Environment(
-        loader=PackageLoader("edgebench.benchmarks.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("drift.html.j2").render(
+    return templates.page(
+        "drift.html.j2",
         report=report,
         images=max((hop.images for hop in report.hops), default=0),
         columns=_columns(report),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.report import matrix, plots, terminal
+from edgebench.benchmarks.report import matrix, plots, templates, terminal
 from edgebench.benchmarks.report.columns import COUNTED, UNTRUSTED
 from edgebench.benchmarks.report.context import stopped
 from edgebench.benchmarks.report.matrix import Cell, Matrix
@@ -150,16 +149,10 @@ def _list(items: list[str], title: str = "") -> str:
 
 def html(found: FleetComparison) -> str:
     """The whole comparison as one self-contained page: no scripts, no requests, light and dark."""
-    environment = Environment(
-        loader=PackageLoader("edgebench.benchmarks.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     shown = matrix.matrix(found)
     outcomes = {matrix.outcome(member) for member in found.members} - {"counted", "failed"}
-    return environment.get_template("fleet.html.j2").render(
+    return templates.page(
+        "fleet.html.j2",
         found=found,
         answer=matrix.answer(found),
         outcome=outcomes.pop() if len(outcomes) == 1 else "mixed",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgebench.benchmarks.formatting import points, signed, whole
-from edgebench.benchmarks.report import explained, explained_plots, plots, tables
+from edgebench.benchmarks.report import explained, explained_plots, plots, tables, templates
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.report.verdicts import verdict
@@ -122,14 +121,8 @@ def render(
     force: bool = False,
 ) -> str:
     """The whole page. `result` gives the raw samples; see `verdict` for `force`."""
-    environment = Environment(
-        loader=PackageLoader("edgebench.benchmarks.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    return templates.page(
+        "report.html.j2",
         comparison=comparison,
         headline=headline(comparison),
         verdict=lambda row: verdict(row, comparison.threshold, force),

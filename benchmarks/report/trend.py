@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
 from edgebench.benchmarks.formatting import difference, signed, signed_in
-from edgebench.benchmarks.report import svg
+from edgebench.benchmarks.report import svg, templates
 from edgebench.benchmarks.report.plots import outcome_class
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.report.terminal import STYLES
@@ -75,13 +74,6 @@ class Plate:
 
 def page(trend: Trend) -> str:
     """The trend as one self-contained HTML page: no scripts, no requests, light and dark."""
-    environment = Environment(
-        loader=PackageLoader("edgebench.benchmarks.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     plates = [
         Plate(
             name=series.name,
@@ -94,7 +86,7 @@ def page(trend: Trend) -> str:
         )
         for series in trend.series
     ]
-    return environment.get_template("trend.html.j2").render(device=trend.device, plates=plates)
+    return templates.page("trend.html.j2", device=trend.device, plates=plates)
 
 
 def draw(series: Series) -> Markup:

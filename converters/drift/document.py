@@ -93,6 +93,11 @@ class HopDifference:
         known = min(unequal, key=lambda one: one.snr_db or 0.0, default=None)
         return known or next(iter(self.outputs), None)
 
+    @property
+    def snr_db(self) -> float | None:
+        """That of the worst output; None where all are equal."""
+        return self.worst.snr_db if self.worst else None
+
 
 @dataclass(frozen=True)
 class DriftHop:

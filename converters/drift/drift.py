@@ -10,15 +10,14 @@ Formats are processes of their own, as in an export.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from edgebench.converters import targets
-from edgebench.converters.backend import Backend, Instructions
+from edgebench.converters.backend import Instructions
 from edgebench.converters.drift import layers
 from edgebench.converters.drift.chain import ChainLink, follow
 from edgebench.converters.drift.difference import Meaning
@@ -39,17 +38,11 @@ from edgebench.converters.export.process_pool import Failure, Pool
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source
 from edgebench.converters.onnx import reference
-from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.rounding import HALF, ROUNDINGS
+from edgebench.converters.onnx.reference import Array
 from edgebench.converters.targets import FORMATS, Target
-from edgebench.errors import EdgeBenchError
 from edgebench.models.data.images import Pixels
-from edgebench.models.data.parts import spread
 from edgebench.progress import Progress, silent
 from edgebench.tasks.task import Outputs
-
-LAYER_IMAGES = 4
-"""Layers are compared on so many images: each holds thousands of numbers of a layer."""
 
 EXACT_DB = 60.0
 """A file whose outputs are as near as that to the source's has no layer to look for."""
@@ -247,56 +240,32 @@ def _follow_target(
     graph, samples = batch.form.graph, subject.samples
     content, float32 = batch.contents[target], f"{target.format}:fp32"
 
-    def run(content: Any, exact: bool) -> Iterable[Sequence[Array]]:
-        return backend.open_converted(graph, content, exact).run_all(samples)
+    def run(content: Any, exact: bool) -> Iterator[Sequence[Array]]:
+        """Opened when its turn comes: a file that does not open is a hop that fails."""
+        yield from backend.open_converted(graph, content, exact).run_all(samples)
 
     links = list(task.base)
     if target.precision != "fp32":
         links.append(ChainLink("float", float32, run(batch.float32, True)))
     links.append(ChainLink("file", str(target), run(content, True)))
     if FORMATS[target.format].measured_here:
-        try:
-            links.append(ChainLink("kernels", f"{target} here", run(content, False)))
-        except EdgeBenchError as error:
-            links.append(ChainLink("kernels", f"{target} here", _raising(error)))
+        links.append(ChainLink("kernels", f"{target} here", run(content, False)))
     followed = follow(links, subject.read, len(samples), progress)
     hops = tuple(hop for hop in followed.hops if hop.stage not in ("source", "onnx"))
-    ranked, images = layers.Ranked((), ()), 0
     (file,) = (hop for hop in hops if hop.stage == "file")
+    ranked = layers.Ranked()
     if _loses(file):
-        images = min(LAYER_IMAGES, len(samples))
-        chosen = [samples[place] for place in spread(len(samples), images)]
-        half = ROUNDINGS[target.base].weights == HALF
-        ranked = _ranked(backend, batch, content, chosen, half, progress)
+        ranked = layers.of_file(batch, target, samples, progress)
     kept = {name: one for name, one in followed.kept.items() if name.startswith(str(target))}
-    drifted = TargetDrift(str(target), hops, ranked.layers, ranked.blocks, images)
+    drifted = TargetDrift(str(target), hops, ranked.layers, ranked.blocks, ranked.images)
     return drifted, kept
-
-
-def _ranked(
-    backend: Backend[Any],
-    batch: Batch,
-    content: Any,
-    samples: Sequence[Sample],
-    half: bool,
-    progress: Progress,
-) -> layers.Ranked:
-    graph = batch.form.graph
-    values = backend.values(graph, content, samples)
-    return layers.rank(graph.model, samples, values, half, progress)
 
 
 def _loses(file: DriftHop) -> bool:
     """Whether the file's outputs are far enough from the source's to ask for the layer."""
     if file.source is None:
         return True
-    levels = [one.snr_db for one in file.source.outputs if one.snr_db is not None]
-    return min(levels, default=math.inf) < EXACT_DB
-
-
-def _raising(error: EdgeBenchError) -> Iterable[Sequence[Array]]:
-    raise error
-    yield ()
+    return file.source.snr_db is not None and file.source.snr_db < EXACT_DB
 
 
 def _reduced_range(target: Target, found: TargetDrift) -> Target | None:
@@ -307,8 +276,5 @@ def _reduced_range(target: Target, found: TargetDrift) -> Target | None:
     file, kernels = by_stage.get("file"), by_stage.get("kernels")
     if file is None or kernels is None or file.source is None or kernels.source is None:
         return None
-    exact, here = (
-        min((o.snr_db for o in hop.outputs if o.snr_db is not None), default=None)
-        for hop in (file.source, kernels.source)
-    )
-    return Target(target.format, "int8r") if native.lower(exact, here) else None
+    lost = native.lower(file.source.snr_db, kernels.source.snr_db)
+    return Target(target.format, "int8r") if lost else None

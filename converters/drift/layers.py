@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 import onnx
 
+from edgebench.converters import targets
 from edgebench.converters.analysis.attribution import WEIGHTED, NetworkPlace
 from edgebench.converters.analysis.onnx_operations import places
 from edgebench.converters.drift import causes
@@ -23,15 +24,21 @@ from edgebench.converters.drift.difference import floored
 from edgebench.converters.drift.document import BlockDrift, LayerDrift
 from edgebench.converters.drift.injection import Injected, noise
 from edgebench.converters.drift.numbers import LayerSums
+from edgebench.converters.export.batches import Batch
 from edgebench.converters.file_value import Value, Values
 from edgebench.converters.layers import comparable
 from edgebench.converters.onnx.cut import Layers, Ports, Watched, made
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.rounding import Rounding, rounded
+from edgebench.converters.rounding import HALF, ROUNDINGS, Rounding, rounded
+from edgebench.converters.targets import Target
+from edgebench.models.data.parts import spread
 from edgebench.progress import Progress
 from edgebench.snr import decibels
 
 K = TypeVar("K")
+
+LAYER_IMAGES = 4
+"""Layers are compared on so many images: each holds thousands of numbers of a layer."""
 
 EXPLAINED = 10
 """Of so many layers, those that cost most, the cause is looked for."""
@@ -42,10 +49,20 @@ _NEGLIGIBLE_DB = 90.0
 
 @dataclass(frozen=True)
 class Ranked:
-    """All layers, those that cost most first; and the blocks likewise."""
+    """All layers, those that cost most first; the blocks likewise; and on how many images."""
 
-    layers: tuple[LayerDrift, ...]
-    blocks: tuple[BlockDrift, ...]
+    layers: tuple[LayerDrift, ...] = ()
+    blocks: tuple[BlockDrift, ...] = ()
+    images: int = 0
+
+
+def of_file(batch: Batch, target: Target, samples: Sequence[Sample], progress: Progress) -> Ranked:
+    """Rank the layers of a target's file, on a few of the samples, at even distances."""
+    backend, graph = targets.backend(target.format), batch.form.graph
+    chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
+    values = backend.values(graph, batch.contents[target], chosen)
+    half = ROUNDINGS[target.base].weights == HALF
+    return rank(graph.model, chosen, values, half, progress)
 
 
 def rank(
@@ -73,7 +90,7 @@ def rank(
         study.add(sample, there, wanted, [wanted[name] for name in outputs])
         del there, wanted
     progress("layers", len(samples), len(samples))
-    return study.ranked(half) if study else Ranked((), ())
+    return study.ranked(half) if study else Ranked()
 
 
 class _Study:
@@ -162,7 +179,8 @@ class _Study:
         ]
         layers.sort(key=lambda one: (-one.share, one.position))
         explained = [self._explained(one, nodes, half) for one in layers[:EXPLAINED]]
-        return Ranked((*explained, *layers[EXPLAINED:]), self._ranked_blocks())
+        every = (*explained, *layers[EXPLAINED:])
+        return Ranked(every, self._ranked_blocks(), self._samples)
 
     def _explained(
         self, one: LayerDrift, nodes: Mapping[str, onnx.NodeProto], half: bool

@@ -15,12 +15,10 @@ from pathlib import Path
 
 import onnx
 
-from edgebench.converters import targets
 from edgebench.converters.backend import Instructions
 from edgebench.converters.drift import layers
 from edgebench.converters.drift.chain import ChainLink, follow
 from edgebench.converters.drift.document import LayerDrift
-from edgebench.converters.drift.drift import LAYER_IMAGES
 from edgebench.converters.drift.subject import DriftSubject, open_subject
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.batches import Batch, convert
@@ -30,12 +28,11 @@ from edgebench.converters.mapped import Mapped
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
 from edgebench.converters.mending.node_times import node_times
 from edgebench.converters.onnx import reference
-from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.onnx.reference import Array
 from edgebench.converters.precision import Exceptions, MixedPrecision
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.documents import load, save
 from edgebench.errors import InvalidFileError, UsageError
-from edgebench.models.data.parts import spread
 from edgebench.progress import Progress
 
 IMAGES = 400
@@ -164,14 +161,13 @@ class _Search:
                 low, high = 0, len(more)
                 while high - low > 1:
                     middle = (low + high) // 2
-                    low, high = (
-                        (low, middle) if enough([*chosen, *more[:middle]]) else (middle, high)
-                    )
+                    if enough([*chosen, *more[:middle]]):
+                        high = middle
+                    else:
+                        low = middle
                 return self.trial([*chosen, *more[:high]])
             chosen += more
-        return min(
-            tried, key=lambda one: (one.loss.value, -(one.loss.snr_db or 0.0)), default=plain
-        )
+        return min(tried, key=_loss, default=plain)
 
     def mix(self, found: MendingTrial, budget: float) -> MixedPrecision:
         """The trial as a precision that can be kept and exported again."""
@@ -206,8 +202,7 @@ class _Search:
         hop = follow(links, read, len(places), self._progress).hops[1]
         if hop.source is None:
             raise InvalidFileError(f"{target} cannot be compared: {hop.failure}", "see drift")
-        worst = hop.source.worst
-        snr_db = worst.snr_db if worst else None
+        snr_db = hop.source.snr_db
         for figure in hop.source.figures:
             if figure.difference is not None:
                 return Loss(
@@ -246,15 +241,12 @@ class _Search:
         Their value is what they cost the outputs for the time that they take in float32.
         """
         batch, target = self._converted(nodes)
-        samples: Sequence[Sample] = self._subject.samples
-        chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
-        backend, graph = targets.backend(target.format), batch.form.graph
-        values = backend.values(graph, batch.contents[target], chosen)
-        found = layers.rank(graph.model, chosen, values, False, self._progress).layers
-        times = node_times(graph.model, chosen[0])
+        model, samples = batch.form.graph.model, self._subject.samples
+        found = layers.of_file(batch, target, samples, self._progress).layers
+        times = node_times(model, samples[0])
         # What a free layer makes may still be rounded for those that read it: they are next.
         widened = [
-            replace(one, nodes=(*one.nodes, *_readers(graph.model, one.value)))
+            replace(one, nodes=(*one.nodes, *_readers(model, one.value)))
             if {*one.nodes} <= {*nodes}
             else one
             for one in found

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from edgebench import arguments, console
 from edgebench.commands.common import exits, source_options
 from edgebench.commands.common.source_options import SourceOptions
+from edgebench.errors import UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.drift.document import DriftReport, TargetDrift
     from edgebench.converters.drift.drift import Drifted
     from edgebench.converters.export.request import ExportRequest
+    from edgebench.deploy.device.interface import Device
     from edgebench.progress import Progress
     from edgebench.tasks.task import Outputs
 
@@ -80,11 +82,12 @@ def execute(options: DriftOptions) -> int:
     for note in left_out:
         console.say(note)
     request = source_options.request(options, options.source, targets)
+    device = _device(options.device, request) if options.device is not None else None
     with console.shown_progress() as progress:
         found = drift(request, options.images, progress, options.jobs)
         report = found.report
-        if options.device is not None:
-            report = _on_device(options.device, request, found, progress, options.jobs)
+        if device is not None:
+            report = _on_device(device, request, found, progress, options.jobs)
     if options.json == STDOUT:
         print(dump(report), end="")
     else:
@@ -104,15 +107,25 @@ def _page(report: DriftReport, found: Drifted) -> str:
     return drift_html.render(report, {n: png(one) for n, one in found.pictures.items()})
 
 
+def _device(name: str, request: ExportRequest) -> Device:
+    """The device of that name, if it runs a target. Raises `UnknownNameError` and `UsageError`."""
+    from edgebench.deploy.registry import devices
+
+    device = devices.get(name)
+    if not any(target.format in device.formats for target in request.targets):
+        raise UsageError(
+            f"{name} runs none of the targets", f"it runs: {', '.join(device.formats)}"
+        )
+    return device
+
+
 def _on_device(
-    name: str, request: ExportRequest, found: Drifted, progress: Progress, jobs: int
+    device: Device, request: ExportRequest, found: Drifted, progress: Progress, jobs: int
 ) -> DriftReport:
     """The report with a hop to a device for each target that it runs."""
     from edgebench.benchmarks.runs.device_outputs import outputs
     from edgebench.converters.export.export import export_all
-    from edgebench.deploy.registry import devices
 
-    device = devices.get(name)
     report = found.report
     made = {one.target for one in report.targets if one.failure is None}
     wanted = [one for one in request.targets if str(one) in made and one.format in device.formats]
@@ -128,7 +141,7 @@ def _on_device(
         precisions = [target.precision for target in wanted]
         images = max(hop.images for hop in report.hops)
         there = outputs(request.out, request.name, precisions, device, images, Path(runs), progress)
-    targets = tuple(_with_device(name, one, found, there, files) for one in report.targets)
+    targets = tuple(_with_device(device.name, one, found, there, files) for one in report.targets)
     return replace(report, targets=targets)
 
 
