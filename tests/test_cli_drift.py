@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import made_tasks
 import onnx
 import pytest
 
+from edgebench import console
 from edgebench.cli import main
 from edgebench.converters.drift.document import DriftReport
 from edgebench.documents import load
+from edgebench.errors import UnwritableError
 
 
 def drift(source: Path, *words: str) -> int:
@@ -92,3 +96,25 @@ def test_a_target_that_cannot_be_made_leaves_the_others(
     assert "onnx:fp32" in capsys.readouterr().out
     assert drift(tmp_path / "nothing.onnx", "--to", "onnx:fp32") == 1
     assert "not there" in capsys.readouterr().err
+
+
+def test_a_device_file_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    heard: list[str] = []
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_text()))
+    reader.start()
+    console.save(pipe, "a report")
+    reader.join()
+    assert heard == ["a report"] and pipe.is_fifo()
+    with pytest.raises(UnwritableError, match="No space left"):
+        console.save(Path("/dev/full"), "a report")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_a_device_that_runs_no_target_is_refused_at_once(
+    classifier: tuple[Path, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, data = classifier
+    assert drift(source, "--to", "coreml:fp16", "--data", data, "--device", "local") == 2
+    assert "local runs none of the targets" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebench.errors import EdgeBenchError
+from edgebench.errors import EdgeBenchError, UnwritableError
 from edgebench.progress import DETAIL, Progress
 
 if TYPE_CHECKING:
@@ -80,9 +80,20 @@ def explain(error: EdgeBenchError, where: str = "") -> None:
 
 
 def save(path: Path, text: str) -> None:
-    """Write a document whole or not at all, and say so. Raises `UnwritableError`."""
+    """Write a document whole or not at all, and say so. Raises `UnwritableError`.
+
+    What is no file, such as /dev/stdout or a pipe, is written to: nothing may take its place.
+    """
     from edgebench.documents import replacing
 
+    if path.exists() and not path.is_file() and not path.is_dir():
+        try:
+            path.write_text(text)
+        except OSError as error:
+            raise UnwritableError(
+                f"cannot write {path}: {error.strerror}", "free some space or choose another file"
+            ) from error
+        return
     with replacing(path) as temporary:
         temporary.write_text(text)
     say(f"wrote {path}")

@@ -117,15 +117,16 @@ def _mend(
     for request in requests:
         targets = []
         for target in request.targets:
-            chosen = target
-            if target.base in FORMATS[target.format].mixable:
-                one = mend(request, target, budget, IMAGES, progress)
-                found.append(one)
-                chosen = one.target
-                if chosen.mix is not None:
-                    path = request.path(chosen)
-                    save(path.with_name(f"{path.name}.recipe.json"), chosen.mix)
-            targets.append(chosen)
+            if target.base not in FORMATS[target.format].mixable:
+                console.say(f"{target} can have no exceptions, so the budget does not apply to it")
+                targets.append(target)
+                continue
+            one = mend(request, target, budget, IMAGES, progress)
+            found.append(one)
+            targets.append(one.target)
+            if one.target.mix is not None:
+                path = request.path(one.target)
+                save(path.with_name(f"{path.name}.recipe.json"), one.target.mix)
         changed.append(replace(request, targets=tuple(targets)))
     return changed, found
 
