@@ -50,6 +50,7 @@ class TargetPart:
     chain: tuple[tuple[str, ...], ...]
     sentences: tuple[str, ...]
     along: Markup | None
+    shaded: bool
     layers: tuple[LayerRow, ...]
     images: int
     flips: tuple[ChangedImage, ...]
@@ -114,6 +115,7 @@ def _part(report: DriftReport, target: TargetDrift, pictures: Mapping[int, bytes
         chain=tuple(_cells(report, hop, width) for hop in words.hops(report, target)),
         sentences=tuple(words.sentences(report, target)),
         along=plots.along(target),
+        shaded=any(one.attention for one in target.layers),
         layers=tuple(_row(one) for one in target.layers[:LAYERS]),
         images=target.layer_images,
         flips=_flips(target, pictures),

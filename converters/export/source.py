@@ -69,12 +69,12 @@ def _from_file(request: ExportRequest, path: Path) -> Source:
 
 
 def _from_module(request: ExportRequest, progress: Progress) -> Source:
-    from edgebench.converters.export.user_module import open_module, runs
+    from edgebench.converters.export.user_module import open_module, runs, talking_aside
     from edgebench.converters.one_thread import one_thread
     from edgebench.converters.onnx.torch_export import module_to_onnx
 
     progress("build the model", 0, 0)
-    with one_thread():
+    with one_thread(), talking_aside():
         opened = open_module(request)
         progress("torch to ONNX", 0, 0)
         graph = module_to_onnx(opened.module, request.name, opened.inputs, opened.shapes)

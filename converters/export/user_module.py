@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,11 @@ def open_module(request: ExportRequest) -> OpenedModule:
         inputs = tuple(shapes)
         return OpenedModule(module.eval(), inputs, tuple(tuple(shapes[one]) for one in inputs))
     return OpenedModule(module.eval(), (_first_argument(module),), (shapes,))
+
+
+def talking_aside() -> AbstractContextManager[object]:
+    """What the user's code prints goes to stderr: stdout is for results, which may be JSON."""
+    return redirect_stdout(sys.stderr)
 
 
 def _built(text: str) -> nn.Module:
@@ -101,7 +107,7 @@ def runs(
     """
 
     def run(samples: Sequence[Sample]) -> list[list[Array]]:
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), one_thread(), talking_aside():
             return [_outputs(opened.module, [sample[name] for name in names]) for sample in samples]
 
     return run

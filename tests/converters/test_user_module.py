@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from edgebench.cli import main
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.export.export import export
 from edgebench.converters.export.request import ExportRequest
@@ -48,6 +50,15 @@ def needs(argument):
 
 def fails():
     raise RuntimeError("no weights on disk")
+
+class Talkative(Net):
+    def __init__(self):
+        print("loaded pretrained weights")
+        super().__init__()
+
+    def forward(self, picture):
+        print("forward")
+        return super().forward(picture)
 
 NUMBER = 3
 """
@@ -150,3 +161,13 @@ def test_weights_of_another_network_name_the_keys(tmp_path: Path) -> None:
             input_shapes=(1, 3, 8, 8),
             weights=tmp_path / "other.safetensors",
         )
+
+
+def test_what_the_users_code_prints_does_not_mix_with_results(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    words = ["export", "users_net:Talkative", "--input-shape", "1,3,16,16", "--to", "onnx"]
+    assert main([*words, "--jobs", "1", "--json"]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)[0]["model"] == "Talkative"
+    assert "loaded pretrained weights" in said.err
