@@ -265,6 +265,37 @@ def test_what_is_hidden_is_not_measured(
     assert result.complete and said[-1] == "waiting until the page is in front again"
 
 
+@pytest.mark.parametrize("kind", ["hidden", "reloaded"])
+def test_an_interruption_that_is_over_before_the_next_block_is_noticed(
+    there: Served, chromium: Chromium, make_run: MakeRun, kind: str
+) -> None:
+    """The page has lost its worker then, while nothing waited for an answer of it."""
+    folder = make_run("plain", "attention", blocks=6, samples=5)
+    with opened(chromium, there.address) as page:
+        other = chromium.open("about:blank")
+        page.front()
+        done_before: list[int] = []
+
+        def heard(step: str, done: int, total: int) -> None:
+            if step == MEASURING and done == 2 and not done_before:
+                done_before.append(done)
+                session = there.device._session
+                before = session._interruptions
+                if kind == "hidden":
+                    other.front()
+                    page.wait("It goes on when this page is in front")
+                    page.front()
+                else:
+                    page.reload()
+                wait_for(
+                    lambda: session._interruptions > before and session.usable, "the page is back"
+                )
+
+        result = there.device.run(folder, heard)
+        other.kill()
+    assert done_before and result.complete and len(result.blocks) == 6
+
+
 def test_ctrl_c_keeps_what_is_there_and_the_run_goes_on_later(
     there: Served, chromium: Chromium, make_run: MakeRun
 ) -> None:

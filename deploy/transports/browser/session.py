@@ -112,6 +112,8 @@ class BrowserSession:
             answer = self._answer
         if isinstance(answer, bytes):
             return answer
+        if "interrupted" in answer:  # It was over before this was asked.
+            raise Interrupted
         if "died" in answer:
             raise Died(str(answer["died"]))
         if "error" in answer:

@@ -43,7 +43,13 @@ function startWorker() {
 function ask(request) {
   if (request.do === "start") startWorker();
   if (request.do === "end") return endWorker();
-  worker?.postMessage(request);
+  if (worker) worker.postMessage(request);
+  else interrupted(request.id);
+}
+
+// The worker ended while nothing was asked of it: hidden and in front again, or reloaded.
+function interrupted(id) {
+  connection.send({ id, interrupted: true });
 }
 
 // The browser gives the lock back when the page is hidden; it has to be asked for again.
@@ -90,7 +96,10 @@ if (!token) {
       if (message.there) connection.send({ here: true });
       if (message.do) ask(message);
     },
-    bytes: (buffer) => worker?.postMessage(buffer, [buffer]),
+    bytes: (buffer) => {
+      if (worker) worker.postMessage(buffer, [buffer]);
+      else interrupted(new DataView(buffer).getUint32(0, true));
+    },
     closed: (reason, final) => {
       endWorker();
       if (final) screen?.release();
