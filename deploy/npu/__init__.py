@@ -1,1 +1,1 @@
-"""Phones' NPUs: which there are, what their compilers say of a .tflite file, what they made of it."""
+"""Phones' NPUs: which there are, and what their compilers make of a .tflite file."""

@@ -108,7 +108,9 @@ def compile_for(path: Path, soc: Soc, target: Path) -> Compiled:
         )
     made = compiled_file.read(target)
     left = tuple(
-        LeftOperator(one.type, one.tensor, one.inputs, one.outputs, said.refused.get(one.tensor, ()))
+        LeftOperator(
+            one.type, one.tensor, one.inputs, one.outputs, said.refused.get(one.tensor, ())
+        )
         for one in made.left
     )
     placement = NpuPlacement(
@@ -145,7 +147,7 @@ def qualcomm_libraries() -> Path:
 
 def _run(path: Path, soc: Soc, target: Path) -> str:
     """Run the compiler, and return all it prints."""
-    package = _litert()
+    package = litert_package()
     libraries = [*_vendor_libraries(soc), package]
     if soc.vendor is QUALCOMM:
         libraries.insert(1, _without_lpai())
@@ -181,7 +183,7 @@ def _run(path: Path, soc: Soc, target: Path) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def _litert() -> Path:
+def litert_package() -> Path:
     """LiteRT's package with the compiler in it. Raises `MissingExtraError` and `DeviceError`."""
     found = find_spec("ai_edge_litert")
     if found is None or not found.submodule_search_locations:
