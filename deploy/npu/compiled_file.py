@@ -18,7 +18,7 @@ DISPATCH = b"DISPATCH_OP"
 
 
 @dataclass(frozen=True)
-class Port:
+class PartitionPort:
     """An input or output of a partition. `dtype` is TFLite's name of its type, such as INT8."""
 
     name: str
@@ -31,8 +31,8 @@ class Partition:
     """A part of the graph that the NPU runs. `offset` and `size` are where its program lies."""
 
     name: str
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
+    inputs: tuple[PartitionPort, ...]
+    outputs: tuple[PartitionPort, ...]
     offset: int
     size: int
 
@@ -104,9 +104,9 @@ def _options(operator: Any, content: bytes) -> bytes:
     return content[start : start + operator.largeCustomOptionsSize]
 
 
-def _port(tensor: Any) -> Port:
+def _port(tensor: Any) -> PartitionPort:
     shape = () if tensor.shape is None else tuple(int(side) for side in tensor.shape)
-    return Port(tensor.name.decode(errors="replace"), _types()[tensor.type], shape)
+    return PartitionPort(tensor.name.decode(errors="replace"), _types()[tensor.type], shape)
 
 
 def _type(code: Any) -> str:

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edgebench.deploy.npu import compiled_file
-from edgebench.deploy.npu.compiled_file import Port
+from edgebench.deploy.npu.compiled_file import PartitionPort
 from edgebench.deploy.runner.messages import RunnerError
 
 TYPES = {
@@ -75,7 +75,7 @@ def unpack(compiled: Path, folder: Path, inputs: list[str], outputs: list[str]) 
     return path
 
 
-def _value(port: Port) -> onnx.ValueInfoProto:
+def _value(port: PartitionPort) -> onnx.ValueInfoProto:
     if port.dtype not in TYPES:
         raise RunnerError(f"its {port.name} is of type {port.dtype}, which cannot be handed over")
     return helper.make_tensor_value_info(port.name, TYPES[port.dtype], port.shape)

@@ -14,7 +14,7 @@ from edgebench.commands.common import exits
 from edgebench.errors import DataError, EdgeBenchError, MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
-    from edgebench.commands.estimate.answers import Answers
+    from edgebench.commands.estimate.answers import CompilerAnswers
     from edgebench.converters.analysis.vela import VelaEstimate
     from edgebench.deploy.npu.compiler import NpuPlacement
 
@@ -70,10 +70,10 @@ def options(namespace: argparse.Namespace) -> EstimateOptions:
 def execute(options: EstimateOptions) -> int:
     """Ask each compiler about each file. Exit 1 where one of them gave no answer."""
     from edgebench.commands.estimate import table
-    from edgebench.commands.estimate.answers import Answers
+    from edgebench.commands.estimate.answers import CompilerAnswers
 
     files = tuple(_files(options))
-    answers = Answers(files, options.soc, _accelerator(options))
+    answers = CompilerAnswers(files, options.soc, _accelerator(options))
     with console.shown_progress() as progress:
         for number, (path, npu) in enumerate(answers.questions):
             progress("compiling", number, len(answers.questions))
@@ -142,7 +142,7 @@ def _ask(path: Path, npu: str, is_ethos: bool) -> VelaEstimate | NpuPlacement:
     return placement(path, soc(npu))
 
 
-def _document(answers: Answers) -> list[dict[str, object]]:
+def _document(answers: CompilerAnswers) -> list[dict[str, object]]:
     """The answers as data, in the order of the questions."""
     found: list[dict[str, object]] = []
     for path, npu in answers.questions:

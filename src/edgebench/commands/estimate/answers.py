@@ -11,7 +11,7 @@ from edgebench.errors import EdgeBenchError
 
 
 @dataclass
-class Answers:
+class CompilerAnswers:
     """The answers by file and NPU: a SoC of a phone, or the `accelerator`, which is an Ethos-U."""
 
     files: tuple[Path, ...]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edgebench import console
 from edgebench.benchmarks.formatting import megabytes, milliseconds, signed
-from edgebench.commands.estimate.answers import Answers
+from edgebench.commands.estimate.answers import CompilerAnswers
 from edgebench.converters.analysis.vela import VelaEstimate
 from edgebench.deploy.npu.compiler import NpuPlacement
 
@@ -16,7 +16,7 @@ MISSING = "-"
 VELA = (">est. Mcycles", ">est. ms", ">est. overhead", ">on CPU", ">SRAM MB")
 
 
-def show(answers: Answers) -> None:
+def show(answers: CompilerAnswers) -> None:
     """Print the table to stdout, with what it leaves out below it."""
     columns = (f">{npu}" for npu in answers.socs)
     table = console.table("artifact", *columns, *(VELA if answers.accelerator else ()))
@@ -39,7 +39,7 @@ def _placed(found: NpuPlacement | None) -> str:
     return f"{found.taken} of {found.operators}{parts}"
 
 
-def _estimated(found: VelaEstimate | None, answers: Answers) -> tuple[str, ...]:
+def _estimated(found: VelaEstimate | None, answers: CompilerAnswers) -> tuple[str, ...]:
     if found is None:
         return (MISSING,) * len(VELA)
     first = answers.estimate(answers.files[0])
@@ -53,7 +53,7 @@ def _estimated(found: VelaEstimate | None, answers: Answers) -> tuple[str, ...]:
     )
 
 
-def _legend(answers: Answers) -> Iterator[str]:
+def _legend(answers: CompilerAnswers) -> Iterator[str]:
     """What the figures are, and whose word."""
     placed = [one for one in answers.given.values() if isinstance(one, NpuPlacement)]
     for tool in dict.fromkeys(one.tool for one in placed):
@@ -69,7 +69,7 @@ def _legend(answers: Answers) -> Iterator[str]:
         )
 
 
-def _left(answers: Answers) -> Iterator[str]:
+def _left(answers: CompilerAnswers) -> Iterator[str]:
     """What stays on the CPU, by file: the SoCs that leave the same stand together."""
     for path in answers.files:
         leaving: dict[tuple[str, ...], list[str]] = {}
@@ -91,7 +91,7 @@ def _counted(found: NpuPlacement) -> Iterator[str]:
         yield f"{count} {kind}"
 
 
-def _failures(answers: Answers) -> Iterator[str]:
+def _failures(answers: CompilerAnswers) -> Iterator[str]:
     """Why there is no answer, each reason once."""
     reasons: dict[str, list[str]] = {}
     for (path, npu), error in answers.failed.items():
