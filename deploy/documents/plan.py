@@ -17,6 +17,10 @@ Delegate = Literal["xnnpack", "none", "gpu", "npu", "nnapi", "ane"]
 Engine."""
 
 
+ACCELERATORS = frozenset({"gpu", "npu", "nnapi", "ane"})
+"""The delegates that are another processor than the CPU: what ran there has to be known."""
+
+
 @dataclass(frozen=True)
 class KeptOutput:
     """An output that has a role in the task, and the part of it that is kept.
