@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
 from edgebench.commands.common import exits
-from edgebench.errors import DataError, EdgeBenchError, MissingExtraError, UnknownNameError
+from edgebench.errors import (
+    DataError,
+    EdgeBenchError,
+    MissingExtraError,
+    UnknownNameError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from edgebench.commands.estimate.answers import CompilerAnswers
@@ -22,7 +28,7 @@ HELP = "ask the compilers of NPUs what runs on the NPU, without a device"
 
 EXAMPLES = """\
   edgebench estimate scenes_v2 scenes_v2_ca --soc SM8650,SM8750
-  edgebench estimate somebody_elses.tflite --soc SM8550
+  edgebench estimate somebody_elses.tflite --soc galaxy-s24,pixel9
   edgebench estimate --soc SM8650 --artifacts artifacts    every .tflite file there
   edgebench estimate artifacts/scenes_v2.int8.tflite \\
       artifacts/scenes_v2_ca.int8.tflite --accelerator ethos-u65-256
@@ -52,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: every .tflite file of --artifacts)"
     )
     add("model", nargs="*", metavar="MODEL", help=help_)
-    help_ = "phones' SoCs: which operators their NPUs take, by LiteRT's compiler"
+    help_ = "phones, or their SoCs: which operators the NPU takes, by LiteRT's compiler"
     add("--soc", type=arguments.names, metavar="A,B", help=help_)
     help_ = (
         "Arm Ethos-U NPU: cycles, by Arm's Vela compiler "
@@ -72,8 +78,8 @@ def execute(options: EstimateOptions) -> int:
     from edgebench.commands.estimate import table
     from edgebench.commands.estimate.answers import CompilerAnswers
 
-    files = tuple(_files(options))
-    answers = CompilerAnswers(files, options.soc, _accelerator(options))
+    socs, accelerator = _socs(options.soc), _accelerator(options)
+    answers = CompilerAnswers(tuple(_files(options)), socs, accelerator)
     with console.shown_progress() as progress:
         for number, (path, npu) in enumerate(answers.questions):
             progress("compiling", number, len(answers.questions))
@@ -118,13 +124,34 @@ def _of_zoo(model: str, folder: Path) -> Path:
     return path
 
 
-def _accelerator(options: EstimateOptions) -> str | None:
-    """The Ethos-U NPU to ask about, if any. Raises `UnknownNameError`, also for SoCs."""
-    from edgebench.converters.analysis.vela import ACCELERATORS
-    from edgebench.deploy.npu.socs import soc
+def _socs(names: Sequence[str]) -> tuple[str, ...]:
+    """The SoCs that are named, or that the named phones have.
 
-    for model in options.soc:
-        soc(model)
+    Raises `UnknownNameError`, and `UsageError` for a phone whose NPU has no public compiler.
+    """
+    from edgebench.deploy.npu.socs import soc
+    from edgebench.deploy.registry import registry
+
+    known = registry.load()
+    entries = {name: known[name] for name in names if name in known}
+    for name, entry in entries.items():
+        if entry.soc_model is None:
+            raise UsageError(
+                f"no public compiler is known for the NPU of {name} ({entry.npu or 'none known'})",
+                "give a SoC, such as SM8650",
+            )
+    return tuple(
+        dict.fromkeys(
+            soc(entries[name].soc_model or name if name in entries else name).model
+            for name in names
+        )
+    )
+
+
+def _accelerator(options: EstimateOptions) -> str | None:
+    """The Ethos-U NPU to ask about, if any. Raises `UnknownNameError`."""
+    from edgebench.converters.analysis.vela import ACCELERATORS
+
     chosen = options.accelerator or (None if options.soc else DEFAULT_ACCELERATOR)
     if chosen is not None and chosen not in ACCELERATORS:
         raise UnknownNameError("accelerator", chosen, ACCELERATORS)
