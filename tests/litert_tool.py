@@ -13,9 +13,10 @@ def write(path: Path, **mode: object) -> Path:
 
     form: "new" (with percentiles), or "old" (without, and with fewer options).
     gpu: "none" (an unknown option), "refused", "partial", "whole", or "unused".
+    qnn: "none" (no external delegates), "partial", "whole", or "unused".
     fail: "" or "crash", "killed", "garbage", "hang", "nan"; fail_after: so many runs go well first.
     """
-    settings = {"form": "new", "gpu": "none", "fail": "", "fail_after": 0, **mode}
+    settings = {"form": "new", "gpu": "none", "qnn": "none", "fail": "", "fail_after": 0, **mode}
     settings["count"] = str(path.with_name(path.name + ".count"))
     source = PROGRAM.read_text().replace("MODE: dict = {}", f"MODE = {settings!r}", 1)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ forms of the real one (after the sources in google-ai-edge/LiteRT, tflite/tools/
 only claims to have. `litert_tool.write` makes a program of it, and says what MODE holds.
 """
 
+import ctypes
 import os
 import statistics
 import sys
@@ -17,7 +18,7 @@ FLAGS = {
     "warmup_min_secs": "0.5", "num_runs": "50", "min_secs": "1", "max_secs": "150",
     "enable_op_profiling": "false", "input_layer": "", "input_layer_shape": "",
     "input_layer_value_files": "", "output_filepath": "", "use_gpu": "false",
-    "use_nnapi": "false",
+    "use_nnapi": "false", "external_delegate_path": "", "external_delegate_options": "",
 }  # fmt: skip
 
 
@@ -37,6 +38,8 @@ def known():
         del names["use_gpu"]
     if MODE["form"] == "old":
         del names["output_filepath"]
+    if MODE["qnn"] == "none":
+        del names["external_delegate_path"], names["external_delegate_options"]
     return names
 
 
@@ -109,12 +112,38 @@ def delegates(given, interpreter):
             fail("Failed to apply GPU delegate.\nERROR: Benchmarking failed.")
         return {"whole": ("GPU", 1, []), "partial": ("GPU", 2, ["MEAN", "SOFTMAX"]),
                 "unused": ("GPU", 0, names)}[MODE["gpu"]]  # fmt: skip
+    if given["external_delegate_path"]:
+        load_libraries(given)
+        return {"whole": ("EXTERNAL", 1, []), "partial": ("EXTERNAL", 2, ["MEAN", "SOFTMAX"]),
+                "unused": ("EXTERNAL", 0, names)}[MODE["qnn"]]  # fmt: skip
     if given["use_xnnpack"] == "true":
         return "XNNPACK", names.count("DELEGATE"), []
     return None
 
 
-TYPES = {"GPU": "TfLiteGpuDelegateV2", "XNNPACK": "TfLiteXNNPackDelegate"}
+def load_libraries(given):
+    """Load what the real delegate loads, by this machine's own loader, or fail as it fails."""
+    wanted = dict(one.split(":", 1) for one in given["external_delegate_options"].split(";"))
+    folder = wanted["skel_library_dir"]
+    for variable in ("LD_LIBRARY_PATH", "ADSP_LIBRARY_PATH"):
+        if folder not in os.environ.get(variable, "").split(":"):
+            fail(f"{variable} lacks {folder}")
+    if wanted["backend_type"] != "htp":
+        fail("no backend_type")
+    for path in (given["external_delegate_path"], wanted["library_path"]):
+        try:
+            ctypes.CDLL(path)
+        except OSError as error:
+            fail(f"Failed to apply EXTERNAL delegate: {error}")
+    if not any(name.endswith("Skel.so") for name in os.listdir(folder)):
+        fail("Failed to apply EXTERNAL delegate: no Skel")
+
+
+TYPES = {
+    "EXTERNAL": "TfLiteQnnDelegate",
+    "GPU": "TfLiteGpuDelegateV2",
+    "XNNPACK": "TfLiteXNNPackDelegate",
+}
 
 
 def profile(average_us, applied):

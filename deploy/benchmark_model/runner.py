@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from edgebench.deploy.benchmark_model import qualcomm
 from edgebench.deploy.benchmark_model.output import NAME
-from edgebench.deploy.benchmark_model.tool import PAGE, Tool, own_copy, place
+from edgebench.deploy.benchmark_model.tool import PAGE, QNN, Tool, own_copy, place
 from edgebench.deploy.benchmark_model.worker import BenchmarkWorker, artifacts
 from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.changes import STEPS
@@ -51,6 +53,8 @@ class BenchmarkModelRunner:
         plan: Json = json.loads((folder / PLAN).read_bytes())
         tool = place(store, self.given, progress)
         store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
+        if plan["delegate"] == QNN:
+            tool = replace(tool, qnn=qualcomm.send(store, progress))
         end_leftovers(tool)
         listener = ProgressReporter(progress)
         worker = BenchmarkWorker(store, tool, plan, folder / FILES, there)
@@ -79,6 +83,8 @@ class BenchmarkModelRunner:
         yield CheckStep(NAME, "ok", f"works, from {copy or tool.path}")
         yield CheckStep("delegates", "ok", f"it supports {', '.join(tool.delegates)}")
         yield _saves_outputs(tool)
+        if QNN in tool.delegates:
+            yield _has_libraries(tool.shell)
         yield _pins(tool.shell)
 
 
@@ -91,6 +97,18 @@ def _saves_outputs(tool: Tool) -> CheckStep:
         f"this {NAME} is too old to save outputs, so drift on the phone is not measured",
         f"get a newer one from {PAGE}",
     )
+
+
+def _has_libraries(shell: Shell) -> CheckStep:
+    """Whether `--delegate qnn` has what it needs; a phone of another vendor needs nothing."""
+    try:
+        found = qualcomm.find(qualcomm.hexagon(shell))
+    except DeviceLostError:
+        raise
+    except DeviceError as error:
+        return CheckStep("Qualcomm's NPU", "note", error.message, error.remedy)
+    version = qualcomm.version_of(found["libQnnHtp.so"]) or "of unknown version"
+    return CheckStep("Qualcomm's NPU", "ok", f"QNN {version}, from {qualcomm.folder()}")
 
 
 def _pins(shell: Shell) -> CheckStep:

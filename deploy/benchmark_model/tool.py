@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgebench.deploy.benchmark_model.output import NAME, flags
+from edgebench.deploy.benchmark_model.qualcomm import QualcommLibraries
 from edgebench.deploy.device.entry import user_file
 from edgebench.deploy.remote.shell import Shell, quoted
 from edgebench.deploy.remote.store import Store
@@ -24,13 +25,16 @@ PAGE = "https://ai.google.dev/edge/litert/models/measurement"
 TIMEOUT_S = 180
 """How long one process may take; a GPU delegate's compiler is slow at its first start."""
 
-DELEGATES: Mapping[str, tuple[str, str]] = {
-    "xnnpack": ("use_xnnpack", "true"),
-    "none": ("use_xnnpack", "false"),
-    "gpu": ("use_gpu", "true"),
-    "nnapi": ("use_nnapi", "true"),
+QNN = "qnn"
+
+DELEGATES: Mapping[str, tuple[str, ...]] = {
+    "xnnpack": ("--use_xnnpack=true",),
+    "none": ("--use_xnnpack=false",),
+    "gpu": ("--use_gpu=true",),
+    "nnapi": ("--use_nnapi=true",),
+    QNN: ("--external_delegate_path=",),
 }
-"""The option of the tool for each delegate of a plan."""
+"""The options of the tool for each delegate of a plan; those of `QNN` name its libraries."""
 
 
 def own_copy(given: str | None) -> Path | None:
@@ -46,19 +50,22 @@ def own_copy(given: str | None) -> Path | None:
 
 @dataclass(frozen=True)
 class Tool:
-    """The program at `path` on a device, and the options in its help."""
+    """The program at `path` on a device, the options in its help, and a vendor's libraries."""
 
     shell: Shell
     path: str
     flags: frozenset[str]
+    qnn: QualcommLibraries | None = None
 
     def command(self, plan: Mapping[str, Any], graph: str, *options: str) -> str:
         """The shell command of one run, on the plan's cores; it prints everything to stdout."""
-        name, value = DELEGATES[plan["delegate"]]
-        words = (f"--graph={graph}", f"--num_threads={plan['threads']}", f"--{name}={value}")
+        with_qnn = self.qnn if plan["delegate"] == QNN else None
+        delegate = with_qnn.options if with_qnn else DELEGATES[plan["delegate"]]
+        words = (f"--graph={graph}", f"--num_threads={plan['threads']}", *delegate)
+        found = f"{with_qnn.environment} " if with_qnn else ""
         pinned = f"taskset {mask(plan['cores'])} " if plan["cores"] is not None else ""
         return (
-            f"{pinned}timeout {TIMEOUT_S} {quoted(self.path)} "
+            f"{found}{pinned}timeout {TIMEOUT_S} {quoted(self.path)} "
             + " ".join(map(quoted, (*words, *options)))
             + " </dev/null 2>&1"
         )
@@ -71,7 +78,9 @@ class Tool:
     @property
     def delegates(self) -> tuple[str, ...]:
         """The delegates that this build of the program has."""
-        return tuple(name for name, (flag, _) in DELEGATES.items() if flag in self.flags)
+        return tuple(
+            name for name, (option, *_) in DELEGATES.items() if flags(option) <= self.flags
+        )
 
 
 def mask(cores: list[int]) -> str:

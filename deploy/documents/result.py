@@ -29,7 +29,8 @@ class Context:
 
     `runtimes` has one for each format. `python` and `numpy` are None for runners that are not in
     Python. `cores` are those that the measuring processes were allowed to use. `clock_s` is the
-    step of the clock that timed inferences, None where it is too fine to matter.
+    step of the clock that timed inferences, None where it is too fine to matter. `libraries` are
+    the SHA-256 of the vendor's libraries that a delegate consists of, by name.
     """
 
     runtimes: dict[str, Runtime]
@@ -44,6 +45,7 @@ class Context:
     threads: int
     delegate: str
     clock_s: float | None = None
+    libraries: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
