@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from edgebench.deploy.benchmark_model import qualcomm
+from edgebench.deploy.benchmark_model import compiled_model, qualcomm
+from edgebench.deploy.benchmark_model.libraries import LibrarySet, find
 from edgebench.deploy.benchmark_model.output import NAME
-from edgebench.deploy.benchmark_model.tool import PAGE, QNN, Tool, own_copy, place
+from edgebench.deploy.benchmark_model.tool import NPU, PAGE, QNN, Tool, own_copy, place
 from edgebench.deploy.benchmark_model.worker import BenchmarkWorker, artifacts
 from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.changes import STEPS
@@ -51,10 +52,12 @@ class BenchmarkModelRunner:
         """See `Runner.execute`."""
         there = store.run_folder(plan_hash(folder)[:16])
         plan: Json = json.loads((folder / PLAN).read_bytes())
-        tool = place(store, self.given, progress)
+        delegate = plan["delegate"]
+        tool = place(store, self.given, progress, delegate)
         store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
-        if plan["delegate"] == QNN:
-            tool = replace(tool, qnn=qualcomm.send(store, progress))
+        if delegate in (QNN, NPU) and delegate in tool.delegates:
+            by = qualcomm if delegate == QNN else compiled_model
+            tool = replace(tool, libraries=by.place(store, there, progress))
         end_leftovers(tool)
         listener = ProgressReporter(progress)
         worker = BenchmarkWorker(store, tool, plan, folder / FILES, there)
@@ -84,7 +87,9 @@ class BenchmarkModelRunner:
         yield CheckStep("delegates", "ok", f"it supports {', '.join(tool.delegates)}")
         yield _saves_outputs(tool)
         if QNN in tool.delegates:
-            yield _has_libraries(tool.shell)
+            yield _has_libraries("Qualcomm's NPU", tool.shell, qualcomm.wanted)
+        if NPU in tool.delegates:
+            yield _has_libraries("NPU", tool.shell, compiled_model.wanted)
         yield _pins(tool.shell)
 
 
@@ -99,16 +104,16 @@ def _saves_outputs(tool: Tool) -> CheckStep:
     )
 
 
-def _has_libraries(shell: Shell) -> CheckStep:
-    """Whether `--delegate qnn` has what it needs; a phone of another vendor needs nothing."""
+def _has_libraries(name: str, shell: Shell, wanted: Callable[[Shell], LibrarySet]) -> CheckStep:
+    """Whether an NPU has what it needs; a phone without one needs nothing."""
     try:
-        found = qualcomm.find(qualcomm.hexagon(shell))
+        needed = wanted(shell)
+        find(needed)
     except DeviceLostError:
         raise
     except DeviceError as error:
-        return CheckStep("Qualcomm's NPU", "note", error.message, error.remedy)
-    version = qualcomm.version_of(found["libQnnHtp.so"]) or "of unknown version"
-    return CheckStep("Qualcomm's NPU", "ok", f"QNN {version}, from {qualcomm.folder()}")
+        return CheckStep(name, "note", error.message, error.remedy)
+    return CheckStep(name, "ok", f"its libraries are in {needed.place}")
 
 
 def _pins(shell: Shell) -> CheckStep:

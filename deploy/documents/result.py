@@ -84,6 +84,8 @@ class EvaluationResult:
     54 in `u8` and 2 in `f32`, if the runtime reports them. `profile` is None if it was not asked
     for or the runtime has no profiler. `instructions` has, for each of some inferences, how many
     instructions the runtime executed on one thread, if the device counts them.
+    `compile_s` is the time of the load that compiled the model for an NPU, where later loads take
+    what it made; `load_s` is then that of the next.
     A slot with an `error` is not measured.
     """
 
@@ -98,6 +100,7 @@ class EvaluationResult:
     profile: Profile | None = None
     layer_types: dict[str, int] | None = None
     instructions: tuple[int, ...] | None = None
+    compile_s: float | None = None
 
 
 @dataclass(frozen=True)

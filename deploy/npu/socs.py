@@ -104,6 +104,19 @@ SOCS = {
 }
 
 
+# What Android's `ro.soc.model` says where LiteRT has another name.
+TENSOR = re.compile(r"Tensor G(\d)")
+EXYNOS = re.compile(r"s5(e\d{4})", re.IGNORECASE)
+
+
+def of_property(said: str) -> Soc:
+    """The SoC of Android's property `ro.soc.model`. Raises `UnknownNameError`."""
+    tensor, exynos = TENSOR.fullmatch(said), EXYNOS.fullmatch(said)
+    if tensor:
+        return soc(f"Tensor_G{tensor[1]}")
+    return soc(exynos[1].upper() if exynos else said)
+
+
 def soc(model: str) -> Soc:
     """A SoC by its model, such as SM8650. Raises `UnknownNameError`."""
     known = {name.lower(): one for name, one in SOCS.items()}.get(model.lower())

@@ -1,4 +1,4 @@
-"""`--delegate qnn`: Qualcomm's delegate in `benchmark_model`, with the user's libraries.
+"""NPUs by `benchmark_model`: `--delegate qnn` and `npu`, with the user's libraries.
 
 The stand-in of the program loads the libraries by this machine's own loader, so they are real ones
 with nothing in them.
@@ -14,7 +14,7 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
-from edgebench.deploy.benchmark_model import qualcomm
+from edgebench.deploy.benchmark_model import compiled_model, libraries, qualcomm
 from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.npu import empty_library
@@ -35,15 +35,19 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PhoneShell:
     return shell
 
 
-def give_libraries(*, without: str = "") -> Path:
+NAMES = (qualcomm.DELEGATE, *qualcomm.RUNTIME, *qualcomm.of_generation(75))
+
+
+def give_libraries(phone: PhoneShell, *, without: str = "") -> Path:
     """Put the libraries where the user would, in the folders of Qualcomm's SDK."""
-    for name in qualcomm.names(75):
-        part = "hexagon-v75/unsigned" if name.endswith("Skel.so") else "aarch64-android"
-        path = qualcomm.folder() / "lib" / part / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name != without:
-            empty_library.write(path)
-    return qualcomm.folder() / "lib"
+    for wanted in (qualcomm.wanted(phone), compiled_model.wanted(phone)):
+        for name in wanted.names:
+            part = "hexagon-v75/unsigned" if name.endswith("Skel.so") else "aarch64-android"
+            path = wanted.place / "lib" / part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if name != without:
+                empty_library.write(path)
+    return qualcomm.wanted(phone).place / "lib"
 
 
 def device(phone: PhoneShell, tmp_path: Path, **mode: object) -> RemoteDevice:
@@ -70,12 +74,10 @@ def test_what_the_npu_took_is_recorded_with_the_libraries_that_made_it(
     partitions: int,
     left: int | None,
 ) -> None:
-    there = give_libraries()
+    there = give_libraries(phone)
     result = measure(phone, tmp_path, make_run, qnn)
     assert result.context.delegate == "qnn"
-    assert result.context.libraries == {
-        name: sha256(next(there.rglob(name))) for name in qualcomm.names(75)
-    }
+    assert result.context.libraries == {name: sha256(next(there.rglob(name))) for name in NAMES}
     for one in result.evaluations.values():
         assert one.error is None and one.outputs is not None and one.images == IMAGES
         assert one.partitions == partitions and one.leftover_ops is not None
@@ -86,49 +88,49 @@ def test_libraries_of_another_version_go_to_a_folder_of_their_own(
     phone: PhoneShell, tmp_path: Path
 ) -> None:
     store = Store(phone, str(tmp_path / "phone" / "home"))
-    there = give_libraries()
-    first = qualcomm.send(store, silent)
+    there = give_libraries(phone)
+    first = qualcomm.place(store, "", silent)
     for path in there.rglob("*.so"):
         path.write_bytes(path.read_bytes() + b"newer")
-    second = qualcomm.send(store, silent)
+    second = qualcomm.place(store, "", silent)
     assert first.folder != second.folder
     assert Path(first.folder, qualcomm.DELEGATE).exists()
     assert Path(second.folder, qualcomm.DELEGATE).read_bytes().endswith(b"newer")
 
 
-@pytest.mark.parametrize("name", qualcomm.names(75))
+@pytest.mark.parametrize("name", NAMES)
 def test_a_missing_library_is_named_with_where_it_comes_from(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun, name: str
 ) -> None:
-    give_libraries(without=name)
+    give_libraries(phone, without=name)
     with pytest.raises(DeviceError, match=rf"^{name} not found") as caught:
         measure(phone, tmp_path, make_run, "whole")
     assert "Qualcomm AI Runtime SDK" in caught.value.remedy
 
 
 def test_libraries_of_two_versions_are_refused(phone: PhoneShell) -> None:
-    there = give_libraries()
+    there = give_libraries(phone)
     versions = iter((b"AISW_VERSION: 2.51.0", b"v2.39.0.250926120000"))
     for name in ("libQnnHtp.so", "libQnnHtpPrepare.so"):
         (path,) = there.rglob(name)
         path.write_bytes(path.read_bytes() + next(versions))
     with pytest.raises(DeviceError, match=r"several versions: 2\.39\.0, 2\.51\.0"):
-        qualcomm.find(75)
+        libraries.find(qualcomm.wanted(phone))
 
 
 def test_a_phone_of_another_vendor_is_told_apart(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun
 ) -> None:
-    give_libraries()
+    give_libraries(phone)
     (phone.state / "prop.ro.soc.model").write_text("GS201\n")
-    with pytest.raises(DeviceError, match=r"has no NPU of Qualcomm: its SoC is 'GS201'"):
+    with pytest.raises(DeviceError, match="no compiler for NPUs is known for the SoC 'GS201'"):
         measure(phone, tmp_path, make_run, "whole")
 
 
 def test_a_program_without_external_delegates_says_what_it_has(
     phone: PhoneShell, tmp_path: Path, make_run: MakeRun
 ) -> None:
-    give_libraries()
+    give_libraries(phone)
     with pytest.raises(DeviceError, match="has no qnn delegate; it has: xnnpack, none"):
         measure(phone, tmp_path, make_run, "none")
 
@@ -140,5 +142,73 @@ def test_check_says_what_is_missing_for_the_npu(phone: PhoneShell, tmp_path: Pat
 
     state, found = step()
     assert state == "note" and "libQnnHtpV75Skel.so" in found
-    give_libraries()
+    give_libraries(phone)
     assert step()[0] == "ok"
+
+
+def measure_compiled(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, delegate: str = "npu", **mode: str
+) -> RunResult:
+    folder = make_run("plain", "attention", blocks=1, processes=1, evaluate=True, delegate=delegate)
+    return device(phone, tmp_path, form="compiled", **mode).run(folder, silent)
+
+
+def test_the_compiled_models_tool_runs_the_npu_and_compiles_once(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    give_libraries(phone)
+    result = measure_compiled(phone, tmp_path, make_run)
+    assert result.complete and result.context.libraries is not None
+    assert "libLiteRtDispatch_Qualcomm.so" in result.context.libraries
+    assert "libQnnHtpV75Skel.so" in result.context.libraries
+    for one in result.evaluations.values():
+        assert one.partitions == 1 and one.leftover_ops == () and one.outputs is None
+        assert one.compile_s is not None and one.load_s is not None
+        assert one.compile_s > 0.3 > one.load_s  # The stand-in takes 0.3 s to compile.
+        assert one.first_inference_s is not None and one.peak_memory_bytes is not None
+
+
+def test_a_model_that_the_cpu_ran_in_the_place_of_the_npu_is_seen(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    give_libraries(phone)
+    result = measure_compiled(phone, tmp_path, make_run, npu="silent")
+    for one in result.evaluations.values():
+        assert one.partitions == 0  # Which is "ran without the npu delegate": no verdict.
+        assert one.leftover_ops == ("TfLiteXNNPackDelegate",)
+
+
+def test_a_model_that_the_npu_does_not_take_whole_fails_with_litert_s_reason(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    give_libraries(phone)
+    with pytest.raises(DeviceError, match="Some ops are not accelerated"):
+        measure_compiled(phone, tmp_path, make_run, npu="refused")
+
+
+@pytest.mark.parametrize("delegate", ["xnnpack", "gpu"])
+def test_the_compiled_models_tool_measures_the_cpu_and_the_gpu_too(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, delegate: str
+) -> None:
+    result = measure_compiled(phone, tmp_path, make_run, delegate)
+    assert result.context.libraries is None
+    assert {one.partitions for one in result.evaluations.values()} == {1}
+    assert {one.leftover_ops for one in result.evaluations.values()} == {()}
+
+
+@pytest.mark.parametrize(
+    ("said", "library"),
+    [
+        ("MT6989", "libLiteRtDispatch_MediaTek.so"),
+        ("Tensor G4", "libLiteRtCompilerPlugin_google_tensor.so"),
+        ("s5e9955", "libLiteRtDispatch_Samsung.so"),
+    ],
+)
+def test_other_vendors_need_their_dispatch_and_plugin(
+    phone: PhoneShell, said: str, library: str
+) -> None:
+    (phone.state / "prop.ro.soc.model").write_text(said + "\n")
+    assert library in compiled_model.wanted(phone).names
+    with pytest.raises(DeviceError, match="not found in") as caught:
+        libraries.find(compiled_model.wanted(phone))
+    assert library in caught.value.message
