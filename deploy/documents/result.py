@@ -71,6 +71,20 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class PlacedOperation:
+    """Where the runtime plans to run one operation: an expectation, not a measurement.
+
+    `processor` is `cpu`, `gpu` or `neural_engine`. `cost_weight` is the operation's share of the
+    cost that the runtime expects of the whole; None where it expects none.
+    """
+
+    name: str
+    type: str
+    processor: str
+    cost_weight: float | None
+
+
+@dataclass(frozen=True)
 class EvaluationResult:
     """One artifact, alone in a fresh process.
 
@@ -82,6 +96,8 @@ class EvaluationResult:
     54 in `u8` and 2 in `f32`, if the runtime reports them. `profile` is None if it was not asked
     for or the runtime has no profiler. `instructions` has, for each of some inferences, how many
     instructions the runtime executed on one thread, if the device counts them.
+    `placement` has every operation in the order of the program, if the runtime tells its plan
+    (Core ML, iOS 17.4).
     A slot with an `error` is not measured.
     """
 
@@ -96,6 +112,7 @@ class EvaluationResult:
     profile: Profile | None = None
     layer_types: dict[str, int] | None = None
     instructions: tuple[int, ...] | None = None
+    placement: tuple[PlacedOperation, ...] | None = None
 
 
 @dataclass(frozen=True)

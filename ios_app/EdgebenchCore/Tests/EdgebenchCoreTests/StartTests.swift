@@ -23,11 +23,16 @@ private final class ToyEngine: Engine {
     func run() throws {}
 
     func output(_ place: Int) throws -> Values {
-        if name == "nan" { return try .floats(outputs[place].shape, outputs[place].shape.flatMap { _ in [.nan] }.prefix(1) + []) }
+        if name == "nan" {
+            let shape = outputs[place].shape
+            return try .floats(shape, Array(repeating: .nan, count: shape.product()))
+        }
         return place == 1 ? try .floats([1, 1], [fed.reduce(0, +)]) : try .floats([1, 3, 2, 2], fed.map { 2 * $0 })
     }
 
-    func profile() throws -> Json? { ["source": "toys", "inferences": Json(1), "whole_s": Json(0.5), "operations": Json([Json]())] }
+    func profile() throws -> Json? {
+        ["source": "toys", "inferences": Json(1), "whole_s": Json(0.5), "operations": .list([])]
+    }
 }
 
 /// Opens toys by what their file says; one that is called broken does not open.
