@@ -146,9 +146,10 @@ def test_outputs_that_are_damaged_are_named_and_evaluated_again(
     folder = staged(packages, tmp_path / "run", "classifier", "richer")
     (slot, *_) = read_plan(folder).artifacts
     (mac.phone / f"damage outputs of {slot}").touch()
-    with pytest.raises(DeviceError, match=r"logits\.npy was damaged"):
+    with pytest.raises(DeviceError, match=r"logits\.npy was damaged"), phone.reserved():
         phone.run(folder, silent)
-    assert phone.run(folder, silent).complete
+    with phone.reserved():  # Which clears what the first left on the phone.
+        assert phone.run(folder, silent).complete
 
 
 def test_a_file_that_is_not_the_plans_is_not_opened(
@@ -177,11 +178,25 @@ def test_a_whole_run_ends_in_a_report(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """With the Neural Engine asked for and not used, so that the report has no verdict."""
-    monkeypatch.setattr(IPhone.__init__, "__kwdefaults__", {**IPhone.__init__.__kwdefaults__, "poll_s": 0.05})
+    monkeypatch.setattr(
+        IPhone.__init__, "__kwdefaults__", {**IPhone.__init__.__kwdefaults__, "poll_s": 0.05}
+    )
     evaluator.placements["ane"] = [
         {"name": "scores", "type": "ios16.conv", "processor": "cpu", "weight": 1.0}
     ]
-    words = ("--device", "iphone15", "richer", "--baseline", "classifier", "--delegate", "ane")
+    words = (
+        "--device",
+        "iphone15",
+        "--formats",
+        "coreml",
+        "--precisions",
+        "fp32",
+        "richer",
+        "--baseline",
+        "classifier",
+        "--delegate",
+        "ane",
+    )
     folders = ("--artifacts", str(packages), "--runs", str(tmp_path / "runs"))
     short = ("--budget", "10s", "--detect", "50%", "--html")
     assert main([*words, *folders, *short]) == 3
