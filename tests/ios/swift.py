@@ -38,7 +38,7 @@ mount --bind "$2" "$1/src"
 mount --bind "$3" "$1/build"
 root=$1
 shift 3
-exec chroot "$root" /usr/bin/env -i HOME=/build TERM=dumb LANG=C \\
+exec chroot "$root" /usr/bin/env -i -C /src HOME=/build TERM=dumb LANG=C \\
     PATH=/usr/libexec/swift/bin:/usr/bin:/usr/sbin "$@"
 """
 

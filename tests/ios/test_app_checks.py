@@ -46,7 +46,7 @@ def test_the_app_type_checks_against_stubs_of_apples_frameworks() -> None:
 def test_the_sources_have_the_form_of_swift_format() -> None:
     folders = ("App", "EdgebenchCore", "Stubs")
     words = ("swift", "format", "lint", "--strict", "--recursive", "--parallel")
-    configuration = ("--configuration", "/src/ios_app/.swift-format")
-    places = [f"/src/ios_app/{name}" for name in folders] + ["/src/tests/ios/start"]
+    configuration = ("--configuration", "ios_app/.swift-format")
+    places = [f"ios_app/{name}" for name in folders] + ["tests/ios/start"]
     done = swift.inside(*words, *configuration, *places)
     assert done.returncode == 0, swift.said(done)

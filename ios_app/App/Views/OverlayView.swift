@@ -49,7 +49,8 @@ struct OverlayView: View {
         guard let provider = CGDataProvider(data: Data(rgba) as CFData) else { return nil }
         return CGImage(
             width: map.width, height: map.height, bitsPerComponent: 8, bitsPerPixel: 32, bytesPerRow: 4 * map.width,
-            space: CGColorSpaceCreateDeviceRGB(), bitmapInfo: CGBitmapInfo(rawValue: CGImageAlphaInfo.premultipliedLast.rawValue),
+            space: CGColorSpaceCreateDeviceRGB(),
+            bitmapInfo: CGBitmapInfo(rawValue: CGImageAlphaInfo.premultipliedLast.rawValue),
             provider: provider, decode: nil, shouldInterpolate: false, intent: .defaultIntent)
     }
 }

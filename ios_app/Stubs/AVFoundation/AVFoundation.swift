@@ -9,25 +9,32 @@ public class AVCaptureDevice: NSObject {
     public struct DeviceType: Sendable { public static let builtInWideAngleCamera = DeviceType() }
     public enum Position: Int, Sendable { case unspecified, back, front }
     public class func requestAccess(for type: AVMediaType) async -> Bool { fatalError() }
-    public class func `default`(_ type: DeviceType, for media: AVMediaType?, position: Position) -> AVCaptureDevice? { fatalError() }
+    public class func `default`(_ type: DeviceType, for media: AVMediaType?, position: Position) -> AVCaptureDevice? {
+        fatalError()
+    }
 }
 public class AVCaptureInput: NSObject {}
 public class AVCaptureDeviceInput: AVCaptureInput { public init(device: AVCaptureDevice) throws {} }
 public class AVCaptureOutput: NSObject {
     public func connection(with type: AVMediaType) -> AVCaptureConnection? { fatalError() }
 }
-public enum AVCaptureVideoOrientation: Int, Sendable { case portrait, portraitUpsideDown, landscapeRight, landscapeLeft }
+public enum AVCaptureVideoOrientation: Int, Sendable {
+    case portrait, portraitUpsideDown, landscapeRight, landscapeLeft
+}
 public class AVCaptureConnection: NSObject {
     public var isVideoOrientationSupported: Bool { fatalError() }
     public var videoOrientation: AVCaptureVideoOrientation = .portrait
 }
 public protocol AVCaptureVideoDataOutputSampleBufferDelegate: NSObjectProtocol {
-    func captureOutput(_ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer, from connection: AVCaptureConnection)
+    func captureOutput(
+        _ output: AVCaptureOutput, didOutput sampleBuffer: CMSampleBuffer, from connection: AVCaptureConnection)
 }
 public class AVCaptureVideoDataOutput: AVCaptureOutput {
     public var videoSettings: [String: Any]!
     public var alwaysDiscardsLateVideoFrames = true
-    public func setSampleBufferDelegate(_ delegate: (any AVCaptureVideoDataOutputSampleBufferDelegate)?, queue: DispatchQueue?) {}
+    public func setSampleBufferDelegate(
+        _ delegate: (any AVCaptureVideoDataOutputSampleBufferDelegate)?, queue: DispatchQueue?
+    ) {}
 }
 public class AVCaptureSession: NSObject {
     public struct Preset: Sendable { public static let vga640x480 = Preset() }

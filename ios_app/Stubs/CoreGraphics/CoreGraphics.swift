@@ -7,7 +7,9 @@ public typealias OSType = UInt32
 
 public class CGColorSpace {}
 public func CGColorSpaceCreateDeviceRGB() -> CGColorSpace { fatalError() }
-public enum CGImageAlphaInfo: UInt32 { case none, premultipliedLast, premultipliedFirst, last, first, noneSkipLast, noneSkipFirst }
+public enum CGImageAlphaInfo: UInt32 {
+    case none, premultipliedLast, premultipliedFirst, last, first, noneSkipLast, noneSkipFirst
+}
 public struct CGBitmapInfo: OptionSet, Sendable {
     public let rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }

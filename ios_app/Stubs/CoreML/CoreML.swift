@@ -26,7 +26,9 @@ open class MLMultiArray: NSObject {
     ) rethrows -> R { fatalError() }
 }
 
-public enum MLFeatureType: Int, Sendable { case invalid, int64, double, string, image, multiArray, dictionary, sequence }
+public enum MLFeatureType: Int, Sendable {
+    case invalid, int64, double, string, image, multiArray, dictionary, sequence
+}
 open class MLImageConstraint: NSObject {
     public var pixelsHigh: Int { fatalError() }
     public var pixelsWide: Int { fatalError() }
@@ -65,12 +67,16 @@ open class MLPredictionOptions: NSObject { public var outputBackings: [String: A
 
 open class MLModel: NSObject {
     public convenience init(contentsOf url: URL, configuration: MLModelConfiguration) throws { fatalError() }
-    public class func load(contentsOf url: URL, configuration: MLModelConfiguration = MLModelConfiguration()) async throws -> MLModel {
+    public class func load(contentsOf url: URL, configuration: MLModelConfiguration = MLModelConfiguration())
+        async throws -> MLModel
+    {
         fatalError()
     }
     public class func compileModel(at url: URL) async throws -> URL { fatalError() }
     public var modelDescription: MLModelDescription { fatalError() }
-    public func prediction(from input: any MLFeatureProvider, options: MLPredictionOptions) throws -> any MLFeatureProvider {
+    public func prediction(from input: any MLFeatureProvider, options: MLPredictionOptions) throws
+        -> any MLFeatureProvider
+    {
         fatalError()
     }
 }
@@ -120,7 +126,9 @@ public class MLComputePlan {
         public let preferred: MLComputeDevice
     }
     public struct Cost { public let weight: Double }
-    public class func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws -> MLComputePlan { fatalError() }
+    public class func load(contentsOf url: URL, configuration: MLModelConfiguration) async throws -> MLComputePlan {
+        fatalError()
+    }
     public var modelStructure: MLModelStructure { fatalError() }
     public func deviceUsage(for operation: MLModelStructure.Program.Operation) -> DeviceUsage? { fatalError() }
     public func deviceUsage(for layer: MLModelStructure.NeuralNetwork.Layer) -> DeviceUsage? { fatalError() }

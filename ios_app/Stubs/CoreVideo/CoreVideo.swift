@@ -19,9 +19,13 @@ public func CVPixelBufferCreate(
     _ out: UnsafeMutablePointer<CVPixelBuffer?>
 ) -> CVReturn { fatalError() }
 @discardableResult
-public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { fatalError() }
+public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn {
+    fatalError()
+}
 @discardableResult
-public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn { fatalError() }
+public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn {
+    fatalError()
+}
 public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutableRawPointer? { fatalError() }
 public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { fatalError() }
 public func CVPixelBufferGetWidth(_ buffer: CVPixelBuffer) -> Int { fatalError() }

@@ -22,7 +22,10 @@ public protocol ObservableObject: AnyObject {}
 @propertyWrapper public struct State<Value> {
     public init(wrappedValue: Value) {}
     public init(initialValue: Value) {}
-    public var wrappedValue: Value { get { fatalError() } nonmutating set {} }
+    public var wrappedValue: Value {
+        get { fatalError() }
+        nonmutating set {}
+    }
     public var projectedValue: Binding<Value> { fatalError() }
 }
 extension State where Value: ExpressibleByNilLiteral { public init() {} }
@@ -36,7 +39,10 @@ extension State where Value: ExpressibleByNilLiteral { public init() {} }
 }
 @propertyWrapper public struct Binding<Value> {
     public init(get: @escaping () -> Value, set: @escaping (Value) -> Void) {}
-    public var wrappedValue: Value { get { fatalError() } nonmutating set {} }
+    public var wrappedValue: Value {
+        get { fatalError() }
+        nonmutating set {}
+    }
     public var projectedValue: Binding<Value> { self }
 }
 public enum ScenePhase: Sendable { case background, inactive, active }
@@ -126,7 +132,9 @@ public struct Color: View, ShapeStyle {
 }
 public protocol ShapeStyle {}
 public struct HierarchicalShapeStyle: ShapeStyle {}
-extension ShapeStyle where Self == HierarchicalShapeStyle { public static var secondary: HierarchicalShapeStyle { fatalError() } }
+extension ShapeStyle where Self == HierarchicalShapeStyle {
+    public static var secondary: HierarchicalShapeStyle { fatalError() }
+}
 
 // Drawing.
 
@@ -151,7 +159,9 @@ public struct AccessibilityTraits: Sendable { public static let updatesFrequentl
 public struct AccessibilityChildBehavior: Sendable { public static let combine = AccessibilityChildBehavior() }
 public protocol PrimitiveButtonStyle {}
 public struct BorderedButtonStyle: PrimitiveButtonStyle {}
-extension PrimitiveButtonStyle where Self == BorderedButtonStyle { public static var bordered: BorderedButtonStyle { fatalError() } }
+extension PrimitiveButtonStyle where Self == BorderedButtonStyle {
+    public static var bordered: BorderedButtonStyle { fatalError() }
+}
 public protocol PickerStyle {}
 public struct MenuPickerStyle: PickerStyle {}
 extension PickerStyle where Self == MenuPickerStyle { public static var menu: MenuPickerStyle { fatalError() } }

@@ -74,7 +74,8 @@ public enum ComputeUnits: String, Sendable, CaseIterable, Identifiable {
         guard #available(iOS 17, macOS 14, *), let wanted else { return }
         let there = MLComputeDevice.allComputeDevices.map(name)
         guard there.contains(wanted) else {
-            throw RunnerError("this device has no \(wanted == PlacedOperation.gpu ? "GPU" : "Neural Engine") for Core ML")
+            throw RunnerError(
+                "this device has no \(wanted == PlacedOperation.gpu ? "GPU" : "Neural Engine") for Core ML")
         }
     }
 }

@@ -25,7 +25,8 @@ struct FedInput {
             guard grey || constraint.pixelFormatType == kCVPixelFormatType_32BGRA else {
                 throw RunnerError("the app has no images of the kind that the input \(name) takes")
             }
-            let buffer = try PixelBuffer.make(constraint.pixelsWide, constraint.pixelsHigh, constraint.pixelFormatType)
+            let buffer = try PixelBuffer.make(
+                constraint.pixelsWide, constraint.pixelsHigh, constraint.pixelFormatType)
             let kind = Tensor.Kind.image(height: constraint.pixelsHigh, width: constraint.pixelsWide, grey: grey)
             let shape = [1, grey ? 1 : 3, constraint.pixelsHigh, constraint.pixelsWide]
             tensor = Tensor(name: name, shape: shape, type: .uint8, kind: kind)
@@ -63,7 +64,8 @@ enum PixelBuffer {
         // Memory that the GPU and the Neural Engine can read as it is.
         let attributes = [kCVPixelBufferIOSurfacePropertiesKey as String: [String: Any]()] as CFDictionary
         var buffer: CVPixelBuffer?
-        guard CVPixelBufferCreate(nil, width, height, format, attributes, &buffer) == kCVReturnSuccess, let buffer else {
+        guard CVPixelBufferCreate(nil, width, height, format, attributes, &buffer) == kCVReturnSuccess, let buffer
+        else {
             throw RunnerError("there is no memory for an image of \(width) x \(height)")
         }
         return buffer

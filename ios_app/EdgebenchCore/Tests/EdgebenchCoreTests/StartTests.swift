@@ -118,7 +118,9 @@ final class StartTests: XCTestCase {
         return Fields(try Json(reading: Data(contentsOf: file)), "result.json")
     }
 
-    private func reason(_ lines: [Json]) throws -> String { try Fields(lines.last ?? .null, "line")["end"]["reason"].text() }
+    private func reason(_ lines: [Json]) throws -> String {
+        try Fields(lines.last ?? .null, "line")["end"]["reason"].text()
+    }
 
     func testOneJobAStartUntilAllIsDone() throws {
         try plan(["plain", "more"])
@@ -199,7 +201,8 @@ final class StartTests: XCTestCase {
         try plan(["plain", "more"])
         try home.write("files/more", "other")
         _ = try starts()
-        XCTAssertTrue(try result()["evaluations"]["more"]["error"].text().contains("has changed since the plan was made"))
+        XCTAssertTrue(
+            try result()["evaluations"]["more"]["error"].text().contains("has changed since the plan was made"))
     }
 
     func testALineThatWasCutShortIsEnded() throws {

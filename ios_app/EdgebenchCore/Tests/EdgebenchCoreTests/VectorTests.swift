@@ -77,16 +77,18 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (0x3C00, 1), (0xC000, -2), (0x0001, 5.9604645e-8), (0x7BFF, 65504), (0x0400, 6.1035156e-5),
-        (0x03FF, 6.097555e-5), (0x8000, -0.0), (0x7C00, .infinity),
-    ] as [(UInt16, Float)])
+    @Test(
+        arguments: [
+            (0x3C00, 1), (0xC000, -2), (0x0001, 5.9604645e-8), (0x7BFF, 65504), (0x0400, 6.1035156e-5),
+            (0x03FF, 6.097555e-5), (0x8000, -0.0), (0x7C00, .infinity),
+        ] as [(UInt16, Float)])
     func halvesAreThoseOfIeee754(bits: UInt16, value: Float) {
         #expect(Half.float(bits) == value)
         #expect(Half.bits(value) == bits)
     }
 
-    @Test(arguments: [(2049, 0x6800), (2051, 0x6802), (65520, 0x7C00), (1e-9, 0), (2047.9, 0x6800)] as [(Float, UInt16)])
+    @Test(
+        arguments: [(2049, 0x6800), (2051, 0x6802), (65520, 0x7C00), (1e-9, 0), (2047.9, 0x6800)] as [(Float, UInt16)])
     func halvesAreRoundedToEven(value: Float, bits: UInt16) { #expect(Half.bits(value) == bits) }
 
     @Test(arguments: [

@@ -220,7 +220,8 @@ public struct WarmupRule: Sendable {
 
     init(_ fields: Fields) throws {
         try self.init(
-            window: fields["window"].count(), tolerance: fields["tolerance"].double(), maxSeconds: fields["max_s"].double())
+            window: fields["window"].count(), tolerance: fields["tolerance"].double(),
+            maxSeconds: fields["max_s"].double())
         guard window > 0 else { throw try fields["window"].invalid("at least one") }
     }
 

@@ -54,7 +54,8 @@ public struct Sha256 {
         for place in 0..<16 {
             let at = start + 4 * place
             words[place] =
-                UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16 | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])
+                UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16 | UInt32(bytes[at + 2]) << 8
+                | UInt32(bytes[at + 3])
         }
         for place in 16..<64 {
             let (early, late) = (words[place - 15], words[place - 2])

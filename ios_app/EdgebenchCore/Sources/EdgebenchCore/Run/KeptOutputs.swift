@@ -45,7 +45,9 @@ final class KeptOutputs {
             raw[one.output] = values
         }
         do {
-            for one in kept where onnx[one.output] == nil { onnx[one.output] = try raw[one.output].map(one.inOnnxOrder) }
+            for one in kept where onnx[one.output] == nil {
+                onnx[one.output] = try raw[one.output].map(one.inOnnxOrder)
+            }
             for one in kept {
                 let values = try one.reduction.apply(to: one.output, of: onnx)
                 try files[one.role]?.write(contentsOf: try one.reduction.bytes(values))
@@ -80,7 +82,8 @@ final class KeptOutputs {
 func requireFinite(_ name: String, _ values: Values, _ place: String = "") throws {
     let bad = values.notFinite
     guard bad == 0 else {
-        throw RunnerError("\(bad) of \(values.count) values of the output \(name) are not finite (NaN or infinity)\(place)")
+        throw RunnerError(
+            "\(bad) of \(values.count) values of the output \(name) are not finite (NaN or infinity)\(place)")
     }
 }
 

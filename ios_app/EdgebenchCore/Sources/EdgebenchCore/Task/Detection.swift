@@ -10,7 +10,9 @@ struct Detection: Sendable {
     /// Throws `ShapeMismatch`.
     func decode(_ outputs: [String: Values]) throws -> [Box] {
         let tables = try outputs.filter { $0.key != "count" }.mapValues { $0 }
-            .reduce(into: [String: Table]()) { $0[$1.key] = try Table($1.value, turned: layout.transposed.contains($1.key)) }
+            .reduce(into: [String: Table]()) {
+                $0[$1.key] = try Table($1.value, turned: layout.transposed.contains($1.key))
+            }
         let fused = tables["detections"]
         guard let boxes = fused ?? tables["boxes"], boxes.columns >= 4 else {
             throw ShapeMismatch("the detector has no boxes")

@@ -14,7 +14,8 @@ public final class Predictor {
     /// Predict from an image of the model's size. Throws `ShapeMismatch`, `RunnerError` and what the runtime throws.
     public func predict(_ image: Pixels) throws -> Prediction {
         guard image.height == model.height, image.width == model.width else {
-            throw ShapeMismatch("the model takes \(model.width) x \(model.height), not \(image.width) x \(image.height)")
+            throw ShapeMismatch(
+                "the model takes \(model.width) x \(model.height), not \(image.width) x \(image.height)")
         }
         try engine.feed(0, .image(image, model.preprocessing))
         let start = Clock.nanoseconds()

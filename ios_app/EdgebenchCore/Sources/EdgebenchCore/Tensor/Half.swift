@@ -18,7 +18,8 @@ enum Half {
         if size.isNaN { return sign | 0x7E00 }
         if size >= 65520 { return sign | 0x7C00 }
         let exponent = size < 0x1p-14 ? -14 : Int(size.exponent)
-        let units = UInt16(Double(sign: .plus, exponent: 10 - exponent, significand: Double(size)).rounded(.toNearestOrEven))
+        let units = UInt16(
+            Double(sign: .plus, exponent: 10 - exponent, significand: Double(size)).rounded(.toNearestOrEven))
         // A fraction that rounds up to the next power of two carries into the exponent by itself.
         return sign | (units < 0x400 ? units : UInt16(exponent + 14) << 10 + units)
     }

@@ -28,7 +28,8 @@ public struct NpyHeader: Sendable, Equatable {
         let start = Self.magic.count + 4
         let length = (start + text.utf8.count + 1 + 63) / 64 * 64 - start
         let padding = String(repeating: " ", count: length - 1 - text.utf8.count)
-        return Data(Self.magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array((text + padding + "\n").utf8))
+        return Data(
+            Self.magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + Array((text + padding + "\n").utf8))
     }
 
     /// Read a header, of the format's version 1 or 2; `read` gives that many bytes. Throws `InvalidDocument`.
@@ -46,7 +47,8 @@ public struct NpyHeader: Sendable, Equatable {
     private static func parse(_ text: String) throws -> NpyHeader {
         // The header is a literal of Python with three names; the order of them is not fixed.
         guard let descr = text.firstMatch(of: /'descr':\s*'([<>|=])([a-z][0-9]+)'/) else {
-            throw InvalidDocument("an .npy file of another kind: \(text.trimmingCharacters(in: .whitespacesAndNewlines))")
+            throw InvalidDocument(
+                "an .npy file of another kind: \(text.trimmingCharacters(in: .whitespacesAndNewlines))")
         }
         guard let type = codes.first(where: { $0.0 == descr.2 })?.1 else {
             throw InvalidDocument("an .npy file of the type \(descr.2)")

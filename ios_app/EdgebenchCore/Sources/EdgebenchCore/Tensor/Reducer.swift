@@ -62,7 +62,8 @@ extension Reduction {
         let best = (0..<outer * inner).map { place -> Int64 in
             let start = place / inner * rows * inner + place % inner
             var largest = 0
-            for row in 1..<max(rows, 1) where values.double(start + row * inner) > values.double(start + largest * inner) {
+            for row in 1..<max(rows, 1)
+            where values.double(start + row * inner) > values.double(start + largest * inner) {
                 largest = row
             }
             return Int64(largest)

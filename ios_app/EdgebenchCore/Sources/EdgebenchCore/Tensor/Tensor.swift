@@ -60,7 +60,9 @@ public struct Tensor: Sendable {
     ///
     /// Whole numbers are scaled in double precision, as NumPy does.
     public func encode(_ values: Values, into bytes: UnsafeMutableRawBufferPointer) throws {
-        guard values.shape == shape else { throw ShapeMismatch("the input \(name) takes \(shape), not \(values.shape)") }
+        guard values.shape == shape else {
+            throw ShapeMismatch("the input \(name) takes \(shape), not \(values.shape)")
+        }
         guard bytes.count >= values.count * type.byteCount else {
             throw ShapeMismatch("the input \(name) has room for \(bytes.count) bytes")
         }

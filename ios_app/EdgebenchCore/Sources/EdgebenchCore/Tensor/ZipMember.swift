@@ -57,7 +57,8 @@ final class ZipMember {
 
         func number(_ place: Int, _ size: Int) -> Int {
             guard place + size <= bytes.count else { return 0 }
-            return Int(truncatingIfNeeded: bytes[place..<place + size].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+            return Int(
+                truncatingIfNeeded: bytes[place..<place + size].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
         }
     }
 
@@ -103,7 +104,9 @@ final class ZipMember {
         func entry(_ name: String) throws -> Entry {
             for _ in 0..<max(count, 0) {
                 let header = try Bytes(file, 46)
-                guard header.number(0, 4) == 0x0201_4B50 else { throw Unreadable(description: "the archive is damaged") }
+                guard header.number(0, 4) == 0x0201_4B50 else {
+                    throw Unreadable(description: "the archive is damaged")
+                }
                 let found = try Bytes(file, header.number(28, 2))
                 let extra = try Bytes(file, header.number(30, 2))
                 _ = try Bytes(file, header.number(32, 2))
@@ -123,7 +126,9 @@ final class ZipMember {
         /// Where the 64-bit sizes stand among the additional fields.
         private static func large(_ extra: Bytes) -> Int {
             var place = 0
-            while place + 4 <= extra.bytes.count, extra.number(place, 2) != 1 { place += 4 + extra.number(place + 2, 2) }
+            while place + 4 <= extra.bytes.count, extra.number(place, 2) != 1 {
+                place += 4 + extra.number(place + 2, 2)
+            }
             return place + 4
         }
     }

@@ -49,7 +49,9 @@ final class EvaluatedEngine: Engine {
     private static func tensor(_ fields: Fields) throws -> Tensor {
         let shape = try fields["shape"].counts()
         let type = ElementType(rawValue: try fields["dtype"].text()) ?? .float32
-        guard try fields["image"].flag() else { return Tensor(name: try fields["name"].text(), shape: shape, type: type) }
+        guard try fields["image"].flag() else {
+            return Tensor(name: try fields["name"].text(), shape: shape, type: type)
+        }
         let kind = Tensor.Kind.image(height: shape[2], width: shape[3], grey: shape[1] == 1)
         return Tensor(name: try fields["name"].text(), shape: shape, type: .uint8, kind: kind)
     }
