@@ -15,7 +15,7 @@ from zoo import shared_folder
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of Core ML packages with their manifests; made once for all of pytest's processes."""
+    """A folder of Core ML packages with their manifests; made once for all processes."""
     folder = shared_folder(tmp_path_factory) / "packages"
     done = folder.with_name("packages.done")
     with FileLock(folder.with_name("packages.lock")):

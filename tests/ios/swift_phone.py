@@ -43,7 +43,7 @@ def has_swift_app(mac: Mac) -> Mac:
 
 
 def richer_classifier() -> onnx.ModelProto:
-    """The classifier with one more layer, which changes nothing: what can be measured against it."""
+    """The classifier with one more layer, which changes nothing: it is measured against it."""
     model = made_tasks.classifier()
     same = np.eye(3, dtype=np.float32)[:, :, None, None]
     model.graph.initializer.append(numpy_helper.from_array(same, "same"))

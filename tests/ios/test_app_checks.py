@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import plistlib
-import re
-import subprocess
-
 import pytest
 import swift
 
@@ -24,7 +20,8 @@ rm -rf "$made" && mkdir -p "$made"
 shift
 common="-swift-version 6 -I $made"
 for module in "$@"; do
-    swiftc $common -parse-as-library -suppress-warnings -enable-library-evolution -emit-module -module-name $module \\
+    swiftc $common -parse-as-library -suppress-warnings -enable-library-evolution \\
+        -emit-module -module-name $module \\
         -emit-module-path $made/$module.swiftmodule /src/ios_app/Stubs/$module/*.swift
 done
 core=/src/ios_app/EdgebenchCore/Sources
@@ -33,7 +30,8 @@ swiftc $common -parse-as-library -warnings-as-errors -emit-module -module-name E
 swiftc $common -parse-as-library -emit-module -module-name EdgebenchCoreML \\
     -emit-module-path $made/EdgebenchCoreML.swiftmodule $core/EdgebenchCoreML/*.swift
 swiftc $common -typecheck -module-name edgebench_coreml $core/edgebench-coreml/main.swift
-swiftc $common -parse-as-library -typecheck -module-name edgebench /src/ios_app/App/*.swift /src/ios_app/App/*/*.swift
+app=/src/ios_app/App
+swiftc $common -parse-as-library -typecheck -module-name edgebench $app/*.swift $app/*/*.swift
 """
 
 

@@ -1,4 +1,4 @@
-"""The app's own core on an iPhone, through devicectl; `test_iphone` has the same with a stand-in."""
+"""The app's own core on an iPhone, through devicectl; `test_iphone` has a stand-in instead."""
 
 from __future__ import annotations
 
