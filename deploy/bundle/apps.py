@@ -68,6 +68,6 @@ IOS = BundledApp(
     project=str(xcode.PROJECT),
     assets=Path(xcode.MODELS),
     format="coreml",
-    types=frozenset(("float32", "float16", "float64", "int32")),
+    types=frozenset(("image", "float32", "float16", "float64", "int32")),
     build="open edgebench.xcodeproj, then Run",
 )

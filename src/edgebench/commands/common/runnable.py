@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from edgebench.errors import EdgeBenchError, UsageError
+from edgebench.errors import EdgeBenchError, InvalidFileError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
@@ -71,7 +71,10 @@ def _require_system(artifact: Artifact, app: BundledApp) -> None:
     """
     from edgebench.converters.coreml.evaluator.specification import specification_of
 
-    found = specification_of(artifact.path)
+    try:
+        found = specification_of(artifact.path)
+    except InvalidFileError as error:
+        raise NotForTheApp(f"it cannot be read: {error.message}", error.remedy) from error
     version = found.specificationVersion
     needs = IOS_OF.get(version, NEWEST + 1 if version > max(IOS_OF) else 0)
     oldest = app.oldest_system()
