@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import swift
 
@@ -39,6 +41,14 @@ def test_the_app_type_checks_against_stubs_of_apples_frameworks() -> None:
     done = swift.inside("bash", "-c", CHECK, "check", "/build/stubs", *STUBS)
     assert done.returncode == 0, swift.said(done)
     assert "error:" not in done.stderr and "warning:" not in done.stderr, swift.said(done)
+
+
+def test_the_example_of_the_readme_type_checks() -> None:
+    (example,) = re.findall(r"```swift\n(.*?)```", (swift.APP / "README.md").read_text(), re.S)
+    words = ("-swift-version", "6", "-parse-as-library", "-I", "/build/stubs", "-typecheck")
+    write = 'echo "$1" >/build/Example.swift && shift && exec swiftc "$@" /build/Example.swift'
+    done = swift.inside("bash", "-c", write, "write", example, *words)
+    assert done.returncode == 0, swift.said(done)
 
 
 def test_the_sources_have_the_form_of_swift_format() -> None:

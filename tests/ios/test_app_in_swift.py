@@ -187,10 +187,6 @@ def test_a_whole_run_ends_in_a_report(
     words = (
         "--device",
         "iphone15",
-        "--formats",
-        "coreml",
-        "--precisions",
-        "fp32",
         "richer",
         "--baseline",
         "classifier",

@@ -22,11 +22,11 @@ struct ModelStore: Sendable {
     }
 
     /// Load a model. Throws `RunnerError`, and what Core ML throws.
-    func open(_ choice: Choice) throws -> Predictor {
+    func open(_ choice: Choice) async throws -> sending Predictor {
         guard let compiled = Bundle.main.url(forResource: choice.model.sha256, withExtension: "mlmodelc") else {
             throw RunnerError("\(choice.model.file) is listed but not in the app; run edgebench bundle again")
         }
-        return Predictor(choice.model, try CoreMLEngine(compiled, choice.units))
+        return Predictor(choice.model, try await CoreMLEngine.load(compiled, choice.units))
     }
 }
 

@@ -15,15 +15,19 @@ actor Worker {
     private let store: ModelStore
     private var predictor: Predictor?
     private var latencies = Latencies()
+    private var wanted: Choice?
 
     init(_ store: ModelStore) { self.store = store }
 
-    /// Load another model: what the screen shows if that fails.
-    func load(_ choice: Choice) -> Seen? {
+    /// Load another model: what the screen shows meanwhile, or if that fails.
+    func load(_ choice: Choice) async -> Seen? {
         predictor = nil
         latencies = Latencies()
+        wanted = choice
         do {
-            predictor = try store.open(choice)
+            let loaded = try await store.open(choice)
+            guard wanted == choice else { return .loading }  // Another one was chosen meanwhile.
+            predictor = loaded
             return nil
         } catch {
             return .failed(sentence(error))

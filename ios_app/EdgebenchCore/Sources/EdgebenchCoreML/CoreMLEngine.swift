@@ -17,12 +17,23 @@ public final class CoreMLEngine: Engine {
     private var backings: [String: MLMultiArray] = [:]
     private var made: (any MLFeatureProvider)?
 
-    /// Load a compiled model. Throws `RunnerError`.
-    public init(_ url: URL, _ units: ComputeUnits) throws {
+    /// Load a compiled model, on the thread that asks. Throws `RunnerError`, and what Core ML throws.
+    public convenience init(_ url: URL, _ units: ComputeUnits) throws {
         try units.require()
+        try self.init(MLModel(contentsOf: url, configuration: Self.configuration(units)), url, units)
+    }
+
+    /// The same without holding up a thread: a model may take seconds the first time. Throws the same.
+    public static func load(_ url: URL, _ units: ComputeUnits) async throws -> sending CoreMLEngine {
+        try units.require()
+        let model = try await MLModel.load(contentsOf: url, configuration: configuration(units))
+        return try CoreMLEngine(model, url, units)
+    }
+
+    private init(_ model: MLModel, _ url: URL, _ units: ComputeUnits) throws {
         self.url = url
         self.units = units
-        model = try MLModel(contentsOf: url, configuration: Self.configuration(units))
+        self.model = model
         let description = model.modelDescription
         // Core ML has no order of inputs; an image comes first, because a plan gives images to the first input.
         fed = try description.inputDescriptionsByName.values.map(FedInput.init).sorted {
