@@ -9,7 +9,7 @@ public struct AppleMachine: Machine {
     public typealias Battery = @Sendable () -> (percent: Double?, charging: Bool?)
 
     public let kernel: String
-    public let architecture = "arm64"
+    public let architecture = Self.name
     public let processor: String?
     public let coreCount = ProcessInfo.processInfo.processorCount
     public let allowedCores: [Int]? = nil
@@ -23,6 +23,12 @@ public struct AppleMachine: Machine {
         kernel = "\(version.majorVersion).\(version.minorVersion).\(version.patchVersion)"
         processor = Self.productType()
     }
+
+    #if arch(arm64)
+    private static let name = "arm64"
+    #else
+    private static let name = "x86_64"
+    #endif
 
     #if os(macOS)
     public let system = "macOS"

@@ -81,7 +81,11 @@ final class ZipMember {
             try file.seek(toOffset: UInt64(start))
             let tail = try Bytes(file, size - start)
             let places = stride(from: tail.bytes.count - 22, through: 0, by: -1)
-            guard let end = places.first(where: { tail.number($0, 4) == 0x0605_4B50 }) else {
+            // A comment ends the archive, in which anything may stand.
+            let isEnd = { (place: Int) in
+                tail.number(place, 4) == 0x0605_4B50 && place + 22 + tail.number(place + 20, 2) == tail.bytes.count
+            }
+            guard let end = places.first(where: isEnd) else {
                 throw Unreadable(description: "it is no ZIP archive")
             }
             count = tail.number(end + 10, 2)

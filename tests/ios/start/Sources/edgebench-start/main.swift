@@ -3,10 +3,19 @@ import Foundation
 
 // Words: the folder of the run, that of all runs, and the phone's, in which files say how to fail.
 // With `predict`: a bundle's folder and that of images; prints what every model says of its image.
+// With `read`: an .npz file and the name of an array; prints its type, shape and the hash of all that it holds.
 
 let words = CommandLine.arguments
 guard words.count == 4, let socket = ProcessInfo.processInfo.environment["EDGEBENCH_EVALUATOR"] else {
     fatalError("the tests of edgebench start this program")
+}
+if words[1] == "read" {
+    do {
+        try read(URL(fileURLWithPath: words[2]), words[3])
+    } catch {
+        print(sentence(error))
+    }
+    exit(0)
 }
 let runtime = EvaluatedRuntime(socket: socket)
 if words[1] == "predict" {
