@@ -80,6 +80,8 @@ def write(
         temporary.chmod(0o755)
         for model, path in zip(bundle.models, files, strict=True):
             target = temporary / model.file
+            if target.exists():
+                continue  # The same content under another name.
             shutil.copytree(path, target) if path.is_dir() else shutil.copyfile(path, target)
         for digest, manifest in manifests.items():
             (temporary / f"{digest}.json").write_text(dump(manifest), encoding="utf-8")

@@ -70,7 +70,7 @@ class Project:
                         phase.remove_build_file(build)
             self._group.remove_child(objects[identity])
             del objects[identity]
-        for name in names:
+        for name in dict.fromkeys(names):
             self._add(name, PACKAGE, SOURCES)
         self._add(bundle, "text.json", RESOURCES)
         self._project.save()

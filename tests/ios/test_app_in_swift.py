@@ -89,7 +89,7 @@ def test_what_is_kept_is_what_the_python_runner_keeps(
         assert block.before.probe_ns and len(block.before.probe_ns) == 20
         for turn in block.turns:
             assert (len(turn.dropped_ns), len(turn.samples_ns)) == (1, 2)
-            assert min(turn.samples_ns) > 0
+            assert min(turn.samples_ns) > 0 and turn.cpu_ns is not None
 
 
 def test_what_a_plan_asks_of_an_iphone_in_vain_is_an_error(
@@ -111,7 +111,9 @@ def test_where_operations_are_to_run_is_in_the_result(
 
     evaluator.placements["ane"] = placed("neural_engine", "cpu", "neural_engine")
     folder = staged(packages, tmp_path / "run", "classifier", delegate="ane")
-    for one in phone.run(folder, silent).evaluations.values():
+    result = phone.run(folder, silent)
+    assert {turn.cpu_ns for block in result.blocks for turn in block.turns} == {None}
+    for one in result.evaluations.values():
         assert (one.partitions, one.leftover_ops) == (2, ("ios16.cpu_op",))
         assert one.placement is not None and len(one.placement) == 3
         assert (one.placement[0].processor, one.placement[0].cost_weight) == ("neural_engine", 0.5)

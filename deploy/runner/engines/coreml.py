@@ -28,6 +28,7 @@ class CoreMLEngine(Feeding):
         self.np = numpy
         self.coremltools = find_runtime()
         self.delegate = plan["delegate"]
+        self.on_the_cpu = self.delegate == "none"
         self.units = self.coremltools.ComputeUnit[UNITS.get(self.delegate, "ALL")]
         self.model = self.coremltools.models.MLModel(path, compute_units=self.units)
         description = self.model.get_spec().description

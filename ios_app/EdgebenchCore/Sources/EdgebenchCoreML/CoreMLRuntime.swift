@@ -33,6 +33,8 @@ public struct CoreMLRuntime: Runtime {
         return target
     }
 
+    public func runsOnCpuAlone(delegate: String) -> Bool { ComputeUnits(delegate: delegate) == .cpu }
+
     public func open(_ model: URL, threads: Int, delegate: String) throws -> any Engine {
         try CoreMLEngine(model, ComputeUnits(delegate: delegate))
     }

@@ -43,6 +43,8 @@ private struct ToyRuntime: Runtime {
 
     func prepare(_ model: URL) throws -> URL { model }
 
+    func runsOnCpuAlone(delegate: String) -> Bool { delegate == "none" }
+
     func open(_ model: URL, threads: Int, delegate: String) throws -> any Engine {
         let name = try String(contentsOf: model, encoding: .utf8)
         if name == "broken" { throw RunnerError("the toy is broken") }
@@ -168,6 +170,16 @@ final class StartTests: XCTestCase {
         try plan(["plain", "more"], changed: ["cores": Json([0])])
         let (_, lines) = try starts()
         XCTAssertEqual(try reason(lines), "no artifact could be run: cannot choose cores")
+    }
+
+    func testCpuTimeIsWithheldWhereAnotherProcessorMayRunTheModel() throws {
+        for (delegate, known) in [("none", true), ("ane", false)] {
+            home = try Folder()
+            try plan(["plain", "more"], changed: ["delegate": Json(delegate)])
+            _ = try starts()
+            let turns = try result()["blocks"].list { try $0["turns"].list { $0 } }.flatMap { $0 }
+            XCTAssertEqual(try turns.map { try $0["cpu_ns"].json.isNull }, turns.map { _ in !known }, delegate)
+        }
     }
 
     func testProfilesComeLast() throws {

@@ -112,6 +112,9 @@ public protocol Runtime {
     /// Bring a model's file into the form that is opened, such as compiled. It is not timed. Throws `RunnerError`.
     func prepare(_ model: URL) throws -> URL
 
+    /// Whether the CPU alone runs models: otherwise the process's CPU time says nothing of an inference.
+    func runsOnCpuAlone(delegate: String) -> Bool
+
     /// Throws `RunnerError` if it cannot be done as asked; never does something else instead.
     func open(_ model: URL, threads: Int, delegate: String) throws -> any Engine
 }

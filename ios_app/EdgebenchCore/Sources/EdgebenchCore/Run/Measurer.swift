@@ -27,7 +27,7 @@ struct Measurer {
         let engines = Dictionary(uniqueKeysWithValues: opened.map { ($0.slot, $0.engine) })
         let places = order.compactMap { engines[$0] }
         var samples = order.map { _ in Samples(turn.samples) }
-        let cpuKnown = Clock.knowsProcessTime
+        let cpuKnown = Clock.knowsProcessTime && evaluator.runtime.runsOnCpuAlone(delegate: plan.delegate)
         let warmups = try opened.map { ($0.slot, try warmUp($0.engine, plan.warmup)) }
         let before = machine.readings()
         for place in places.indices {

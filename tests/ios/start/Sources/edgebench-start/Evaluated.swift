@@ -13,6 +13,8 @@ struct EvaluatedRuntime: Runtime {
 
     func prepare(_ model: URL) throws -> URL { model }
 
+    func runsOnCpuAlone(delegate: String) -> Bool { delegate == "none" }
+
     func open(_ model: URL, threads: Int, delegate: String) throws -> any Engine {
         try EvaluatedEngine(try Line(socket), model, delegate)
     }
