@@ -28,8 +28,8 @@ FORMS     ?= mobilenet_v2_ca
 MATRIX    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-android test-browser test-devices check lint types imports docs test-fast export-tflite \
-	export-coreml export-openvino export-onnx export-all bundle-android \
+.PHONY: help setup demo test test-android test-ios test-browser test-devices check lint types imports docs test-fast export-tflite \
+	export-coreml export-openvino export-onnx export-all bundle-android bundle-ios \
 	bench-agreement bench-export bench-forms matrix prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
 
 help:  ## what there is to make
@@ -58,6 +58,9 @@ check:  ## every check but those of test-devices, test-android and test-browser,
 
 test-android: $(READY)  ## the Android app: its core on the JVM with real models, the rest compiled; needs a JDK
 	$(PYTEST) $(ATONCE) -m rig tests/android tests/rigs/test_phone_app_in_kotlin.py
+
+test-ios: $(READY)  ## the iOS app: its core in Swift as an iPhone's app, the rest type-checked; fetches Swift first
+	$(PYTEST) $(ATONCE) -m rig tests/ios
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
 	$(PYTEST) $(ATONCE) -m rig tests/rigs --ignore=tests/rigs/test_browser.py
@@ -91,6 +94,9 @@ bundle-android: export-tflite  ## give the models of `make export-tflite` to the
 
 export-coreml: $(READY)  ## the same to Core ML, in fp16, int8w and w8a8
 	$(BIN)/edgebench export $(MODELS) $(COREML_PRECISION:%=--to coreml:%) --out $(ARTIFACTS)
+
+bundle-ios: export-coreml  ## give the models of `make export-coreml` to the iOS app
+	$(BIN)/edgebench bundle $(MODELS) --ios --artifacts $(ARTIFACTS)
 
 export-openvino: $(READY)  ## the same to OpenVINO
 	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to openvino:%) --out $(ARTIFACTS)

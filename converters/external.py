@@ -25,6 +25,9 @@ SUFFIXES = {".tflite": "tflite", ".lite": "tflite", ".onnx": "onnx"}
 NETWORK = "model.xml"
 """A folder with this file in it is OpenVINO's."""
 
+PACKAGE, CONTENTS = ".mlpackage", "Manifest.json"
+"""A folder with this end, and with this file in it, is Core ML's."""
+
 Read = Callable[[Path, str, str], LintGraph]
 """Reads the file or folder at a path, by the name and the precision that the graph is to have."""
 
@@ -43,8 +46,9 @@ def files(folder: Path) -> dict[str, tuple[str, Path]]:
     """
     if folder.is_dir() and not allows(folder, os.R_OK | os.X_OK):
         raise InvalidFileError(f"cannot read {folder}: permission denied", "check its permissions")
-    found = [_file(path, path.parent) for path in (folder,) if path.is_file()]
-    found += [_file(path, folder) for path in _walk(folder)]
+    alone = folder.is_file() or (folder.suffix.lower() == PACKAGE and _is_model(folder))
+    found = [_file(path, path.parent) for path in (folder,) if alone]
+    found += [] if alone else [_file(path, folder) for path in _walk(folder)]
     stems: dict[str, int] = {}
     for stem, *_ in found:
         stems[stem] = stems.get(stem, 0) + 1
@@ -60,7 +64,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         if RUN_FOLDER in names:
             folders.clear()
             continue
-        networks = [one for one in folders if _is_network(Path(parent, one))]
+        networks = [one for one in folders if _is_model(Path(parent, one))]
         folders[:] = [one for one in folders if one not in networks and not one.startswith(".")]
         for name in (*networks, *names):
             path = Path(parent, name)
@@ -79,13 +83,20 @@ def _printable(name: str) -> str:
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in name)
 
 
-def _is_network(folder: Path) -> bool:
-    return os.path.isfile(folder / NETWORK)  # False, too, for a folder that is closed to us
+def _is_model(folder: Path) -> bool:
+    return bool(_folder_format(folder))
+
+
+def _folder_format(folder: Path) -> str:
+    if folder.suffix.lower() == PACKAGE and os.path.isfile(folder / CONTENTS):
+        return "coreml"
+    # False, too, for a folder that is closed to us.
+    return "openvino" if os.path.isfile(folder / NETWORK) else ""
 
 
 def _format(path: Path) -> str:
     if path.is_dir():
-        return "openvino" if _is_network(path) else ""
+        return _folder_format(path)
     return SUFFIXES.get(path.suffix.lower(), "") if path.is_file() else ""
 
 
@@ -174,7 +185,18 @@ def _tflite() -> Read:
     return tflite_content.read
 
 
-READERS: dict[str, Callable[[], Read]] = {"onnx": _onnx, "openvino": _openvino, "tflite": _tflite}
+def _coreml() -> Read:
+    from edgebench.converters.lint.readers import coreml
+
+    return coreml.read
+
+
+READERS: dict[str, Callable[[], Read]] = {
+    "coreml": _coreml,
+    "onnx": _onnx,
+    "openvino": _openvino,
+    "tflite": _tflite,
+}
 
 
 def _specs(graph: LintGraph, names: Collection[str]) -> tuple[TensorSpec, ...]:

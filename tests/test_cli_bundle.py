@@ -1,4 +1,4 @@
-"""`edgebench bundle`: what an app is given, and what it is not."""
+"""`edgebench bundle`: what an app is given, and what it is not; `test_cli_bundle_ios` has iOS."""
 
 from __future__ import annotations
 

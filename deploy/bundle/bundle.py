@@ -1,10 +1,11 @@
 """The bundle: the models of a sample app, as its folder of assets holds them.
 
     bundle.json          the list, `edgebench.bundle/1`: all that an app has to know of each model
-    <sha256>.tflite      the models, by content
+    <sha256>.tflite      the models, by content; <sha256>.mlpackage is a folder
     <sha256>.json        their manifests
 
-An app reads `bundle.json` alone; `BundledModel` in android_app/core/ is its reader.
+An app reads `bundle.json` alone; `BundledModel` in android_app/core/ and in
+ios_app/EdgebenchCore/ are its readers.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ def write(
         temporary.mkdir()
         temporary.chmod(0o755)
         for model, path in zip(bundle.models, files, strict=True):
-            shutil.copyfile(path, temporary / model.file)
+            target = temporary / model.file
+            if target.exists():
+                continue  # The same content under another name.
+            shutil.copytree(path, target) if path.is_dir() else shutil.copyfile(path, target)
         for digest, manifest in manifests.items():
             (temporary / f"{digest}.json").write_text(dump(manifest), encoding="utf-8")
         (temporary / BUNDLE).write_text(dump(bundle), encoding="utf-8")

@@ -73,6 +73,20 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class PlacedOperation:
+    """Where the runtime plans to run one operation: an expectation, not a measurement.
+
+    `processor` is `cpu`, `gpu` or `neural_engine`. `cost_weight` is the operation's share of the
+    cost that the runtime expects of the whole; None where it expects none.
+    """
+
+    name: str
+    type: str
+    processor: str
+    cost_weight: float | None
+
+
+@dataclass(frozen=True)
 class EvaluationResult:
     """One artifact, alone in a fresh process.
 
@@ -86,6 +100,8 @@ class EvaluationResult:
     instructions the runtime executed on one thread, if the device counts them.
     `compile_s` is the time of the load that compiled the model for an NPU, where later loads take
     what it made; `load_s` is then that of the next.
+    `placement` has every operation in the order of the program, if the runtime tells its plan
+    (Core ML, iOS 17.4).
     A slot with an `error` is not measured.
     """
 
@@ -101,6 +117,7 @@ class EvaluationResult:
     layer_types: dict[str, int] | None = None
     instructions: tuple[int, ...] | None = None
     compile_s: float | None = None
+    placement: tuple[PlacedOperation, ...] | None = None
 
 
 @dataclass(frozen=True)

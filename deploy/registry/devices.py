@@ -120,6 +120,11 @@ def cools_down(name: str) -> bool:
     return TRANSPORTS[entry(name).transport].dedicated
 
 
+def usual_format(name: str) -> str:
+    """The format that is measured on the device where none is named."""
+    return TRANSPORTS[entry(name).transport].usual_format
+
+
 def has_latency(name: str) -> bool:
     """Whether the device's times are meaningful."""
     return TRANSPORTS[entry(name).transport].has_latency

@@ -211,6 +211,6 @@ def _turn(slot: str, opened: Any, length: Json, cpu_known: bool) -> Json:
         "slot": slot,
         "dropped_ns": wall[:first],
         "samples_ns": wall[first:],
-        "cpu_ns": cpu[first:] if cpu_known else None,
+        "cpu_ns": cpu[first:] if cpu_known and opened.on_the_cpu else None,
         "summary": None,
     }

@@ -49,6 +49,7 @@ class Transport:
     dedicated: nobody works at such a device. Runs wait for it to cool down (a machine that is in
         use is as warm as that use makes it), and use its fastest cores by default.
     has_latency: whether the times of such a device mean anything.
+    usual_format: the format that is measured on such a device where none is named.
     in_registry: whether entries may use it.
     """
 
@@ -62,6 +63,7 @@ class Transport:
     implied_by: tuple[str, ...] = ()
     dedicated: bool = False
     has_latency: bool = True
+    usual_format: str = "tflite"
     in_registry: bool = True
 
 
@@ -156,6 +158,7 @@ ROWS = (
         absent="absent",
         unavailable="needs Mac",
         can_add=True,
+        usual_format="coreml",
     ),
     Transport("mac", _mac, frozenset({"python"}), shown_as="here", unavailable="needs Mac"),
     Transport(

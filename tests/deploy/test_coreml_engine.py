@@ -92,7 +92,9 @@ def test_outputs_go_by_their_names(tmp_path: Path) -> None:
 )
 def test_the_delegate_names_the_compute_units(tmp_path: Path, delegate: str, units: str) -> None:
     path = package(tmp_path, False)
-    assert CoreMLEngine(str(path), plan(path, delegate)).model.compute_unit.name == units
+    engine = CoreMLEngine(str(path), plan(path, delegate))
+    assert engine.model.compute_unit.name == units
+    assert engine.on_the_cpu == (delegate == "none")
 
 
 def test_what_core_ml_leaves_elsewhere_is_told(

@@ -32,6 +32,7 @@ class CoreMLEngine(Feeding):
             raise RunnerError(
                 f"Core ML has no {self.delegate} delegate; it has: {', '.join(UNITS)}"
             )
+        self.on_the_cpu = self.delegate == "none"
         self.units = self.coremltools.ComputeUnit[UNITS.get(self.delegate, "ALL")]
         self.model = self.coremltools.models.MLModel(path, compute_units=self.units)
         description = self.model.get_spec().description

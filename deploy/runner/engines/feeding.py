@@ -12,6 +12,8 @@ class Feeding:
 
     np: Any
     inputs: Any
+    on_the_cpu = True
+    """Whether the CPU alone runs the model: then its time is the process's own CPU time."""
 
     def feed(self, detail: Json, values: Any) -> None:
         raise NotImplementedError

@@ -1,4 +1,8 @@
-"""This Mac: Core ML through coremltools, and what runs on any machine. Not verified on hardware."""
+"""This Mac: Core ML, and what runs on any machine. Not verified on hardware.
+
+Plans of Core ML packages alone are executed by the core of the iOS app where it can be built, which
+predicts into memory that is allocated once; others by the Python runner with coremltools.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from pathlib import Path
 from edgebench.deploy.device.entry import DeviceEntry
 from edgebench.deploy.device.interface import AttachedDevice, CheckStep
 from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import read_plan
 from edgebench.deploy.runner import engines
+from edgebench.deploy.transports.apple import mac_tool
 from edgebench.deploy.transports.local import LocalDevice
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
@@ -34,7 +40,11 @@ class Mac(LocalDevice):
     def run(self, folder: Path, progress: Progress) -> RunResult:
         """See `Device.run`."""
         require_mac()
-        return super().run(folder, progress)
+        formats = {one.format for one in read_plan(folder).artifacts.values()}
+        command = mac_tool.find() if formats == {engines.COREML} else None
+        if command is None:
+            return super().run(folder, progress)
+        return mac_tool.run([str(command)], folder, progress)
 
     def check(self) -> Iterator[CheckStep]:
         """See `Device.check`."""
@@ -44,6 +54,7 @@ class Mac(LocalDevice):
             yield CheckStep("Mac", "missing", error.message, error.remedy)
             return
         yield CheckStep("Mac", "ok", "this is a Mac")
+        yield mac_tool.check()
         yield from super().check()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
 from edgebench.commands.common import bundling, exits
+from edgebench.commands.common.runnable import NotForTheApp
 from edgebench.errors import InvalidFileError, UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ EXAMPLES = """\
   edgebench bundle their.tflite --android --labels labels.txt --mean 0.5
   edgebench bundle ssd.tflite --android --task detection \\
       --outputs boxes=BOXES,scores=SCORES
+  edgebench bundle scenes_v2 their.mlpackage --ios
 """
 
 
@@ -35,6 +37,7 @@ class BundleOptions:
 
     models: tuple[str, ...] = ()
     android: bool = False
+    ios: bool = False
     artifacts: Path = Path("artifacts")
     precisions: tuple[str, ...] | None = None
     project: Path | None = None
@@ -51,10 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help_ = "models in the artifacts' folder, or model files of other tools"
     add("models", nargs="+", metavar="MODEL", help=help_)
     add("--android", action="store_true", help="into the app in android_app/")
+    add("--ios", action="store_true", help="into the app in ios_app/")
     add("--artifacts", type=Path, metavar="DIR", help="folder with the exported models")
     help_ = "take only these, such as int8,fp16 (default: all that were exported)"
     add("--precisions", type=arguments.names, metavar="A,B", help=help_)
-    add("--project", type=Path, metavar="DIR", help="the app's folder (default: android_app)")
+    add(
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="the app's folder (default: android_app, ios_app)",
+    )
     add("--json", action="store_true", help="print the bundle as JSON")
     group = parser.add_argument_group("models whose manifests do not say it")
     add = arguments.adder(group, BundleOptions)
@@ -69,17 +78,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def options(namespace: argparse.Namespace) -> BundleOptions:
     found = arguments.read(BundleOptions, namespace)
-    if not found.android:
-        raise UsageError("no app is named", "say which app the models are for: --android")
+    if found.android == found.ios:
+        raise UsageError(
+            "both apps are named" if found.ios else "no app is named",
+            "say which app the models are for: --android or --ios",
+        )
     return found
 
 
 def execute(options: BundleOptions) -> int:
-    from edgebench.deploy.bundle.apps import ANDROID
+    from edgebench.deploy.bundle.apps import ANDROID, IOS
     from edgebench.deploy.bundle.bundle import Bundle, write
 
-    app = ANDROID
-    folder = app.require(options.project or app.folder)
+    app = (ANDROID if options.android else IOS).at(options.project)
+    folder = app.require()
     given = bundling.Given(
         options.task, options.outputs, options.mean, options.std, _labels(options.labels)
     )
@@ -88,7 +100,7 @@ def execute(options: BundleOptions) -> int:
     for artifact in {one.path: one for one in _chosen(options, app)}.values():
         try:
             taken.append((bundling.bundled(artifact, app, given), artifact))
-        except bundling.NotForTheApp as error:
+        except NotForTheApp as error:
             refused += 1
             console.say(f"{artifact.key} is refused: {error.message}")
             if error.remedy:
@@ -101,6 +113,7 @@ def execute(options: BundleOptions) -> int:
     bundle = Bundle(tuple(model for model, _ in taken))
     manifests = {model.sha256: artifact.manifest for model, artifact in taken}
     write(bundle, [artifact.path for _, artifact in taken], manifests, folder)
+    app.list_models([model.file for model, _ in taken])
     _show(bundle.models, options.json)
     console.say(f"written to {folder}; install the app with: cd {app.folder}; {app.build}")
     return exits.FAILED if refused else 0
@@ -116,7 +129,7 @@ def _chosen(options: BundleOptions, app: BundledApp) -> Iterator[Artifact]:
     own = list(find_artifacts(options.artifacts))
     wanted = options.precisions
     for name in options.models:
-        if Path(name).is_file():
+        if Path(name).exists() and Path(name).suffix:
             yield _file(Path(name))
             continue
         named = [one for one in own if one.manifest.model == name]
@@ -140,7 +153,8 @@ def _file(path: Path) -> Artifact:
     found = external.files(path)
     if not found:
         raise InvalidFileError(
-            f"{path} is not a model file", f"model files end in: {', '.join(external.SUFFIXES)}"
+            f"{path} is not a model file",
+            f"model files end in: {', '.join((*external.SUFFIXES, external.PACKAGE))}",
         )
     ((name, (form, _)),) = found.items()
     return external.adopt(name, form, path, path.parent)

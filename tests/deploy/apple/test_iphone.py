@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -61,11 +62,15 @@ class Mac:
         program = Path(__file__).with_name("xcrun.py").read_text()
         (folder / "xcrun").write_text(f"#!{sys.executable}\n{program}")
         (folder / "xcrun").chmod(0o755)
-        (self.phone / "app.txt").write_text(str(Path(stand_in_app.__file__).resolve()))
+        self.installs(sys.executable, str(Path(stand_in_app.__file__).resolve()))
         stage_runner(self.phone)
         assert (self.phone / RUNNER).exists()
         self.lists()
         self.refuses()
+
+    def installs(self, *command: str) -> None:
+        """The app is this command."""
+        (self.phone / "app.txt").write_text(shlex.join(command))
 
     def lists(self, **changed: dict[str, Any]) -> None:
         """One phone, with some properties changed."""

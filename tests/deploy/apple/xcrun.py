@@ -1,13 +1,15 @@
 """A stand-in for `xcrun devicectl` and an iPhone, in the form that devicectl prints.
 
 The folder HERE (beside this file, as `phone`) is the phone: `devices.json` is what it lists,
-`Documents` the app's data container; `refusals.json` maps words of a call to an error of devicectl.
+`Documents` the app's data container; `refusals.json` maps words of a call to an error of devicectl;
+`app.txt` is the command that is the app, to which three folders are added.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -96,18 +98,17 @@ def launch(call: list[str]) -> dict[str, Any]:
     if pid := running():
         os.kill(pid, signal.SIGKILL)
     given = json.loads(option(call, "--environment-variables"))
-    if "EDGEBENCH_CLEAR" in given:
-        shutil.rmtree(HERE / "Documents/edgebench", ignore_errors=True)
-        return {"process": {"processIdentifier": 0}}
-    run = HERE / given["EDGEBENCH_RUN"]
-    app = (HERE / "app.txt").read_text()
+    run = HERE / given.get("EDGEBENCH_RUN", "Documents/edgebench/runs/none")
     started = subprocess.Popen(
-        [sys.executable, app, str(run), str(run.parent), str(HERE)],
+        [*shlex.split((HERE / "app.txt").read_text()), str(run), str(run.parent), str(HERE)],
+        env={**os.environ, **given},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=(HERE / "log").open("a"),
         start_new_session=True,
     )
+    if "EDGEBENCH_CLEAR" in given:
+        started.wait()
     (HERE / "pid").write_text(str(started.pid))
     return {"process": {"processIdentifier": started.pid}}
 

@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from edgebench.errors import EdgeBenchError, UnknownNameError, UsageError
+from edgebench.commands.common.runnable import NotForTheApp, require_runnable
+from edgebench.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact, Manifest, Preprocessing
     from edgebench.deploy.bundle.apps import BundledApp
     from edgebench.deploy.bundle.bundle import BundledModel
     from edgebench.tasks.task import Assignment
-
-
-class NotForTheApp(UsageError):
-    """An app cannot run or show a model; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ def bundled(artifact: Artifact, app: BundledApp, given: Given) -> BundledModel:
     from edgebench.deploy.documents.staging import content_name
 
     manifest = _described(artifact.manifest, given)
-    _require_runnable(artifact, app)
+    require_runnable(artifact, app)
     channels, axes = image_axes(manifest.inputs[0])
     height, width = _image(manifest)
     task = _assignment(manifest, given)
@@ -82,47 +79,6 @@ def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
             "give one value, or one for each channel",
         )
     return found
-
-
-def _require_runnable(artifact: Artifact, app: BundledApp) -> None:
-    """Raises `NotForTheApp` for what the app's runtime or screens cannot take."""
-    manifest = artifact.manifest
-    if manifest.format != app.format:
-        raise NotForTheApp(
-            f"the {app.name} app runs {app.format} files, not {manifest.format}",
-            f"export it with: edgebench export {manifest.model} --to {app.format}",
-        )
-    if len(manifest.inputs) != 1:
-        inputs = ", ".join(one.name for one in manifest.inputs) or "none that could be read"
-        raise NotForTheApp(f"the app gives a model one image, and its inputs are: {inputs}")
-    (image,) = manifest.inputs
-    if len(image.shape) != 4 or not {image.shape[1], image.shape[3]} & {1, 3}:
-        raise NotForTheApp(f"its input {image.name} is {list(image.shape)}, which is no image")
-    if min(image.shape) < 1 or image.shape[0] != 1:
-        raise NotForTheApp(
-            f"its input is {list(image.shape)}; the app runs one image of a fixed size at once",
-            "export it with --input-shape 1,...",
-        )
-    for tensor in (image, *manifest.outputs):
-        if tensor.dtype not in app.types:
-            raise NotForTheApp(f"the app has no tensors of the type {tensor.dtype} ({tensor.name})")
-    custom = _custom_operators(artifact)
-    if custom:
-        raise NotForTheApp(
-            f"the app has no operators {', '.join(custom)}: they are custom ones or TensorFlow's",
-            "export it with built-in operators only",
-        )
-
-
-def _custom_operators(artifact: Artifact) -> list[str]:
-    """The names of operators that LiteRT alone does not have. Raises `NotForTheApp`."""
-    from edgebench.converters.lint.readers import tflite_content
-
-    try:
-        graph = tflite_content.read(artifact.path, artifact.path.name, "")
-    except EdgeBenchError as error:
-        raise NotForTheApp(f"it cannot be read: {error.message}", error.remedy) from error
-    return sorted({one.type for one in graph.ops if one.attributes.get("custom")})
 
 
 def _image(manifest: Manifest) -> tuple[int, int]:

@@ -40,7 +40,7 @@ class MeasureOptions:
     models: tuple[str, ...] | None = None
     baseline: str | None = None
     threshold: float = RunRequest.threshold
-    formats: tuple[str, ...] = ("tflite",)
+    formats: tuple[str, ...] | None = None
     precisions: tuple[str, ...] | None = None
     artifacts: Path = Path("artifacts")
     devices: tuple[str, ...] | None = None
@@ -74,7 +74,8 @@ def add_models(parser: argparse.ArgumentParser, unnamed: Sequence[str] = MODELS)
 def add_files(parser: argparse.ArgumentParser, precisions: Sequence[str] = PRECISIONS) -> None:
     """The options that say in which formats and precisions, by default these, to measure."""
     add = arguments.adder(parser.add_argument_group("files"), MeasureOptions)
-    add("--formats", type=arguments.names, metavar="F,G", help="file formats, or all")
+    help_ = "file formats, or all (default: tflite; on iPhones: coreml)"
+    add("--formats", type=arguments.names, metavar="F,G", help=help_)
     external = "; of files of other tools: all" if tuple(precisions) == PRECISIONS else ""
     help_ = f"number types, or all (default: {','.join(precisions)}{external})"
     add("--precisions", type=arguments.names, metavar="P,Q", help=help_)

@@ -116,7 +116,7 @@ def _targets(
         if ALL in asked or kind in asked
     )
     known = {kind for form in forms for kind in FORMATS[form].precisions} | {ALL, *mixes}
-    for kind in asked:
+    for kind in asked if options.precisions else ():
         if kind not in known:
             raise UnknownNameError("precision", kind, known)
     return targets

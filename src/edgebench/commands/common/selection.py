@@ -54,7 +54,7 @@ def select(options: MeasureOptions) -> Selection:
             f"{options.artifacts} is not a model file",
             f"model files end in: {', '.join(external.SUFFIXES)}",
         )
-    formats = None if ALL in options.formats else options.formats
+    formats = _formats(options)
     files = {name: one for name, one in found.items() if formats is None or one[0] in formats}
     names = _names(files, options.artifacts)
     baseline = None if options.baseline is None else names.get(options.baseline, options.baseline)
@@ -74,6 +74,16 @@ def select(options: MeasureOptions) -> Selection:
     return Selection(models, baseline, formats, None if ALL in precisions else precisions, used)
 
 
+def _formats(options: MeasureOptions) -> tuple[str, ...] | None:
+    """The formats that are asked for, or those that are usual on the devices; None for all."""
+    from edgebench.converters.targets import ALL
+    from edgebench.deploy.registry import devices
+
+    if options.formats is not None:
+        return None if ALL in options.formats else options.formats
+    return tuple(dict.fromkeys(map(devices.usual_format, options.devices or ("local",))))
+
+
 def _usual_precisions(
     folder: Path, models: Collection[str], formats: tuple[str, ...] | None
 ) -> tuple[str, ...]:
@@ -83,11 +93,13 @@ def _usual_precisions(
     exported, and the others where none of them was.
     """
     from edgebench.converters import artifact
-    from edgebench.converters.targets import ALL
+    from edgebench.converters.targets import ALL, FORMATS
     from edgebench.models import registry
 
     if any(registry.known(model) for model in models):
-        return PRECISIONS
+        forms = [one for one in formats or FORMATS if one in FORMATS]
+        kinds = {kind for form in forms for kind in FORMATS[form].precisions}
+        return tuple(one for one in PRECISIONS if one in kinds) or PRECISIONS
     manifests = [one.manifest for one in artifact.find_artifacts(folder)]
     there = {
         one.precision
@@ -115,9 +127,10 @@ def _readable(
     read, or not the baseline.
     """
     if not files:
+        wanted = _formats(options) or ()
         forms = sorted({form for form, _ in found.values()})
         raise UsageError(
-            f"{options.artifacts} holds no {' or '.join(options.formats)} files, but "
+            f"{options.artifacts} holds no {' or '.join(wanted)} files, but "
             f"{len(found)} of {' and '.join(forms)}",
             f"measure them with: --formats {','.join(forms)}",
         )

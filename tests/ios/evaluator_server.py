@@ -1,0 +1,94 @@
+"""The evaluator of Core ML programs as a server, for the core's test engine on the same machine.
+
+A line of JSON asks. `{"open": PATH}` is answered by a line with the inputs and outputs of the
+package; `{"run": true}` is followed by the bytes of the inputs, and answered by those of the
+outputs. Each inference is computed when it is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgebench.converters.coreml.evaluator import program
+from edgebench.errors import EdgeBenchError
+
+Placement = list[dict[str, Any]]
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """`placements` are what the engine is to say of where operations run, by delegate."""
+
+    daemon_threads = True
+
+    def __init__(self, path: str) -> None:
+        self.placements: dict[str, Placement] = {}
+        self.programs: dict[str, program.Program] = {}
+        self.lock = threading.Lock()
+        super().__init__(path, Handler)
+
+    def load(self, path: str) -> program.Program:
+        with self.lock:
+            if path not in self.programs:
+                self.programs[path] = program.load(Path(path))
+            return self.programs[path]
+
+
+class Handler(socketserver.StreamRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        found: program.Program | None = None
+        for line in self.rfile:
+            asked = json.loads(line)
+            if "open" in asked:
+                try:
+                    found = self.server.load(asked["open"])
+                    answer = described(found)
+                    answer["placement"] = self.server.placements.get(asked["delegate"])
+                except EdgeBenchError as error:
+                    answer = {"error": error.message}
+                self.wfile.write(json.dumps(answer).encode() + b"\n")
+                continue
+            assert found is not None
+            self.wfile.write(self.infer(found))
+
+    def infer(self, found: program.Program) -> bytes:
+        feeds = {}
+        for port in found.inputs:
+            dtype = "uint8" if port.image else port.dtype
+            size = math.prod(port.shape) * np.dtype(dtype).itemsize
+            feeds[port.name] = np.frombuffer(self.rfile.read(size), dtype).reshape(port.shape)
+        with self.server.lock:
+            made = found.run(feeds)
+        return b"".join(np.ascontiguousarray(made[port.name]).tobytes() for port in found.outputs)
+
+
+def described(found: program.Program) -> dict[str, Any]:
+    def ports(which: Any) -> list[dict[str, Any]]:
+        return [
+            {"name": one.name, "shape": one.shape, "dtype": one.dtype, "image": bool(one.image)}
+            for one in which
+        ]
+
+    return {"inputs": ports(found.inputs), "outputs": ports(found.outputs)}
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[Server]:
+    """Answer at a socket of that path while the block runs."""
+    with Server(str(path)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
