@@ -49,11 +49,12 @@ def execute(options: ModelsOptions) -> int:
     for spec in MODELS.values():
         table.add_row(*_cells(spec))
     console.show(table)
-    print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1.")
+    print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1, AP or mIoU.")
     print("own: the attention that the backbone has by itself.")
     print("Any other attention in any of these: a name of the form BACKBONE_KIND, such as")
     print("resnet18_ela, resnet18_ela_late or mobilenet_v3_small_ca_r16_output. Kinds:")
     print(", ".join(KINDS) + ".")
+    print("A detector or segmenter on a backbone: ssdlite_, deeplabv3_ or lraspp_ before the name.")
     print("trained: top-1 of the checkpoint shipped here; - is for latency alone.")
     if any(map(_is_absent, MODELS.values())):
         print("absent: the checkpoint is only in the source repository. Take it from its")
@@ -106,4 +107,5 @@ def _published(spec: ModelSpec) -> str:
     if paper is None:
         return ""
     madds = "" if paper.madds_m is None else f" {paper.madds_m:.0f}"
-    return f"{paper.parameters_m}{madds}" + ("" if paper.top1 is None else f" {paper.top1} %")
+    score = paper.score if paper.top1 is None else f"{paper.top1} %"
+    return f"{paper.parameters_m}{madds} {score}".rstrip()
