@@ -25,7 +25,7 @@ from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
 from edgebench.models import registry
-from edgebench.models.data.datasets import DATA_SETS, open_data
+from edgebench.models.data.datasets import BUILT_IN, open_data
 from edgebench.models.data.pictures import Resize
 from edgebench.models.spec import ABLATED, ModelSpec
 
@@ -149,7 +149,7 @@ class ExportRequest:
         given = self.evaluation or self.data
         if given is not None or self.spec is None or self.weights_file is None:
             return given
-        return self.spec.data if self.spec.data in DATA_SETS else None
+        return self.spec.data if self.spec.data in BUILT_IN else None
 
     @property
     def shares_data(self) -> bool:

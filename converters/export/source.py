@@ -14,8 +14,9 @@ from edgebench.converters.export.request import ExportRequest, read_labels
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.models.data import imagefolder
-from edgebench.models.data.datasets import DATA_SETS, open_data
+from edgebench.models.backbones.heads.meaning import Meaning, meaning_of, pixels
+from edgebench.models.data import imagefolder, scenes
+from edgebench.models.data.datasets import BUILT_IN, open_data
 from edgebench.models.spec import ModelSpec
 from edgebench.progress import Progress
 
@@ -36,7 +37,8 @@ Torch = Callable[[Sequence[Sample]], list[list[Array]]]
 class Source:
     """The graph that all targets start from, and what the manifest says of where it came from.
 
-    `torch` runs the model that the graph was made from; None for a user's ONNX file.
+    `torch` runs the model that the graph was made from; None for a user's ONNX file. `meaning` is
+    what a model of the zoo says of its outputs.
     """
 
     graph: OnnxGraph
@@ -49,6 +51,7 @@ class Source:
     madds: int | None
     torch: Torch | None
     notes: tuple[str, ...] = ()
+    meaning: Meaning | None = None
 
 
 def open_source(request: ExportRequest, progress: Progress) -> Source:
@@ -129,8 +132,9 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         with torch.no_grad(), one_thread():
             for start in range(0, len(samples), _BATCH):
                 images = [sample[INPUT] for sample in samples[start : start + _BATCH]]
-                logits = model.module(torch.from_numpy(np.concatenate(images))).numpy()
-                outputs += [[row[None]] for row in logits]
+                made = model.module(torch.from_numpy(np.concatenate(images)))
+                every = [one.numpy() for one in (made if isinstance(made, tuple) else (made,))]
+                outputs += [[one[i : i + 1] for one in every] for i in range(len(images))]
         return outputs
 
     preprocessing, labels = _data(spec)
@@ -147,6 +151,7 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         madds=spec.madds,
         torch=run,
         notes=() if model.trained else (_latency_only(spec),),
+        meaning=meaning_of(spec),
     )
 
 
@@ -158,7 +163,7 @@ def _latency_only(spec: ModelSpec) -> str:
 
 def _data(spec: ModelSpec) -> tuple[Preprocessing, tuple[str, ...] | None]:
     """What the data of a zoo model says of its pixels and classes."""
-    if spec.data not in DATA_SETS:  # ImageNet, which no extra brings.
-        return Preprocessing(imagefolder.MEAN, imagefolder.STD), None
+    if spec.data not in BUILT_IN:  # ImageNet, COCO and VOC, which no extra brings.
+        return Preprocessing(*(pixels(spec) or (imagefolder.MEAN, imagefolder.STD))), None
     data = open_data(spec.data)
-    return Preprocessing(data.mean, data.std), data.class_names
+    return Preprocessing(data.mean, data.std), scenes.NAMES[spec.task]

@@ -18,6 +18,8 @@ _TORCHVISION_SCALES = (0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 # ssdlite-pytorch-mobilenext): sizes of 45 to 315 pixels, and how far the cells of each map are
 # apart. The fourth map has three cells, 120 pixels apart, so that they do not fill the input.
 _AUTHORS_SCALES = tuple(45 * number / 320 for number in range(1, LEVELS + 2))
+# The digits of the built-in scenes fill 0.2 to 0.38 of an image: the first map finds all of them.
+_SCENES_SCALES = (0.25, 0.35, 0.5, 0.65, 0.8, 0.95, 1.0)
 _AUTHORS_SIZE = 320
 _AUTHORS_STEPS = (16, 32, 64, 120, 160, 320)
 
@@ -46,6 +48,8 @@ def levels(spec: ModelSpec) -> tuple[Level, ...]:
     mean with the next, and for each ratio one that is wider and one that is higher.
     """
     scales = _TORCHVISION_SCALES if torchvisions(spec) else _AUTHORS_SCALES
+    if spec.data == "scenes":
+        scales = _SCENES_SCALES
     made = []
     for number, side in enumerate(grids(spec.input_size)):
         sizes = _sizes(scales[number], scales[number + 1], ratios(spec)[number])

@@ -25,7 +25,7 @@ class _Pooled(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.reduce(x.mean((2, 3), keepdim=True))
-        return found.expand(-1, -1, *x.shape[2:])
+        return found.expand(-1, -1, x.shape[2], x.shape[3])
 
 
 def _dilated(inputs: int, outputs: int, rate: int) -> nn.Module:

@@ -1,11 +1,11 @@
 """Anchors: the boxes that a detector's offsets start from, as text, and what offsets mean.
 
 A detector's anchors are the same for every image, and follow from a few numbers. So that a manifest
-or a user can say them, they are text: levels parted by `;`, each
+or a user can say them, they are text: levels parted by `/`, each
 
-    ROWSxCOLUMNS[@STEPxSTEP]:WIDTHxHEIGHT,WIDTHxHEIGHT,...
+    ROWSxCOLUMNS[@STEPxSTEP]:WIDTHxHEIGHT+WIDTHxHEIGHT+...
 
-such as `10x10:0.2x0.2,0.28x0.14;5x5:0.4x0.4`. All lengths are fractions of the input. The centre of
+such as `10x10:0.2x0.2+0.28x0.14/5x5:0.4x0.4`. All lengths are fractions of the input. The centre of
 the cell in row i and column j is at ((j + 0.5) * step, (i + 0.5) * step). Steps are down and
 across, and 1 / ROWS and 1 / COLUMNS where they are left out. Rows of a detector's outputs go
 through the levels, in each through its cells row by row, and in each cell through its sizes.
@@ -49,27 +49,27 @@ class Level:
 
 def text(levels: Sequence[Level]) -> str:
     """Levels as text; six digits are kept of a length."""
-    return ";".join(map(_level_text, levels))
+    return "/".join(map(_level_text, levels))
 
 
 def _level_text(level: Level) -> str:
     steps = "" if level.steps is None else "@{:.6g}x{:.6g}".format(*level.steps)
-    sizes = ",".join(f"{width:.6g}x{height:.6g}" for width, height in level.sizes)
+    sizes = "+".join(f"{width:.6g}x{height:.6g}" for width, height in level.sizes)
     return f"{level.rows}x{level.columns}{steps}:{sizes}"
 
 
 def parse(anchors: str) -> tuple[Level, ...]:
     """Read what `text` writes. Raises `UsageError` for another text."""
-    return tuple(_level(part.strip()) for part in anchors.split(";"))
+    return tuple(_level(part.strip()) for part in anchors.split("/"))
 
 
 def _level(part: str) -> Level:
     found = _LEVEL.fullmatch(part)
-    sizes = [_PAIR.fullmatch(size.strip()) for size in found[5].split(",")] if found else []
+    sizes = [_PAIR.fullmatch(size.strip()) for size in found[5].split("+")] if found else []
     if found is None or not all(sizes) or "0" in (found[1], found[2]):
         raise UsageError(
             f"'{part}' is no level of anchors",
-            "write ROWSxCOLUMNS:WIDTHxHEIGHT,..., such as 10x10:0.2x0.2,0.28x0.14, and a ; between "
+            "write ROWSxCOLUMNS:WIDTHxHEIGHT+..., such as 10x10:0.2x0.2+0.28x0.14, and a / between "
             "levels",
         )
     steps = None if found[3] is None else (float(found[3]), float(found[4]))
