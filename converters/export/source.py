@@ -9,16 +9,22 @@ from typing import Literal
 
 import numpy as np
 
+from edgebench import tasks
+from edgebench.converters import postprocess
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
 from edgebench.converters.export.request import ExportRequest, read_labels
+from edgebench.converters.onnx import best_class
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.postprocess import Detector
 from edgebench.models.backbones.heads.meaning import Meaning, meaning_of, pixels
 from edgebench.models.data import imagefolder, scenes
 from edgebench.models.data.datasets import BUILT_IN, open_data
+from edgebench.models.kinds import SEGMENTATION
 from edgebench.models.spec import ModelSpec
 from edgebench.progress import Progress
+from edgebench.tasks.task import ModelOutput, Signature
 
 PLAINLY_FED = "no --mean and --std were given: images were fed as pixels in 0..1"
 
@@ -38,7 +44,8 @@ class Source:
     """The graph that all targets start from, and what the manifest says of where it came from.
 
     `torch` runs the model that the graph was made from; None for a user's ONNX file. `meaning` is
-    what a model of the zoo says of its outputs.
+    what a model of the zoo says of its outputs, and `detector` the post-processing that its files
+    get.
     """
 
     graph: OnnxGraph
@@ -52,6 +59,7 @@ class Source:
     torch: Torch | None
     notes: tuple[str, ...] = ()
     meaning: Meaning | None = None
+    detector: Detector | None = None
 
 
 def open_source(request: ExportRequest, progress: Progress) -> Source:
@@ -137,6 +145,14 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
                 outputs += [[one[i : i + 1] for one in every] for i in range(len(images))]
         return outputs
 
+    meaning, detector = meaning_of(spec), None
+    compute: Torch = run
+    if meaning is not None and not request.raw_outputs:
+        if spec.task == SEGMENTATION:
+            graph, compute = best_class.chosen(graph), best_class.of_pixels(run)
+            meaning = Meaning(spec.task, best_class.words(spec.num_classes))
+        else:
+            detector = _detector(graph, spec, meaning)
     preprocessing, labels = _data(spec)
     if request.mean is not None and request.std is not None:
         preprocessing = Preprocessing(request.mean, request.std)
@@ -149,10 +165,17 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         labels=read_labels(request.labels) if request.labels else labels,
         parameters=spec.parameters,
         madds=spec.madds,
-        torch=run,
+        torch=compute,
         notes=() if model.trained else (_latency_only(spec),),
-        meaning=meaning_of(spec),
+        meaning=meaning,
+        detector=detector,
     )
+
+
+def _detector(graph: OnnxGraph, spec: ModelSpec, meaning: Meaning) -> Detector | None:
+    ports = tuple(ModelOutput(port.name, port.shape) for port in graph.outputs)
+    signature = Signature(ports, (spec.input_size, spec.input_size))
+    return postprocess.of(tasks.get(meaning.task).assign(signature, meaning.words))
 
 
 def _latency_only(spec: ModelSpec) -> str:

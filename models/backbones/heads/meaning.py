@@ -32,7 +32,7 @@ def meaning_of(spec: ModelSpec) -> Meaning | None:
         return Meaning(spec.task, {"logits": "logits"})
     words = {
         "boxes": "offsets",
-        "scores": "scores",
+        "scores": "logits",
         "format": "offsets",
         "anchors": anchors.text(default_boxes.levels(spec)),
         "activation": "softmax",

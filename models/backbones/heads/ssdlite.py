@@ -18,7 +18,7 @@ from edgebench.models.backbones.heads import default_boxes
 from edgebench.models.backbones.staged import ConvNorm, Layers, depthwise
 from edgebench.models.spec import ModelSpec
 
-OFFSETS, SCORES = "offsets", "scores"
+OFFSETS, LOGITS = "offsets", "logits"
 BACKGROUND = 0
 """The class of an anchor with nothing in it."""
 
@@ -29,13 +29,13 @@ _HIDDEN_SHARES = (0.2, 0.5, 0.5, 0.5)
 
 
 class SsdLite(nn.Module):
-    """Two maps of a backbone and the one to continue, to `offsets` (N, anchors, 4) and `scores`
+    """Two maps of a backbone and the one to continue, to `offsets` (N, anchors, 4) and `logits`
     (N, anchors, classes), before a softmax, with the background first.
 
     Offsets are those of centre x, centre y, width and height; see `edgebench.tasks.anchors`.
     """
 
-    outputs = (OFFSETS, SCORES)
+    outputs = (OFFSETS, LOGITS)
 
     def __init__(self, spec: ModelSpec, channels: Sequence[int]) -> None:
         super().__init__()

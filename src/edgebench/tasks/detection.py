@@ -33,6 +33,26 @@ SAME_IOU, SAME_SCORE, SHOWN = 0.5, 0.1, 0.3
 """Two boxes are the same thing where they overlap so much, and their scores differ by no more; of
 those whose score is at least SHOWN, which an application would show."""
 
+
+@dataclass(frozen=True)
+class Sameness:
+    """When a box is another again: of its class, with this IoU at least, and a score that differs
+    by no more; of those whose score is at least `shown`."""
+
+    iou: float
+    score_difference: float
+    shown: float
+
+    def __str__(self) -> str:
+        return f"IoU >= {self.iou:g}, score within {self.score_difference:g}"
+
+
+SAME_THING = Sameness(SAME_IOU, SAME_SCORE, SHOWN)
+"""What two models have to agree in."""
+
+SAME_BOX = Sameness(0.9, 0.01, 0.0)
+"""What two ways to compute the same boxes have to agree in."""
+
 NAMED = 4
 """So many classes are named of an image."""
 
@@ -208,7 +228,10 @@ class Detection:
         """Each box that one shows counts, and agrees where the other has it too."""
         pairs = zip(detections(assignment, reference), detections(assignment, outputs), strict=True)
         counts = [
-            (_had(one, other) + _had(other, one), _shown(one) + _shown(other))
+            (
+                found_again(one, other, SAME_THING) + found_again(other, one, SAME_THING),
+                _shown(one) + _shown(other),
+            )
             for one, other in pairs
         ]
         alike, every = np.array(counts, np.float64).reshape(-1, 2).T
@@ -233,19 +256,19 @@ def _fields(found: Detections) -> tuple[Floats, Floats, Ints]:
     return found.boxes, found.scores, found.classes
 
 
-def _shown(found: Detections) -> int:
-    return int((found.scores >= SHOWN).sum())
+def _shown(found: Detections, least: float = SHOWN) -> int:
+    return int((found.scores >= least).sum())
 
 
-def _had(shown: Detections, by: Detections) -> int:
+def found_again(shown: Detections, by: Detections, same: Sameness) -> int:
     """How many of the boxes that one shows the other has; each of its boxes stands for one."""
     iou = overlaps(shown.boxes, by.boxes)
-    near = np.abs(shown.scores[:, None] - by.scores[None]) <= SAME_SCORE
-    same = near & (shown.classes[:, None] == by.classes[None]) & (iou >= SAME_IOU)
+    near = np.abs(shown.scores[:, None] - by.scores[None]) <= same.score_difference
+    alike = near & (shown.classes[:, None] == by.classes[None]) & (iou >= same.iou)
     free = np.ones(len(by), bool)
     count = 0
-    for place in range(_shown(shown)):
-        candidates = np.flatnonzero(same[place] & free)
+    for place in range(_shown(shown, same.shown)):
+        candidates = np.flatnonzero(alike[place] & free)
         if candidates.size:
             free[candidates[np.argmax(iou[place, candidates])]] = False
             count += 1
