@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +16,7 @@ from edgebench.tasks.average_precision import Matches, average_precision, match
 from edgebench.tasks.boxes import Floats, Ints, overlaps
 from edgebench.tasks.detection_decode import Detections, detections
 from edgebench.tasks.detection_layout import DetectionLayout
+from edgebench.tasks.drawing import Drawing, DrawnBox
 from edgebench.tasks.task import (
     Array,
     Assignment,
@@ -250,6 +251,20 @@ class Detection:
             named = (f"{count} {roles.label(number, labels)}" for number, count in counts)
             words.append(", ".join(named) or "nothing")
         return words
+
+    def draw(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[Drawing]:
+        """The boxes that an application would show."""
+        return [Drawing(tuple(_drawn(found, labels))) for found in detections(assignment, outputs)]
+
+
+def _drawn(found: Detections, labels: Sequence[str] | None) -> Iterator[DrawnBox]:
+    for place in range(_shown(found)):
+        left, top, right, bottom = map(float, found.boxes[place])
+        kind = int(found.classes[place])
+        words = f"{roles.label(kind, labels)} {100 * found.scores[place]:.0f} %"
+        yield DrawnBox(left, top, right, bottom, kind, words)
 
 
 def _fields(found: Detections) -> tuple[Floats, Floats, Ints]:
