@@ -33,6 +33,8 @@ _NAME = re.compile(
 LEAST_SIZE = 32
 SCENES = "scenes"
 COCO_NUMBERS = 91
+SHIPPED_IN = "heads"
+"""The folder of the checkpoints of models with a head, among all checkpoints."""
 
 
 def parse(name: str, models: Mapping[str, ModelSpec]) -> ModelSpec | None:
@@ -101,7 +103,7 @@ def declared(row: HeadRow, models: Mapping[str, ModelSpec]) -> ModelSpec:
         madds=row.madds,
         multiplies=row.multiplies,
         published=PUBLISHED.get(row.name),
-        checkpoint=None,
+        checkpoint=f"{SHIPPED_IN}/{row.name}" if row.shipped else None,
     )
 
 

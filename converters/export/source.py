@@ -12,7 +12,7 @@ import numpy as np
 from edgebench import tasks
 from edgebench.converters import postprocess
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
-from edgebench.converters.export.request import ExportRequest, read_labels
+from edgebench.converters.export.request import RAW, ExportRequest, read_labels
 from edgebench.converters.onnx import best_class
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
@@ -145,6 +145,8 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
                 outputs += [[one[i : i + 1] for one in every] for i in range(len(images))]
         return outputs
 
+    raw = RAW if request.raw_outputs else ""
+    graph = replace(graph, name=graph.name + raw)  # Its reference is another.
     meaning, detector = meaning_of(spec), None
     compute: Torch = run
     if meaning is not None and not request.raw_outputs:
@@ -158,7 +160,7 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         preprocessing = Preprocessing(request.mean, request.std)
     return Source(
         graph=graph,
-        baseline=spec.baseline,
+        baseline=spec.baseline + raw,
         weights="trained" if model.trained else "untrained",
         weights_sha256=model.weights_sha256,
         preprocessing=preprocessing,

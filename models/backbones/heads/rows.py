@@ -8,12 +8,14 @@ from edgebench.models.spec import Published
 
 
 class HeadRow(NamedTuple):
-    """A composed name and the cost of its network; see `ModelSpec`."""
+    """A composed name and the cost of its network; see `ModelSpec`. Of those that are `shipped`
+    there are weights."""
 
     name: str
     parameters: int
     madds: int
     multiplies: int
+    shipped: bool = False
 
 
 _CA = "Hou et al., Coordinate Attention, CVPR 2021, "
@@ -46,9 +48,9 @@ ROWS = (
     HeadRow("lraspp_mobilenet_v2_ca", 2343066, 2455674880, 25165824),
     HeadRow("lraspp_mobilenet_v3_large", 3221538, 1974665088, 5111808),
     HeadRow("lraspp_mobilenet_v3_large_ca", 2004353, 1985703936, 10223616),
-    HeadRow("ssdlite_scenes_v2", 494352, 10985256, 0),
-    HeadRow("ssdlite_scenes_v2_se", 544284, 11032488, 138672),
-    HeadRow("ssdlite_scenes_v2_ca", 568194, 11493288, 277344),
+    HeadRow("ssdlite_scenes_v2", 494352, 10985256, 0, True),
+    HeadRow("ssdlite_scenes_v2_se", 544284, 11032488, 138672, True),
+    HeadRow("ssdlite_scenes_v2_ca", 568194, 11493288, 277344, True),
     HeadRow("lraspp_scenes_v2", 261782, 13802304, 0),
     HeadRow("lraspp_scenes_v2_se", 311714, 13849536, 171072),
     HeadRow("lraspp_scenes_v2_ca", 335624, 14449728, 342144),
