@@ -18,6 +18,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.postprocess import Detector
+from edgebench.errors import UsageError
 from edgebench.models.backbones.heads.meaning import Meaning, meaning_of, pixels
 from edgebench.models.data import imagefolder, scenes
 from edgebench.models.data.datasets import BUILT_IN, open_data
@@ -154,6 +155,7 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
             graph, compute = best_class.chosen(graph), best_class.of_pixels(run)
             meaning = Meaning(spec.task, best_class.words(spec.num_classes))
         else:
+            meaning = Meaning(spec.task, {**meaning.words, **request.outputs})
             detector = _detector(graph, spec, meaning)
     preprocessing, labels = _data(spec)
     if request.mean is not None and request.std is not None:
@@ -174,10 +176,17 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
     )
 
 
-def _detector(graph: OnnxGraph, spec: ModelSpec, meaning: Meaning) -> Detector | None:
+def _detector(graph: OnnxGraph, spec: ModelSpec, meaning: Meaning) -> Detector:
+    """Raises `UsageError` where outputs are to be read otherwise than post-processings do."""
     ports = tuple(ModelOutput(port.name, port.shape) for port in graph.outputs)
     signature = Signature(ports, (spec.input_size, spec.input_size))
-    return postprocess.of(tasks.get(meaning.task).assign(signature, meaning.words))
+    found = postprocess.of(tasks.get(meaning.task).assign(signature, meaning.words))
+    if found is None:
+        raise UsageError(
+            f"no format has a post-processing for {spec.name} with these --outputs",
+            "add --raw-outputs to export the raw head",
+        )
+    return found
 
 
 def _latency_only(spec: ModelSpec) -> str:
