@@ -48,12 +48,11 @@ $(READY): pyproject.toml constraints.txt
 demo: export-tflite  ## export, measure on this machine, print the verdict and write the HTML report
 	$(BIN)/edgebench --device local --html || test $$? -eq 3
 
-# Whole runs in browsers are not among them yet: a browser that stops answering holds up all others.
-test: setup  ## make the environment and run every check but those of test-browser
+test: setup  ## make the environment and run every check
 	@$(MAKE) $(TOGETHER) lint types imports docs
-	$(PYTEST) $(ATONCE) --ignore=tests/rigs/test_browser.py
+	$(PYTEST) $(ATONCE)
 
-check:  ## every check but those of test-devices and test-browser, in an environment that is there
+check:  ## every check but those of test-devices, test-android and test-browser, in an environment that is there
 	@$(MAKE) $(TOGETHER) lint types imports docs
 	$(PYTEST) $(ATONCE) -m 'not rig'
 

@@ -218,6 +218,8 @@ class Manifest:
     file on the processor that exported it, None where the runtime is exact on every one. `mix` are
     the exceptions of a mixed precision, None where `precision` is one of the format's own. `maker`
     is '' for somebody else's file, which came without a manifest (`edgebench.converters.external`).
+    `post_processing` compares the boxes of a detector's file with those that the task decodes from
+    the raw head that was proved; None where the file has no post-processing.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.artifact/2"
@@ -249,6 +251,7 @@ class Manifest:
     passes: tuple[str, ...] = ()
     native: Hop | None = None
     mix: MixedPrecision | None = None
+    post_processing: Hop | None = None
 
     @property
     def external(self) -> bool:

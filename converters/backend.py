@@ -11,6 +11,7 @@ from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.file_value import Values
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.postprocess import Detector
 from edgebench.progress import Progress
 
 C = TypeVar("C", bound=Content)
@@ -27,6 +28,7 @@ class Instructions:
     `preprocessing` and `labels` are the source's. `ios` is the oldest version that a Core ML file
     is for, None for what each precision is usually for; with `image_input` it takes images as
     they are and normalises them itself. `note` hears sentences that the user ought to read.
+    `detector` is the post-processing that is put behind what was proved; None where there is none.
     """
 
     preprocessing: Preprocessing | None = None
@@ -34,6 +36,7 @@ class Instructions:
     ios: int | None = None
     image_input: bool = True
     note: Callable[[str], None] = unheard
+    detector: Detector | None = None
 
 
 class Converted(Protocol):
@@ -86,6 +89,13 @@ class Backend(Protocol[C]):
 
         With `exact` it computes what the file defines, on every processor alike; without, what the
         runtime makes of it on this one.
+        """
+        ...
+
+    def with_detector(self, graph: OnnxGraph, content: C, detector: Detector) -> C:
+        """The content with a detector's post-processing behind it, as the runtime has it.
+
+        `graph` is that of the raw head. Raises `UnsupportedModelError` where the format has none.
         """
         ...
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from edgebench.models import manifest
 from edgebench.models.backbones import ablation
 from edgebench.models.backbones.build import network
+from edgebench.models.backbones.heads.headed import Headed
 from edgebench.models.manifest import Accuracy
 from edgebench.models.spec import ModelSpec
 from edgebench.models.weights import load_into
@@ -26,7 +27,8 @@ _SETTLING_IMAGES = 8
 
 @dataclass(frozen=True)
 class Model:
-    """A network in evaluation mode, fp32, (N, 3, S, S) normalised floats to (N, classes) logits.
+    """A network in evaluation mode, fp32, (N, 3, S, S) normalised floats to (N, classes) logits, or
+    to what its head gives.
 
     `trained` is whether the weights came from a file and all of them are in use: a network that
     lost a stage's attention computes something else than was trained. `accuracy` is what the
@@ -39,6 +41,11 @@ class Model:
     trained: bool
     weights_sha256: str
     accuracy: Accuracy | None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what the network gives, in order."""
+        return self.module.outputs if isinstance(self.module, Headed) else ("logits",)
 
 
 def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:

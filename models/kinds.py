@@ -1,6 +1,6 @@
-"""The kinds of attention by name, as far as they are known without a framework.
+"""The kinds of attention and of heads by name, as far as they are known without a framework.
 
-`edgebench.models.attention` makes them.
+`edgebench.models.attention` and `edgebench.models.backbones.heads` make them.
 """
 
 from __future__ import annotations
@@ -36,4 +36,31 @@ KINDS: dict[str, Kind] = {
     "simam": Kind(),
     "ela": Kind(),
     "ema": Kind(32),
+}
+
+CLASSIFICATION, DETECTION, SEGMENTATION = "classification", "detection", "segmentation"
+"""The tasks of the zoo's models."""
+
+HEADED = ("mobilenet_v2", "mobilenext", "mobilenet_v3_large", "mobilenet_v3_small")
+"""The backbones that heads stand on."""
+
+
+@dataclass(frozen=True)
+class HeadKind:
+    """What a head is for, and the data, classes and input size that its papers have.
+
+    `classes` counts the background. `scenes_size` is the input size on the built-in digit scenes.
+    """
+
+    task: str
+    data: str
+    classes: int
+    input_size: int
+    scenes_size: int
+
+
+HEADS: dict[str, HeadKind] = {
+    "ssdlite": HeadKind(DETECTION, "coco", 81, 320, 96),
+    "deeplabv3": HeadKind(SEGMENTATION, "voc", 21, 512, 96),
+    "lraspp": HeadKind(SEGMENTATION, "voc", 21, 512, 96),
 }

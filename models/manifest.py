@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from edgebench import documents
 from edgebench.errors import InvalidFileError
+from edgebench.tasks.task import Score
 
 SHIPPED = Path(__file__).parent / "checkpoints"
 
@@ -35,7 +36,8 @@ class EpochLog:
 class Checkpoint:
     """How a checkpoint came to be, and what it achieves.
 
-    `accuracy` is absent where there was no test set.
+    `accuracy` is absent where there was no test set. Of a model that does not classify `score` has
+    the figures of its task instead, on its test set.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.checkpoint/1"
@@ -50,6 +52,7 @@ class Checkpoint:
     tools: dict[str, str]
     weights_sha256: str
     log: list[EpochLog]
+    score: Score | None = None
 
 
 def shipped(stem: str) -> Path | None:

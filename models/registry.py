@@ -8,6 +8,7 @@ from __future__ import annotations
 from edgebench.errors import UnknownNameError
 from edgebench.models import composed
 from edgebench.models.backbones.efficientnet import rows as efficientnet
+from edgebench.models.backbones.heads.rows import ROWS as HEAD_ROWS
 from edgebench.models.backbones.mobilenet_v2 import rows as mobilenet_v2
 from edgebench.models.backbones.mobilenet_v3 import rows as mobilenet_v3
 from edgebench.models.backbones.mobilenet_v4 import rows as mobilenet_v4
@@ -60,3 +61,5 @@ def _composed(name: str) -> ModelSpec:
 for _rows in (mobilenet_v2, mobilenext, efficientnet, mobilenet_v3, mobilenet_v4, resnet):
     for _model in _rows.MODELS:
         register(_model)
+for _row in HEAD_ROWS:
+    register(composed.declared(_row, MODELS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgebench.models.kinds import KINDS
+from edgebench.models.kinds import CLASSIFICATION, HEADS, KINDS
 
 # The attention that a backbone has by itself, such as EfficientNet's squeeze and excitation.
 OWN = "own"
@@ -15,12 +15,16 @@ ABLATED = "~stage"
 
 @dataclass(frozen=True)
 class Published:
-    """The paper's figures for a network: parameters and MAdds in millions, ImageNet top-1 in %."""
+    """The paper's figures for a network: parameters and MAdds in millions, ImageNet top-1 in %.
+
+    `score` is what it has in the place of top-1 where it does not classify, such as "AP 24.5".
+    """
 
     parameters_m: float
     madds_m: float | None
     top1: float | None
     source: str
+    score: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,10 @@ class ModelSpec:
     projection of the 16 blocks that expand; each backbone's class says where); `late` the same, but
     only in blocks whose output has a stride of 16 or more to the input; `output` at the end of
     every block, before the sum. A model without attention says `expanded`, which then has no
-    meaning. `data` is "imagenet" (built here with any weights, trained elsewhere) or "scenes" (the
-    built-in digit scenes, trained here).
+    meaning. `head` is what stands on the backbone's maps in the place of its classifier, by its
+    name in `edgebench.models.kinds.HEADS`; None for a classifier. `data` is "imagenet", "coco" or
+    "voc" (built here with any weights, trained elsewhere) or "scenes" (the built-in digit scenes,
+    trained here).
     `madds` counts convolutions and linear layers for one image, `multiplies` the elementwise
     products of the attention, which the papers leave out. `checkpoint` is the stem of the shipped
     weights under models/checkpoints. `without` is the stage whose attention was taken out, for
@@ -57,6 +63,12 @@ class ModelSpec:
     checkpoint: str | None = None
     multiplies: int = 0
     without: int | None = None
+    head: str | None = None
+
+    @property
+    def task(self) -> str:
+        """What the model's outputs are for, by its name in `edgebench.tasks`."""
+        return HEADS[self.head].task if self.head else CLASSIFICATION
 
     @property
     def note(self) -> str:

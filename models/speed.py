@@ -5,8 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from edgebench.models.data.feeds import Batch, Feed
+from torch import Tensor
+
+from edgebench.models.data.feeds import Feed
+from edgebench.models.data.located_feeds import LocatedFeed
+
+B = TypeVar("B", bound=tuple[Tensor, object])
 
 # Reading by itself is tried for so long, or for so many batches.
 _TRIED_S, _TRIED_BATCHES = 1.0, 10
@@ -26,7 +32,7 @@ class Speed:
     waiting: float
 
 
-def reading(feed: Feed, rank: int, world: int) -> float:
+def reading(feed: Feed | LocatedFeed, rank: int, world: int) -> float:
     """Images per second that a feed gives one process where nothing else runs."""
     start, count = time.perf_counter(), 0
     batches = feed.batches(0, rank, world)
@@ -46,7 +52,7 @@ class Meter:
     waited_s: float = 0.0
     started_s: float = field(default_factory=time.perf_counter)
 
-    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def timed(self, batches: Iterator[B]) -> Iterator[B]:
         """The batches, with the wait for each."""
         while True:
             asked = time.perf_counter()

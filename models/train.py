@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 import platform
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import safetensors.torch
@@ -23,14 +25,19 @@ from torch.optim.swa_utils import AveragedModel
 
 from edgebench import documents
 from edgebench.errors import EdgeBenchError, UsageError
-from edgebench.models import distributed, evaluate, recipe, registry, shared_norm, state
+from edgebench.models import distributed, evaluate, located, recipe, registry, shared_norm, state
 from edgebench.models.backbones.build import network
 from edgebench.models.data.feeds import Feed, feed_for
+from edgebench.models.data.located_feeds import LocatedFeed
+from edgebench.models.kinds import CLASSIFICATION
 from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
+from edgebench.models.objective import LEARNING_RATES, OBJECTIVES, Outputs
+from edgebench.models.spec import ModelSpec
 from edgebench.models.speed import Meter, Speed, reading
 from edgebench.models.train_config import TrainConfig
 from edgebench.models.weights import load_into
 from edgebench.progress import Progress, silent
+from edgebench.tasks.task import Score
 from edgebench.version import __version__
 
 # How many steps pass before the loss is looked at, which waits for every process.
@@ -39,7 +46,8 @@ _CHECK_EVERY = 100
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the trained weights and their manifest lie, and what they achieve.
+    """Where the trained weights and their manifest lie, and what they achieve: an `accuracy`, or of
+    a model that does not classify a `score`.
 
     `speed` is that of this process, None where nothing was left to train.
     """
@@ -48,6 +56,7 @@ class TrainResult:
     manifest: Path
     accuracy: Accuracy | None
     speed: Speed | None = None
+    score: Score | None = None
 
 
 class TrainingDivergedError(EdgeBenchError):
@@ -59,14 +68,21 @@ class _Run:
     """The parts of a training under way."""
 
     config: TrainConfig
+    spec: ModelSpec
     place: distributed.Place
-    feed: Feed
+    feed: Feed | LocatedFeed
     module: nn.Module
     average: AveragedModel | None
     optimizer: torch.optim.SGD
     identity: str
     done: state.TrainingProgress
     saved_s: float
+
+    @property
+    def rate(self) -> float:
+        """The learning rate at the start."""
+        assert self.config.learning_rate is not None
+        return self.config.learning_rate
 
     @property
     def kept(self) -> nn.Module:
@@ -86,8 +102,10 @@ def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
     read, `InvalidFileError` for a state or weights that do not fit, `TrainingDivergedError` when
     the loss stops being finite, and `UnwritableError`.
     """
-    registry.get(config.model)
+    spec = registry.get(config.model)
     config.check()
+    if config.learning_rate is None:
+        config = replace(config, learning_rate=LEARNING_RATES[spec.task])
     with distributed.joined(config.device) as place:
         run = _prepare(config, place)
         trained = _wrapped(run)
@@ -112,7 +130,8 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
             "choose a batch size that the number of processes divides",
         )
     spec = registry.get(config.model)
-    feed = feed_for(
+    make = feed_for if spec.task == CLASSIFICATION else located.feed_for
+    feed: Feed | LocatedFeed = make(
         config.data,
         spec,
         batch_size=config.batch_size,
@@ -134,6 +153,7 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
     average = recipe.averaged(module, config.average_decay)
     if place.world > 1:
         shared_norm.share(module, place.device)
+    assert config.learning_rate is not None
     optimizer = torch.optim.SGD(
         module.parameters(),
         lr=config.learning_rate,
@@ -145,7 +165,7 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
     if config.resume and config.state_path.exists():
         done = state.load(config.state_path, identity, module, average, optimizer)
     now = time.monotonic()
-    return _Run(config, place, feed, module, average, optimizer, identity, done, now)
+    return _Run(config, spec, place, feed, module, average, optimizer, identity, done, now)
 
 
 def _wrapped(run: _Run) -> nn.Module:
@@ -168,21 +188,22 @@ def _epoch(
     if run.done.random is not None and place.rank == 0:
         torch.set_rng_state(run.done.random)
     losses = torch.tensor(run.done.losses, dtype=torch.float64, device=place.device)
-    rate, mean = config.learning_rate, math.nan
+    rate, mean = run.rate, math.nan
+    objective = OBJECTIVES[run.spec.task]
     first = run.done.step
-    batches = run.feed.batches(epoch, place.rank, place.world, first)
+    batches: Iterator[tuple[Tensor, Outputs]] = run.feed.batches(
+        epoch, place.rank, place.world, first
+    )
     for step, (images, labels) in enumerate(meter.timed(batches), start=first):
         done = epoch * steps + step
         seed = (config.seed, done)
         images = recipe.erased(images, config.random_erasing, seed, place.rank, place.world)
-        rate = config.learning_rate * 0.5 * (1 + math.cos(math.pi * done / total))
+        rate = run.rate * 0.5 * (1 + math.cos(math.pi * done / total))
         for group in run.optimizer.param_groups:
             group["lr"] = rate
         with _autocast(config, place.device):
-            logits: Tensor = trained(images.to(place.device, memory_format=torch.channels_last))
-        loss = nn.functional.cross_entropy(
-            logits.float(), labels.to(place.device), label_smoothing=config.label_smoothing
-        )
+            outputs = trained(images.to(place.device, memory_format=torch.channels_last))
+        loss = objective(outputs, _on(labels, place.device), config.label_smoothing)
         run.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         run.optimizer.step()
@@ -201,6 +222,12 @@ def _epoch(
                 run.done = state.TrainingProgress(run.done.log, step + 1, float(losses), random)
                 run.save()
     return mean, rate
+
+
+def _on(labels: Outputs, device: torch.device) -> Outputs:
+    if isinstance(labels, Tensor):
+        return labels.to(device)
+    return tuple(one.to(device) for one in labels)
 
 
 def _autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
@@ -231,7 +258,7 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
     config = run.config
     step = f"evaluate {config.stem}"
     progress(step, 0, 1)
-    accuracy = evaluate.accuracy(run.kept, run.feed.evaluation(), run.place.device)
+    accuracy, score = _achieved(run)
     progress(step, 1, 1)
     result = _paths(config, accuracy)
     tensors = {k: v.detach().cpu().contiguous() for k, v in run.kept.state_dict().items()}
@@ -253,6 +280,15 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
         },
         weights_sha256=documents.sha256(result.weights),
         log=run.done.log,
+        score=score,
     )
     documents.save(result.manifest, manifest)
-    return replace(result, accuracy=accuracy)
+    return replace(result, accuracy=accuracy, score=score)
+
+
+def _achieved(run: _Run) -> tuple[Accuracy | None, Score | None]:
+    if run.spec.task == CLASSIFICATION:
+        parts = cast(Feed, run.feed).evaluation()
+        return evaluate.accuracy(run.kept, parts, run.place.device), None
+    feed = cast(LocatedFeed, run.feed)
+    return None, located.score(run.kept, run.spec, feed, run.place.device)

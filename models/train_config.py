@@ -32,6 +32,8 @@ ADDITIONS = ("label_smoothing", "random_erasing", "average_decay")
 class TrainConfig:
     """One training.
 
+    `learning_rate` is that of the papers for the model's task, where it is None.
+
     `batch_size` is global: processes share it. `scenes_per_epoch` matters for the scenes only,
     `workers` (threads that decode images) for folders only. `device` is "auto", "cpu" or "cuda".
     `precision` is "float32", "bfloat16" (the network computes in it, weights stay in float32), or
@@ -46,7 +48,7 @@ class TrainConfig:
     data: str = "scenes"
     epochs: int = 200
     batch_size: int = 256
-    learning_rate: float = 0.05
+    learning_rate: float | None = None
     momentum: float = 0.9
     weight_decay: float = 4e-5
     dropout: float = 0.2
@@ -84,7 +86,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "scenes_per_epoch", "workers"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}", "give a number of at least 1")
-        if not 0 < self.learning_rate < math.inf:
+        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
             raise UsageError(f"the learning rate is {self.learning_rate}", "give one above 0")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"the dropout is {self.dropout}", "give one from 0 up to 1")

@@ -72,9 +72,13 @@ def translate(state: State, layouts: Sequence[WeightLayout]) -> State:
     layout = next((one for one in layouts if one.mark in state), None)
     if layout is None:
         return dict(state)
-    more = layout.norm_epsilon - NORM_EPSILON
-    renamed = {layout.renamed(key): value for key, value in state.items()}
-    return {k: v + more if more and k.endswith(_VARIANCE) else v for k, v in renamed.items()}
+    renamed: State = {}
+    for key, value in state.items():
+        if layout.drops(key):
+            continue
+        more = layout.epsilon(key) - NORM_EPSILON if key.endswith(_VARIANCE) else 0.0
+        renamed[layout.renamed(key)] = value + more if more else value
+    return renamed
 
 
 def _reshaped(state: State, own: State) -> State:

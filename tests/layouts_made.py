@@ -32,9 +32,9 @@ def expanded(lines: Iterable[str]) -> Shapes:
     return shapes
 
 
-def read(name: str) -> tuple[Shapes, Tensor]:
+def read(name: str, folder: Path = FOLDER) -> tuple[Shapes, Tensor]:
     """The layout of that name, and the logits."""
-    _, logits, *lines = (FOLDER / f"{name}.txt").read_text().splitlines()
+    _, logits, *lines = (folder / f"{name}.txt").read_text().splitlines()
     return expanded(lines), torch.tensor([float(x) for x in logits.split()[1:]])
 
 
@@ -55,6 +55,6 @@ def _values(key: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nd
     return (0.1 * drawn + key.endswith(".weight")).astype(np.float32)
 
 
-def image() -> Tensor:
-    drawn = np.random.default_rng(1).standard_normal((1, 3, 64, 64))
+def image(size: int = 64) -> Tensor:
+    drawn = np.random.default_rng(1).standard_normal((1, 3, size, size))
     return torch.from_numpy(drawn.astype(np.float32))

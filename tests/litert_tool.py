@@ -11,11 +11,22 @@ PROGRAM = Path(__file__).with_name("litert_tool_program.py")
 def write(path: Path, **mode: object) -> Path:
     """Write the program, with what a test asks of it.
 
-    form: "new" (with percentiles), or "old" (without, and with fewer options).
+    form: "new" (with percentiles), "old" (without, and with fewer options), or "compiled" (the tool
+        of the CompiledModel API).
     gpu: "none" (an unknown option), "refused", "partial", "whole", or "unused".
+    qnn: "none" (no external delegates), "partial", "whole", or "unused".
+    npu: of the form "compiled": "whole", "refused", or "silent" (XNNPACK ran it).
     fail: "" or "crash", "killed", "garbage", "hang", "nan"; fail_after: so many runs go well first.
     """
-    settings = {"form": "new", "gpu": "none", "fail": "", "fail_after": 0, **mode}
+    settings = {
+        "form": "new",
+        "gpu": "none",
+        "qnn": "none",
+        "npu": "whole",
+        "fail": "",
+        "fail_after": 0,
+        **mode,
+    }
     settings["count"] = str(path.with_name(path.name + ".count"))
     source = PROGRAM.read_text().replace("MODE: dict = {}", f"MODE = {settings!r}", 1)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ forms of the real one (after the sources in google-ai-edge/LiteRT, tflite/tools/
 only claims to have. `litert_tool.write` makes a program of it, and says what MODE holds.
 """
 
+import ctypes
 import os
 import statistics
 import sys
@@ -17,12 +18,26 @@ FLAGS = {
     "warmup_min_secs": "0.5", "num_runs": "50", "min_secs": "1", "max_secs": "150",
     "enable_op_profiling": "false", "input_layer": "", "input_layer_shape": "",
     "input_layer_value_files": "", "output_filepath": "", "use_gpu": "false",
-    "use_nnapi": "false",
+    "use_nnapi": "false", "external_delegate_path": "", "external_delegate_options": "",
 }  # fmt: skip
 
 
+COMPILED_FLAGS = {
+    "graph": "", "num_threads": "-1", "warmup_runs": "1", "warmup_min_secs": "0.5",
+    "num_runs": "50", "min_secs": "1", "max_secs": "150", "signature_to_run_for": "",
+    "use_cpu": "true", "use_gpu": "false", "use_npu": "false", "dispatch_library_path": "",
+    "compiler_plugin_library_path": "", "compiler_cache_path": "",
+    "require_full_delegation": "false", "result_file_path": "",
+}  # fmt: skip
+"""Those of the tool of the CompiledModel API (litert/tools/benchmark_litert_model.h)."""
+
+
+def compiled():
+    return MODE["form"] == "compiled"
+
+
 def say(text):
-    new = MODE["form"] == "new"
+    new = MODE["form"] in ("new", "compiled")
     print(("INFO: " if new else "") + text, flush=True)
 
 
@@ -32,20 +47,24 @@ def fail(text):
 
 
 def known():
+    if compiled():
+        return COMPILED_FLAGS
     names = dict(FLAGS)
     if MODE["gpu"] == "none":
         del names["use_gpu"]
     if MODE["form"] == "old":
         del names["output_filepath"]
+    if MODE["qnn"] == "none":
+        del names["external_delegate_path"], names["external_delegate_options"]
     return names
 
 
 def options():
-    values = dict(FLAGS)
+    values = {**FLAGS, **known()}
     for word in sys.argv[1:]:
         name, _, value = word.removeprefix("--").partition("=")
         if name == "help":
-            usage = "".join(f"\t--{one}={FLAGS[one]}\tstring\toptional\n" for one in known())
+            usage = "".join(f"\t--{one}={known()[one]}\tstring\toptional\n" for one in known())
             fail("usage: benchmark_model <flags>\nFlags:\n" + usage)
         if name in known():
             values[name] = value
@@ -80,7 +99,7 @@ def stats(times):
             f"count={len(times)} first={times[0]} curr={times[-1]} min={min(times)} "
             f"max={max(times)} avg={statistics.mean(times):g} std={spread:.0f}"
         )
-    if MODE["form"] == "new" and times:
+    if MODE["form"] != "old" and times:
         ranked = sorted(times)
         for name, share in (("p5", 5), ("median", 50), ("p95", 95)):
             text += f" {name}={ranked[len(ranked) * share // 100]}"
@@ -109,12 +128,72 @@ def delegates(given, interpreter):
             fail("Failed to apply GPU delegate.\nERROR: Benchmarking failed.")
         return {"whole": ("GPU", 1, []), "partial": ("GPU", 2, ["MEAN", "SOFTMAX"]),
                 "unused": ("GPU", 0, names)}[MODE["gpu"]]  # fmt: skip
+    if given["external_delegate_path"]:
+        load_libraries(given)
+        return {"whole": ("EXTERNAL", 1, []), "partial": ("EXTERNAL", 2, ["MEAN", "SOFTMAX"]),
+                "unused": ("EXTERNAL", 0, names)}[MODE["qnn"]]  # fmt: skip
     if given["use_xnnpack"] == "true":
         return "XNNPACK", names.count("DELEGATE"), []
     return None
 
 
-TYPES = {"GPU": "TfLiteGpuDelegateV2", "XNNPACK": "TfLiteXNNPackDelegate"}
+def replaced(taken, nodes, name):
+    print(f"INFO: Replacing {taken} out of {nodes} node(s) with delegate ({name}) node, "
+          "yielding 1 partitions for subgraph 0.")  # fmt: skip
+
+
+def compile_model(given, interpreter):
+    """Say what LiteRT says when it compiles, and take as long for it only once."""
+    names = [
+        one["op_name"] for one in interpreter._get_ops_details() if one["op_name"] != "DELEGATE"
+    ]
+    if given["use_npu"] != "true":
+        name = "TfLiteXNNPackDelegate" if given["use_cpu"] == "true" else "LiteRtGpuDelegate"
+        return replaced(len(names), len(names), name)
+    if given["use_cpu"] == "true" or given["require_full_delegation"] != "true":
+        fail("the CPU is among the accelerators")
+    for option in ("dispatch_library_path", "compiler_plugin_library_path"):
+        folder, kind = given[option], {"d": "Dispatch", "c": "CompilerPlugin"}[option[0]]
+        (library,) = [one for one in os.listdir(folder) if one.startswith(f"libLiteRt{kind}_")]
+        ctypes.CDLL(os.path.join(folder, library))
+    if MODE["npu"] == "refused":
+        say("[compiled_model.cc:1324] 0 compiler plugins were applied successfully: ")
+        fail("[compiled_model.cc:1092] Some ops are not accelerated. Add kLiteRtHwAcceleratorCpu "
+             "to the compilation accelerator set to allow using the CPU to run those.")  # fmt: skip
+    if MODE["npu"] == "silent":
+        say("[compiled_model.cc:1324] 0 compiler plugins were applied successfully: ")
+        return replaced(len(names), len(names), "TfLiteXNNPackDelegate")
+    kept = os.path.join(given["compiler_cache_path"], os.path.basename(given["graph"]))
+    if not os.path.exists(kept):
+        time.sleep(0.3)
+        open(kept, "w").close()
+    say("[compiled_model.cc:1324] 1 compiler plugins were applied successfully: Qualcomm")
+    return replaced(1, 1, "DispatchDelegate")
+
+
+def load_libraries(given):
+    """Load what the real delegate loads, by this machine's own loader, or fail as it fails."""
+    wanted = dict(one.split(":", 1) for one in given["external_delegate_options"].split(";"))
+    folder = wanted["skel_library_dir"]
+    for variable in ("LD_LIBRARY_PATH", "ADSP_LIBRARY_PATH"):
+        if folder not in os.environ.get(variable, "").split(":"):
+            fail(f"{variable} lacks {folder}")
+    if wanted["backend_type"] != "htp":
+        fail("no backend_type")
+    for path in (given["external_delegate_path"], wanted["library_path"]):
+        try:
+            ctypes.CDLL(path)
+        except OSError as error:
+            fail(f"Failed to apply EXTERNAL delegate: {error}")
+    if not any(name.endswith("Skel.so") for name in os.listdir(folder)):
+        fail("Failed to apply EXTERNAL delegate: no Skel")
+
+
+TYPES = {
+    "EXTERNAL": "TfLiteQnnDelegate",
+    "GPU": "TfLiteGpuDelegateV2",
+    "XNNPACK": "TfLiteXNNPackDelegate",
+}
 
 
 def profile(average_us, applied):
@@ -157,7 +236,9 @@ def main():
     except Exception as error:
         fail(f"Failed to load model {given['graph']}\nERROR: {str(error).splitlines()[0]}")
     say("Loaded model " + given["graph"])
-    applied = delegates(given, interpreter)
+    applied = None if compiled() else delegates(given, interpreter)
+    if compiled():
+        compile_model(given, interpreter)
     if applied:
         name, kernels, left = applied
         whole = kernels == 1 and not left
@@ -172,7 +253,8 @@ def main():
             say(f"Though {name} delegate is explicitly applied, the model graph will not be "
                 "executed by the delegate.")  # fmt: skip
     init_us = (time.perf_counter_ns() - begin) // 1000
-    say(f"Initialized session in {init_us / 1e3:g}ms.")
+    if not compiled():
+        say(f"Initialized session in {init_us / 1e3:g}ms.")
     random = numpy.random.default_rng()
     files = dict(one.split(":") for one in given["input_layer_value_files"].split(",") if one)
     detail = interpreter.get_input_details()[0]
@@ -190,6 +272,14 @@ def main():
     warm = loop(invoke, int(given["warmup_runs"]), at_least, most)
     timed = loop(invoke, int(given["num_runs"]), float(given["min_secs"]), most)
     first = warm[0] if warm else 0
+    if compiled():
+        say("[benchmark_litert_model.h:86] \n========== BENCHMARK RESULTS ==========")
+        say(f"[benchmark_litert_model.h:91] Model initialization: {init_us / 1000:.2f} ms")
+        say(f"[benchmark_litert_model.h:93] Warmup (first):       {first / 1000:.2f} ms")
+        say(f"[benchmark_litert_model.h:97] Inference (avg):      "
+            f"{statistics.mean(timed) / 1000:.2f} ms ({len(timed)} runs)")  # fmt: skip
+        say("[benchmark_litert_model.h:123] Overall footprint:    7.25 MB")
+        return
     say(f"Inference timings in us: Init: {init_us}, First inference: {first}, "
         f"Warmup (avg): {statistics.mean(warm or [0]):g}, "
         f"Inference (avg): {statistics.mean(timed):g}")  # fmt: skip

@@ -116,7 +116,7 @@ def main(run: Path, own: Path, here: Path) -> None:
     plan = __import__("json").loads(plan_path.read_text())
     reporter = RemoteReporter(str(folder))
     result = Result(str(folder / "result.json"), hash_of(str(plan_path)), reporter)
-    worker = fresh_process(str(plan_path))
+    worker = fresh_process([sys.executable, sys.argv[0], "--child", str(plan_path)])
     app = App(plan, result, worker, folder, here, send)
     send({"end": {"status": "again" if app.one_job() else "done", "reason": None}})
 

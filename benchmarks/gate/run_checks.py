@@ -22,6 +22,7 @@ from edgebench.benchmarks.statistics import local_pairs
 from edgebench.benchmarks.statistics.levels import PairedTimes
 from edgebench.benchmarks.statistics.local_pairs import SURE
 from edgebench.benchmarks.statistics.paired import Overhead
+from edgebench.deploy.documents.plan import ACCELERATORS
 from edgebench.deploy.documents.result import EvaluationResult
 
 INT8 = ("i8", "u8")
@@ -217,6 +218,17 @@ def _without_delegate(one: EvaluationResult | None, delegate: str) -> bool:
     return delegate != "none" and one is not None and one.partitions == 0
 
 
+def placement_unknown(evidence: Evidence, limit: float) -> Values | None:
+    """An accelerator was asked for, and nothing says what ran there: it may have been the CPU."""
+    if evidence.delegate not in ACCELERATORS:
+        return None
+    seen = {evidence.model: evidence.evaluation, "the baseline": evidence.baseline_evaluation}
+    for name, one in seen.items():
+        if one is not None and one.partitions is None and one.leftover_ops is None:
+            return {"model": name, "delegate": evidence.delegate}
+    return None
+
+
 def partitioned(evidence: Evidence, limit: float) -> Values | None:
     """The delegate took the model in pieces, which costs time."""
     one = evidence.evaluation
@@ -285,6 +297,7 @@ GATE = (
     Check(too_few_processes),
     Check(delegate_lost),
     Check(baseline_delegate_lost),
+    Check(placement_unknown),
     Check(depends_on_speed, 0.25),
     Check(not_settled, 0.5),
     Check(coarse_clock, 0.1),

@@ -30,6 +30,8 @@ class RunRequest:
     cores: CPU cores to pin to; None for all.
     cool_down: before each process wait until the device is as cool as it was at the start.
     whole_budget: measure for the whole budget, even if the verdicts are clear before.
+    images: evaluation inputs to run, the first ones; None for all, or `run.EMULATED_IMAGES` where
+        the device is emulated.
     profile: finally run every artifact under its runtime's own profiler.
     out: the folder in which run folders are created.
 
@@ -56,6 +58,7 @@ class RunRequest:
     profile: bool = False
     cool_down: bool = False
     whole_budget: bool = False
+    images: int | None = None
 
     def __post_init__(self) -> None:
         for name, valid, remedy in (
@@ -63,6 +66,7 @@ class RunRequest:
             ("budget", self.budget_s is None or self.budget_s > 0, "give a time such as 60s"),
             ("detect", self.detect is None or 0 < self.detect < 1, "give a share such as 3%"),
             ("threads", self.threads > 0, "give 1 or more"),
+            ("images", self.images is None or self.images > 0, "give 1 or more"),
             ("cores", self.cores is None or bool(self.cores), "name one core or more, such as 0,1"),
         ):
             if not valid:

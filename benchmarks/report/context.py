@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.deploy.documents.result import Runtime
 
 
 def facts(comparison: Comparison) -> list[tuple[str, str]]:
@@ -16,7 +17,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("processor", f"{context.cpu_model or 'unknown'}, {context.core_count} cores"),
         ("system", f"{context.system} {context.kernel}, {context.machine}"),
         *(
-            (f"{form} runtime", f"{runtime.name} {runtime.version}")
+            (f"{form} runtime", f"{runtime.name} {runtime.version}" + _within(runtime))
             for form, runtime in context.runtimes.items()
         ),
         *([("Python", f"{context.python} with NumPy {context.numpy}")] if context.python else []),
@@ -26,6 +27,10 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         *([] if cooled is None else [("cool-down", f"{cooled:.0f} s in total, between processes")]),
         *(_timing(comparison) if comparison.measures == "time" else ()),
     ]
+
+
+def _within(runtime: Runtime) -> str:
+    return f" in {runtime.within}" if runtime.within else ""
 
 
 def stopped(comparison: Comparison) -> str:

@@ -64,6 +64,8 @@ def _where(own: Comparison) -> str:
     done = f"{own.blocks_done} of {own.blocks_planned} blocks{stopped(own)}"
     if own.measures == "instructions":
         done = "instructions counted"
+    elif own.measures == "outputs":
+        done = "emulated, not timed"
     return (
         f"{own.device}: {context.cpu_model or 'processor unknown'}, {context.core_count} cores, "
         f"{context.machine}; {runtimes}, {own.threads} thread{'s' * (own.threads > 1)}, "

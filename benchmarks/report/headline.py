@@ -44,6 +44,8 @@ def headline(comparison: Comparison) -> Headline:
     """The answer to the one question: is attention nearly free on this device?"""
     if comparison.measures == "instructions":
         return counted(comparison)
+    if comparison.measures == "outputs":
+        return emulated(comparison)
     rows = compared(comparison)
     if not rows:
         return _against_itself(comparison)
@@ -110,6 +112,20 @@ def counted(comparison: Comparison) -> Headline:
     if any(row.weights == "untrained" for row in rows):
         detail += " Some weights are untrained, so their accuracy means nothing."
     return Headline("counted", answer, detail)
+
+
+def emulated(comparison: Comparison) -> Headline:
+    """Whether the emulated processor runs the models; what it computes is in the tables."""
+    rows = [row for group in comparison.groups for row in group.rows if row.runs_here]
+    failed = sum(row.error is not None for row in rows)
+    ran = f"{len(rows) - failed} of {len(rows)}" if failed else f"all {len(rows)}"
+    answer = f"Emulated, not timed: {ran} files ran whole on the NPU."
+    return Headline(
+        "counted",
+        answer,
+        "The tables show what the NPU's arithmetic does to outputs and accuracy. Its "
+        "emulator's times mean nothing, so there is no verdict on the claim.",
+    )
 
 
 def _compared(comparison: Comparison, rows: list[ModelRow]) -> tuple[str, str]:
@@ -189,6 +205,8 @@ def _interrupted(comparison: Comparison) -> str:
     done = f"{comparison.blocks_done} of {comparison.blocks_planned} blocks"
     if comparison.measures == "instructions":
         done = "some of the counts"
+    elif comparison.measures == "outputs":
+        done = "some of the files"
     return f"the run was interrupted after {done}; continue with --resume"
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from edgebench.benchmarks.formatting import points, signed, whole
-from edgebench.benchmarks.report import explained, explained_plots, plots, tables, templates
+from edgebench.benchmarks.report import (
+    explained,
+    explained_plots,
+    pictures,
+    plots,
+    tables,
+    templates,
+)
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import compared, headline, trusted, warnings
 from edgebench.benchmarks.report.verdicts import verdict
@@ -19,6 +27,7 @@ from edgebench.benchmarks.results.comparison import (
     worst,
 )
 from edgebench.benchmarks.results.explanation import Explained, Explanation
+from edgebench.benchmarks.results.pictures import Gallery
 from edgebench.deploy.documents.result import RunResult
 from edgebench.intervals import Estimate
 
@@ -119,8 +128,10 @@ def render(
     result: RunResult,
     explanation: Explanation | None = None,
     force: bool = False,
+    galleries: Iterable[Gallery] = (),
 ) -> str:
-    """The whole page. `result` gives the raw samples; see `verdict` for `force`."""
+    """The whole page. `result` gives the raw samples, and `galleries` the images that changed; see
+    `verdict` for `force`."""
     return templates.page(
         "report.html.j2",
         comparison=comparison,
@@ -134,6 +145,7 @@ def render(
         traces=plots.samples(comparison, result),
         sheets=tables.sheets(comparison, in_full=True),
         chains=_chains(comparison),
+        walls=pictures.walls(galleries),
         stage_bars=explained_plots.stages(explanation) if explanation else None,
         explained=[_explained(one) for one in explanation.models] if explanation else [],
         warnings=warnings(comparison),

@@ -45,8 +45,8 @@ class Sheet:
 
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     """All tables of a report; several formats share one summary, unless asked `in_full`."""
-    if comparison.measures == "instructions":
-        return tuple(sheet for sheet in counted(comparison, in_full) if _says(sheet))
+    if comparison.measures != "time":
+        return tuple(sheet for sheet in computed(comparison, in_full) if _says(sheet))
     every = (
         latency(comparison, in_full),
         *accuracies(comparison, in_full),
@@ -63,11 +63,12 @@ def _says(sheet: Sheet) -> bool:
     return bool(sheet.sections or sheet.legend)
 
 
-def counted(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
-    """The tables of a device that counts instructions, in which there is no time."""
+def computed(comparison: Comparison, in_full: bool) -> Iterator[Sheet]:
+    """The tables of an emulated device, in which there is no time."""
     here = [group for group in comparison.groups if any(row.runs_here for row in group.rows)]
     counts = replace(comparison, groups=tuple(here))
-    yield _sheet("Instructions per inference", INSTRUCTIONS, counts)
+    if comparison.measures == "instructions":
+        yield _sheet("Instructions per inference", INSTRUCTIONS, counts)
     yield from accuracies(comparison, in_full)
     on_host = [row.on_host for group in here for row in group.rows if row.on_host]
     if on_host:

@@ -53,6 +53,11 @@ WORDS: dict[str, Words] = {
     ),
     "delegate_lost": Words("{model} ran without the {delegate} delegate", DELEGATE),
     "baseline_delegate_lost": Words("the baseline ran without the {delegate} delegate", DELEGATE),
+    "placement_unknown": Words(
+        "the runtime does not say whether {model} ran on the {delegate}, and it may have been the "
+        "CPU",
+        "use a runner that reports it, see docs/phones.md, or measure with --delegate none",
+    ),
     "processes_disagree": Words(
         "the processes disagree: the overhead is {low_overhead:signed} in some and "
         "{high_overhead:signed} in others",

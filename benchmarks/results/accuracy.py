@@ -89,7 +89,7 @@ class Answers:
         outputs = self._outputs(slot)
         if evaluation is None or outputs is None:
             return None
-        samples = _count(outputs)
+        samples = count(outputs)
         reference = {role: array[:samples] for role, array in self._run.references[slot].items()}
         compared = self._compared(slot, evaluation.task, reference, outputs)
         if compared is None:
@@ -102,7 +102,7 @@ class Answers:
         outputs, theirs = run.outputs.get(slot), run.host_outputs.get(slot)
         if run.host is None or evaluation is None or outputs is None or theirs is None:
             return None
-        if _count(outputs) != _count(theirs):
+        if count(outputs) != count(theirs):
             return None
         compared = self._compared(slot, evaluation.task, theirs, outputs)
         if compared is None:
@@ -110,7 +110,7 @@ class Answers:
         return HostComparison(
             run.host.context.machine,
             run.host.context.runtimes[run.manifests[slot].format],
-            _count(outputs),
+            count(outputs),
             *compared,
         )
 
@@ -121,8 +121,8 @@ class Answers:
         tally = AgreementTally(tasks.get(assignment.task), assignment)
         errors = {one.role: Errors() for one in assignment.outputs if one.reduction.numeric}
         try:
-            for part in _parts(outputs):
-                wanted, found = _cut(reference, part), _cut(outputs, part)
+            for part in parts(outputs):
+                wanted, found = cut(reference, part), cut(outputs, part)
                 tally.add(wanted, found)
                 for role, sums in errors.items():
                     sums.add(wanted[role], found[role])
@@ -146,7 +146,7 @@ class Answers:
         if slot not in run.references or slot not in run.outputs:
             return None
         outputs, evaluation = run.outputs[slot], run.result.evaluations.get(slot)
-        images = _count(outputs) if evaluation is None else evaluation.images
+        images = count(outputs) if evaluation is None else evaluation.images
         wanted = {role: array[:images].shape for role, array in run.references[slot].items()}
         found = {role: array.shape for role, array in outputs.items()}
         if wanted != found:
@@ -154,7 +154,7 @@ class Answers:
                 f"the outputs of {slot} are {found}, the source model's are {wanted}",
                 "export it again with: edgebench export",
             )
-        return outputs if _count(outputs) else None
+        return outputs if count(outputs) else None
 
     def _of_device(self, slot: str) -> Tally | None:
         if slot not in self._on_device:
@@ -169,7 +169,7 @@ class Answers:
         task = repr(evaluation.task)
         key = (evaluation.reference_sha256, evaluation.inputs_sha256, task, images)
         if key not in self._sources:
-            reference = _cut(self._run.references[slot], slice(0, images))
+            reference = cut(self._run.references[slot], slice(0, images))
             self._sources[key] = self._tally(slot, evaluation, reference)
         return self._sources[key]
 
@@ -180,29 +180,31 @@ class Answers:
             return None
         try:
             truth: Truth = task.truth(self._run.labels[slot])
-            for part in _parts(outputs):
-                tally.add(_cut(outputs, part), truth.part(part.start, part.stop))
+            for part in parts(outputs):
+                tally.add(cut(outputs, part), truth.part(part.start, part.stop))
         except DataError as error:
             self._unreadable[slot] = error.message
             return None
         return tally
 
 
-def _count(outputs: Outputs) -> int:
+def count(outputs: Outputs) -> int:
+    """The number of images that outputs are of."""
     return min((len(array) for array in outputs.values()), default=0)
 
 
-def _cut(outputs: Outputs, part: slice) -> Outputs:
+def cut(outputs: Outputs, part: slice) -> Outputs:
+    """The outputs of some images."""
     return {role: array[part] for role, array in outputs.items()}
 
 
-def _parts(outputs: Outputs) -> Iterator[slice]:
+def parts(outputs: Outputs) -> Iterator[slice]:
     """The images in parts that take little memory."""
-    count = _count(outputs)
+    images = count(outputs)
     held = sum(array.nbytes // max(1, len(array)) for array in outputs.values())
     step = max(1, _BYTES_AT_ONCE // max(1, held))
-    for start in range(0, count, step):
-        yield slice(start, min(start + step, count))
+    for start in range(0, images, step):
+        yield slice(start, min(start + step, images))
 
 
 def _floored(snr_db: float | None) -> float | None:

@@ -47,7 +47,8 @@ def compare(run: MeasuredRun) -> Comparison:
     interrupted = unfinished and not stopped_early
     if not run.timed:
         done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
-        interrupted = instructions.interrupted(done)
+        interrupted = run.measures == "instructions" and instructions.interrupted(done)
+        interrupted |= not all(slot in result.evaluations for slot in plan.artifacts)
     return Comparison(
         run=run.name,
         device=run.request.device,
@@ -58,7 +59,7 @@ def compare(run: MeasuredRun) -> Comparison:
         threshold=run.request.threshold,
         threads=plan.threads,
         cores=plan.cores,
-        delegate=plan.delegate,
+        delegate=result.context.delegate,
         processes=plan.processes,
         blocks_planned=len(plan.blocks),
         blocks_done=len(measured(result.blocks)),
@@ -67,7 +68,7 @@ def compare(run: MeasuredRun) -> Comparison:
         command=run.command,
         warnings=(*warnings(run), *answers.warnings),
         cooled_s=result.cooled_s if plan.cooldown and result.start_temperatures_c else None,
-        measures="time" if run.timed else "instructions",
+        measures=run.measures,
     )
 
 

@@ -184,7 +184,8 @@ class Comparison:
 
     `cooled_s` is how long the run waited for the device to cool, None where it was not asked to.
     `warnings` are what to know of the run as a whole before its figures. `measures` is what
-    overheads are of; where it is instructions nothing was timed, and there are no verdicts.
+    overheads are of; where it is instructions nothing was timed, and there are no verdicts. Where
+    it is outputs there are no overheads either: an emulator computed, and its times mean nothing.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.comparison/5"
@@ -207,7 +208,7 @@ class Comparison:
     command: str
     warnings: tuple[Diagnostic, ...] = ()
     cooled_s: float | None = None
-    measures: Literal["time", "instructions"] = "time"
+    measures: Literal["time", "instructions", "outputs"] = "time"
 
     @property
     def rows(self) -> tuple[ModelRow, ...]:
@@ -223,6 +224,6 @@ class Comparison:
     @property
     def answered(self) -> bool:
         """Whether any verdict was reached, or none was expected."""
-        return self.measures == "instructions" or any(
+        return self.measures != "time" or any(
             verdict.outcome != "no verdict" for verdict in self.verdicts
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
@@ -47,8 +48,16 @@ class MeasuredRun:
 
     @property
     def timed(self) -> bool:
-        """Whether time is measured: a device that counts instructions has a plan without blocks."""
+        """Whether time is measured: an emulated device has a plan without blocks."""
         return bool(self.plan.blocks)
+
+    @property
+    def measures(self) -> Literal["time", "instructions", "outputs"]:
+        """What is measured; see `Comparison.measures`."""
+        if self.timed:
+            return "time"
+        emulated = any(one.within for one in self.result.context.runtimes.values())
+        return "outputs" if emulated else "instructions"
 
 
 def measured(blocks: Sequence[MeasuredBlock]) -> tuple[MeasuredBlock, ...]:

@@ -27,7 +27,7 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results.explanation import Explanation
 from edgebench.benchmarks.results.measured import MeasuredRun
-from edgebench.converters.artifact import ARRAYS, IMAGES, Manifest
+from edgebench.converters.artifact import ARRAYS, IMAGES, Evaluation, Manifest
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import (
     FILES,
@@ -195,10 +195,14 @@ def _evaluation_files(
     for slot, manifest in manifests.items():
         evaluation = manifest.evaluation
         if evaluation is not None and (slot in measured or evaluation.outputs is not None):
-            inputs = content_name(Path(evaluation.inputs), evaluation.inputs_sha256)
             reference = content_name(Path(evaluation.reference), evaluation.reference_sha256)
-            files[slot] = (folder / FILES / inputs, folder / FILES / reference)
+            files[slot] = (inputs_path(folder, evaluation), folder / FILES / reference)
     return files
+
+
+def inputs_path(folder: Path, evaluation: Evaluation) -> Path:
+    """Where a run folder has the inputs and labels of an evaluation."""
+    return folder / FILES / content_name(Path(evaluation.inputs), evaluation.inputs_sha256)
 
 
 def _array(path: Path) -> Array:

@@ -40,7 +40,7 @@ from edgebench.benchmarks.results.run_folder import (
 from edgebench.benchmarks.runs import early_stop
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.external import find_artifacts
-from edgebench.deploy.device.interface import Device, InstructionCounting
+from edgebench.deploy.device.interface import Device, Untimed
 from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import PLAN, read_plan, stage_file, write_plan
@@ -108,15 +108,17 @@ def _artifacts(request: RunRequest) -> Iterator[Artifact]:
 def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast | None:
     """Plan a run folder from its pilot, and forecast what the plan takes and can detect.
 
-    There is no forecast for a device that counts instructions: its plan has no blocks, and few
+    There is no forecast for an untimed device: its plan has no blocks, and few
     images because emulation is slow. A finished pilot or plan is not made again. Raises
     `UsageError` if the budget is too short for these models, `KeyboardInterrupt` and
     `EdgeBenchError`.
     """
     request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
-    if isinstance(device, InstructionCounting):
+    if isinstance(device, Untimed):
         if not (folder / PLAN).exists():
-            write_plan(replace(draft, cooldown=None, images=EMULATED_IMAGES), folder)
+            write_plan(
+                replace(draft, cooldown=None, images=request.images or EMULATED_IMAGES), folder
+            )
         return None
     if (folder / PLAN).exists():
         return load(folder / FORECAST, Forecast)
@@ -135,7 +137,7 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     save(folder / FORECAST, forecast)
     plan = lay_out(draft, forecast.size, forecast.warmup_s)
     plan = cooling(plan, forecast.cooling_s, result.start_temperatures_c)
-    write_plan(replace(plan, profile=request.profile), folder)
+    write_plan(replace(plan, profile=request.profile, images=request.images), folder)
     return forecast
 
 

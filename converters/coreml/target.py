@@ -26,6 +26,8 @@ from edgebench.converters.file_value import Value
 from edgebench.converters.lowering.shapes import static_shapes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.postprocess import Detector
+from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
 
 # What a manifest calls the type of an input that takes an image as it is.
@@ -93,6 +95,13 @@ def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Co
         tuple(_spec(port.name, known[names[port.name]]) for port in graph.inputs),
         tuple(_spec(port.name, known[names[port.name]]) for port in graph.outputs),
         compute,
+    )
+
+
+def with_detector(graph: OnnxGraph, content: Content, detector: Detector) -> Content:
+    raise UnsupportedModelError(
+        "the post-processing of detectors is not written to Core ML yet",
+        "export the raw head with --raw-outputs",
     )
 
 

@@ -97,14 +97,12 @@ def _together(
         target: trial.choose(target, form.graph, files, ways, data.tuning)
         for target, ways in tried.items()
     }
-    contents = {
-        target: backend.describe(
-            form.graph,
-            files[named(target.base, ranges[target].method)],
-            instructions.preprocessing,
-            instructions.labels,
-        )
-        for target in group
-    }
+    contents = {target: files[named(target.base, ranges[target].method)] for target in group}
+    if instructions.detector is None:  # Otherwise it is described when it is whole.
+        what = instructions.preprocessing, instructions.labels
+        contents = {
+            target: backend.describe(form.graph, content, *what)
+            for target, content in contents.items()
+        }
     float32 = contents.get(Target(group[0].format, proof.FLOAT32), files[proof.FLOAT32])
     return Batch(group[0].format, form, pipeline, contents, ranges, float32)

@@ -58,7 +58,12 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
     source = proven.source
     notes: list[str] = []
     instructions = Instructions(
-        source.preprocessing, source.labels, request.ios, request.image_input, notes.append
+        source.preprocessing,
+        source.labels,
+        request.ios,
+        request.image_input,
+        notes.append,
+        source.detector,
     )
     pipelines = {target: pipeline_for(request, target) for target in task.fingerprints}
     batches, failed = convert(

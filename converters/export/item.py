@@ -13,7 +13,7 @@ from edgebench.converters import targets
 from edgebench.converters.analysis import operations
 from edgebench.converters.artifact import Artifact, Calibration, Evaluation, Manifest
 from edgebench.converters.backend import Converted, Instructions
-from edgebench.converters.export import cost, native, proof
+from edgebench.converters.export import cost, detector, native, proof
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.evaluation import EvaluationFiles, own_outputs
 from edgebench.converters.export.proven import Proven
@@ -80,7 +80,17 @@ def prove_item(
         calibration = Calibration(
             data.source, len(data.calibration), data.sha256, ranges.method, ranges.tried
         )
-    path = request.path(target)
+    path, post_processing = request.path(target), None
+    if source.detector is not None:
+        content, opened, post_processing = detector.put_behind(
+            target,
+            form.graph,
+            content,
+            opened,
+            source.detector,
+            proven.trial.samples,
+            instructions,
+        )
     evaluation, beside = _evaluated(target, path, opened, proven.evaluation, progress)
     manifest = Manifest(
         model=request.name,
@@ -110,6 +120,7 @@ def prove_item(
         ablation=request.ablation,
         operations=operations.count(target, form.graph, content),
         passes=form.passes,
+        post_processing=post_processing,
     )
     return Item(content, Artifact(path, manifest), beside)
 

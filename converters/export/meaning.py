@@ -1,4 +1,4 @@
-"""What the outputs of a model mean: the task that the user names, or the only one that fits."""
+"""What the outputs of a model mean: what the user says, the model itself, or the only that fits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from edgebench.tasks.task import Assignment, ModelOutput, Signature
 
 
 def assigned(request: ExportRequest, source: Source, data: DataSet | None) -> Assignment | None:
-    """How the outputs are read; None where neither the user nor the data asks.
+    """How the outputs are read; None where neither the user, nor the model or the data says it.
 
     Without a task it is the only one that the data has labels for and the outputs fit. Raises
     `UsageError` where the outputs do not fit or fit several, and `UnknownNameError` for names that
     do not exist.
     """
-    if request.task is not None:
+    own = source.meaning
+    if request.task is not None and (own is None or own.task != request.task):
         return _assign(request.task, source, data, request.outputs)
+    if own is not None:
+        return _assign(own.task, source, data, {**own.words, **request.outputs})
     if data is None:
         return None
     fitting, misfits = _fitting(data.tasks, source, data, request.outputs)
@@ -47,7 +50,7 @@ def compared(
 
     Without a word as the outputs alone say; None where they do not. Raises as `assigned` does.
     """
-    if evaluated is not None or request.task is not None:
+    if evaluated is not None or request.task is not None or source.meaning is not None:
         return evaluated or assigned(request, source, None)
     signature = _signature(source, None, None)
     evident = (name for name in TASKS if tasks.get(name).evident(signature))

@@ -7,7 +7,7 @@ from functools import partial
 
 from edgebench.converters import parity
 from edgebench.converters.artifact import Hop
-from edgebench.converters.export import cost, evaluation, examples, meaning
+from edgebench.converters.export import cost, detector, evaluation, examples, meaning
 from edgebench.converters.export.evaluation import EvaluationFiles
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import Source, open_source
@@ -58,7 +58,7 @@ def prove_source(request: ExportRequest, progress: Progress) -> Proven:
     files = None
     if subject is not None:
         progress("evaluate the source", 0, 0)
-        files = evaluation.evaluate(subject, source)
+        files = evaluation.evaluate(*detector.finished(subject, source))
     return Proven(source, data, trial, expected, tuple(hops), files)
 
 

@@ -25,7 +25,7 @@ from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
 from edgebench.models import registry
-from edgebench.models.data.datasets import DATA_SETS, open_data
+from edgebench.models.data.datasets import BUILT_IN, open_data
 from edgebench.models.data.pictures import Resize
 from edgebench.models.spec import ABLATED, ModelSpec
 
@@ -36,6 +36,7 @@ Kind = Literal["zoo", "file", "factory", "module"]
 
 IOS_VERSIONS = range(15, 19)
 PLAIN = "+plain"
+RAW = "+raw"
 WITHOUT = "+without_"
 _SOURCES = ("models", "converters", "tasks")
 
@@ -58,6 +59,8 @@ class ExportRequest:
     `ios` and `image_input` are for Core ML files: the oldest iOS that is to run them (None for
     what each precision is usually for), and whether they take images where the preprocessing is
     known, or arrays that are normalised already.
+    `raw_outputs` leaves the post-processing out that a model of the zoo has: the boxes of a
+    detector, and the class of each pixel; the artifact's name says so.
     `plain` exports the graph without the passes that bring it into a target's form, and
     `without_passes` without some of them, by name; the artifact's name says so.
     `require_agreement` is the share in which every file has to agree with the model, as the task
@@ -82,6 +85,7 @@ class ExportRequest:
     labels: Path | None = None
     ios: int | None = None
     image_input: bool = True
+    raw_outputs: bool = False
     plain: bool = False
     without_passes: tuple[str, ...] = ()
     require_agreement: float | None = None
@@ -121,6 +125,8 @@ class ExportRequest:
     def name(self) -> str:
         """What the artifact's model is called, such as `mobilenet_v2_ca+plain`."""
         own = self.file.stem if self.file else self.source.rpartition(":")[2]
+        if self.raw_outputs:
+            own += RAW
         if self.plain:
             return own + PLAIN
         return own + "".join(f"{WITHOUT}{name}" for name in sorted(self.without_passes))
@@ -149,7 +155,7 @@ class ExportRequest:
         given = self.evaluation or self.data
         if given is not None or self.spec is None or self.weights_file is None:
             return given
-        return self.spec.data if self.spec.data in DATA_SETS else None
+        return self.spec.data if self.spec.data in BUILT_IN else None
 
     @property
     def shares_data(self) -> bool:
@@ -181,6 +187,11 @@ def check(request: ExportRequest) -> None:
     if request.spec and request.input_shapes is not None:
         raise UsageError(
             f"{request.source} has a fixed input shape", "leave --input-shape out for zoo models"
+        )
+    if request.raw_outputs and (request.spec is None or request.spec.head is None):
+        raise UsageError(
+            f"{request.source} has no post-processing, so that its outputs are raw",
+            "leave --raw-outputs out",
         )
     if (request.mean is None) != (request.std is None):
         raise UsageError("--mean and --std belong together", "give both or neither")
@@ -260,6 +271,7 @@ def fingerprint(request: ExportRequest, target: Target) -> str:
         "evaluation": _identity(request.evaluation_source),
         "task": [request.task, dict(request.outputs), request.resize],
         "input_shapes": _plain(request.input_shapes),
+        "raw_outputs": request.raw_outputs,
         "mean": request.mean,
         "std": request.std,
         "labels": read_labels(request.labels) if request.labels else None,

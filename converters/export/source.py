@@ -9,15 +9,23 @@ from typing import Literal
 
 import numpy as np
 
+from edgebench import tasks
+from edgebench.converters import postprocess
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
-from edgebench.converters.export.request import ExportRequest, read_labels
+from edgebench.converters.export.request import RAW, ExportRequest, read_labels
+from edgebench.converters.onnx import best_class
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.models.data import imagefolder
-from edgebench.models.data.datasets import DATA_SETS, open_data
+from edgebench.converters.postprocess import Detector
+from edgebench.errors import UsageError
+from edgebench.models.backbones.heads.meaning import Meaning, meaning_of, pixels
+from edgebench.models.data import imagefolder, scenes
+from edgebench.models.data.datasets import BUILT_IN, open_data
+from edgebench.models.kinds import SEGMENTATION
 from edgebench.models.spec import ModelSpec
 from edgebench.progress import Progress
+from edgebench.tasks.task import ModelOutput, Signature
 
 PLAINLY_FED = "no --mean and --std were given: images were fed as pixels in 0..1"
 
@@ -36,7 +44,9 @@ Torch = Callable[[Sequence[Sample]], list[list[Array]]]
 class Source:
     """The graph that all targets start from, and what the manifest says of where it came from.
 
-    `torch` runs the model that the graph was made from; None for a user's ONNX file.
+    `torch` runs the model that the graph was made from; None for a user's ONNX file. `meaning` is
+    what a model of the zoo says of its outputs, and `detector` the post-processing that its files
+    get.
     """
 
     graph: OnnxGraph
@@ -49,6 +59,8 @@ class Source:
     madds: int | None
     torch: Torch | None
     notes: tuple[str, ...] = ()
+    meaning: Meaning | None = None
+    detector: Detector | None = None
 
 
 def open_source(request: ExportRequest, progress: Progress) -> Source:
@@ -129,25 +141,52 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
         with torch.no_grad(), one_thread():
             for start in range(0, len(samples), _BATCH):
                 images = [sample[INPUT] for sample in samples[start : start + _BATCH]]
-                logits = model.module(torch.from_numpy(np.concatenate(images))).numpy()
-                outputs += [[row[None]] for row in logits]
+                made = model.module(torch.from_numpy(np.concatenate(images)))
+                every = [one.numpy() for one in (made if isinstance(made, tuple) else (made,))]
+                outputs += [[one[i : i + 1] for one in every] for i in range(len(images))]
         return outputs
 
+    raw = RAW if request.raw_outputs else ""
+    graph = replace(graph, name=graph.name + raw)  # Its reference is another.
+    meaning, detector = meaning_of(spec), None
+    compute: Torch = run
+    if meaning is not None and not request.raw_outputs:
+        if spec.task == SEGMENTATION:
+            graph, compute = best_class.chosen(graph), best_class.of_pixels(run)
+            meaning = Meaning(spec.task, best_class.words(spec.num_classes))
+        else:
+            meaning = Meaning(spec.task, {**meaning.words, **request.outputs})
+            detector = _detector(graph, spec, meaning)
     preprocessing, labels = _data(spec)
     if request.mean is not None and request.std is not None:
         preprocessing = Preprocessing(request.mean, request.std)
     return Source(
         graph=graph,
-        baseline=spec.baseline,
+        baseline=spec.baseline + raw,
         weights="trained" if model.trained else "untrained",
         weights_sha256=model.weights_sha256,
         preprocessing=preprocessing,
         labels=read_labels(request.labels) if request.labels else labels,
         parameters=spec.parameters,
         madds=spec.madds,
-        torch=run,
+        torch=compute,
         notes=() if model.trained else (_latency_only(spec),),
+        meaning=meaning,
+        detector=detector,
     )
+
+
+def _detector(graph: OnnxGraph, spec: ModelSpec, meaning: Meaning) -> Detector:
+    """Raises `UsageError` where outputs are to be read otherwise than post-processings do."""
+    ports = tuple(ModelOutput(port.name, port.shape) for port in graph.outputs)
+    signature = Signature(ports, (spec.input_size, spec.input_size))
+    found = postprocess.of(tasks.get(meaning.task).assign(signature, meaning.words))
+    if found is None:
+        raise UsageError(
+            f"no format has a post-processing for {spec.name} with these --outputs",
+            "add --raw-outputs to export the raw head",
+        )
+    return found
 
 
 def _latency_only(spec: ModelSpec) -> str:
@@ -158,7 +197,7 @@ def _latency_only(spec: ModelSpec) -> str:
 
 def _data(spec: ModelSpec) -> tuple[Preprocessing, tuple[str, ...] | None]:
     """What the data of a zoo model says of its pixels and classes."""
-    if spec.data not in DATA_SETS:  # ImageNet, which no extra brings.
-        return Preprocessing(imagefolder.MEAN, imagefolder.STD), None
+    if spec.data not in BUILT_IN:  # ImageNet, COCO and VOC, which no extra brings.
+        return Preprocessing(*(pixels(spec) or (imagefolder.MEAN, imagefolder.STD))), None
     data = open_data(spec.data)
-    return Preprocessing(data.mean, data.std), data.class_names
+    return Preprocessing(data.mean, data.std), scenes.NAMES[spec.task]

@@ -10,6 +10,7 @@ from edgebench.converters.lint.rules import (
     hexagon,
     litert_gpu,
     nnapi,
+    phone_npus,
     quantised,
     shape,
     xnnpack,
@@ -24,5 +25,6 @@ RULES: tuple[Rule, ...] = (
     *coreml_delegate.RULES,
     *hexagon.RULES,
     *edgetpu.RULES,
+    *phone_npus.RULES,
     *ane.RULES,
 )

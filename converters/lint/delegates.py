@@ -22,6 +22,8 @@ DELEGATES: Mapping[str, Delegate] = {
     "nnapi": Delegate("LiteRT's NNAPI delegate", _TFLITE),
     "coreml": Delegate("LiteRT's Core ML delegate", _TFLITE),
     "hexagon": Delegate("LiteRT's Hexagon delegate", _TFLITE),
+    "mediatek": Delegate("MediaTek's NPUs", _TFLITE),
+    "samsung": Delegate("Samsung's NPUs", _TFLITE),
     "edgetpu": Delegate("the Edge TPU", _TFLITE),
     "ane": Delegate("Apple's Neural Engine", frozenset({"coreml"})),
 }

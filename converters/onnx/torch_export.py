@@ -21,7 +21,7 @@ from edgebench.errors import UnsupportedModelError
 from edgebench.models.build import Model
 
 OPSET = 18
-INPUT, OUTPUT = "image", "logits"
+INPUT = "image"
 
 
 def to_onnx(model: Model) -> OnnxGraph:
@@ -29,7 +29,7 @@ def to_onnx(model: Model) -> OnnxGraph:
 
     Batch norms are folded into their convolutions first, in a copy: the exporter would do it too,
     but only after carrying each of them through all its steps, which takes a third longer. The
-    input is `image` (1, 3, S, S), the output `logits` (1, classes).
+    input is `image` (1, 3, S, S), the output `logits` (1, classes), or what a head gives.
     """
     size = model.spec.input_size
     exported = _exported(
@@ -37,7 +37,7 @@ def to_onnx(model: Model) -> OnnxGraph:
         model.spec.name,
         [(1, 3, size, size)],
         [INPUT],
-        [OUTPUT],
+        model.outputs,
         "this is a fault in the zoo; please report it with the model's name",
     )
     return _graph(exported, model.spec.name, "zoo")

@@ -13,11 +13,13 @@ from edgebench.converters import ranges
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
 from edgebench.converters.file_value import Value
+from edgebench.converters.onnx import suppression
 from edgebench.converters.onnx.cut import made
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample, session
 from edgebench.converters.onnxruntime.precisions import observe, to_fp16, to_int8
 from edgebench.converters.onnxruntime.values import file_values
+from edgebench.converters.postprocess import Detector
 from edgebench.converters.precision import DEFAULT
 from edgebench.converters.ranges import Observed
 from edgebench.errors import UnsupportedModelError
@@ -96,6 +98,12 @@ def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Conv
             "export it to onnx:fp32, or to another format",
         ) from error
     return Converted(opened, _specs(graph.inputs), _specs(graph.outputs))
+
+
+def with_detector(graph: OnnxGraph, content: bytes, detector: Detector) -> bytes:
+    merged = suppression.behind(onnx.ModelProto.FromString(content), detector)
+    written: bytes = merged.SerializeToString(deterministic=True)
+    return written
 
 
 def values(

@@ -13,7 +13,7 @@ from edgebench.converters.backend import Instructions
 from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.openvino import execution, metadata
+from edgebench.converters.openvino import execution, metadata, suppression
 from edgebench.converters.openvino.convert import quantise, to_model
 from edgebench.converters.openvino.session import (
     exactly,
@@ -24,6 +24,7 @@ from edgebench.converters.openvino.session import (
     to_folder,
 )
 from edgebench.converters.openvino.values import file_values
+from edgebench.converters.postprocess import Detector
 from edgebench.progress import Progress
 
 
@@ -83,6 +84,13 @@ def open_converted(graph: OnnxGraph, content: Mapping[str, bytes], exact: bool =
         _specs([ports[name] for name in input_names(compiled, list(ports))], compiled.inputs),
         _specs(graph.outputs, compiled.outputs),
     )
+
+
+def with_detector(
+    graph: OnnxGraph, content: Mapping[str, bytes], detector: Detector
+) -> Mapping[str, bytes]:
+    names = [port.name for port in graph.outputs]
+    return to_folder(suppression.behind(from_folder(content), detector, names))
 
 
 def values(

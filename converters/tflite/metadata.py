@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
+import flatbuffers
 
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 

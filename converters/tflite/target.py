@@ -13,7 +13,8 @@ from edgebench.converters.backend import Instructions
 from edgebench.converters.file_value import Value
 from edgebench.converters.onnx.graph import OnnxGraph, TensorInfo
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.tflite import inspect, layout
+from edgebench.converters.postprocess import Detector
+from edgebench.converters.tflite import inspect, layout, suppression
 from edgebench.converters.tflite.convert import convert_all
 from edgebench.converters.tflite.metadata import with_metadata
 from edgebench.converters.tflite.ports import image_ports
@@ -75,6 +76,10 @@ def open_converted(graph: OnnxGraph, content: bytes, exact: bool = True) -> Conv
         _specs(graph.inputs, found.inputs, images),
         _specs(graph.outputs, found.outputs, images),
     )
+
+
+def with_detector(graph: OnnxGraph, content: bytes, detector: Detector) -> bytes:
+    return suppression.behind(content, detector, [port.name for port in graph.outputs])
 
 
 def values(

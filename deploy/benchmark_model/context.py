@@ -44,6 +44,7 @@ def context(tool: Tool, plan: Json) -> Json:
     release = told.get("release")
     return {
         "runtimes": {"tflite": {"name": NAME, "version": told.get("hash", "")[:12]}},
+        "libraries": dict(tool.libraries.hashes) if tool.libraries else None,
         "python": None,
         "numpy": None,
         "system": f"Android {release}" if release else "Linux",

@@ -12,6 +12,14 @@ microseconds:
     INFO: Memory footprint delta from the start of the tool (MB): init=7.1 overall=9.8
 
 The first list is the warm-up. Older versions print no "INFO: ", and no percentiles.
+
+The tool of the CompiledModel API prints the two lists too, and in its own words:
+
+    INFO: [benchmark_litert_model.h:91] Model initialization: 12.30 ms
+    INFO: [benchmark_litert_model.h:93] Warmup (first):       9.12 ms
+    INFO: [benchmark_litert_model.h:123] Overall footprint:    9.80 MB
+    INFO: Replacing 1 out of 1 node(s) with delegate (DispatchDelegate) node, yielding 1 partitions
+    for subgraph 0.                                   (this one in one line, as both tools print it)
 """
 
 from __future__ import annotations
@@ -26,9 +34,16 @@ NAME = "benchmark_model"
 _PLAIN = r"^(?:INFO: )?"
 _COUNT = re.compile(_PLAIN + r"count=(?P<count>\d+) (?P<rest>.*)$", re.MULTILINE)
 _VALUE = re.compile(r"(first|curr|min|max|avg|std|median)=([-+.\de]+)")
-_INIT = re.compile(r"Initialized session in (?P<ms>[\d.e+]+) ?ms")
-_FIRST = re.compile(r"Inference timings in us: .*First inference: (?P<us>[\d.e+]+)")
-_MEMORY = re.compile(r"Memory footprint delta .*overall=(?P<mb>[\d.e+]+)")
+_INIT = re.compile(r"(?:Initialized session in|Model initialization:) (?P<ms>[\d.e+]+) ?ms")
+_FIRST = re.compile(
+    r"Inference timings in us: .*First inference: (?P<us>[\d.e+]+)"
+    r"|Warmup \(first\): +(?P<ms>[\d.e+]+) ms"
+)
+_MEMORY = re.compile(r"(?:Memory footprint delta .*overall=|Overall footprint: +)(?P<mb>[\d.e+]+)")
+_REPLACED = re.compile(
+    r"Replacing (?P<taken>\d+) out of (?P<nodes>\d+) node\(s\) with delegate "
+    r"\((?P<delegate>[^)]*)\) node, yielding (?P<partitions>\d+) partitions"
+)
 _APPLIED = re.compile(
     r"Explicitly applied (?P<name>\S+) delegate, and the model graph will be "
     r"(?P<how>completely|partially) executed by the delegate(?: w/ (?P<kernels>\d+) delegate kern)?"
@@ -62,8 +77,22 @@ class InferenceTimes:
 
 
 @dataclass(frozen=True)
+class ReplacedNodes:
+    """So many of a graph's nodes went to a delegate, in `partitions`, as LiteRT says it."""
+
+    delegate: str
+    taken: int
+    nodes: int
+    partitions: int
+
+
+@dataclass(frozen=True)
 class ToolOutput:
-    """One run of the tool. `kernels` counts the nodes of the graph that run on the delegate."""
+    """One run of the tool. `kernels` counts the nodes of the graph that run on the delegate.
+
+    `replaced` is what LiteRT itself says of each delegate, in its order. `left` are the operations
+    that the delegate did not take, None where the output does not say.
+    """
 
     init_s: float | None
     first_inference_s: float | None
@@ -71,6 +100,8 @@ class ToolOutput:
     warmup: InferenceTimes | None
     timed: InferenceTimes | None
     kernels: int
+    replaced: tuple[ReplacedNodes, ...] = ()
+    left: tuple[str, ...] | None = None
 
 
 def parse(text: str) -> ToolOutput:
@@ -79,12 +110,22 @@ def parse(text: str) -> ToolOutput:
     init, first, memory = (one.search(text) for one in (_INIT, _FIRST, _MEMORY))
     return ToolOutput(
         init_s=float(init["ms"]) / 1e3 if init else None,
-        first_inference_s=float(first["us"]) / 1e6 if first else None,
+        first_inference_s=_first_s(first) if first else None,
         memory_bytes=round(float(memory["mb"]) * 2**20) if memory else None,
         warmup=times[0] if len(times) > 1 else None,
         timed=times[-1] if times else None,
         kernels=sum(_kernels(one) for one in _APPLIED.finditer(text)),
+        replaced=tuple(
+            ReplacedNodes(
+                one["delegate"], int(one["taken"]), int(one["nodes"]), int(one["partitions"])
+            )
+            for one in _REPLACED.finditer(text)
+        ),
     )
+
+
+def _first_s(found: re.Match[str]) -> float:
+    return float(found["us"]) / 1e6 if found["us"] else float(found["ms"]) / 1e3
 
 
 def _times(found: re.Match[str]) -> InferenceTimes | None:

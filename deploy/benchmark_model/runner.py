@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from edgebench.deploy.benchmark_model import compiled_model, qualcomm
+from edgebench.deploy.benchmark_model.libraries import LibrarySet, find
 from edgebench.deploy.benchmark_model.output import NAME
-from edgebench.deploy.benchmark_model.tool import PAGE, Tool, own_copy, place
+from edgebench.deploy.benchmark_model.tool import NPU, PAGE, QNN, Tool, own_copy, place
 from edgebench.deploy.benchmark_model.worker import BenchmarkWorker, artifacts
 from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.documents.changes import STEPS
@@ -49,8 +52,12 @@ class BenchmarkModelRunner:
         """See `Runner.execute`."""
         there = store.run_folder(plan_hash(folder)[:16])
         plan: Json = json.loads((folder / PLAN).read_bytes())
-        tool = place(store, self.given, progress)
+        delegate = plan["delegate"]
+        tool = place(store, self.given, progress, delegate)
         store.send({name: folder / FILES / name for name in artifacts(plan)}, store.files, progress)
+        if delegate in (QNN, NPU) and delegate in tool.delegates:
+            by = qualcomm if delegate == QNN else compiled_model
+            tool = replace(tool, libraries=by.place(store, there, progress))
         end_leftovers(tool)
         listener = ProgressReporter(progress)
         worker = BenchmarkWorker(store, tool, plan, folder / FILES, there)
@@ -79,6 +86,10 @@ class BenchmarkModelRunner:
         yield CheckStep(NAME, "ok", f"works, from {copy or tool.path}")
         yield CheckStep("delegates", "ok", f"it supports {', '.join(tool.delegates)}")
         yield _saves_outputs(tool)
+        if QNN in tool.delegates:
+            yield _has_libraries("Qualcomm's NPU", tool.shell, qualcomm.wanted)
+        if NPU in tool.delegates:
+            yield _has_libraries("NPU", tool.shell, compiled_model.wanted)
         yield _pins(tool.shell)
 
 
@@ -91,6 +102,18 @@ def _saves_outputs(tool: Tool) -> CheckStep:
         f"this {NAME} is too old to save outputs, so drift on the phone is not measured",
         f"get a newer one from {PAGE}",
     )
+
+
+def _has_libraries(name: str, shell: Shell, wanted: Callable[[Shell], LibrarySet]) -> CheckStep:
+    """Whether an NPU has what it needs; a phone without one needs nothing."""
+    try:
+        needed = wanted(shell)
+        find(needed)
+    except DeviceLostError:
+        raise
+    except DeviceError as error:
+        return CheckStep(name, "note", error.message, error.remedy)
+    return CheckStep(name, "ok", f"its libraries are in {needed.place}")
 
 
 def _pins(shell: Shell) -> CheckStep:

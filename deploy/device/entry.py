@@ -37,6 +37,8 @@ class DeviceEntry:
         iPhone's product type such as iPhone14,5, the beginning of a board's model.
     serial: selects one phone if several of a model are attached.
     host: the host for `ssh`, as in its configuration.
+    soc_model: its SoC as LiteRT's compilers for NPUs name it, such as SM8650 or Tensor_G4; of an
+        emulated NPU, the SoC that is emulated.
     soc, gpu, npu, os_minimum: for people. clusters: from the slowest to the fastest.
     delegates: the plan's delegates that its runtimes have.
     runner: what carries out plans there; None for the first one of its transport that works.
@@ -56,6 +58,7 @@ class DeviceEntry:
     serial: str | None = None
     host: str | None = None
     soc: str | None = None
+    soc_model: str | None = None
     clusters: tuple[Cluster, ...] = ()
     gpu: str | None = None
     npu: str | None = None

@@ -139,12 +139,12 @@ class Cleanable(Protocol):
 
 
 @runtime_checkable
-class InstructionCounting(Protocol):
-    """A device whose times mean nothing; it counts the instructions of an inference instead.
+class Untimed(Protocol):
+    """A device whose times mean nothing: it computes outputs, and may count something instead.
 
     The counts are in `EvaluationResult.instructions`. Its plans have no blocks and its results no
     times.
     """
 
     @property
-    def counts(self) -> Literal["instructions"]: ...
+    def counts(self) -> Literal["instructions"] | None: ...

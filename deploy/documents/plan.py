@@ -12,9 +12,13 @@ from typing import ClassVar, Literal
 
 from edgebench.tasks.reduction import Reduction
 
-Delegate = Literal["xnnpack", "none", "gpu", "npu", "nnapi", "ane"]
-"""What runs a graph beside the runtime: XNNPACK, nothing, the GPU, a phone's NPU, NNAPI, the Neural
-Engine."""
+Delegate = Literal["xnnpack", "none", "gpu", "npu", "qnn", "nnapi", "ane"]
+"""What runs a graph beside the runtime: XNNPACK, nothing, the GPU, a phone's NPU, a Snapdragon's
+NPU by Qualcomm's delegate, NNAPI, the Neural Engine."""
+
+
+ACCELERATORS = frozenset({"gpu", "npu", "qnn", "nnapi", "ane"})
+"""The delegates that are another processor than the CPU: what ran there has to be known."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ class Context:
 
     `runtimes` has one for each format. `python` and `numpy` are None for runners that are not in
     Python. `cores` are those that the measuring processes were allowed to use. `clock_s` is the
-    step of the clock that timed inferences, None where it is too fine to matter.
+    step of the clock that timed inferences, None where it is too fine to matter. `libraries` are
+    the SHA-256 of the vendor's libraries that a delegate consists of, by name.
     """
 
     runtimes: dict[str, Runtime]
@@ -44,6 +45,7 @@ class Context:
     threads: int
     delegate: str
     clock_s: float | None = None
+    libraries: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class EvaluationResult:
     54 in `u8` and 2 in `f32`, if the runtime reports them. `profile` is None if it was not asked
     for or the runtime has no profiler. `instructions` has, for each of some inferences, how many
     instructions the runtime executed on one thread, if the device counts them.
+    `compile_s` is the time of the load that compiled the model for an NPU, where later loads take
+    what it made; `load_s` is then that of the next.
     `placement` has every operation in the order of the program, if the runtime tells its plan
     (Core ML, iOS 17.4).
     A slot with an `error` is not measured.
@@ -112,6 +116,7 @@ class EvaluationResult:
     profile: Profile | None = None
     layer_types: dict[str, int] | None = None
     instructions: tuple[int, ...] | None = None
+    compile_s: float | None = None
     placement: tuple[PlacedOperation, ...] | None = None
 
 

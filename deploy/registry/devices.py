@@ -8,6 +8,7 @@ from dataclasses import replace
 from edgebench.deploy.device.cores import ranges
 from edgebench.deploy.device.entry import Cluster, DeviceEntry, RunnerName
 from edgebench.deploy.device.interface import Device
+from edgebench.deploy.npu import socs
 from edgebench.deploy.registry import registry
 from edgebench.deploy.remote import core_check
 from edgebench.deploy.remote.core_check import Cores
@@ -20,7 +21,10 @@ ALL_CORES = "all"
 BROWSER = "browser"
 """The device that is any browser; `browser:anna` and `browser:ben` are two of them at once."""
 
-NAMED = re.compile(r"\w+:[\w.-]+")
+EMULATOR = "hexagon-emulator"
+"""The emulated NPU; `hexagon-emulator:SM8750` is that of another SoC than its entry's."""
+
+NAMED = re.compile(r"[\w-]+:[\w.-]+")
 
 
 def get(name: str, runner: RunnerName | None = None) -> Device:
@@ -47,6 +51,9 @@ def entry(name: str) -> DeviceEntry:
     kind, colon, _ = name.partition(":")
     if colon and kind == BROWSER and NAMED.fullmatch(name):
         return replace(entries[BROWSER], name=name)
+    if colon and kind == EMULATOR:
+        chosen = socs.soc(name.partition(":")[2])
+        return replace(entries[EMULATOR], name=name, soc=chosen.model, soc_model=chosen.model)
     simulated = _simulated()
     if name in simulated:
         return simulated[name]

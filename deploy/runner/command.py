@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any, Sequence  # noqa: UP035
 
 from .child import Child
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) > 2:
         reporter = RemoteReporter(os.path.dirname(os.path.abspath(result)), Host())
     try:
-        Scheduler(plan, result, fresh_process(plan), reporter).run()
+        child = [sys.executable, os.path.abspath(sys.argv[0]), "--child", plan]
+        Scheduler(plan, result, fresh_process(child), reporter).run()
     except RunnerError as error:
         say(str(error))
         return 1

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
-from typing import IO, Callable, Iterator  # noqa: UP035
+from typing import IO, Callable, Iterator, Sequence  # noqa: UP035
 
 from .messages import Json
 
 KILLED = "it was stopped by SIGKILL, as Linux and Android do when memory runs out"
 
 
-def fresh_process(plan_path: str) -> Callable[[Json], Iterator[Json]]:
-    """A worker whose jobs are carried out by `child.Child`.
+def fresh_process(command: Sequence[str]) -> Callable[[Json], Iterator[Json]]:
+    """A worker whose jobs are carried out by a `child.Child`, which the command starts.
 
     A job answers once or, where it measures, once a block. The child waits after each answer until
     we have dealt with it: otherwise writing the result would compete with the next block for the
@@ -26,7 +25,7 @@ def fresh_process(plan_path: str) -> Callable[[Json], Iterator[Json]]:
     def answers(job: Json) -> Iterator[Json]:
         with tempfile.TemporaryFile() as log:
             child = subprocess.Popen(
-                [sys.executable, os.path.abspath(sys.argv[0]), "--child", plan_path],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -91,6 +91,12 @@ def _emulated() -> TransportPackage:
     return emulated
 
 
+def _hexagon() -> TransportPackage:
+    from edgebench.deploy.transports import hexagon
+
+    return hexagon
+
+
 def _devicectl() -> TransportPackage:
     from edgebench.deploy.transports.apple import iphone
 
@@ -121,7 +127,10 @@ ROWS = (
         "adb",
         _adb,
         frozenset(
-            {"match", "serial", "runner", "python", "benchmark_model", "app", "home", "keep"}
+            {
+                *("match", "serial", "runner", "python", "benchmark_model", "app", "home", "keep"),
+                "soc_model",
+            }
         ),
         shown_as="adb",
         absent="absent",
@@ -158,6 +167,14 @@ ROWS = (
         frozenset(),
         shown_as="here",
         unavailable="unprepared",
+        has_latency=False,
+    ),
+    Transport(
+        "hexagon",
+        _hexagon,
+        frozenset({"soc_model"}),
+        shown_as="here",
+        unavailable="needs qnn",
         has_latency=False,
     ),
     Transport(

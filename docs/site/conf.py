@@ -26,6 +26,7 @@ include_patterns = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "models/checkpoints/README.md",
+    "models/checkpoints/heads/README.md",
 ]
 exclude_patterns = ["[.]*", "artifacts", "build", "runs", "src", "tests"]  # Not to be searched.
 myst_heading_anchors = 3

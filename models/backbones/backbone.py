@@ -43,12 +43,22 @@ class WeightLayout:
 
     A state dict has this layout if `mark` is one of its keys. Of `rules`, pairs of a regular
     expression for the start of a key and its replacement, the first that matches renames a key.
-    `norm_epsilon` is what the project's batch norms add to the variance.
+    `norm_epsilon` is what the project's batch norms add to the variance. Keys that begin with
+    `ignored`, a regular expression, hold what our network has no use for.
     """
 
     mark: str
     rules: tuple[tuple[str, str], ...]
     norm_epsilon: float = NORM_EPSILON
+    ignored: str | None = None
+
+    def drops(self, key: str) -> bool:
+        """Whether a key is left out."""
+        return self.ignored is not None and re.match(self.ignored, key) is not None
+
+    def epsilon(self, key: str) -> float:
+        """What the batch norm of a key adds to its variance."""
+        return self.norm_epsilon
 
     def renamed(self, key: str) -> str:
         for pattern, replacement in self.rules:

@@ -10,6 +10,7 @@ from edgebench.models.attention import ATTENTION
 from edgebench.models.backbones import ablation
 from edgebench.models.backbones.backbone import Backbone
 from edgebench.models.backbones.efficientnet import network as efficientnet
+from edgebench.models.backbones.heads.headed import Headed
 from edgebench.models.backbones.mobilenet_v2 import network as mobilenet_v2
 from edgebench.models.backbones.mobilenet_v3 import network as mobilenet_v3
 from edgebench.models.backbones.mobilenet_v4 import network as mobilenet_v4
@@ -29,7 +30,10 @@ BACKBONES: dict[str, type[Backbone]] = {
 
 
 def network(spec: ModelSpec, dropout: float = 0.0) -> Backbone:
-    """The spec's network, in training mode, initialised from torch's current random state."""
+    """The spec's network, in training mode, initialised from torch's current random state.
+
+    Where the spec has a head, it is a `Headed`.
+    """
     attention: Callable[[int], nn.Module] | None = None
     if spec.attention not in ("none", OWN):
         kind = ATTENTION[spec.attention]
@@ -37,7 +41,9 @@ def network(spec: ModelSpec, dropout: float = 0.0) -> Backbone:
         def attention(channels: int) -> nn.Module:
             return kind(channels, spec.reduction)
 
-    built = BACKBONES[spec.backbone].build(spec, attention, dropout)
+    built: Backbone = BACKBONES[spec.backbone].build(spec, attention, dropout)
+    if spec.head is not None:
+        built = Headed(spec, built)
     if spec.without is not None:
         ablation.remove(built, spec.without)
     return built

@@ -62,6 +62,10 @@ class Coco:
     def evaluation(self, count: int, frame: Frame, task: str | None, alone: bool) -> Examples:
         return self._examples(Parts(self._read[1]).evaluation(count, alone), frame)
 
+    def training(self) -> list[Boxed]:
+        """All pictures, in the order of their names. Raises `DataError`."""
+        return self._read[1]
+
     def _examples(self, chosen: Sequence[Boxed], frame: Frame) -> Examples:
         made = pictures.read(chosen, frame, self.source)
         labels = things.arrays(made.labels, made.sizes, self.class_names, frame)

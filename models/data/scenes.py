@@ -22,6 +22,17 @@ from edgebench.models.data.images import Floats, ImageSet, Labels
 
 SIZE = 48
 CLASS_NAMES = tuple(f"topmost {digit}" for digit in range(10))
+DIGITS = tuple(str(digit) for digit in range(10))
+NAMES = {
+    "classification": CLASS_NAMES,
+    "detection": DIGITS,
+    "segmentation": ("background", *DIGITS),
+}
+"""The classes by task."""
+
+INK = 0.5
+"""A pixel belongs to a digit that covers so much of it."""
+
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
 TEST_DIGITS = 500
@@ -86,6 +97,50 @@ def digits(split: str) -> tuple[Floats, Labels]:
     return (data.images[chosen] / 16).astype(np.float32), data.target[chosen].astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Things:
+    """What is where in N scenes: `boxes` (things, 4) float32, left, top, right and bottom in
+    pixels; `classes` (things,) the digits; `offsets` (N + 1,), of which scene i has the things
+    offsets[i]..offsets[i + 1] - 1; `maps` (N, size, size) uint8, 0 for the background and one more
+    than the digit where there is one."""
+
+    boxes: Floats
+    classes: Labels
+    offsets: Labels
+    maps: npt.NDArray[np.uint8]
+
+
+def with_things(
+    split: str, count: int, seed: int | Sequence[int], size: int
+) -> tuple[npt.NDArray[np.uint8], Things]:
+    """The scenes that a split and a seed make, (count, size, size, 3), and what is in them."""
+    rng = np.random.default_rng(seed)
+    images = np.empty((count, size, size, 3), np.uint8)
+    maps = np.zeros((count, size, size), np.uint8)
+    boxes, classes, counts = [], [], []
+    for start in range(0, count, _CHUNK):
+        part = slice(start, min(count, start + _CHUNK))
+        layout = lay_out(rng, split, part.stop - part.start, RECIPE)
+        images[part], masks = _painted(rng, split, layout, size, RECIPE)
+        values = digits(split)[1][layout.source]
+        inked = masks >= INK
+        maps[part] = (inked * (values + 1)[:, :, None, None]).max(1)
+        for scene, there in enumerate(inked):
+            found = [(_tight(mask), values[scene, k]) for k, mask in enumerate(there) if mask.any()]
+            boxes += [box for box, _ in found]
+            classes += [value for _, value in found]
+            counts.append(len(found))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    made = np.array(boxes, np.float32).reshape(-1, 4), np.array(classes, np.int64)
+    return images, Things(*made, offsets, maps)
+
+
+def _tight(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom around the pixels of a mask."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def train(count: int, seed: int | Sequence[int] = 0, size: int = SIZE) -> ImageSet:
     """`count` scenes of training digits."""
     return _image_set("train", count, seed, size)
@@ -147,24 +202,34 @@ def render(
     rng: np.random.Generator, split: str, layout: Layout, size: int, recipe: Recipe
 ) -> tuple[npt.NDArray[np.uint8], Labels]:
     """Paint N scenes: (N, size, size, 3) pixels and (N,) labels."""
+    pixels, _ = _painted(rng, split, layout, size, recipe)
+    topmost = layout.source[np.arange(len(pixels)), layout.topmost]
+    return pixels, digits(split)[1][topmost]
+
+
+def _painted(
+    rng: np.random.Generator, split: str, layout: Layout, size: int, recipe: Recipe
+) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """Paint N scenes of k digits: the pixels, and how much of each (N, k, size, size) a digit
+    covers."""
     count = len(layout.source)
     canvas = _background(rng, count, size)
-    ink, values = digits(split)
+    ink, _ = digits(split)
     for _ in range(recipe.fragments):
         patch = _fragments(rng, ink, count)
         where = rng.uniform(0.0, 0.9, (2, count)).astype(np.float32)
         extent = rng.uniform(0.08, 0.22, count).astype(np.float32)
         mask = recipe.fragment_opacity * _place(patch, extent, where[0], where[1], size)
         _paint(canvas, mask, rng.random((count, 3), np.float32))
+    masks = np.empty((*layout.source.shape, size, size), np.float32)
     for k in range(layout.source.shape[1]):
-        mask = _place(
+        masks[:, k] = mask = _place(
             ink[layout.source[:, k]], layout.size[:, k], layout.top[:, k], layout.left[:, k], size
         )
         _paint(canvas, mask, rng.uniform(0.65, 1.0, (count, 3)).astype(np.float32))
     canvas += 2 * recipe.noise * (rng.random(canvas.shape, np.float32) - 0.5)
     pixels = np.clip(canvas * 255 + 0.5, 0, 255).astype(np.uint8)
-    topmost = layout.source[np.arange(count), layout.topmost]
-    return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)), values[topmost]
+    return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)), masks
 
 
 def _place(patch: Floats, extent: Floats, top: Floats, left: Floats, size: int) -> Floats:

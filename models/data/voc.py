@@ -81,11 +81,25 @@ class Voc:
         made = pictures.read([Labelled(path, None, None) for path in chosen], frame, self.source)
         return Examples(made.images, left_out=made.left_out)
 
+    def parts(self, task: str) -> tuple[Sequence[Path], Sequence[Path]]:
+        """The pictures to train on for a task, and those held out. Raises `DataError`."""
+        found = self._parts(task)
+        return found.train, found.held_out or ()
+
+    def annotated(self, picture: Path) -> tuple[Size, tuple[Thing, ...]]:
+        """The size of a picture and what is in it. Raises `DataError`."""
+        found = _annotated(self._labels(BOXES, picture))
+        return found.size, found.things
+
+    def class_map(self, picture: Path) -> Array:
+        """The class of each of a picture's pixels. Raises `DataError`."""
+        return _class_map(self._labels(MAPS, picture))
+
     def _boxed(self, chosen: Sequence[Path], frame: Frame) -> Examples:
         found, left_out = _each(chosen, lambda path: _annotated(self._labels(BOXES, path)))
         boxed = [Labelled(path, one.size, one.things) for path, one in found]
         made = pictures.read(boxed, frame, self.source)
-        names = self._names()
+        names = self.names()
         labels = things.arrays(made.labels, made.sizes, names, frame)
         return Examples(made.images, labels, names, "classes", (*left_out, *made.left_out))
 
@@ -126,7 +140,8 @@ class Voc:
         place, suffix, _ = _FOLDERS[task]
         return self.folder / place / (picture.stem + suffix)
 
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
+        """The classes of its boxes, in the order of their numbers."""
         files = sorted((self.folder / _FOLDERS[BOXES][0]).glob("*.xml"))
         annotated, _ = _each(files, _annotated)
         found = {thing.name for _, one in annotated for thing in one.things}

@@ -144,6 +144,7 @@ RUNS: dict[str, Evidence] = {
     "baseline_delegate_lost": replace(
         EVIDENCE, baseline_evaluation=EvaluationResult(None, partitions=0)
     ),
+    "placement_unknown": replace(EVIDENCE, delegate="npu", evaluation=EvaluationResult(None)),
     "processes_disagree": replace(EVIDENCE, overhead=overhead(MOODY), processes=processes(MOODY)),
     "partitioned": replace(EVIDENCE, evaluation=replace(FINE, partitions=3)),
     "partly_quantised": replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -276,3 +277,25 @@ def test_a_runtime_counts_its_uses_nowhere(form: str, tmp_path: Path) -> None:
     env.pop("ORT_DISABLE_TELEMETRY", None)
     subprocess.run([sys.executable, "-c", ALONE.format(form=form)], env=env, check=True)
     assert list(tmp_path.iterdir()) == []  # Where they would keep who is counted.
+
+
+@pytest.mark.parametrize(
+    ("form", "delegate", "reason"),
+    [
+        ("onnx", "gpu", "ONNX Runtime has no gpu delegate here; it has xnnpack, none and"),
+        ("onnx", "nnapi", "ONNX Runtime has no nnapi delegate"),
+        ("openvino", "ane", "OpenVINO has no ane delegate here; it has: xnnpack, none"),
+        ("openvino", "qnn", "OpenVINO has no qnn delegate"),
+    ],
+)
+def test_an_accelerator_that_is_not_there_is_an_error_and_not_the_cpu(
+    form: str, delegate: str, reason: str, files: Mapping[str, Path]
+) -> None:
+    with pytest.raises(RunnerError, match=reason):
+        engine(form)(str(files[form]), {"threads": 1, "delegate": delegate})
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="an Arm processor may have an NPU")
+def test_an_npu_is_never_emulated_where_time_is_measured(files: Mapping[str, Path]) -> None:
+    with pytest.raises(RunnerError, match="this x86_64 has no NPU of Qualcomm"):
+        engine("onnx")(str(files["onnx"]), {"threads": 1, "delegate": "npu"})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 
 from edgebench import documents
-from edgebench.models import evaluate, manifest, registry, summary
+from edgebench.models import evaluate, located, manifest, registry, summary
 from edgebench.models.build import build
-from edgebench.models.data import scenes
+from edgebench.models.data import scene_set, scenes
 from edgebench.models.manifest import Accuracy, Checkpoint
 
 RECORDS = summary.shipped()
@@ -20,7 +21,8 @@ evaluation = functools.cache(scenes.evaluation)
 
 def test_every_model_with_a_checkpoint_has_one_and_no_file_is_left_over() -> None:
     wanted = {spec.checkpoint for spec in registry.MODELS.values() if spec.checkpoint}
-    assert wanted <= set(RECORDS)
+    assert {name for name in wanted if "/" not in name} <= set(RECORDS)
+    assert all(manifest.shipped(name) for name in wanted)
     weights = {path.stem for path in manifest.SHIPPED.glob("*.safetensors")}
     assert weights == set(RECORDS)
 
@@ -40,7 +42,7 @@ def test_all_checkpoints_share_one_recipe() -> None:
 
 
 def test_checkpoints_stay_within_forty_megabytes() -> None:
-    assert sum(path.stat().st_size for path in manifest.SHIPPED.iterdir()) < 40e6
+    assert sum(path.stat().st_size for path in manifest.SHIPPED.rglob("*")) < 40e6
 
 
 @pytest.mark.parametrize("stem", RECORDS)
@@ -109,3 +111,45 @@ def test_the_verdict_follows_the_interval(gains: list[float], verdict: str) -> N
 def test_one_seed_gives_no_interval() -> None:
     with pytest.raises(ValueError, match="at least two"):
         summary.difference("scenes_v2_ca", "scenes_v2", [0.1])
+
+
+HEADS = {
+    path.stem: documents.load(path, Checkpoint)
+    for path in sorted((manifest.SHIPPED / "heads").glob("*.json"))
+}
+
+
+def test_heads_checkpoints_are_those_of_the_registry_and_of_one_recipe_each() -> None:
+    wanted = {spec.checkpoint for spec in registry.MODELS.values() if spec.checkpoint}
+    assert {name for name in wanted if "/" in name} == {f"heads/{stem}" for stem in HEADS}
+    recipes: dict[str, set[str]] = {}
+    for record in HEADS.values():
+        _, _, recipe = record.command.partition(f"train {record.model} ")
+        recipes.setdefault(record.model.partition("_")[0], set()).add(recipe)
+    assert all(len(found) == 1 for found in recipes.values())
+
+
+@pytest.mark.parametrize("stem", [stem for stem in HEADS if stem.endswith("_v2")])
+def test_a_heads_checkpoint_gives_the_score_it_records(stem: str) -> None:
+    record = HEADS[stem]
+    spec = registry.get(record.model)
+    model = build(spec)
+    assert model.trained and record.score is not None
+    examples = scene_set.located(record.score.images, spec.input_size, spec.task)
+    found = located.scored(
+        model.module, spec, examples, scenes.MEAN, scenes.STD, torch.device("cpu")
+    )
+    assert found is not None
+    for name, figure in record.score.figures.items():
+        # Another machine rounds differently, which may turn what is on the edge.
+        assert found.figures[name].value == pytest.approx(figure.value, abs=0.003)
+
+
+def test_the_page_of_the_heads_has_their_figures() -> None:
+    page = (manifest.SHIPPED / "heads" / "README.md").read_text()
+    for stem, record in HEADS.items():
+        assert record.score is not None
+        figure = next(iter(record.score.figures.values()))
+        cells = f"{100 * figure.value:.1f} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+        assert re.search(rf"\| `{stem}` \|.*\| {re.escape(cells)} \|", page)
+        assert record.command in page

@@ -52,8 +52,13 @@ KNOWN = {
 }
 # Papers whose rounded figures are not those of the network that they and all libraries describe:
 # MobileNeXt has 311 M MAdds for the printed 300 M, MobileNetV3-Large 5.48 M parameters for 5.4 M,
-# MobileNetV4-Conv-M 9.72 M for 9.2 M.
-ROUNDED_OTHERWISE = {"mobilenext", "mobilenet_v3_large", "mobilenet_v4_conv_m"}
+# MobileNetV4-Conv-M 9.72 M for 9.2 M, SSDLite with coordinate attention 4.7499 M for 4.8 M.
+ROUNDED_OTHERWISE = {
+    "mobilenext",
+    "mobilenet_v3_large",
+    "mobilenet_v4_conv_m",
+    "ssdlite_mobilenet_v2_ca",
+}
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -14,7 +14,9 @@ import pytest
 from litert_tool import write
 from phones import Bench, Phone
 
+from edgebench.deploy.benchmark_model import qualcomm
 from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.npu import empty_library
 from edgebench.documents import load
 
 pytestmark = pytest.mark.rig
@@ -103,3 +105,48 @@ def test_the_check_says_where_to_get_the_tool(bench: Bench, phone: Phone) -> Non
     assert lacking.returncode != 0
     assert "ai.google.dev/edge/litert" in lacking.stdout
     assert phone.left_behind() == []
+
+
+def give_npu_libraries(bench: Bench, phone: Phone) -> None:
+    """Make it a phone with a Snapdragon 8 Gen 3, and put the vendors' libraries in place here."""
+    properties = (phone.state / "properties").read_text()
+    (phone.state / "properties").write_text(properties.replace("=GS201", "=SM8650"))
+    own = bench.folder / "data" / "android"
+    qnn = (*qualcomm.RUNTIME, *qualcomm.of_generation(75))
+    litert = ("libLiteRtDispatch_Qualcomm.so", "libLiteRtCompilerPlugin_Qualcomm.so")
+    wanted = {"qnn": (qualcomm.DELEGATE, *qnn), "npu": (*litert, *qnn, "libQnnIr.so")}
+    for folder, names in wanted.items():
+        (own / folder).mkdir(parents=True, exist_ok=True)
+        for name in (*names, "libQnnSaver.so"):
+            empty_library.write(own / folder / name)
+
+
+@pytest.mark.parametrize(
+    ("delegate", "mode"), [("npu", {"form": "compiled"}), ("qnn", {"qnn": "whole"})]
+)
+def test_a_run_on_the_npu_sends_the_vendors_libraries_and_records_them(
+    bench: Bench, phone: Phone, toy_artifacts: Path, delegate: str, mode: dict[str, str]
+) -> None:
+    without_python(bench, phone, **mode)
+    missing = bench.edgebench(*words(toy_artifacts, "--delegate", delegate))
+    assert missing.returncode == 1
+    give_npu_libraries(bench, phone)
+    done = bench.edgebench(*words(toy_artifacts, "--delegate", delegate))
+    assert done.returncode in MEASURED, done.stdout + done.stderr
+    (result,) = (one for one in results(bench) if one.complete)
+    assert result.context.delegate == delegate and result.context.libraries is not None
+    assert "libQnnHtpV75Skel.so" in result.context.libraries
+    assert {one.partitions for one in result.evaluations.values()} == {1}
+    assert {one.leftover_ops for one in result.evaluations.values()} == {()}
+    assert f"ran without the {delegate} delegate" not in done.stdout
+    assert phone.left_behind() == []
+
+
+def test_an_npu_that_left_everything_to_the_cpu_has_no_verdict(
+    bench: Bench, phone: Phone, toy_artifacts: Path
+) -> None:
+    without_python(bench, phone, form="compiled", npu="silent")
+    give_npu_libraries(bench, phone)
+    done = bench.edgebench(*words(toy_artifacts, "--delegate", "npu"))
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "ran without the npu delegate" in " ".join(done.stdout.split())

@@ -37,9 +37,38 @@ LOGITS = np.log(SCORES / (1 - SCORES))
 REST = 1 - SCORES.sum(1, keepdims=True)
 SIDES = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT], np.float32)
 ONES = np.ones((3, 1), np.float32)
+YX = [1, 0, 3, 2]
+
+ANCHORS = "1x3:0.3x0.5"
+"""Three cells side by side, an anchor in each of 60x50 of the 200x100 pixels, at 1/6, 1/2, 5/6."""
+
+OFFSETS = np.array(
+    [
+        [
+            (x - cell) / 60 / 0.1,
+            (y - 50) / 50 / 0.1,
+            np.log(width / 60) / 0.2,
+            np.log(height / 50) / 0.2,
+        ]
+        for (x, y, width, height), cell in zip(CENTRES, (200 / 6, 100, 1000 / 6), strict=True)
+    ],
+    np.float32,
+)
 
 LAYOUTS: dict[str, tuple[dict[str, Array], dict[str, str]]] = {
     "plain": (PLAIN, {}),
+    "offsets to anchors": (
+        {**PLAIN, "boxes": OFFSETS[None]},
+        {"format": "offsets", "anchors": ANCHORS},
+    ),
+    "offsets to anchors, y first, of other variances": (
+        {**PLAIN, "boxes": (OFFSETS * (0.1, 0.1, 0.2, 0.2)).astype(np.float32)[None][..., YX]},
+        {"format": "offsets-yx", "anchors": ANCHORS, "variances": "1+1"},
+    ),
+    "offsets to anchors of cells with a distance of their own": (
+        {**PLAIN, "boxes": OFFSETS[None]},
+        {"format": "offsets", "anchors": "1x3@1x0.333333333:0.3x0.5"},
+    ),
     "without a batch axis": ({"boxes": XYXY, "scores": SCORES}, {}),
     "a lone axis between": ({"boxes": XYXY[None, :, None], "scores": SCORES[None]}, {}),
     "transposed": ({"boxes": XYXY.T[None], "scores": SCORES.T[None]}, {}),
@@ -336,3 +365,29 @@ def test_only_floats_that_are_kept_whole_have_an_snr() -> None:
     assignment = TASK.assign(Signature(outputs, (64, 64), 5), {})
     numeric = {one.role: one.reduction.numeric for one in assignment.outputs}
     assert numeric == {"boxes": True, "scores": True, "classes": False}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"format": "offsets"}, "offsets become boxes by anchors"),
+        ({"anchors": ANCHORS}, "anchors are for boxes that are given as offsets"),
+        ({"format": "offsets", "anchors": "1x3:0.3"}, "'1x3:0.3' is no level of anchors"),
+        ({"format": "offsets", "anchors": "0x3:0.3x0.5"}, "no level of anchors"),
+        ({"format": "offsets", "anchors": ANCHORS, "variances": "0.1"}, "are no variances"),
+        (
+            {"format": "offsets", "anchors": "2x2:0.3x0.5+0.1x0.1/1x1:1x1"},
+            r"there are 8 \+ 1 = 9 anchors, and the output 'boxes' has 3 rows",
+        ),
+    ],
+)
+def test_anchors_that_do_not_fit_are_refused(words: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        TASK.assign(signature(PLAIN), words)
+
+
+def test_no_row_of_offsets_is_left_out_for_its_place_says_its_anchor() -> None:
+    outputs = {"boxes": np.zeros((1, 4800, 4), np.float32), "scores": np.zeros((1, 4800, 3))}
+    words = {"format": "offsets", "anchors": "40x40:0.1x0.1+0.2x0.2+0.3x0.3"}
+    assignment = TASK.assign(signature(outputs), words)
+    assert {one.reduction.kind for one in assignment.outputs} == {"identity"}

@@ -144,5 +144,13 @@ def cast(node: Node) -> Value:
 
     x = node.value()
     target = np.dtype(helper.tensor_dtype_to_np_dtype(node.attribute("to")))
+    if target == np.uint8:
+        return _bytes(x)
     kept = kept_type(target)
     return x if kept == x.dtype else Value(mb.cast(x=x.data, dtype=CASTS[kept.type]))
+
+
+def _bytes(x: Value) -> Value:
+    """Whole numbers of 0 to 255, in the type of 32 bits that programs compute with."""
+    whole = x.mil if x.dtype == np.int32 else mb.cast(x=x.mil, dtype="int32")
+    return Value(mb.mod(x=whole, y=np.int32(256)))

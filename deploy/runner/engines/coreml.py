@@ -14,7 +14,7 @@ from ..messages import Json, RunnerError, first_line
 from .feeding import Feeding, real
 
 UNITS = {"none": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ane": "CPU_AND_NE"}
-"""The compute units that a plan's delegate means; with any other Core ML may use all of them."""
+"""The compute units that a plan's delegate means; with `xnnpack`, the default of plans, all."""
 
 UNIT_OF = {"gpu": "MLGPUComputeDevice", "ane": "MLNeuralEngineComputeDevice"}
 
@@ -28,6 +28,10 @@ class CoreMLEngine(Feeding):
         self.np = numpy
         self.coremltools = find_runtime()
         self.delegate = plan["delegate"]
+        if self.delegate not in (*UNITS, "xnnpack"):
+            raise RunnerError(
+                f"Core ML has no {self.delegate} delegate; it has: {', '.join(UNITS)}"
+            )
         self.on_the_cpu = self.delegate == "none"
         self.units = self.coremltools.ComputeUnit[UNITS.get(self.delegate, "ALL")]
         self.model = self.coremltools.models.MLModel(path, compute_units=self.units)

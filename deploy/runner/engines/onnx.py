@@ -1,4 +1,7 @@
-"""ONNX, in ONNX Runtime on the CPU. The plan's delegate means nothing to it."""
+"""ONNX, in ONNX Runtime: on the CPU, or whole on Qualcomm's NPU.
+
+Of the delegates `xnnpack`, the default of plans, and `none` both mean its own kernels.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,13 @@ import os
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
+from . import qnn_provider
 from .feeding import Buffers, real
 
 # The others are NumPy's own names, in brackets: tensor(uint8).
+CPU = ("xnnpack", "none")
+NPU = ("npu", "qnn")
+
 DTYPES = {"float": "float32", "double": "float64"}
 
 
@@ -19,9 +26,8 @@ class OnnxEngine(Buffers):
     def __init__(self, path: str, plan: Json) -> None:
         super().__init__()
         onnxruntime = find_runtime()
-        session = onnxruntime.InferenceSession(
-            path, session_options(onnxruntime, plan), providers=["CPUExecutionProvider"]
-        )
+        self.on_npu = plan["delegate"] in NPU
+        session = opened(onnxruntime, path, plan)
         binding = session.io_binding()
         for port in session.get_inputs():
             array = self.add_input(shape_of(port), dtype_of(port))
@@ -36,6 +42,15 @@ class OnnxEngine(Buffers):
             self.outputs.append(value)
         self.invoke = functools.partial(session.run_with_iobinding, binding)
 
+        self.session = session
+
+    def delegation(self) -> Json:
+        """The parts that the NPU runs; nothing is left, or there would be no session."""
+        if not self.on_npu:
+            return super().delegation()
+        parts = qnn_provider.partitions(self.session)
+        return {"partitions": parts, "leftover_ops": [], "layer_types": None}
+
     @staticmethod
     def runtime() -> tuple[str, str]:
         return "onnxruntime", str(find_runtime().__version__)
@@ -45,6 +60,20 @@ class OnnxEngine(Buffers):
 
     def output(self, place: int) -> Any:
         return real(self.outputs[place].numpy())
+
+
+def opened(onnxruntime: Any, path: str, plan: Json) -> Any:
+    """A session with the plan's delegate. Raises `RunnerError` for one that it does not have."""
+    if plan["delegate"] in NPU:
+        qnn_provider.require_npu()
+        return qnn_provider.session(onnxruntime, path)
+    if plan["delegate"] not in CPU:
+        raise RunnerError(
+            f"ONNX Runtime has no {plan['delegate']} delegate here; it has {', '.join(CPU)} and, "
+            f"with an NPU of Qualcomm, {', '.join(NPU)}"
+        )
+    options = session_options(onnxruntime, plan)
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def session_options(onnxruntime: Any, plan: Json) -> Any:

@@ -1,4 +1,7 @@
-"""OpenVINO, on its CPU plugin. The plan's delegate means nothing to it."""
+"""OpenVINO, on its CPU plugin, or on that of a GPU or NPU that it finds.
+
+Of the delegates `xnnpack`, the default of plans, and `none` both mean the CPU.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from typing import Any
 from ..messages import Json, RunnerError, first_line
 from .feeding import Buffers, real
 
+DEVICES = {"xnnpack": "CPU", "none": "CPU", "gpu": "GPU", "npu": "NPU"}
+"""OpenVINO's devices by delegate."""
+
 INFO = ("layerType", "originalLayersNames", "runtimePrecision")
 # Layers that compute nothing of the network: its borders, constants, and changes of form.
 FORM = ("Input", "Output", "Const", "Reorder", "Reshape", "Convert", "FakeQuantize")
@@ -22,6 +28,7 @@ class OpenVinoEngine(Buffers):
     def __init__(self, path: str, plan: Json) -> None:
         super().__init__()
         openvino = find_runtime()
+        self.elsewhere = DEVICES.get(plan["delegate"]) != "CPU"
         compiled = compile_model(openvino, path, plan)
         self.compiled = compiled
         self.request = compiled.create_infer_request()
@@ -50,7 +57,9 @@ class OpenVinoEngine(Buffers):
             quantises = all("fq_" in name for name in made_of.split(",") if name)
             if kind not in FORM and not quantises:
                 types[precision] = types.get(precision, 0) + 1
-        return {**super().delegation(), "layer_types": types}
+        # A model that is compiled for one device runs there whole, or is refused.
+        whole = {"partitions": 1, "leftover_ops": []} if self.elsewhere else super().delegation()
+        return {**whole, "layer_types": types}
 
 
 def compile_model(openvino: Any, path: str, plan: Json, **more: Any) -> Any:
@@ -61,8 +70,11 @@ def compile_model(openvino: Any, path: str, plan: Json, **more: Any) -> Any:
     fp32; left to itself the plugin would take bfloat16 for fp32 where the CPU has it.
     """
     core = openvino.Core()
+    device = device_of(core, plan["delegate"])
     model = core.read_model(os.path.join(path, "model.xml"))
     halved = any(op.get_output_element_type(0) == openvino.Type.f16 for op in constants(model))
+    if device != "CPU":
+        return core.compile_model(model, device, {"PERFORMANCE_HINT": "LATENCY", **more})
     can_halve = "FP16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     properties = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -72,6 +84,16 @@ def compile_model(openvino: Any, path: str, plan: Json, **more: Any) -> Any:
         "INFERENCE_PRECISION_HINT": "f16" if halved and can_halve else "f32",
     }
     return core.compile_model(model, "CPU", {**properties, **more})
+
+
+def device_of(core: Any, delegate: str) -> str:
+    """OpenVINO's name of a delegate's device. Raises `RunnerError` if it does not find one."""
+    there = [str(name).partition(".")[0] for name in core.available_devices]
+    device = DEVICES.get(delegate)
+    if device is None or device not in there:
+        known = [name for name, device in DEVICES.items() if device in there]
+        raise RunnerError(f"OpenVINO has no {delegate} delegate here; it has: {', '.join(known)}")
+    return device
 
 
 def constants(model: Any) -> list[Any]:

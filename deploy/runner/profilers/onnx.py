@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any, Callable  # noqa: UP035
 
-from ..engines.onnx import dtype_of, find_runtime, session_options
+from ..engines.onnx import NPU, dtype_of, find_runtime, session_options
 from ..messages import Json
 from .inferences import Inference, repeat
 
@@ -16,7 +16,10 @@ KERNEL = "_kernel_time"
 WHOLE = "model_run"
 
 
-def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list[Inference]]:
+def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list[Inference]] | None:
+    """None on an NPU: the profiler sees its graph as one node."""
+    if plan["delegate"] in NPU:
+        return None
     onnxruntime = find_runtime()
     options = session_options(onnxruntime, plan)
     options.enable_profiling = True

@@ -145,7 +145,8 @@ class BrowserWorker:
             "outputs": self._outputs(slot, job["folder"], run),
             "images": self.plan.get("images"),
             "partitions": None,
-            "leftover_ops": None,
+            # The page refuses a model of which the GPU leaves anything.
+            "leftover_ops": [] if self.plan["delegate"] == "gpu" else None,
             "layer_types": None,
         }
 

@@ -9,7 +9,6 @@ loading and the first inference are removed.
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -19,21 +18,21 @@ from typing import Literal
 from edgebench.deploy.device.interface import CheckStep
 from edgebench.deploy.device.lock import locked
 from edgebench.deploy.documents.plan import Plan
-from edgebench.deploy.documents.result import EvaluationResult, RunResult
-from edgebench.deploy.documents.staging import FILES, HOST, PLAN, RESULT, read_plan
+from edgebench.deploy.documents.result import RunResult
+from edgebench.deploy.documents.staging import RESULT, read_plan
 from edgebench.deploy.remote import python_check
 from edgebench.deploy.remote.shell import Shell
 from edgebench.deploy.runner import engines
 from edgebench.deploy.transports.emulated import system
 from edgebench.deploy.transports.emulated.counting import Counter
 from edgebench.deploy.transports.local import LocalDevice
-from edgebench.documents import load, remove, replacing, save
+from edgebench.deploy.transports.on_host import run_on_host, without_time
+from edgebench.documents import load, remove, save
 from edgebench.errors import DeviceError, UnwritableError
 from edgebench.progress import Progress
 
 COUNTING = "counting instructions"
 TRYING = "testing the Arm system"
-ON_HOST = "on this machine's own processor: "
 
 
 class _HostShell(Shell):
@@ -56,7 +55,7 @@ class EmulatedDevice:
     """The emulated Arm system, described by the registry's entry of that name."""
 
     formats: tuple[str, ...] = engines.FORMATS
-    counts: Literal["instructions"] = "instructions"
+    counts: Literal["instructions"] | None = "instructions"
 
     def __init__(self, name: str, description: str) -> None:
         self.name = name
@@ -114,7 +113,7 @@ class EmulatedDevice:
         plan = read_plan(folder)
         arm = LocalDevice(str(system.python()), system.environment())
         try:
-            result = _without_time(arm.run(folder, progress))
+            result = without_time(arm.run(folder, progress))
         except DeviceError as error:
             whole = f"check the Arm system: edgebench devices check {self.name}"
             raise DeviceError(error.message, f"{error.remedy}; {whole}") from error
@@ -144,37 +143,3 @@ class EmulatedDevice:
                 save(folder / RESULT, result)
         progress(COUNTING, len(result.evaluations), len(result.evaluations))
         return result
-
-
-def _without_time(result: RunResult) -> RunResult:
-    """The result without what does not hold for a real Arm processor: times, and QEMU's memory."""
-
-    def stripped(one: EvaluationResult) -> EvaluationResult:
-        return replace(one, load_s=None, first_inference_s=None, peak_memory_bytes=None)
-
-    evaluations = {slot: stripped(one) for slot, one in result.evaluations.items()}
-    return replace(result, evaluations=evaluations)
-
-
-def run_on_host(plan: Plan, folder: Path, progress: Progress) -> None:
-    """Evaluate a run folder's plan with this machine's own runtimes, into its folder `host`.
-
-    The folder has what this machine can run, which is nothing without the runtimes.
-    """
-    if all(one.evaluation is None for one in plan.artifacts.values()):
-        return
-    beside = folder / HOST
-    beside.mkdir(exist_ok=True)
-    if not (beside / FILES).exists():
-        (beside / FILES).symlink_to(f"../{FILES}")
-    with replacing(beside / PLAN) as temporary:
-        temporary.write_bytes((folder / PLAN).read_bytes())
-
-    def heard(step: str, done: int, total: int) -> None:
-        progress(ON_HOST + step, done, total)
-
-    try:
-        result = LocalDevice(sys.executable).run(beside, heard)
-    except DeviceError:
-        return
-    save(beside / RESULT, _without_time(result))

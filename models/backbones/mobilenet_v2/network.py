@@ -119,7 +119,8 @@ class MobileNetV2(Backbone):
     `expanded` between depthwise and projection of every block that expands (the coordinate
     attention paper's place), `late` the same but only in blocks whose output has a stride of
     `LATE_STRIDE` or more to the input, `output` after the projection of every block. `stages` is a
-    table such as `STAGES`.
+    table such as `STAGES`. `narrow_last` has the last map, which a classifier needs wide, follow
+    the width too, as detectors have it.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class MobileNetV2(Backbone):
         placement: str = "expanded",
         dropout: float = 0.2,
         stages: Sequence[tuple[int, int, int, int]] = STAGES,
+        narrow_last: bool = False,
     ) -> None:
         super().__init__()
         channels = divisible(STEM_CHANNELS * width)
@@ -154,7 +156,7 @@ class MobileNetV2(Backbone):
                     )
                 )
                 channels = outputs
-        last = divisible(LAST_CHANNELS * max(1.0, width))
+        last = divisible(LAST_CHANNELS * (width if narrow_last else max(1.0, width)))
         features.append(_ConvBnRelu6(channels, last, 1, 1, 1))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(last, num_classes))
@@ -164,7 +166,8 @@ class MobileNetV2(Backbone):
     @classmethod
     def build(cls, spec: ModelSpec, attention: AttentionFactory | None, dropout: float) -> Self:
         stages = VARIANTS[spec.backbone]
-        return cls(spec.width, spec.num_classes, attention, spec.placement, dropout, stages)
+        narrow = spec.head is not None
+        return cls(spec.width, spec.num_classes, attention, spec.placement, dropout, stages, narrow)
 
     def blocks(self) -> tuple[Block, ...]:
         return tuple(

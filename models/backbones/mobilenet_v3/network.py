@@ -19,8 +19,10 @@ from edgebench.models.spec import ModelSpec
 _RE: MakeLayer = nn.ReLU
 _HS: MakeLayer = nn.Hardswish
 
-# Kernel, expanded channels, output channels, squeeze and excitation, activation, stride.
-LARGE = (
+Stages = tuple[tuple[tuple[int, int, int, bool, MakeLayer, int], ...], ...]
+"""Kernel, expanded channels, output channels, squeeze and excitation, activation, stride."""
+
+LARGE: Stages = (
     ((3, 16, 16, False, _RE, 1),),
     ((3, 64, 24, False, _RE, 2), (3, 72, 24, False, _RE, 1)),
     ((5, 72, 40, True, _RE, 2), (5, 120, 40, True, _RE, 1), (5, 120, 40, True, _RE, 1)),
@@ -33,7 +35,7 @@ LARGE = (
     ((3, 480, 112, True, _HS, 1), (3, 672, 112, True, _HS, 1)),
     ((5, 672, 160, True, _HS, 2), (5, 960, 160, True, _HS, 1), (5, 960, 160, True, _HS, 1)),
 )
-SMALL = (
+SMALL: Stages = (
     ((3, 16, 16, True, _RE, 2),),
     ((3, 72, 24, False, _RE, 2), (3, 88, 24, False, _RE, 1)),
     ((5, 96, 40, True, _HS, 2), (5, 240, 40, True, _HS, 1), (5, 240, 40, True, _HS, 1)),
@@ -49,6 +51,18 @@ LAST_EXPANSION = 6
 SQUEEZE = 4
 # What torchvision's and TensorFlow's networks add to the variance.
 NORM_EPSILON = 1e-3
+# A detector has half of the channels in the last stage and after it: section 6.3 of the paper.
+REDUCED = "ssdlite"
+
+
+def _reduced(stages: Stages) -> Stages:
+    """With half of the channels that the first block of the last stage gives, and after it."""
+    first, *others = stages[-1]
+    kernel, expanded, channels, attends, act, stride = first
+    half = [(kernel, expanded, channels // 2, attends, act, stride)]
+    for kernel, expanded, channels, attends, act, stride in others:
+        half.append((kernel, expanded // 2, channels // 2, attends, act, stride))
+    return (*stages[:-1], tuple(half))
 
 
 def _squeeze(_: int, hidden: int) -> Attention:
@@ -69,7 +83,7 @@ class MobileNetV3(Staged):
         self.stem = ConvNorm(3, channels, 3, self.stem_stride, act=_HS)
         rows = []
         for kernel, expanded, stage_channels, attends, act, stride in (
-            row for stage in stages for row in stage
+            row for stage in (_reduced(stages) if spec.head == REDUCED else stages) for row in stage
         ):
             outputs = divisible(stage_channels * spec.width)
             hidden = divisible(expanded * spec.width)

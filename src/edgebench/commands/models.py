@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from edgebench import arguments, console
+from edgebench import arguments, console, tasks
 
 if TYPE_CHECKING:
     from edgebench.models.manifest import Checkpoint
@@ -38,23 +38,28 @@ def options(namespace: argparse.Namespace) -> ModelsOptions:
 
 
 def execute(options: ModelsOptions) -> int:
-    from edgebench.models.kinds import KINDS
+    from edgebench.models.kinds import HEADED, KINDS
     from edgebench.models.registry import MODELS
 
     if options.json:
         print(json.dumps([_record(spec) for spec in MODELS.values()], indent=1))
         return 0
     columns = ("model", "attention", ">px", ">params", ">MAdds", ">published", ">trained")
-    table = console.table(*columns)
-    for spec in MODELS.values():
-        table.add_row(*_cells(spec))
-    console.show(table)
-    print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1.")
+    for headed in (False, True):
+        table = console.table(*columns)
+        for spec in MODELS.values():
+            if (spec.head is not None) == headed:
+                table.add_row(*_cells(spec))
+        console.show(table)
+    print("params, MAdds: in millions. published: the paper's own, and ImageNet top-1,")
+    print("COCO's AP or VOC's mIoU.")
     print("own: the attention that the backbone has by itself.")
     print("Any other attention in any of these: a name of the form BACKBONE_KIND, such as")
     print("resnet18_ela, resnet18_ela_late or mobilenet_v3_small_ca_r16_output. Kinds:")
     print(", ".join(KINDS) + ".")
-    print("trained: top-1 of the checkpoint shipped here; - is for latency alone.")
+    print("A detector or segmenter: ssdlite_, deeplabv3_ or lraspp_ before such a name, of")
+    print(", ".join(HEADED) + ".")
+    print("trained: of the checkpoint shipped here; - is for latency alone.")
     if any(map(_is_absent, MODELS.values())):
         print("absent: the checkpoint is only in the source repository. Take it from its")
         print("folder models/checkpoints and export with --weights FILE.")
@@ -77,7 +82,11 @@ def _is_absent(spec: ModelSpec) -> bool:
 
 def _record(spec: ModelSpec) -> dict[str, object]:
     found = _checkpoint(spec)
-    trained = {"accuracy": asdict(found.accuracy)} if found and found.accuracy else None
+    trained: dict[str, object] | None = None
+    if found is not None and found.accuracy is not None:
+        trained = {"accuracy": asdict(found.accuracy)}
+    if found is not None and found.score is not None:
+        trained = {"score": asdict(found.score)}
     return {**asdict(spec), "note": spec.note, "trained": trained}
 
 
@@ -98,6 +107,9 @@ def _trained(spec: ModelSpec) -> str:
     if _is_absent(spec):
         return "absent"
     found = _checkpoint(spec)
+    if found is not None and found.score is not None:
+        column = tasks.get(spec.task).figures[0]
+        return f"{column.heading} {100 * found.score.figures[column.id].value:.1f}"
     return f"{100 * found.accuracy.top1:.1f} %" if found and found.accuracy else "-"
 
 
@@ -106,4 +118,5 @@ def _published(spec: ModelSpec) -> str:
     if paper is None:
         return ""
     madds = "" if paper.madds_m is None else f" {paper.madds_m:.0f}"
-    return f"{paper.parameters_m}{madds}" + ("" if paper.top1 is None else f" {paper.top1} %")
+    score = paper.score if paper.top1 is None else f"{paper.top1} %"
+    return f"{paper.parameters_m}{madds} {score}".rstrip()

@@ -14,6 +14,7 @@ HELP = "train a model, by default with the paper's recipe"
 EXAMPLES = """\
   edgebench train scenes_v2_ca --epochs 30     on the generated scenes
   edgebench train mobilenet_v2_ca --data imagefolder:imagenet/
+  edgebench train ssdlite_mobilenet_v2_ca --data coco:train2017,instances_train2017.json
   torchrun --nproc-per-node 2 -m edgebench.cli train mobilenet_v2_ca
 """
 
@@ -22,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "%(prog)s [options] MODEL"
     add = arguments.adder(parser, TrainConfig)
     add("model", metavar="MODEL", help="model of the zoo")
-    add("--data", metavar="scenes|imagefolder:PATH", help="training data")
+    help_ = "training data: scenes, imagefolder:PATH, or for a head coco:... or voc:PATH"
+    add("--data", metavar="DATA", help=help_)
     add("--out", type=Path, metavar="DIR", help="folder for the weights")
     add("--resume", action="store_true", help="continue an interrupted training")
     add("--init", type=Path, metavar="FILE", help="weights to start from")
@@ -38,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=arguments.positive, metavar="N", help="passes over the data")
     help_ = "batch size of all processes together"
     add("--batch-size", type=arguments.positive, metavar="N", help=help_)
-    help_ = "learning rate at the start of the cosine schedule"
+    help_ = "learning rate at the start of the cosine schedule (default: the papers')"
     add("--learning-rate", type=float, metavar="X", help=help_)
     add("--momentum", type=float, metavar="X", help="momentum of SGD")
     add("--weight-decay", type=float, metavar="X", help="weight decay of all parameters")
@@ -61,6 +63,8 @@ def options(namespace: argparse.Namespace) -> TrainConfig:
 def execute(options: TrainConfig) -> int:
     with arguments.needs("train"):
         from edgebench.models.train import train
+    from edgebench import tasks
+    from edgebench.models import registry
 
     with console.shown_progress() as progress:
         result = train(options, progress)
@@ -80,4 +84,12 @@ def execute(options: TrainConfig) -> int:
             f"top-1 {100 * found.top1:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}] "
             f"on {found.count} test images"
         )
+    if result.score is not None:
+        columns = tasks.get(registry.get(options.model).task).figures
+        figures = ((column, result.score.figures[column.id]) for column in columns)
+        shown = ", ".join(
+            f"{column.heading} {100 * one.value:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]"
+            for column, one in figures
+        )
+        console.say(f"{shown} on {result.score.images} test images")
     return 0

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgebench.errors import DataError, UsageError
 from edgebench.intervals import Bools, paired_difference, proportion
 from edgebench.tasks import roles
+from edgebench.tasks.drawing import Drawing
 from edgebench.tasks.reduction import identity
 from edgebench.tasks.task import (
     Array,
@@ -220,6 +221,11 @@ class Classification:
             f"{roles.label(int(one.classes[0]), labels)} {100 * one.scores[0]:.0f} %"
             for one in found
         ]
+
+    def draw(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[Drawing]:
+        return [Drawing()] * checked(assignment, outputs)
 
 
 def _log_probabilities(assignment: Assignment, outputs: Outputs) -> Floats:

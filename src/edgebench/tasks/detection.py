@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,6 +16,7 @@ from edgebench.tasks.average_precision import Matches, average_precision, match
 from edgebench.tasks.boxes import Floats, Ints, overlaps
 from edgebench.tasks.detection_decode import Detections, detections
 from edgebench.tasks.detection_layout import DetectionLayout
+from edgebench.tasks.drawing import Drawing, DrawnBox
 from edgebench.tasks.task import (
     Array,
     Assignment,
@@ -32,6 +33,26 @@ from edgebench.tasks.task import (
 SAME_IOU, SAME_SCORE, SHOWN = 0.5, 0.1, 0.3
 """Two boxes are the same thing where they overlap so much, and their scores differ by no more; of
 those whose score is at least SHOWN, which an application would show."""
+
+
+@dataclass(frozen=True)
+class Sameness:
+    """When a box is another again: of its class, with this IoU at least, and a score that differs
+    by no more; of those whose score is at least `shown`."""
+
+    iou: float
+    score_difference: float
+    shown: float
+
+    def __str__(self) -> str:
+        return f"IoU >= {self.iou:g}, score within {self.score_difference:g}"
+
+
+SAME_THING = Sameness(SAME_IOU, SAME_SCORE, SHOWN)
+"""What two models have to agree in."""
+
+SAME_BOX = Sameness(0.9, 0.01, 0.0)
+"""What two ways to compute the same boxes have to agree in."""
 
 NAMED = 4
 """So many classes are named of an image."""
@@ -208,7 +229,10 @@ class Detection:
         """Each box that one shows counts, and agrees where the other has it too."""
         pairs = zip(detections(assignment, reference), detections(assignment, outputs), strict=True)
         counts = [
-            (_had(one, other) + _had(other, one), _shown(one) + _shown(other))
+            (
+                found_again(one, other, SAME_THING) + found_again(other, one, SAME_THING),
+                _shown(one) + _shown(other),
+            )
             for one, other in pairs
         ]
         alike, every = np.array(counts, np.float64).reshape(-1, 2).T
@@ -228,24 +252,38 @@ class Detection:
             words.append(", ".join(named) or "nothing")
         return words
 
+    def draw(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[Drawing]:
+        """The boxes that an application would show."""
+        return [Drawing(tuple(_drawn(found, labels))) for found in detections(assignment, outputs)]
+
+
+def _drawn(found: Detections, labels: Sequence[str] | None) -> Iterator[DrawnBox]:
+    for place in range(_shown(found)):
+        left, top, right, bottom = map(float, found.boxes[place])
+        kind = int(found.classes[place])
+        words = f"{roles.label(kind, labels)} {100 * found.scores[place]:.0f} %"
+        yield DrawnBox(left, top, right, bottom, kind, words)
+
 
 def _fields(found: Detections) -> tuple[Floats, Floats, Ints]:
     return found.boxes, found.scores, found.classes
 
 
-def _shown(found: Detections) -> int:
-    return int((found.scores >= SHOWN).sum())
+def _shown(found: Detections, least: float = SHOWN) -> int:
+    return int((found.scores >= least).sum())
 
 
-def _had(shown: Detections, by: Detections) -> int:
+def found_again(shown: Detections, by: Detections, same: Sameness) -> int:
     """How many of the boxes that one shows the other has; each of its boxes stands for one."""
     iou = overlaps(shown.boxes, by.boxes)
-    near = np.abs(shown.scores[:, None] - by.scores[None]) <= SAME_SCORE
-    same = near & (shown.classes[:, None] == by.classes[None]) & (iou >= SAME_IOU)
+    near = np.abs(shown.scores[:, None] - by.scores[None]) <= same.score_difference
+    alike = near & (shown.classes[:, None] == by.classes[None]) & (iou >= same.iou)
     free = np.ones(len(by), bool)
     count = 0
-    for place in range(_shown(shown)):
-        candidates = np.flatnonzero(same[place] & free)
+    for place in range(_shown(shown, same.shown)):
+        candidates = np.flatnonzero(alike[place] & free)
         if candidates.size:
             free[candidates[np.argmax(iou[place, candidates])]] = False
             count += 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import special
 
-from edgebench.tasks import roles
-from edgebench.tasks.boxes import Floats, Ints, corners, suppressed
+from edgebench.tasks import anchors, roles
+from edgebench.tasks.boxes import Floats, Format, Ints, corners, suppressed
 from edgebench.tasks.detection_layout import (
     BOXES,
     CLASSES,
@@ -17,6 +19,7 @@ from edgebench.tasks.detection_layout import (
     DETECTIONS,
     SCORES,
     DetectionLayout,
+    variances,
 )
 from edgebench.tasks.task import Assignment, Outputs, checked
 
@@ -60,7 +63,7 @@ def _of_image(found: dict[str, Floats], layout: DetectionLayout) -> Detections:
     best = best[labels[best] >= 0]
     if layout.nms < 1:
         best = best[:CANDIDATES]
-    boxes, scores, labels = _pixels(boxes[rows[best]], layout), scores[best], labels[best]
+    boxes, scores, labels = _pixels(boxes, rows[best], layout), scores[best], labels[best]
     stays = np.arange(len(best))
     if layout.nms < 1:
         stays = suppressed(boxes, labels, layout.nms)
@@ -101,10 +104,26 @@ def _activated(scores: Floats, layout: DetectionLayout) -> Floats:
     return scores
 
 
-def _pixels(boxes: Floats, layout: DetectionLayout) -> Floats:
-    """Left, top, right and bottom in pixels of the model's input."""
-    found = corners(boxes, layout.format)
+def _pixels(boxes: Floats, rows: Ints, layout: DetectionLayout) -> Floats:
+    """Left, top, right and bottom of the boxes in these rows, in pixels of the model's input."""
+    if layout.anchors is not None:
+        found = corners(_from_anchors(boxes[rows], rows, layout), "cxcywh")
+    else:
+        found = corners(boxes[rows], cast(Format, layout.format))
     if layout.scale == "normalised":
         assert layout.height is not None and layout.width is not None
         found = found * (layout.width, layout.height, layout.width, layout.height)
     return found
+
+
+def _from_anchors(offsets: Floats, rows: Ints, layout: DetectionLayout) -> Floats:
+    """Centre and size of boxes, as fractions of the input, from offsets to the anchors of rows."""
+    assert layout.anchors is not None
+    if layout.format == "offsets-yx":
+        offsets = offsets[:, [1, 0, 3, 2]]
+    return anchors.decoded(offsets, _anchors(layout.anchors)[rows], *variances(layout))
+
+
+@functools.cache
+def _anchors(text: str) -> Floats:
+    return anchors.boxes(anchors.parse(text))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgebench.errors import UsageError
-from edgebench.tasks import roles
+from edgebench.tasks import anchors, roles
 from edgebench.tasks.boxes import Format
 from edgebench.tasks.reduction import Dtype, Reduction, RowRank, identity
 from edgebench.tasks.task import Assignment, ModelOutput, RoleOutput, Signature
@@ -32,6 +32,11 @@ NMS = 0.6
 MINIMUM_SCORE = 0.01
 """A box that was not thinned out has a score for every class; most of them are next to none."""
 
+Offsets = Literal["offsets", "offsets-yx"]
+"""Boxes that are given as offsets to anchors: of x, y, width and height, or y, x, height, width."""
+
+OFFSETS = ("offsets", "offsets-yx")
+
 Columns = Literal["box+scores", "box+objectness+scores", "box+score+class"]
 
 
@@ -40,8 +45,10 @@ class DetectionLayout:
     """What the shapes do not say.
 
     `format` is that of the boxes: `xyxy` are left, top, right and bottom, `cxcywh` begin with the
-    centre. `scale` says whether they are pixels of the model's input or parts of its width and
-    height, which are `height` and `width`. `activation` is what is still to be applied to scores.
+    centre. `offsets` are such to `anchors`, which are described in `edgebench.tasks.anchors`, with
+    the `variances` of centres and of sizes. `scale` says whether boxes are pixels of the model's
+    input or parts of its width and height, which are `height` and `width`. `activation` is what is
+    still to be applied to scores.
     With `background` the first or last class is none of the labels. `columns` are those of
     `detections`; an objectness multiplies the scores. `transposed` names the roles, joined by +,
     whose rows are on the last axis, or is "none"; it has to be given only where the shape of
@@ -49,7 +56,7 @@ class DetectionLayout:
     (1: none goes), `score` what a score has to exceed, and `most` how many boxes an image keeps.
     """
 
-    format: Format = "xyxy"
+    format: Format | Offsets = "xyxy"
     scale: Literal["pixels", "normalised"] = "pixels"
     activation: Literal["none", "sigmoid", "softmax"] = "none"
     background: Literal["none", "first", "last"] = "none"
@@ -60,6 +67,8 @@ class DetectionLayout:
     most: int = 300
     height: int | None = None
     width: int | None = None
+    anchors: str | None = None
+    variances: str | None = None
 
     def rows_last(self, role: str) -> bool:
         """Whether a role's output has its rows on the last axis."""
@@ -78,6 +87,7 @@ def assign(signature: Signature, given: Mapping[str, str]) -> Assignment:
         start = replace(start, height=signature.image[0], width=signature.image[1])
     named, layout = roles.split(NAME, signature, given, ROLES, start)
     found = named or _likely(signature)
+    layout = _with_anchors(layout)
     if layout.scale == "normalised" and (layout.height is None or layout.width is None):
         raise UsageError(
             "normalised boxes need the size of the model's input", "give height=... and width=..."
@@ -88,6 +98,8 @@ def assign(signature: Signature, given: Mapping[str, str]) -> Assignment:
         kept, layout = _apart(found, layout, signature)
     else:
         raise _misfit(signature)
+    if layout.anchors is not None:
+        _check_anchors(layout.anchors, kept, layout)
     raw = layout.columns != "box+score+class" and CLASSES not in found
     layout = replace(
         layout,
@@ -95,6 +107,52 @@ def assign(signature: Signature, given: Mapping[str, str]) -> Assignment:
         score=(MINIMUM_SCORE if raw else 0.0) if layout.score is None else layout.score,
     )
     return Assignment(NAME, tuple(kept), roles.stored(layout))
+
+
+def _with_anchors(layout: DetectionLayout) -> DetectionLayout:
+    """Offsets and anchors belong together. What comes of them is a part of the input's size."""
+    if layout.format not in OFFSETS:
+        if layout.anchors is not None or layout.variances is not None:
+            raise UsageError(
+                "anchors are for boxes that are given as offsets to them",
+                "add format=offsets, or format=offsets-yx for y, x, height and width",
+            )
+        return layout
+    if layout.anchors is None:
+        raise UsageError(
+            "offsets become boxes by anchors, and none are given",
+            "add anchors=ROWSxCOLUMNS:WIDTHxHEIGHT+.../... (docs/tasks.md), or export the model "
+            "with decoded boxes",
+        )
+    variances(layout)
+    return replace(layout, scale="normalised")
+
+
+def variances(layout: DetectionLayout) -> tuple[float, float]:
+    """What the offsets of centres and those of sizes are multiplied by. Raises `UsageError`."""
+    if layout.variances is None:
+        return anchors.CENTRE_VARIANCE, anchors.SIZE_VARIANCE
+    try:
+        centre, size = map(float, layout.variances.split("+"))
+    except ValueError:
+        raise UsageError(
+            f"'{layout.variances}' are no variances", "give two numbers, such as variances=0.1+0.2"
+        ) from None
+    return centre, size
+
+
+def _check_anchors(text: str, kept: list[RoleOutput], layout: DetectionLayout) -> None:
+    """Raise `UsageError` where there are not as many anchors as rows."""
+    (one,) = (one for one in kept if one.role in (BOXES, DETECTIONS))
+    rows = one.reduction.source[int(layout.rows_last(one.role))]
+    levels = anchors.parse(text)
+    if sum(map(len, levels)) != rows:
+        counts = " + ".join(str(len(level)) for level in levels)
+        raise UsageError(
+            f"there are {counts} = {sum(map(len, levels))} anchors, and the output '{one.output}' "
+            f"has {rows} rows",
+            "give the cells and sizes of every map, in the order of the rows",
+        )
 
 
 def classes(assignment: Assignment) -> int | None:
@@ -216,6 +274,8 @@ def _rank(
 ) -> RowRank | None:
     """By what the best rows are chosen; None where that takes more than the largest score."""
     objectness = layout.columns == "box+objectness+scores"
+    if layout.anchors is not None:  # A row's place says which anchor it starts from.
+        return None
     if layout.activation == "softmax" or (layout.activation == "sigmoid" and objectness):
         return None
     axis = int(layout.rows_last(role))

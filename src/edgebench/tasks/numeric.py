@@ -9,6 +9,7 @@ import numpy as np
 
 from edgebench.errors import DataError, UnknownNameError
 from edgebench.tasks import roles
+from edgebench.tasks.drawing import Drawing
 from edgebench.tasks.reduction import Dtype, identity
 from edgebench.tasks.task import (
     Array,
@@ -107,6 +108,11 @@ class Numeric:
     ) -> list[str]:
         """Numbers are what they are."""
         return [""] * checked(assignment, outputs)
+
+    def draw(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[Drawing]:
+        return [Drawing()] * checked(assignment, outputs)
 
 
 def _kept(output: ModelOutput, batch: int) -> RoleOutput:

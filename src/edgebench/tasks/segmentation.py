@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgebench.errors import DataError, UsageError
 from edgebench.tasks import jackknife, roles
+from edgebench.tasks.drawing import Drawing
 from edgebench.tasks.reduction import Reduction, argmax, identity, small
 from edgebench.tasks.task import (
     Array,
@@ -215,6 +216,11 @@ class Segmentation:
             )
             words.append(", ".join(named))
         return words
+
+    def draw(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> list[Drawing]:
+        return [Drawing(map=np.asarray(image)) for image in _maps(assignment, outputs)]
 
 
 def enlarged(image: Array, shape: tuple[int, ...]) -> Array:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from edgebench.errors import DataError
 from edgebench.intervals import Estimate
+from edgebench.tasks.drawing import Drawing
 from edgebench.tasks.reduction import Reduction
 
 Array = npt.NDArray[Any]
@@ -241,6 +242,11 @@ class Task(Protocol):
         self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
     ) -> Sequence[str]:
         """What the outputs predict of each image, in a few words; classes by their labels."""
+
+    def draw(
+        self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
+    ) -> Sequence[Drawing]:
+        """What of it can be drawn into each image; nothing where words say it all."""
 
 
 def checked(assignment: Assignment, outputs: Outputs) -> int:

@@ -23,6 +23,7 @@ from edgebench.converters.lint.rules import (
     hexagon,
     litert_gpu,
     nnapi,
+    phone_npus,
     shape,
     xnnpack,
 )
@@ -63,6 +64,8 @@ def test_every_rule_has_an_id_of_its_own_a_source_with_a_date_and_a_remedy() -> 
         xnnpack.QUANTISED,
         hexagon.VERSIONS,
         nnapi.VERSIONS,
+        phone_npus.MEDIATEK,
+        phone_npus.SAMSUNG,
     ],
 )
 def test_tables_name_operations_that_exist(taken: frozenset[str]) -> None:
@@ -76,7 +79,11 @@ def test_a_clean_graph_has_no_warnings() -> None:
     clean = graph("tflite", CONV, op("ADD", INT8, INT8, version=2))
     warned = [
         one.rule.id
-        for one in check(Subject(clean), RULES, ("xnnpack", "gpu", "edgetpu", "hexagon", "nnapi"))
+        for one in check(
+            Subject(clean),
+            RULES,
+            ("xnnpack", "gpu", "edgetpu", "hexagon", "nnapi", "mediatek", "samsung"),
+        )
         if one.rule.severity != "info"
     ]
     assert warned == []
@@ -226,3 +233,16 @@ def test_only_the_delegates_asked_for_are_heard_and_the_gravest_come_first() -> 
     assert {finding.rule.delegate for finding in findings} == {None, "edgetpu"}
     order = [SEVERITIES.index(finding.rule.severity) for finding in findings]
     assert order == sorted(order, reverse=True) and len(set(order)) > 1
+
+
+def test_a_split_into_several_sizes_leaves_the_npus_of_two_vendors() -> None:
+    split = graph("tflite", op("SPLIT_V", MAP))
+    assert {"mediatek-op", "samsung-op"} <= found(split).keys()
+    sliced = graph("tflite", op("SLICE", MAP))
+    assert not {"mediatek-op", "samsung-op"} & found(sliced).keys()
+
+
+def test_integers_of_64_bits_are_constants_only_for_mediatek() -> None:
+    wide = tensor((1, 4), "int64")
+    assert found(graph("tflite", op("ADD", wide, wide)))["mediatek-int64"] == 1
+    assert "mediatek-int64" not in found(graph("tflite", CONV))

@@ -280,7 +280,6 @@ def test_the_check_says_where_to_get_the_tool_and_tries_it(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("#!/bin/sh\necho '--graph=x --use_npu=false'\n", "CompiledModel"),
         ("#!/nowhere/loader\n", "does not work on phone"),
         ("#!/bin/sh\n", "does not work on phone: it lists no options"),
         (

@@ -52,6 +52,7 @@ class MeasureOptions:
     delegate: Delegate = RunRequest.delegate
     seed: int = RunRequest.seed
     whole_budget: bool = False
+    images: int | None = None
     profile: bool = False
     runs: Path = Path("runs")
     resume: Resume | None = None
@@ -109,6 +110,8 @@ def add_setting(
         add("--threshold", type=arguments.fraction, metavar="PERCENT", help=help_)
         help_ = "measure for the whole budget, even if the verdicts are clear before"
         add("--whole-budget", action="store_true", help=help_)
+    help_ = "images to compute outputs of (default: all; 200 on an emulated device)"
+    add("--images", type=arguments.positive, metavar="N", help=help_)
     add("--threads", type=arguments.positive, metavar="N", help="threads of the runtime")
     help_ = (
         "pin to these cores: numbers such as 4-7, a cluster such as big, or all "

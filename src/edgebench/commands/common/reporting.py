@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edgebench.benchmarks.report.junit import Suite
+    from edgebench.benchmarks.results.pictures import Gallery
     from edgebench.benchmarks.runs.fleet import FleetComparison, MemberComparison
 
 STDOUT = "-"
@@ -107,11 +108,21 @@ def _of_run(found: FleetComparison, folder: Path, options: ReportOptions) -> _Re
         documents={
             "json": lambda: dump(comparison),
             "md": lambda: markdown.render(comparison, explanation, force),
-            "html": lambda: html.render(comparison, read_result(folder), explanation, force),
+            "html": lambda: html.render(
+                comparison, read_result(folder), explanation, force, _galleries(folder)
+            ),
         },
         render=lambda out: terminal.render(comparison, out, explanation, force),
         suites=[junit.of_run(comparison, options.fail_above, force)],
     )
+
+
+def _galleries(folder: Path) -> Iterator[Gallery]:
+    """The images that changed on the device, read now, for only a page shows them."""
+    from edgebench.benchmarks.results import pictures, run_folder
+
+    run = run_folder.read_run(folder, run_folder.read_result(folder), "")
+    yield from pictures.galleries(folder, run)
 
 
 def _of_fleet(found: FleetComparison, folder: Path, options: ReportOptions) -> _Report:

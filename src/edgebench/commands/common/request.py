@@ -45,6 +45,7 @@ def of_device(
         seed=options.seed,
         out=str(options.runs),
         whole_budget=options.whole_budget,
+        images=options.images,
         profile=options.profile,
         cool_down=devices.cools_down(device),
     )

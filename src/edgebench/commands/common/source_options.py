@@ -42,6 +42,7 @@ class SourceOptions:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     labels: Path | None = None
+    raw_outputs: bool = False
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
@@ -69,6 +70,8 @@ def add_model(parser: argparse.ArgumentParser, kind: type) -> None:
     add("--task", metavar="NAME", help=help_)
     help_ = "roles and layout of the outputs, such as boxes=OUTPUT,scale=normalised"
     add("--outputs", type=arguments.words, metavar="NAME=VALUE,...", help=help_)
+    help_ = "leave out the post-processing of the zoo's detectors and segmenters"
+    add("--raw-outputs", action="store_true", help=help_)
 
 
 def add_data(parser: argparse.ArgumentParser, kind: type) -> None:
@@ -114,6 +117,7 @@ def request(
         mean=options.mean,
         std=options.std,
         labels=options.labels,
+        raw_outputs=options.raw_outputs,
         command=options.command_line,
         **more,
     )

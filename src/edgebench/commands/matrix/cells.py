@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from edgebench import documents
+from edgebench.commands.matrix.npus import left_over
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.export.export import export_each
 from edgebench.converters.export.process_pool import Failure, Pool
@@ -19,6 +20,8 @@ from edgebench.progress import Progress
 
 # What XNNPACK has to take whole. A float16 file holds a DEQUANTIZE for each of its weights.
 WHOLE = ("fp32", "dynamic", "int8")
+# What NPUs compute in.
+NPU = ("fp32", "int8")
 ENDED = "proved"
 PASSED, FAILED, REFUSED = "passed", "failed", "refused"
 
@@ -28,7 +31,8 @@ class MatrixCell:
     """One model in one target. `reason` is empty where it passed.
 
     `transposes`, `partitions` and `outside` (operators that XNNPACK leaves out, with their number)
-    are known of TFLite files; `snr_db` and `agreement` are those of the last hop.
+    are known of TFLite files, and so is what phones' NPUs leave, by NPU (`npu_left`); `snr_db` and
+    `agreement` are those of the last hop.
     """
 
     target: str
@@ -38,6 +42,7 @@ class MatrixCell:
     transposes: int | None = None
     partitions: int | None = None
     outside: dict[str, int] = field(default_factory=dict)
+    npu_left: dict[str, dict[str, int]] = field(default_factory=dict)
     snr_db: float | None = None
     agreement: float | None = None
 
@@ -111,6 +116,7 @@ def _cell(artifact: Artifact) -> MatrixCell:
         transposes=found.transposes,
         partitions=found.partitions,
         outside=dict(found.outside),
+        npu_left=left_over(artifact.path) if artifact.manifest.precision in NPU else {},
         snr_db=hop.snr_db,
         agreement=agreement,
     )

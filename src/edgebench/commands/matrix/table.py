@@ -18,7 +18,7 @@ def show(found: Sequence[ModelCells]) -> None:
     for one in found:
         table.add_row(one.model, *(_cell(one, form) for form in forms))
     console.show(table)
-    for line in _reasons(found):
+    for line in (*_reasons(found), *_npus(found)):
         print(line)
     print(_counts(found))
 
@@ -34,7 +34,7 @@ def markdown(found: Sequence[ModelCells]) -> str:
             for one in found
         ),
         "",
-        *(f"- {line}" for line in _reasons(found)),
+        *(f"- {line}" for line in (*_reasons(found), *_npus(found))),
         "",
         _counts(found),
     ]
@@ -74,6 +74,23 @@ def _reasons(found: Iterable[ModelCells]) -> list[str]:
             if cell.status != PASSED:
                 befell[cell.status, cell.reason].append(f"{one.model} {cell.target}")
     return [f"{status}: {reason} ({', '.join(who)})" for (status, reason), who in befell.items()]
+
+
+def _npus(found: Iterable[ModelCells]) -> list[str]:
+    """How many TFLite files each NPU takes whole, and what it leaves of the others."""
+    whole: dict[str, list[bool]] = defaultdict(list)
+    leaving: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for one in found:
+        for cell in one.cells:
+            for npu, operators in cell.npu_left.items():
+                whole[npu].append(not operators)
+                if operators:
+                    leaving[npu][", ".join(sorted(operators))].append(f"{one.model} {cell.target}")
+    lines = []
+    for npu, taken in whole.items():
+        lines.append(f"{npu} takes {sum(taken)} of {len(taken)} TFLite files whole")
+        lines += [f"{npu} leaves {kinds} ({', '.join(who)})" for kinds, who in leaving[npu].items()]
+    return lines
 
 
 def _counts(found: Iterable[ModelCells]) -> str:
