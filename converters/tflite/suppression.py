@@ -110,7 +110,7 @@ def _real(to: _Writer, tensor: int) -> int:
 
 def _options(detector: Detector) -> bytes:
     """The custom options, as a map of flexbuffers."""
-    from flatbuffers import flexbuffers  # type: ignore[import-untyped]
+    from flatbuffers import flexbuffers
 
     centre, size = detector.variances
     builder = flexbuffers.Builder()
