@@ -13,6 +13,7 @@ import functools
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -95,9 +96,14 @@ def package(verb: str, where: str, *words: str) -> subprocess.CompletedProcess[s
 @functools.cache
 def program(where: str, name: str) -> list[str]:
     """Build a program of a package: the words of a command that runs it, outside of that system."""
+    scratch = built() / where.replace("/", "-")
     done = package("build", where, "-c", "release", "--product", name)
+    if done.returncode != 0 and scratch.exists():
+        # A file that is new in a package that this one needs is not always seen: build all anew.
+        shutil.rmtree(scratch)
+        done = package("build", where, "-c", "release", "--product", name)
     assert done.returncode == 0, said(done)
-    made = built() / where.replace("/", "-") / "release" / name
+    made = scratch / "release" / name
     system = root()
     libraries = (f"usr/lib/{MULTIARCH}", "usr/libexec/swift/lib/swift/linux")
     (loader,) = (system / f"usr/lib/{MULTIARCH}").glob("ld-linux-*.so.*")
