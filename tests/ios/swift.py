@@ -1,7 +1,7 @@
 """Swift in a cache folder: Debian's own compiler, which this system need not have.
 
     swift/    Debian's swiftlang with all that it needs, as a system of its own
-    built/    what was compiled; a second build compiles what has changed
+    built/    what was compiled of this checkout; a second build compiles what has changed
 
 The compiler runs in that system (chroot), in a namespace where the repository is mounted. What it
 has made runs outside of it, with the libraries of that system.
@@ -10,8 +10,10 @@ has made runs outside of it, with the libraries of that system.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,8 +54,13 @@ def root() -> Path:
     made = debian.fetch_packages(PACKAGES, SUITE, ARCHITECTURE, folder() / "swift")
     for name in ("proc", "dev", "src", "build", "tmp"):
         (made / name).mkdir(exist_ok=True)
-    (folder() / "built").mkdir(exist_ok=True)
+    built().mkdir(parents=True, exist_ok=True)
     return made
+
+
+def built() -> Path:
+    """Another checkout has a folder of its own: it may be tested at the same time."""
+    return folder() / "built" / hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]
 
 
 def require_namespaces() -> None:
@@ -68,8 +75,8 @@ def require_namespaces() -> None:
 def inside(*words: str) -> subprocess.CompletedProcess[str]:
     """Run a command in that system; the repository is /src, and /build is kept."""
     require_namespaces()
-    places = [str(root()), str(REPOSITORY), str(folder() / "built")]
-    with locked_folder(folder() / "built"):
+    places = [str(root()), str(REPOSITORY), str(built())]
+    with locked_folder(built()):
         return subprocess.run(
             [*NAMESPACE, "sh", "-c", ENTER, "sh", *places, *words],
             stdin=subprocess.DEVNULL,
@@ -89,9 +96,14 @@ def package(verb: str, where: str, *words: str) -> subprocess.CompletedProcess[s
 @functools.cache
 def program(where: str, name: str) -> list[str]:
     """Build a program of a package: the words of a command that runs it, outside of that system."""
+    scratch = built() / where.replace("/", "-")
     done = package("build", where, "-c", "release", "--product", name)
+    if done.returncode != 0 and scratch.exists():
+        # A file that is new in a package that this one needs is not always seen: build all anew.
+        shutil.rmtree(scratch)
+        done = package("build", where, "-c", "release", "--product", name)
     assert done.returncode == 0, said(done)
-    made = folder() / "built" / where.replace("/", "-") / "release" / name
+    made = scratch / "release" / name
     system = root()
     libraries = (f"usr/lib/{MULTIARCH}", "usr/libexec/swift/lib/swift/linux")
     (loader,) = (system / f"usr/lib/{MULTIARCH}").glob("ld-linux-*.so.*")

@@ -95,9 +95,13 @@ def test_what_is_kept_is_what_the_python_runner_keeps(
 def test_what_a_plan_asks_of_an_iphone_in_vain_is_an_error(
     packages: Path, phone: IPhone, tmp_path: Path
 ) -> None:
-    folder = staged(packages, tmp_path / "run", "classifier", cores=(0,))
-    with pytest.raises(DeviceError, match="iOS chooses the cores itself"):
-        phone.run(folder, silent)
+    for asked, said in (
+        ({"cores": (0,)}, "iOS chooses the cores itself"),
+        ({"delegate": "npu"}, "Core ML has no npu delegate"),
+    ):
+        folder = staged(packages, tmp_path / str(*asked), "classifier", **asked)
+        with pytest.raises(DeviceError, match=said):
+            phone.run(folder, silent)
 
 
 def test_where_operations_are_to_run_is_in_the_result(

@@ -33,41 +33,20 @@ public struct CoreMLRuntime: Runtime {
         return target
     }
 
-    public func runsOnCpuAlone(delegate: String) -> Bool { ComputeUnits(delegate: delegate) == .cpu }
+    public func runsOnCpuAlone(delegate: String) -> Bool { (try? ComputeUnits(delegate: delegate)) == .cpu }
 
     public func open(_ model: URL, threads: Int, delegate: String) throws -> any Engine {
-        try CoreMLEngine(model, ComputeUnits(delegate: delegate))
+        try CoreMLEngine(model, try ComputeUnits(delegate: delegate))
     }
 }
 
-/// What a plan's delegate means to Core ML.
-public enum ComputeUnits: String, Sendable, CaseIterable, Identifiable {
-    case cpu
-    case cpuAndGPU
-    case cpuAndNeuralEngine
-    case all
-
-    public init(delegate: String) {
-        self = ["none": .cpu, "gpu": .cpuAndGPU, "ane": .cpuAndNeuralEngine][delegate] ?? .all
-    }
-
-    public var id: String { rawValue }
-
+extension ComputeUnits {
     var units: MLComputeUnits {
         switch self {
         case .cpu: .cpuOnly
         case .cpuAndGPU: .cpuAndGPU
         case .cpuAndNeuralEngine: .cpuAndNeuralEngine
         case .all: .all
-        }
-    }
-
-    /// The one processor that is asked for beside the CPU, by the name that a placement gives it.
-    var wanted: String? {
-        switch self {
-        case .cpuAndGPU: PlacedOperation.gpu
-        case .cpuAndNeuralEngine: PlacedOperation.neuralEngine
-        case .cpu, .all: nil
         }
     }
 

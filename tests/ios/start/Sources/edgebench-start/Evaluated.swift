@@ -13,10 +13,10 @@ struct EvaluatedRuntime: Runtime {
 
     func prepare(_ model: URL) throws -> URL { model }
 
-    func runsOnCpuAlone(delegate: String) -> Bool { delegate == "none" }
+    func runsOnCpuAlone(delegate: String) -> Bool { (try? ComputeUnits(delegate: delegate)) == .cpu }
 
     func open(_ model: URL, threads: Int, delegate: String) throws -> any Engine {
-        try EvaluatedEngine(try Line(socket), model, delegate)
+        try EvaluatedEngine(try Line(socket), model, delegate, try ComputeUnits(delegate: delegate))
     }
 }
 
@@ -28,7 +28,7 @@ final class EvaluatedEngine: Engine {
     private var given: [[UInt8]]
     private var made: [[UInt8]] = []
 
-    init(_ line: Line, _ model: URL, _ delegate: String) throws {
+    init(_ line: Line, _ model: URL, _ delegate: String, _ units: ComputeUnits) throws {
         self.line = line
         let question: Json = ["open": Json(model.path), "delegate": Json(delegate)]
         try line.send(Array((question.line + "\n").utf8))
@@ -44,8 +44,7 @@ final class EvaluatedEngine: Engine {
                     weight: try one["weight"].orNil { try $0.double() })
             }
         }
-        let wanted = ["gpu": PlacedOperation.gpu, "ane": PlacedOperation.neuralEngine][delegate]
-        delegation = placement.map { Delegation(placement: $0, wanted: wanted) } ?? Delegation()
+        delegation = placement.map { Delegation(placement: $0, wanted: units.wanted) } ?? Delegation()
     }
 
     private static func tensor(_ fields: Fields) throws -> Tensor {
