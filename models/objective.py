@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from edgebench.models.data.augmentation import NO_CLASS
 from edgebench.models.kinds import CLASSIFICATION, DETECTION, SEGMENTATION
@@ -30,7 +30,7 @@ def _boxes(outputs: Outputs, targets: Outputs, smoothing: float) -> Tensor:
     offsets, scores = outputs
     kinds, wanted = targets
     things = kinds > 0
-    count = things.sum().clamp(min=1)
+    count = _of_all(things.sum())
     located = nn.functional.smooth_l1_loss(offsets.float()[things], wanted[things], reduction="sum")
     losses = nn.functional.cross_entropy(
         scores.float().transpose(1, 2), kinds, reduction="none", label_smoothing=smoothing
@@ -45,9 +45,26 @@ def _boxes(outputs: Outputs, targets: Outputs, smoothing: float) -> Tensor:
 def _pixels(outputs: Outputs, targets: Outputs, smoothing: float) -> Tensor:
     (logits,) = outputs
     (maps,) = targets
-    return nn.functional.cross_entropy(
-        logits.float(), maps, ignore_index=NO_CLASS, label_smoothing=smoothing
+    losses = nn.functional.cross_entropy(
+        logits.float(),
+        maps,
+        ignore_index=NO_CLASS,
+        label_smoothing=smoothing,
+        reduction="sum",
     )
+    return losses / _of_all((maps != NO_CLASS).sum())
+
+
+def _of_all(count: Tensor) -> Tensor:
+    """A count over the batch of all processes, for each of them, and at least one.
+
+    Gradients are averaged over the processes, so that each counts as if it had a like share.
+    """
+    found = count.float()
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(found)
+        found = found / distributed.get_world_size()
+    return found.clamp(min=1)
 
 
 OBJECTIVES: dict[str, Objective] = {

@@ -35,7 +35,7 @@ from edgebench.models.objective import LEARNING_RATES, OBJECTIVES, Outputs
 from edgebench.models.spec import ModelSpec
 from edgebench.models.speed import Meter, Speed, reading
 from edgebench.models.train_config import TrainConfig
-from edgebench.models.weights import load_into
+from edgebench.models.weights import load_start
 from edgebench.progress import Progress, silent
 from edgebench.tasks.task import Score
 from edgebench.version import __version__
@@ -148,7 +148,7 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
     torch.manual_seed(config.seed)
     module = network(spec, config.dropout)
     if config.init is not None:
-        load_into(module, config.init, module.weight_layouts)
+        load_start(module, config.init, module.weight_layouts)
     module.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = recipe.averaged(module, config.average_decay)
     if place.world > 1:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from edgebench.errors import InvalidFileError
 from edgebench.models.backbones.backbone import NORM_EPSILON, WeightLayout
+from edgebench.models.backbones.heads.headed import Headed
 
 State = dict[str, Tensor]
 
@@ -97,13 +98,33 @@ def _bare(shape: Sequence[int]) -> tuple[int, ...]:
     return found[:2] if len(found) == 4 and found[2:] == (1, 1) else found
 
 
+def load_start(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = ()) -> None:
+    """Fill a network before its training: all of it, or the backbone alone of one with a head.
+
+    A file without a head is a classifier's; what it has beyond the backbone is left out. Raises as
+    `load_into` does.
+    """
+    if isinstance(module, Headed):
+        state = read(path, module.backbone_layouts)
+        if not any(key.startswith("head.") for key in read(path, layouts)):
+            own = module.backbone.state_dict()
+            kept = {key: value for key, value in state.items() if key in own}
+            _fill(module.backbone, kept, path)
+            return
+    load_into(module, path, layouts)
+
+
 def load_into(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = ()) -> None:
     """Fill a network with the weights of a file, in its own names or in a known layout's.
 
     Raises `InvalidFileError` that names the keys that are missing, unexpected or of a wrong shape.
     """
+    _fill(module, read(path, layouts), path)
+
+
+def _fill(module: nn.Module, found_state: State, path: Path) -> None:
     own = module.state_dict()
-    state = _reshaped(read(path, layouts), own)
+    state = _reshaped(found_state, own)
     required = {key for key in own if not key.endswith(_OPTIONAL_SUFFIX)}
     problems = {
         "missing": sorted(required - set(state)),

@@ -16,7 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from edgebench.benchmarks.formatting import whole
-from edgebench.benchmarks.results.pictures import Answer, Gallery
+from edgebench.benchmarks.results.pictures import Gallery, PictureAnswer
 from edgebench.tasks.task import Array
 
 # Colours of classes, far apart from one to the next; those of the page are for models.
@@ -70,7 +70,7 @@ def walls(galleries: Iterable[Gallery]) -> list[Wall]:
     ]
 
 
-def _drawn(pixels: Array, answer: Answer) -> Markup:
+def _drawn(pixels: Array, answer: PictureAnswer) -> Markup:
     height, width = pixels.shape[:2]
     parts = [_image(png(pixels), width, height)]
     if answer.drawing.map is not None:

@@ -25,7 +25,7 @@ SHOWN = 6
 
 
 @dataclass(frozen=True)
-class Answer:
+class PictureAnswer:
     """What a model says of an image."""
 
     words: str
@@ -33,14 +33,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class ChangedImage:
+class PictureChange:
     """An image (height, width, 3) by its number, what the source model and the device say of it,
     and the share of it in which both agree."""
 
     number: int
     pixels: Array
-    source: Answer
-    device: Answer
+    source: PictureAnswer
+    device: PictureAnswer
     share: float
 
 
@@ -52,7 +52,7 @@ class Gallery:
     """
 
     slot: str
-    images: tuple[ChangedImage, ...]
+    images: tuple[PictureChange, ...]
     changed: int
     compared: int
 
@@ -97,13 +97,13 @@ def _gallery(
     for number, image in zip(worst.tolist(), pixels, strict=True):
         one = slice(number, number + 1)
         source, device = (
-            Answer(
+            PictureAnswer(
                 task.in_words(assignment, cut(which, one), labels)[0],
                 task.draw(assignment, cut(which, one), labels)[0],
             )
             for which in (reference, outputs)
         )
-        images.append(ChangedImage(number, image, source, device, float(share[number])))
+        images.append(PictureChange(number, image, source, device, float(share[number])))
     return Gallery(slot, tuple(images), len(changed), count(outputs))
 
 

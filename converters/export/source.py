@@ -19,7 +19,7 @@ from edgebench.converters.onnx.graph import read as read_graph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.postprocess import Detector
 from edgebench.errors import UsageError
-from edgebench.models.backbones.heads.meaning import Meaning, meaning_of, pixels
+from edgebench.models.backbones.heads.meaning import HeadMeaning, meaning_of, pixels
 from edgebench.models.data import imagefolder, scenes
 from edgebench.models.data.datasets import BUILT_IN, open_data
 from edgebench.models.kinds import SEGMENTATION
@@ -59,7 +59,7 @@ class Source:
     madds: int | None
     torch: Torch | None
     notes: tuple[str, ...] = ()
-    meaning: Meaning | None = None
+    meaning: HeadMeaning | None = None
     detector: Detector | None = None
 
 
@@ -153,9 +153,9 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
     if meaning is not None and not request.raw_outputs:
         if spec.task == SEGMENTATION:
             graph, compute = best_class.chosen(graph), best_class.of_pixels(run)
-            meaning = Meaning(spec.task, best_class.words(spec.num_classes))
+            meaning = HeadMeaning(spec.task, best_class.words(spec.num_classes))
         else:
-            meaning = Meaning(spec.task, {**meaning.words, **request.outputs})
+            meaning = HeadMeaning(spec.task, {**meaning.words, **request.outputs})
             detector = _detector(graph, spec, meaning)
     preprocessing, labels = _data(spec)
     if request.mean is not None and request.std is not None:
@@ -176,7 +176,7 @@ def _from_zoo(request: ExportRequest, spec: ModelSpec, progress: Progress) -> So
     )
 
 
-def _detector(graph: OnnxGraph, spec: ModelSpec, meaning: Meaning) -> Detector:
+def _detector(graph: OnnxGraph, spec: ModelSpec, meaning: HeadMeaning) -> Detector:
     """Raises `UsageError` where outputs are to be read otherwise than post-processings do."""
     ports = tuple(ModelOutput(port.name, port.shape) for port in graph.outputs)
     signature = Signature(ports, (spec.input_size, spec.input_size))

@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import nn
 
+from edgebench.errors import InvalidFileError
 from edgebench.models import ablated, registry
 from edgebench.models.attention import ATTENTION, Attention
 from edgebench.models.backbones.build import network
 from edgebench.models.backbones.heads import default_boxes
 from edgebench.models.count import count
 from edgebench.models.kinds import HEADED, HEADS, KINDS
-from edgebench.models.weights import load_into
+from edgebench.models.weights import load_into, load_start
 from edgebench.tasks import anchors
 
 FOLDER = Path(__file__).parents[1] / "golden" / "head_layouts"
@@ -294,3 +295,24 @@ def test_counting_a_detector_counts_its_head() -> None:
         cost = count(network(spec), spec.input_size)
         head = sum(one.numel() for one in network(spec).head.parameters())
     assert cost.parameters == spec.parameters > head > 0
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_training_starts_from_a_classifiers_weights(tmp_path: Path, head: str) -> None:
+    classifier = network(registry.get("mobilenet_v2_ca"))
+    torch.save(classifier.state_dict(), tmp_path / "imagenet.pth")
+    module = network(registry.get(f"{head}_mobilenet_v2_ca_s64"))
+    before = {key: value.clone() for key, value in module.head.state_dict().items()}
+    load_start(module, tmp_path / "imagenet.pth", module.weight_layouts)
+    theirs = classifier.state_dict()
+    assert all(
+        torch.equal(value, theirs[key]) for key, value in module.backbone.state_dict().items()
+    )
+    assert all(torch.equal(value, before[key]) for key, value in module.head.state_dict().items())
+
+
+def test_a_training_refuses_a_start_that_does_not_fit(tmp_path: Path) -> None:
+    torch.save(network(registry.get("mobilenet_v2")).state_dict(), tmp_path / "plain.pth")
+    module = network(registry.get("ssdlite_mobilenet_v2_ca"))
+    with pytest.raises(InvalidFileError, match="missing"):
+        load_start(module, tmp_path / "plain.pth", module.weight_layouts)

@@ -33,7 +33,7 @@ class Headed(Backbone):
             trunk.detection_paths(backbone) if detects else trunk.segmentation_paths(backbone)
         )
         # The layouts are made of the names that the whole backbone has.
-        whole = backbone.weight_layouts
+        self.backbone_layouts = whole = backbone.weight_layouts
         trunk.cut(backbone, paths[-1])
         self.paths = tuple(paths)
         self.backbone = backbone

@@ -17,19 +17,19 @@ _HALF: Channels = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)
-class Meaning:
+class HeadMeaning:
     """A task by its name, and its roles and words (docs/tasks.md)."""
 
     task: str
     words: Mapping[str, str]
 
 
-def meaning_of(spec: ModelSpec) -> Meaning | None:
+def meaning_of(spec: ModelSpec) -> HeadMeaning | None:
     """What a model with a head gives; None for a classifier, whose outputs say it themselves."""
     if spec.task == CLASSIFICATION:
         return None
     if spec.task != DETECTION:
-        return Meaning(spec.task, {"logits": "logits"})
+        return HeadMeaning(spec.task, {"logits": "logits"})
     words = {
         "boxes": "offsets",
         "scores": "logits",
@@ -38,7 +38,7 @@ def meaning_of(spec: ModelSpec) -> Meaning | None:
         "activation": "softmax",
         "background": "first",
     }
-    return Meaning(spec.task, words)
+    return HeadMeaning(spec.task, words)
 
 
 def pixels(spec: ModelSpec) -> tuple[Channels, Channels] | None:
