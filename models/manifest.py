@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from edgebench import documents
 from edgebench.errors import InvalidFileError
-from edgebench.tasks.task import Score
+from edgebench.tasks.score import Score
 
 SHIPPED = Path(__file__).parent / "checkpoints"
 

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from edgebench.estimate import Estimate as Estimate
+
 Bools = npt.NDArray[np.bool_]
 
 CONFIDENCE = 0.95
@@ -19,15 +21,6 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its 95 % confidence interval."""
-
-    value: float
     low: float
     high: float
 

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebench.errors import DataError
-from edgebench.intervals import Estimate
 from edgebench.tasks.drawing import Drawing
 from edgebench.tasks.reduction import Reduction
+from edgebench.tasks.score import Score as Score
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -109,19 +109,6 @@ class Criterion:
     least: float
     parts: bool = True
     bounds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Score:
-    """The figures of a metric by id, each with its 95 % interval over the images.
-
-    Of a difference they are differences, of the same images. `few` says that there are too few
-    images for an interval: it is all that the figure could be, then.
-    """
-
-    images: int
-    figures: dict[str, Estimate]
-    few: bool = False
 
 
 class Truth(ABC):
