@@ -57,7 +57,7 @@ def test_every_layout_of_the_documentation_can_be_assigned(
     task = tasks.get(name)
     shown = [("out " + text).split()[-2:] for text in re.findall(r"`([^`]+)`", outputs)]
     shapes = tuple(ModelOutput(out, tuple(map(int, shape.split("x")))) for out, shape in shown)
-    given = dict(re.findall(r"(\w+)=([\w+]+)", words))
+    given = dict(re.findall(r"(\w+)=([\w+:./]+)", words))
     assignment = task.assign(Signature(shapes, (640, 640), _labels(shapes)), given)
     held = {one.role: one.output for one in assignment.outputs}
     assert held.items() >= {(key, value) for key, value in given.items() if key in task.roles}
