@@ -73,8 +73,8 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 def arrays(found: program.Program) -> list[Any]:
-    """The outputs that are numbers, and not a classifier's label."""
-    return [port for port in found.outputs if port.dtype != "string"]
+    """The outputs that Core ML gives as arrays, and not a classifier's label and scores."""
+    return [port for port in found.outputs if port.dtype]
 
 
 def described(found: program.Program) -> dict[str, Any]:
