@@ -102,7 +102,7 @@ def test_what_the_app_cannot_show_or_read_is_refused_with_the_reason(
     for one in damaged.rglob("*.mlmodel"):
         one.write_bytes(b"no model")
     for words, said in (
-        ((str(labelled),), "these outputs are labels or images: "),
+        ((str(labelled),), "its outputs are labels or images: "),
         ((str(damaged),), "refused"),
         ((str(toys / "plain.tflite"),), "the iOS app runs coreml files, not tflite"),
         ((str(tmp_path),), "unknown model"),

@@ -69,7 +69,12 @@ class Handler(socketserver.StreamRequestHandler):
             feeds[port.name] = np.frombuffer(self.rfile.read(size), dtype).reshape(port.shape)
         with self.server.lock:
             made = found.run(feeds)
-        return b"".join(np.ascontiguousarray(made[port.name]).tobytes() for port in found.outputs)
+        return b"".join(np.ascontiguousarray(made[port.name]).tobytes() for port in arrays(found))
+
+
+def arrays(found: program.Program) -> list[Any]:
+    """The outputs that Core ML gives as arrays, and not a classifier's label and scores."""
+    return [port for port in found.outputs if port.dtype]
 
 
 def described(found: program.Program) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def described(found: program.Program) -> dict[str, Any]:
             for one in which
         ]
 
-    return {"inputs": ports(found.inputs), "outputs": ports(found.outputs)}
+    return {"inputs": ports(found.inputs), "outputs": ports(arrays(found))}
 
 
 @contextmanager

@@ -85,14 +85,10 @@ def _require_system(artifact: Artifact, app: BundledApp) -> None:
             "newer",
             "export it for an older system, or raise IPHONEOS_DEPLOYMENT_TARGET in Xcode",
         )
-    others = [
-        one.name
-        for one in found.description.output
-        if one.type.WhichOneof("Type") != "multiArrayType"
-    ]
-    if others:
+    kinds = {one.name: one.type.WhichOneof("Type") for one in found.description.output}
+    if "multiArrayType" not in kinds.values():
         raise NotForTheApp(
-            f"the app reads arrays, and these outputs are labels or images: {', '.join(others)}",
+            f"the app reads arrays, and its outputs are labels or images: {', '.join(kinds)}",
             "convert it without ClassifierConfig or image outputs; give the labels with --labels",
         )
 
