@@ -49,7 +49,8 @@ def test_estimate_names_the_command_that_makes_what_is_missing(
     arguments = ["scenes_v2", "--artifacts", str(tmp_path), "--soc", "SM8650"]
     assert main(["estimate", *arguments]) == 1
     assert "edgebench export scenes_v2 --to tflite:int8" in capsys.readouterr().err
-    assert main(["estimate", "--artifacts", str(tmp_path), "--soc", "SM1"]) == 1
+    assert main(["estimate", "--artifacts", str(tmp_path), "--soc", "SM8650"]) == 1
+    assert "there are no .tflite files" in capsys.readouterr().err
     assert main(["estimate", "a.tflite", "--soc", "SM1"]) == 2
 
 

@@ -27,7 +27,7 @@ def folder(toys: Path, tmp_path: Path) -> Path:
 def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
     request = RunRequest(
         str(folder),
-        budget_s=4.0,
+        budget_s=8.0,
         whole_budget=True,
         against_itself=True,
         out=str(tmp_path / "runs"),
@@ -61,7 +61,7 @@ def test_a_run_on_this_machine_is_whole(folder: Path, tmp_path: Path) -> None:
 def test_the_accuracy_on_the_device_is_that_of_its_own_outputs(
     folder: Path, toys: Path, tmp_path: Path
 ) -> None:
-    request = RunRequest(str(folder), budget_s=4.0, out=str(tmp_path / "runs"))
+    request = RunRequest(str(folder), budget_s=8.0, out=str(tmp_path / "runs"))
     comparison = running.run(request, LocalDevice())
     outputs = np.load(
         run_folder.latest(tmp_path / "runs", "local") / "outputs/attention.fp32.tflite/logits.npy"

@@ -12,6 +12,9 @@ from edgebench.converters.tflite.node import CannotLower, Node, lowers
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Value
 
+TOGETHER = 5
+"""As many inputs as XNNPACK takes (LiteRT, tflite/delegates/xnnpack/xnnpack_delegate.cc)."""
+
 
 @lowers("Concat")
 def concat(node: Node) -> Value:
@@ -26,8 +29,16 @@ def concat(node: Node) -> Value:
     )
     if axis == 1 and all(value.shape[axis] == 1 for value in values):
         order = (*(a for a in order if a != axis), axis)
-    joined = tf.concat([value.at(order).data for value in values], order.index(axis))
+    joined = _joined([value.at(order).data for value in values], order.index(axis))
     return Value(joined, order, all(value.nonnegative for value in values))
+
+
+def _joined(parts: list[Any], axis: int) -> Any:
+    """Join a few at a time: more in one CONCATENATION would leave XNNPACK's partition."""
+    while len(parts) > TOGETHER:
+        first, rest = parts[:TOGETHER], parts[TOGETHER:]
+        parts = [tf.concat(first, axis), *rest]
+    return tf.concat(parts, axis)
 
 
 def cut(x: Value, axis: int, start: int, length: int) -> Value:

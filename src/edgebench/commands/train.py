@@ -14,7 +14,8 @@ HELP = "train a model, by default with the paper's recipe"
 EXAMPLES = """\
   edgebench train scenes_v2_ca --epochs 30     on the generated scenes
   edgebench train mobilenet_v2_ca --data imagefolder:imagenet/
-  edgebench train ssdlite_mobilenet_v2_ca --data coco:train2017,instances_train2017.json
+  edgebench train ssdlite_mobilenet_v2_ca \\
+      --data coco:train2017,instances_train2017.json
   torchrun --nproc-per-node 2 -m edgebench.cli train mobilenet_v2_ca
 """
 

@@ -29,7 +29,7 @@ HELP = "ask the compilers of NPUs what runs on the NPU, without a device"
 EXAMPLES = """\
   edgebench estimate scenes_v2 scenes_v2_ca --soc SM8650,SM8750
   edgebench estimate somebody_elses.tflite --soc galaxy-s24,pixel9
-  edgebench estimate --soc SM8650 --artifacts artifacts    every .tflite file there
+  edgebench estimate --soc SM8650       every .tflite file in artifacts/
   edgebench estimate artifacts/scenes_v2.int8.tflite \\
       artifacts/scenes_v2_ca.int8.tflite --accelerator ethos-u65-256
 """
@@ -74,7 +74,10 @@ def options(namespace: argparse.Namespace) -> EstimateOptions:
 
 
 def execute(options: EstimateOptions) -> int:
-    """Ask each compiler about each file. Exit 1 where one of them gave no answer."""
+    """Ask each compiler about each file. Exit 1 where one of them gave no answer.
+
+    Raises what the first one raised if none did.
+    """
     from edgebench.commands.estimate import table
     from edgebench.commands.estimate.answers import CompilerAnswers
 
@@ -90,6 +93,8 @@ def execute(options: EstimateOptions) -> int:
             except EdgeBenchError as error:
                 answers.failed[path, npu] = error
         progress("compiling", len(answers.questions), len(answers.questions))
+    if not answers.given:
+        raise next(iter(answers.failed.values()))
     if options.json:
         print(json.dumps(_document(answers), indent=1))
     else:
