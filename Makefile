@@ -22,6 +22,8 @@ MODELS    ?= mobilenet_v2 mobilenet_v2_se mobilenet_v2_ca scenes_v2 scenes_v2_se
 PRECISION ?= fp32 fp16 int8
 COREML_PRECISION ?= fp16 int8w w8a8
 ARTIFACTS ?= artifacts
+# What runs on iOS 16, the oldest that the app is for; w8a8 needs iOS 17.
+IOS_PRECISIONS ?= fp16,int8w
 FORMS     ?= mobilenet_v2_ca
 
 # Options of `make matrix`, such as MATRIX="--backbones resnet18 --size 96".
@@ -96,7 +98,7 @@ export-coreml: $(READY)  ## the same to Core ML, in fp16, int8w and w8a8
 	$(BIN)/edgebench export $(MODELS) $(COREML_PRECISION:%=--to coreml:%) --out $(ARTIFACTS)
 
 bundle-ios: export-coreml  ## give the models of `make export-coreml` to the iOS app
-	$(BIN)/edgebench bundle $(MODELS) --ios --artifacts $(ARTIFACTS)
+	$(BIN)/edgebench bundle $(MODELS) --ios --precisions $(IOS_PRECISIONS) --artifacts $(ARTIFACTS)
 
 export-openvino: $(READY)  ## the same to OpenVINO
 	$(BIN)/edgebench export $(MODELS) $(PRECISION:%=--to openvino:%) --out $(ARTIFACTS)
