@@ -44,7 +44,9 @@ def generation(shell: Shell) -> int:
     """The generation of the phone's NPU. Raises `DeviceError`."""
     soc = soc_of(shell)
     if soc.vendor is not QUALCOMM:
-        raise DeviceError(f"{shell.name} has no NPU of Qualcomm, but a {soc.model}", "see --help")
+        raise DeviceError(
+            f"{shell.name} has no NPU of Qualcomm, but a {soc.model}", "use --delegate npu"
+        )
     if soc.hexagon is None:
         raise DeviceError(
             f"edgebench does not know the generation of the NPU of {shell.name} ({soc.model})",

@@ -7,6 +7,7 @@ a measurement.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import platform
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from edgebench.deploy.npu import compiled_file, compiler_log, empty_library
 from edgebench.deploy.npu.compiler_log import CompilerLog
-from edgebench.deploy.npu.socs import QUALCOMM, Soc
+from edgebench.deploy.npu.socs import QUALCOMM, SOCS, Soc
 from edgebench.errors import (
     DeviceError,
     EdgeBenchError,
@@ -34,6 +35,8 @@ QNN = "onnxruntime-qnn"
 PROGRAM = Path("tools", "apply_plugin_main")
 UNUSED = "libQnnLpai.so"
 TIMEOUT_S = 600
+IDENTIFIER = b"TFL3"
+"""The fifth to eighth byte of every .tflite file."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,7 @@ def compile_for(path: Path, soc: Soc, target: Path) -> Compiled:
     Raises `InvalidFileError` for what is no .tflite file, `MissingExtraError` and `DeviceError`
     where a library of the vendor is missing, and `UnsupportedModelError` where the compiler fails.
     """
-    if path.suffix != ".tflite" or not path.is_file():
-        raise InvalidFileError(
-            f"{path} is not a .tflite file", "make one with: edgebench export --to tflite:int8"
-        )
+    _check_file(path)
     log = _run(path, soc, target)
     said = compiler_log.read(log)
     if not target.is_file():
@@ -125,6 +125,16 @@ def compile_for(path: Path, soc: Soc, target: Path) -> Compiled:
         tool=_tool(soc, said),
     )
     return Compiled(target, placement, said.number or soc.number, said.hexagon or soc.hexagon)
+
+
+def _check_file(path: Path) -> None:
+    """Raises `InvalidFileError` for what is no .tflite file, which the compiler would not say."""
+    remedy = "make one with: edgebench export --to tflite:int8"
+    if not path.is_file():
+        raise InvalidFileError(f"there is no file {path}", remedy)
+    with path.open("rb") as file:
+        if path.suffix != ".tflite" or file.read(8)[4:] != IDENTIFIER:
+            raise InvalidFileError(f"{path} is not a .tflite file", remedy)
 
 
 def placement(path: Path, soc: Soc) -> NpuPlacement:
@@ -221,7 +231,7 @@ def _failure(path: Path, soc: Soc, log: str) -> EdgeBenchError:
     if why.startswith("SoC model") and not soc.vendor.lacks:
         return UnsupportedModelError(
             f"LiteRT's compiler for {soc.vendor.name} does not know {soc.model}",
-            f"use a newer {LITERT} or another SoC: this is {_version(LITERT)}",
+            f"{_near(soc.model)}use a newer {LITERT} or another SoC: this is {_version(LITERT)}",
         )
     if why.startswith("undefined symbol"):
         return DeviceError(
@@ -239,6 +249,12 @@ def _failure(path: Path, soc: Soc, log: str) -> EdgeBenchError:
         f"LiteRT's compiler does not compile {path.name} for {soc.model}: {why}",
         "export it again with: edgebench export --to tflite:int8",
     )
+
+
+def _near(model: str) -> str:
+    """The SoC that was perhaps meant: a number is easily mistyped."""
+    found = difflib.get_close_matches(model, SOCS, n=1, cutoff=0.7)
+    return f"did you mean '{found[0]}'? " if found else ""
 
 
 def _tool(soc: Soc, said: CompilerLog) -> str:
