@@ -64,14 +64,29 @@ def train(
     device: torch.device,
     progress: Progress = silent,
 ) -> Trained:
+    """Train the network of a recipe with a kind of attention; see `train_model`."""
+    name, plain = recipe.model(kind), recipe.model("none")
+    return train_model(recipe, name, plain, seed, state_path, device, progress)
+
+
+def train_model(
+    recipe: TrialRecipe,
+    name: str,
+    plain: str,
+    seed: int,
+    state_path: Path,
+    device: torch.device,
+    progress: Progress = silent,
+) -> Trained:
     """Train one network, from its state where one was left, and test it.
 
-    Raises `DivergedTrialError` when the loss stops being finite, and `UnwritableError`.
+    It begins with the weights of `plain`, the same network without attention, as far as it has
+    them. Raises `DivergedTrialError` when the loss stops being finite, and `UnwritableError`.
     """
-    identity = f"{recipe.sha256} {kind} {seed}"
-    state = _begun(recipe, kind, seed, device)
+    identity = f"{recipe.sha256} {name} {seed}"
+    state = _begun(recipe, name, plain, seed, device)
     _load(state, state_path, identity, device)
-    step, saved = f"{kind}, seed {seed}", time.monotonic()
+    step, saved = f"train {name}, seed {seed}", time.monotonic()
     progress(step, state.step, recipe.steps)
     started, before = time.process_time(), state.took_s
     while state.step < recipe.steps:
@@ -84,7 +99,7 @@ def train(
             saved = time.monotonic()
     if not math.isfinite(state.loss):
         raise DivergedTrialError(
-            f"the loss of {kind} with seed {seed} is {state.loss}",
+            f"the loss of {name} with seed {seed} is {state.loss}",
             "choose a recipe with a lower learning rate",
         )
     correct, count, answers = _tested(recipe, state.average.module, device)
@@ -92,19 +107,19 @@ def train(
     return Trained(correct, count, answers, round(state.loss, 5), round(took, 1))
 
 
-def initial(recipe: TrialRecipe, kind: str, seed: int) -> nn.Module:
-    """The network as training begins: what all kinds share has the same weights in all of them."""
+def initial(name: str, plain: str, seed: int) -> nn.Module:
+    """The network as training begins: what it shares with the plain one has the same weights."""
     torch.manual_seed(seed)
-    plain = network(registry.get(recipe.model("none")))
-    if kind == "none":
-        return plain
-    module = network(registry.get(recipe.model(kind)))
-    module.load_state_dict(plain.state_dict(), strict=False)
+    shared = network(registry.get(plain))
+    if name == plain:
+        return shared
+    module = network(registry.get(name))
+    module.load_state_dict(shared.state_dict(), strict=False)
     return module
 
 
-def _begun(recipe: TrialRecipe, kind: str, seed: int, device: torch.device) -> _State:
-    module = initial(recipe, kind, seed)
+def _begun(recipe: TrialRecipe, name: str, plain: str, seed: int, device: torch.device) -> _State:
+    module = initial(name, plain, seed)
     module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(
         module.parameters(),

@@ -30,8 +30,8 @@ def _record(kind: str, seed: int, correct: int, recipe: TrialRecipe = TINY) -> T
 
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_pairs_begin_with_the_same_shared_weights(kind: str) -> None:
-    plain = training.initial(TINY, "none", 3).state_dict()
-    paired = training.initial(TINY, kind, 3).state_dict()
+    plain = training.initial(TINY.model("none"), TINY.model("none"), 3).state_dict()
+    paired = training.initial(TINY.model(kind), TINY.model("none"), 3).state_dict()
     assert all(torch.equal(value, paired[name]) for name, value in plain.items())
     assert kind == "simam" or len(paired) > len(plain)
 

@@ -95,7 +95,7 @@ def _section(recipe: TrialRecipe, found: Sequence[TrialRecord], stem: str) -> st
 
 def _rows(by_kind: TOP1) -> list[tuple[str, ...]]:
     known = {one.kind: one for one in gains(by_kind)}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind, of_kind in by_kind.items():
         mean = f"{100 * fmean(of_kind.values()):.2f}"
         rows.append((kind, str(len(of_kind)), mean, *_compared(known.get(kind))))
