@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ from edgebench import documents
 from edgebench.errors import EdgeBenchError
 from edgebench.models import registry
 from edgebench.models.backbones.build import network
+from edgebench.models.data import scenes
 from edgebench.models.recipe import averaged
+from edgebench.models.spec import ModelSpec
 from edgebench.models.trial.recipe import TrialRecipe
 from edgebench.models.trial.scene_batches import batches, test_batches
 from edgebench.progress import Progress, silent
@@ -110,12 +112,17 @@ def train_model(
 def initial(name: str, plain: str, seed: int) -> nn.Module:
     """The network as training begins: what it shares with the plain one has the same weights."""
     torch.manual_seed(seed)
-    shared = network(registry.get(plain))
+    shared = network(_spec(plain))
     if name == plain:
         return shared
-    module = network(registry.get(name))
+    module = network(_spec(name))
     module.load_state_dict(shared.state_dict(), strict=False)
     return module
+
+
+def _spec(name: str) -> ModelSpec:
+    """A model with the scenes' ten classes: ImageNet's would first have to be unlearnt."""
+    return replace(registry.get(name), num_classes=len(scenes.CLASS_NAMES))
 
 
 def _begun(recipe: TrialRecipe, name: str, plain: str, seed: int, device: torch.device) -> _State:

@@ -28,7 +28,7 @@ def show(found: Sequence[TrialRecord], series: Series) -> None:
     missing = len(series.kinds) * series.seeds - sum(
         1 for one in found if one.kind in series.kinds and one.seed < series.seeds
     )
-    print(f"{series.recipe.name}: {len(found)} trainings, {missing} left; over none in points")
+    print(f"{series.recipe.name}: {len(found)} trainings, {missing} left; in points of top-1")
     print(_smallest(gains(by_kind)))
 
 
@@ -128,8 +128,8 @@ def _smallest(known: Sequence[Gain]) -> str:
         return "Intervals need two seeds."
     low, high = 100 * min(found), 100 * max(found)
     return (
-        f"These seeds find, at 5 % and with 80 % power, differences from {low:.1f} (the steadiest "
-        f"kind)\nto {high:.1f} points (the least steady)."
+        f"With 80 % power these seeds find differences from {low:.1f} points (the steadiest "
+        f"kind)\nto {high:.1f} (the least steady)."
     )
 
 
@@ -140,9 +140,9 @@ Made by `make experiment-attention` from the records in `models/trial/records.js
 training that ended. It says what was found on this task and this scale, not on ImageNet.
 
 **Task.** Scenes of three digits on clutter; the label is the value of the topmost digit, so that a
-network has to keep where a digit is. The digits are scikit-learn's real ones. The first tenth of a
-training shows scenes of one digit, then up to a quarter of two: without that, a network begins to
-learn at a moment of chance, and the spread over seeds is mostly that moment.
+network has to keep where a digit is. The digits are scikit-learn's real ones. The first scenes
+of a training have one digit (15 % of the steps), then two (up to 30 %): without that, a network
+begins to learn at a moment of chance, and the spread over seeds is mostly that moment.
 
 **Pairs.** Trainings with the same seed begin with the same weights, but for those of the attention,
 and see the same images in the same order. Differences are taken seed by seed.

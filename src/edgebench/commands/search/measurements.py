@@ -13,7 +13,7 @@ from edgebench.benchmarks.search.document import Measured, SearchRequest, StageP
 from edgebench.commands.common.measure_options import MeasureOptions, Resume
 from edgebench.commands.common.measuring import measure
 from edgebench.commands.search import naming
-from edgebench.errors import DeviceError, EdgeBenchError, UnsupportedModelError
+from edgebench.errors import DeviceError, UnsupportedModelError
 from edgebench.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def prices(request: SearchRequest, folder: Path) -> tuple[tuple[StagePrice, ...]
     if not alone:
         return (), ""
     found = _measured(request, alone, folder, "stages")
-    rows = {row.model: row for row in found.rows}
+    rows = _by_model(found)
     priced = []
     for one in alone:
         row = rows.get(naming.model(request.backbone, one))
@@ -58,7 +58,7 @@ def finals(
         raise DeviceError(f"{paper} could not be exported", "choose another --paper")
     candidates = [one for one in candidates if naming.model(request.backbone, one) in there]
     found = _measured(request, [one for one in candidates if one.kind != NONE], folder, "finals")
-    rows = {row.model: row for row in found.rows}
+    rows = _by_model(found)
     measured = []
     for one in candidates:
         name = naming.model(request.backbone, one)
@@ -91,19 +91,15 @@ def _exported(
     Why others are not is said. Raises what the export of the backbone does.
     """
     from edgebench.converters.artifact import find_artifacts
-    from edgebench.converters.export.export import export_many
+    from edgebench.converters.export.export import export_all
     from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.targets import parse
 
     out, target = folder / "artifacts", parse(request.target)
     names = dict.fromkeys(naming.model(request.backbone, one) for one in candidates)
     wanted = [ExportRequest(name, (target,), out, command="edgebench search") for name in names]
-    failed = None
     with console.shown_progress() as progress:
-        try:
-            export_many(wanted, os.cpu_count() or 1, progress)
-        except EdgeBenchError as error:
-            failed = error
+        _, failed = export_all(wanted, os.cpu_count() or 1, progress)
     there = frozenset(one.manifest.model for one in find_artifacts(out))
     if failed is not None:
         if request.backbone not in there:
@@ -146,6 +142,10 @@ def _measured(
     if member.comparison is None:
         raise DeviceError(f"nothing was measured on {request.device}", "give the command again")
     return member.comparison
+
+
+def _by_model(found: Comparison) -> dict[str, ModelRow]:
+    return {row.model: row for group in found.groups for row in group.rows}
 
 
 def _estimate(row: ModelRow) -> Estimate:
