@@ -128,8 +128,8 @@ def _smallest(known: Sequence[Gain]) -> str:
         return "Intervals need two seeds."
     low, high = 100 * min(found), 100 * max(found)
     return (
-        f"With 80 % power these seeds find differences from {low:.1f} points (the steadiest "
-        f"kind)\nto {high:.1f} (the least steady)."
+        f"With 80 % power these seeds find differences from {low:.1f} points\n(the steadiest kind) "
+        f"to {high:.1f} (the least steady)."
     )
 
 

@@ -13,7 +13,7 @@ from edgebench.benchmarks.search.document import Measured, SearchRequest, StageP
 from edgebench.commands.common.measure_options import MeasureOptions, Resume
 from edgebench.commands.common.measuring import measure
 from edgebench.commands.search import naming
-from edgebench.errors import DeviceError, UnsupportedModelError
+from edgebench.errors import DeviceError, UnsupportedModelError, UsageError
 from edgebench.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -135,7 +135,10 @@ def _measured(
     )
     if begun:
         options = MeasureOptions("edgebench search", runs=runs, resume=Resume(None))
-    done = measure(options)
+    try:
+        done = measure(options)
+    except UsageError as error:  # Of a run's own options, which are called otherwise here.
+        raise UsageError(error.message, error.remedy.replace("--budget", "--measure")) from error
     if done.interrupted:
         raise KeyboardInterrupt
     (member,) = done.found.members
