@@ -59,7 +59,14 @@ def carry_out(series: Series, progress: Progress) -> int:
     May be killed at any moment: the training under way goes on from its state.
     """
     device = chosen(series.device)
-    torch.set_flush_denormal(True)
+    torch.set_flush_denormal(True)  # Of the whole process: put back below.
+    try:
+        return _carry_out(series, device, progress)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _carry_out(series: Series, device: torch.device, progress: Progress) -> int:
     trained = 0
     for kind, seed in left(series)[series.part :: series.parts]:
         if (kind, seed) not in left(series):  # Another process has ended it meanwhile.
