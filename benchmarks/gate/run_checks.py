@@ -220,13 +220,24 @@ def _without_delegate(one: EvaluationResult | None, delegate: str) -> bool:
 
 def placement_unknown(evidence: Evidence, limit: float) -> Values | None:
     """An accelerator was asked for, and nothing says what ran there: it may have been the CPU."""
-    if evidence.delegate not in ACCELERATORS:
-        return None
     seen = {evidence.model: evidence.evaluation, "the baseline": evidence.baseline_evaluation}
     for name, one in seen.items():
-        if one is not None and one.partitions is None and one.leftover_ops is None:
+        if _unplaced(one, evidence.delegate):
             return {"model": name, "delegate": evidence.delegate}
     return None
+
+
+def _unplaced(one: EvaluationResult | None, delegate: str) -> bool:
+    told = one is None or one.partitions is not None or one.leftover_ops is not None
+    return delegate in ACCELERATORS and not told
+
+
+def delegate_reason(one: EvaluationResult | None, delegate: str, model: str) -> Diagnostic | None:
+    """Why what a model ran on is not, or may not be, what the plan asked for."""
+    values = {"model": model, "delegate": delegate}
+    if _without_delegate(one, delegate):
+        return Diagnostic(delegate_lost.__name__, values)
+    return Diagnostic(placement_unknown.__name__, values) if _unplaced(one, delegate) else None
 
 
 def partitioned(evidence: Evidence, limit: float) -> Values | None:

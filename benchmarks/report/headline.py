@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgebench.benchmarks.formatting import signed, threshold
 from edgebench.benchmarks.gate.verdict import Outcome
+from edgebench.benchmarks.report import sustained
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.report.wording import alike, remedy, sentence, with_remedy
 from edgebench.benchmarks.results.comparison import Comparison, ModelRow
@@ -46,6 +47,8 @@ def headline(comparison: Comparison) -> Headline:
         return counted(comparison)
     if comparison.measures == "outputs":
         return emulated(comparison)
+    if comparison.sustained is not None:
+        return Headline(*sustained.answer(comparison, comparison.sustained))
     rows = compared(comparison)
     if not rows:
         return _against_itself(comparison)
@@ -196,6 +199,8 @@ def warnings(comparison: Comparison) -> list[str]:
     elsewhere = {g.format for g in comparison.groups for row in g.rows if not row.runs_here}
     for name in sorted(elsewhere):
         add((name, "elsewhere"), f"{name} files do not run on {comparison.device}")
+    for said in sustained.notes(comparison.sustained) if comparison.sustained else ():
+        add(said, said)
     for one in comparison.warnings:
         add(alike(one), with_remedy(one))
     return [_first_of(list(dict.fromkeys(texts))) for texts in found.values()]

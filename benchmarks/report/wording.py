@@ -183,6 +183,30 @@ WORDS: dict[str, Words] = {
         "the noise floor of {device} was measured with {name} {floor:listed}, not {run:listed}",
         NOISE,
     ),
+    # A run under load (results/sustained.py, results/energy.py).
+    "too_short_a_load": Words(
+        "the longest load without a pause has {blocks:count block} of {model} at either end, and "
+        "an interval needs {needed}",
+        "start again, with a longer --sustain",
+    ),
+    "energy_not_told": Words(
+        "this device tells neither what its battery gives nor what its processor takes"
+    ),
+    "energy_on_charger": Words(
+        "the device was on its charger, or does not say that it was not, so its battery does not "
+        "tell what it uses",
+        "unplug it; a phone is reached by adb over Wi-Fi",
+    ),
+    "energy_too_coarse": Words(
+        "the battery's count changed in only {changed} of {stretches:count stretch} of load, which "
+        "is too coarse",
+        "give a longer --sustain, or measure fewer models",
+    ),
+    "energy_of_too_short_a_load": Words(
+        "there are {stretches:count stretch} of each model's load that tell it, and an interval "
+        "needs {needed}",
+        "start again, with a longer --sustain",
+    ),
     # Plans that are made without a pilot (runs/offline_plan.py).
     "guessed_from_given_pace": Words(
         "this is a guess from the given pace, because no pilot ran on {device}", REPORT

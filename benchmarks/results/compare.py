@@ -17,6 +17,7 @@ from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
+from edgebench.benchmarks.results.sustained import loaded_s, sustained
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
 from edgebench.benchmarks.statistics.levels import (
@@ -37,15 +38,22 @@ HOPELESS = ("does_not_run", "baseline_does_not_run")
 """Reasons against a verdict that more measuring does not remove."""
 
 
+ALMOST = 0.95
+"""The part of the time of a load that is as good as all of it."""
+
+
 def compare(run: MeasuredRun) -> Comparison:
     """Derive every figure and verdict of a run."""
     plan, result = run.plan, run.result
     answers = Answers(run)
-    groups = tuple(_group(run, answers, group) for group in (*plan.groups, *_not_run_here(run)))
+    here = run.families or plan.groups
+    groups = tuple(_group(run, answers, group) for group in (*here, *_not_run_here(run)))
     unfinished = not result.complete and len(result.blocks) < len(plan.blocks)
-    stopped_early = unfinished and decided(run, judgements(run).values())
+    stopped_early = unfinished and run.timed and decided(run, judgements(run).values())
     interrupted = unfinished and not stopped_early
-    if not run.timed:
+    if run.families:
+        interrupted &= loaded_s(result) < ALMOST * (run.request.sustain_s or 0.0)
+    if not plan.blocks:
         done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
         interrupted = run.measures == "instructions" and instructions.interrupted(done)
         interrupted |= not all(slot in result.evaluations for slot in plan.artifacts)
@@ -69,6 +77,7 @@ def compare(run: MeasuredRun) -> Comparison:
         warnings=(*warnings(run), *answers.warnings),
         cooled_s=result.cooled_s if plan.cooldown and result.start_temperatures_c else None,
         measures=run.measures,
+        sustained=sustained(run, run.families) if run.families else None,
     )
 
 
@@ -119,7 +128,7 @@ def _row(
     judgement, more_instructions = None, None
     if slot != group.baseline and runs_here and run.timed:
         judgement = judged(run, group, slot, blocks)
-    elif slot != group.baseline:
+    elif slot != group.baseline and not run.plan.blocks:
         reference = run.result.evaluations.get(group.baseline, NOTHING)
         more_instructions = instructions.overhead(evaluation, reference)
     return ModelRow(
@@ -155,7 +164,10 @@ def _row(
 def timed_blocks(run: MeasuredRun, group: Group) -> list[TimedBlock]:
     """The times of a group, block by block."""
     own_time = counts_own_time(run.result.context)
-    blocks = (block for block in measured(run.result.blocks) if block.group == group.name)
+    names = {group.name}
+    if run.families:  # Each model has blocks of its own.
+        names = {one.name for one in run.plan.groups if one.baseline in group.slots}
+    blocks = (block for block in measured(run.result.blocks) if block.group in names)
     return [timed_block(block, own_time) for block in blocks]
 
 

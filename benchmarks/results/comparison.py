@@ -9,6 +9,8 @@ from typing import ClassVar, Literal
 
 from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.verdict import Verdict
+from edgebench.benchmarks.results.measured import Measures
+from edgebench.benchmarks.results.sustained import Sustained
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import Context, Runtime
@@ -186,6 +188,7 @@ class Comparison:
     `warnings` are what to know of the run as a whole before its figures. `measures` is what
     overheads are of; where it is instructions nothing was timed, and there are no verdicts. Where
     it is outputs there are no overheads either: an emulator computed, and its times mean nothing.
+    A `sustained` run has each model's latency over time, and no overheads.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.comparison/5"
@@ -208,7 +211,8 @@ class Comparison:
     command: str
     warnings: tuple[Diagnostic, ...] = ()
     cooled_s: float | None = None
-    measures: Literal["time", "instructions", "outputs"] = "time"
+    measures: Measures = "time"
+    sustained: Sustained | None = None
 
     @property
     def rows(self) -> tuple[ModelRow, ...]:
@@ -224,6 +228,8 @@ class Comparison:
     @property
     def answered(self) -> bool:
         """Whether any verdict was reached, or none was expected."""
+        if self.sustained is not None:
+            return any(one.outcome != "no answer" for one in self.sustained.models)
         return self.measures != "time" or any(
             verdict.outcome != "no verdict" for verdict in self.verdicts
         )

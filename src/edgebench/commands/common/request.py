@@ -46,6 +46,7 @@ def of_device(
         out=str(options.runs),
         whole_budget=options.whole_budget,
         images=options.images,
+        sustain_s=options.sustain_s,
         profile=options.profile,
         cool_down=devices.cools_down(device),
     )
