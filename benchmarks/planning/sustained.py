@@ -12,22 +12,23 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.planning.sizing import SHORTEST_SAMPLE_S, GroupPace, Pace
 from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, TurnLength
+from edgebench.deploy.documents.result import RunResult
 from edgebench.errors import UsageError
 
 WINDOW_S = 60.0
-WINDOW_SHARE = 0.2
+WINDOW_SHARE = 0.15
 """The first and the last minute, or of a short run such a part of it."""
 
 UNITS = 6
 """Blocks of each model in either window, so many that their difference has an interval."""
 
-STRETCHES = 6
+STRETCHES = 8
 """How often each model has the device for a while in between."""
 
 SAMPLES = 50
@@ -49,14 +50,36 @@ def models(group: Group) -> tuple[str, ...]:
     return tuple(slot for slot in group.slots if not slot.endswith(AGAIN))
 
 
-def lay_out(draft: Plan, pace: Pace, sustain_s: float) -> Plan:
+def mean_inference_s(pilot: RunResult) -> dict[str, float]:
+    """By slot, what an inference took in a pilot with all that disturbed it.
+
+    A median leaves out the time in which others had the core; the length of a load has it in it.
+    """
+    times: dict[str, list[int]] = {}
+    for turn in (turn for block in pilot.blocks for turn in block.turns):
+        times.setdefault(turn.slot, []).extend((*turn.dropped_ns, *turn.samples_ns))
+    return {slot: sum(one) / len(one) / 1e9 for slot, one in times.items()}
+
+
+def lay_out(
+    draft: Plan, pace: Pace, sustain_s: float, mean_s: Mapping[str, float] | None = None
+) -> Plan:
     """A drafted plan with blocks for so many seconds of load, from a pilot's pace.
+
+    `mean_s` has the seconds of an inference by slot where they are not the pace's.
 
     Slots that do not run have the shortest turns: the result then says why they fail. Raises
     `UsageError` for a time that is too short for so many models.
     """
     slots = list(dict.fromkeys(slot for group in draft.groups for slot in models(group)))
-    of = {slot: group for group in pace.groups.values() for slot in group.inference_s}
+    groups_of = (
+        replace(
+            one,
+            inference_s={s: (mean_s or {}).get(s, usual) for s, usual in one.inference_s.items()},
+        )
+        for one in pace.groups.values()
+    )
+    of = {slot: group for group in groups_of for slot in group.inference_s if slot in slots}
     block_s = window_s(sustain_s) / (UNITS * len(slots))
     needed_s = max((_least_s(slot, own) for slot, own in of.items()), default=0.0)
     if block_s < needed_s:
@@ -88,7 +111,7 @@ def lay_out(draft: Plan, pace: Pace, sustain_s: float) -> Plan:
 
 def _beside_s(pace: GroupPace) -> float:
     """The seconds of a block that are no turns: loading and warming up, or starting the tool."""
-    each_s = pace.load_s / len(pace.inference_s)
+    each_s = pace.load_s / max(len(pace.inference_s), 1)
     return 2 * max(pace.start_s, each_s)
 
 

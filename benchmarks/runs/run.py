@@ -159,7 +159,8 @@ def _plan_sustained(
     longest_s = min(limit_s(sustain_s), sustained.PILOT_LIMIT_S)
     result = run_pilot(folder / PILOT, device, longest_s, progress)
     found = pace(read_plan(folder / PILOT), result)
-    write_plan(sustained.lay_out(draft, found, sustain_s), folder)
+    mean_s = sustained.mean_inference_s(result)
+    write_plan(sustained.lay_out(draft, found, sustain_s, mean_s), folder)
 
 
 def unheard(forecast: Forecast) -> None:
