@@ -19,6 +19,7 @@ from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.statistics import local_pairs
+from edgebench.benchmarks.statistics.call import Call
 from edgebench.benchmarks.statistics.levels import PairedTimes
 from edgebench.benchmarks.statistics.local_pairs import SURE
 from edgebench.benchmarks.statistics.paired import Overhead
@@ -47,6 +48,7 @@ class Evidence:
     the overheads of the processes' blocks, in the same order. The evaluations are None for an
     artifact that an interrupted run did not reach. `steady_share` of the model's warm-ups reached a
     steady time. `clock_s` is the step of a coarse clock, and a sample `batch` inferences at least.
+    `call` is what the call's floor says, if known.
     """
 
     model: str
@@ -64,6 +66,7 @@ class Evidence:
     steady_share: float
     clock_s: float = 0.0
     batch: int = 1
+    call: Call | None = None
 
     @cached_property
     def speed_dependence(self) -> Estimated:
@@ -181,6 +184,22 @@ def coarse_clock(evidence: Evidence, limit: float) -> Values | None:
 def _allowed(evidence: Evidence, limit: float) -> float:
     overhead = abs(evidence.overhead.value) if evidence.overhead else 0.0
     return max(limit * evidence.threshold, overhead / 10)
+
+
+def hidden_by_the_call(evidence: Evidence, limit: float) -> Values | None:
+    """The latency is so much the call's that a small overhead says nothing of the model."""
+    call, overhead = evidence.call, evidence.overhead
+    if call is None or overhead is None or overhead.equivalence.high >= evidence.threshold:
+        return None
+    if call.resolves(evidence.threshold):
+        return None
+    return {
+        "model": evidence.model,
+        "share": call.share,
+        "needed_us": evidence.threshold * call.rest_s * 1e6,
+        "reach_us": call.reach_s * 1e6,
+        "net_high": None if call.net is None else call.net.high,
+    }
 
 
 def processes_disagree(evidence: Evidence, limit: float) -> Values | None:
@@ -312,6 +331,7 @@ GATE = (
     Check(depends_on_speed, 0.25),
     Check(not_settled, 0.5),
     Check(coarse_clock, 0.1),
+    Check(hidden_by_the_call),
 )
 """If one of these, or one of the machine's, fails there is no verdict.
 

@@ -34,6 +34,8 @@ class RunRequest:
         the device is emulated.
     sustain_s: seconds of load without a pause, in place of a measurement of overheads; None for one
         of those.
+    floor: folder of artifacts that are next to nothing, whose time is that of the call itself; None
+        to measure none.
     profile: finally run every artifact under its runtime's own profiler.
     out: the folder in which run folders are created.
 
@@ -62,6 +64,7 @@ class RunRequest:
     whole_budget: bool = False
     images: int | None = None
     sustain_s: float | None = None
+    floor: str | None = None
 
     def __post_init__(self) -> None:
         for name, valid, remedy in (

@@ -68,6 +68,16 @@ WORDS: dict[str, Words] = {
         "{sample_ms:.3g} ms and an interval as narrow as this",
         "measure at a secure address, where a browser's clock is finer: edgebench serve --help",
     ),
+    "hidden_by_the_call": Words(
+        "the call itself takes {share:whole} of the baseline's latency, so a small overhead in "
+        "latency says little of the model: of the rest {model} may add {net_high:atmost}, and two "
+        "empty graphs differ by up to {reach_us:.2g} \N{MICRO SIGN}s, where {needed_us:.2g} matter",
+        f"measure larger models, or {LONGER.removeprefix('measure ')}",
+    ),
+    "call_not_known": Words(
+        "inferences take {latency_ms:.2g} ms, and how much of that is the call itself is not known",
+        "measure it too with --floor",
+    ),
     "partitioned": Words(
         "the {delegate} delegate runs {model} in {partitions:count partition} "
         "(not delegated: {leftover_ops:listed})",
@@ -230,6 +240,7 @@ FIGURES: dict[str, Callable[[Any], str]] = {
     "unsigned": unsigned,
     "whole": whole,
     "listed": listed,
+    "atmost": lambda share: "any amount" if share is None else f"up to {signed(share)}",
     "ghz": lambda khz: f"{khz / 1e6:.2f}",
     "millions": lambda number: f"{number / 1e6:g}",
 }

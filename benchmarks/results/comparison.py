@@ -11,6 +11,7 @@ from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.verdict import Verdict
 from edgebench.benchmarks.results.measured import Measures
 from edgebench.benchmarks.results.sustained import Sustained
+from edgebench.benchmarks.statistics.call import Call
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import Context, Runtime
@@ -142,6 +143,7 @@ class ModelRow:
     instructions: int | None = None
     instruction_overhead: float | None = None
     on_host: HostComparison | None = None
+    call: Call | None = None
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class GroupComparison:
     """The rows of one format and precision, and the tool that made them, with its version.
 
     The first is the baseline. External model files are one group, with all their precisions, and
-    their `maker` is ''. `within` is `Runtime.within` of what ran them.
+    their `maker` is ''. `within` is `Runtime.within` of what ran them. `call_s` is the time of an
+    almost empty graph in their format and precision, where it was measured.
     """
 
     name: str
@@ -158,6 +161,7 @@ class GroupComparison:
     maker: str
     rows: tuple[ModelRow, ...]
     within: str | None = None
+    call_s: Estimate | None = None
 
     @property
     def title(self) -> str:

@@ -11,7 +11,15 @@ from edgebench.benchmarks.explanation import explain
 from edgebench.benchmarks.gate.machine_checks import before_the_run
 from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.planning import sustained
-from edgebench.benchmarks.planning.design import AGAIN, Family, choose, cooling, draft_plan, lay_out
+from edgebench.benchmarks.planning.design import (
+    AGAIN,
+    Family,
+    choose,
+    cooling,
+    draft_plan,
+    floors,
+    lay_out,
+)
 from edgebench.benchmarks.planning.pilot import (
     PILOT,
     limit_s,
@@ -19,6 +27,7 @@ from edgebench.benchmarks.planning.pilot import (
     pace,
     pilot_plan,
     run_pilot,
+    without_floors,
 )
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Forecast, choose_size
@@ -90,6 +99,8 @@ def prepare(request: RunRequest, device: Runnable, progress: Progress = silent) 
             f"{device.name} runs no {forms} files, so there is nothing to measure",
             f"it runs: {', '.join(device.formats)}",
         )
+    if request.floor is not None:
+        families += floors(find_artifacts(Path(request.floor), None, None), families)
     folder = new_folder(Path(request.out), device.name)
     draft = draft_plan(folder.name, families, request)
     artifacts = _by_slot(families, draft.artifacts)
@@ -135,7 +146,8 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
     found = pace(read_plan(folder / PILOT), result)
     spent_s = measured_s(result.blocks)
     early = _stops_early(request, folder, draft)
-    forecast = choose_size(found, request.limit_s, request.detect, spent_s, early)
+    judged, floor_sizes = without_floors(found)
+    forecast = choose_size(judged, request.limit_s, request.detect, spent_s, early)
     seen = MachineState(measured(result.blocks), result.context.core_count, draft.cores)
     warm = bool(draft.cooldown and result.start_temperatures_c)
     forecast = replace(
@@ -144,7 +156,8 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
         cooling_s=forecast.seconds if warm else 0.0,
     )
     save(folder / FORECAST, forecast)
-    plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    size = replace(forecast.size, groups={**forecast.size.groups, **floor_sizes})
+    plan = lay_out(draft, size, forecast.warmup_s)
     plan = cooling(plan, forecast.cooling_s, result.start_temperatures_c)
     write_plan(replace(plan, profile=request.profile, images=request.images), folder)
     return forecast

@@ -55,6 +55,7 @@ class MeasureOptions:
     images: int | None = None
     profile: bool = False
     sustain_s: float | None = None
+    floor: bool = False
     runs: Path = Path("runs")
     resume: Resume | None = None
 
@@ -122,6 +123,12 @@ def add_setting(
     help_ = "what runs TFLite models; none, gpu and ane also choose Core ML's compute units"
     add("--delegate", choices=get_args(Delegate), help=help_)
     add("--seed", type=int, metavar="N", help="seed for the order in which models are measured")
+    if judged:
+        help_ = (
+            "also measure an almost empty graph, which shows how much of the latency is the call "
+            "itself: for models of less than a millisecond"
+        )
+        add("--floor", action="store_true", help=help_)
     if profiled:
         add("--profile", action="store_true", help="also run the runtime's profiler")
 
@@ -175,7 +182,7 @@ KEPT = {one.name for one in fields(MeasureOptions)} - {
 """What a run goes on with as it was begun."""
 
 
-NOT_SUSTAINED = ("budget_s", "detect", "whole_budget", "profile", "images")
+NOT_SUSTAINED = ("budget_s", "detect", "whole_budget", "profile", "images", "floor")
 """The options that mean nothing for a run under load."""
 
 
