@@ -157,6 +157,7 @@ def _row(
         first_inference_s=evaluation.first_inference_s,
         partitions=evaluation.partitions,
         leftover_ops=evaluation.leftover_ops,
+        operators=evaluation.operators,
         instructions=instructions.instructions(evaluation),
         instruction_overhead=more_instructions,
         on_host=answers.on_host(slot),

@@ -144,6 +144,7 @@ class ModelRow:
     instruction_overhead: float | None = None
     on_host: HostComparison | None = None
     call: Call | None = None
+    operators: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
