@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.targets import Target
 
-INPUT, SHAPE = "input", (1, 8, 8, 8)
+SHAPE = (1, 8, 8, 8)
 """So few numbers that they take no time, and enough for kernels that take several at once."""
 
 
@@ -33,7 +33,7 @@ def _noise() -> Path:
     noise.mkdir(parents=True, exist_ok=True)
     for number in range(SAMPLES):
         values = chance.standard_normal(SHAPE[1:], dtype=np.float32)
-        np.savez(noise / f"{number}.npz", **{INPUT: values})
+        np.savez(noise / f"{number}.npz", input=values)
     return noise
 
 
@@ -53,7 +53,7 @@ def missing(targets: Sequence[Target], command: str) -> list[ExportRequest]:
     request = ExportRequest(
         source=CALL_FLOOR,
         module=nn.ReLU(),
-        input_shapes={INPUT: SHAPE},
+        input_shapes={"input": SHAPE},
         targets=lacking,
         calibration=str(_noise()),
         out=folder(),
