@@ -158,6 +158,8 @@ def _battery_charge(blocks: Sequence[LoadedBlock]) -> Joules | Diagnostic | None
         used_j = _used_j(start, end) if start and end else None
         if len(own) < SHORTEST_STRETCH or not (start and end) or used_j is None:
             continue
+        if end.unix_s <= start.unix_s:  # The device's clock was set.
+            continue
         total, changed = total + 1, changed + (used_j > 0)
         latency_s = float(np.median([one.latency_s for one in own]))
         found.setdefault(slot, []).append(used_j / (end.unix_s - start.unix_s) * latency_s)

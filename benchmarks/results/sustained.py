@@ -180,7 +180,7 @@ def _model(
     own = [one.loaded.latency_s for one in longest if one.loaded.slot == slot]
     units = min(UNITS, len(own) // 2)
     first, last = np.array(own[:units]), np.array(own[len(own) - units :])
-    reason = _against(run, slot, units)
+    reason = unanswered(run, slot, units)
     change = None
     if units >= FEWEST:
         logs = shift(np.log(first), np.log(last), comparisons)
@@ -197,8 +197,8 @@ def _model(
     )
 
 
-def _against(run: MeasuredRun, slot: str, units: int) -> Diagnostic | None:
-    """Why a model has no answer."""
+def unanswered(run: MeasuredRun, slot: str, units: int) -> Diagnostic | None:
+    """Why a model with so many blocks at either end has no answer; None where it has one."""
     evaluation, model = run.result.evaluations.get(slot), run.manifests[slot].model
     if evaluation is not None and evaluation.error:
         return Diagnostic("does_not_run", {"model": model, "error": evaluation.error})
