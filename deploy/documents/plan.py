@@ -17,6 +17,9 @@ Delegate = Literal["xnnpack", "none", "gpu", "npu", "qnn", "nnapi", "ane"]
 NPU by Qualcomm's delegate, NNAPI, the Neural Engine."""
 
 
+CALL_FLOOR = "call_floor"
+"""The model whose artifacts are next to nothing: their time is that of the call itself."""
+
 ACCELERATORS = frozenset({"gpu", "npu", "qnn", "nnapi", "ane"})
 """The delegates that are another processor than the CPU: what ran there has to be known."""
 
