@@ -40,7 +40,7 @@ def test_the_layer_that_int8_cannot_hold_stays_in_float(tmp_path: Path, target: 
     assert found.target.mix is not None and found.target.mix.ranges == "extremes"
     # What was tried is kept, and a second search converts nothing but the confirmation.
     kept = load(next((tmp_path / "out").glob("*.mending.json")), MendingSearch)
-    assert kept.trials[0].nodes == () and len(kept.trials) >= 2
+    assert kept.trials[0].nodes == () == kept.trials[0].adjustments and len(kept.trials) >= 2
     assert mend(request, targets[0], 0.05, IMAGES, silent) == found
 
 
