@@ -35,6 +35,9 @@ LARGEST = 2500
 _POSITIONS = 4096
 """An output is looked at in so many places, over all samples."""
 
+_TOGETHER = 64
+"""What so many weights are off by is carried to the rest in one product."""
+
 _DAMPING = 0.01
 """Of the mean square of the inputs, added to each: what never moved would be made anything."""
 
@@ -94,11 +97,16 @@ def rounded(weights: Doubles, products: Doubles) -> Doubles:
     # The upper factor of the inverse: row i says how the rest makes up for weight i.
     upper = np.linalg.cholesky(np.linalg.inv(ordered)).transpose(0, 2, 1)
     made = np.empty_like(left)
-    for i in range(size):
-        value = np.where(fixed[:, :, i], own[:, :, i], left[:, :, i])
-        made[:, :, i] = np.clip(np.round(value / step[:, :, 0]), -LEVELS, LEVELS) * step[:, :, 0]
-        off = (left[:, :, i] - made[:, :, i]) / upper[:, i, i, None]
-        left[:, :, i:] -= off[:, :, None] * upper[:, None, i, i:]
+    off = np.empty_like(left)
+    for start in range(0, size, _TOGETHER):
+        end = min(start + _TOGETHER, size)
+        for i in range(start, end):
+            value = np.where(fixed[:, :, i], own[:, :, i], left[:, :, i])
+            whole = np.clip(np.round(value / step[:, :, 0]), -LEVELS, LEVELS)
+            made[:, :, i] = whole * step[:, :, 0]
+            off[:, :, i] = (left[:, :, i] - made[:, :, i]) / upper[:, i, i, None]
+            left[:, :, i:end] -= off[:, :, i, None] * upper[:, None, i, i:end]
+        left[:, :, end:] -= np.matmul(off[:, :, start:end], upper[:, start:end, end:])
     back = np.argsort(order, axis=1)
     made = np.take_along_axis(made, back[:, None, :], 2)
     better = _error(made - weights, products) < _error(nearest - weights, products)

@@ -99,8 +99,7 @@ def mend(
     search = _Search(asked, target, subject, progress)
     plain = search.plain()
     found = search.within(budget) if plain.loss.value > budget else plain
-    if found.loss.value >= plain.loss.value:
-        found = plain  # Slower, or at least not better.
+    found = never_worse(plain, found)
     chosen = target
     if found.nodes or found.adjustments:
         chosen = Target(target.format, (mix := search.mix(found, budget)).name, mix)
@@ -112,6 +111,11 @@ def mend(
         confirmed=search.confirmed(found),
         within=found.loss.value <= budget,
     )
+
+
+def never_worse(plain: MendingTrial, found: MendingTrial) -> MendingTrial:
+    """What was found, if it loses less: else it would be slower and not better."""
+    return found if found.loss.value < plain.loss.value else plain
 
 
 class _Search:
