@@ -13,6 +13,7 @@ every format's grid; so whatever rounds them after this finds nothing left to ro
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -45,12 +46,34 @@ _DAMPING = 0.01
 def with_rounded_weights(
     model: onnx.ModelProto, samples: Sequence[Sample], kept: Collection[str]
 ) -> onnx.ModelProto:
-    """The model with weights on the grid of int8, but for those of the nodes to keep."""
-    layers = [
-        layer
-        for layer in weighted(model)
-        if named(layer.node) not in kept and layer.matrix.shape[2] <= LARGEST
-    ]
+    """The model with weights on the grid of int8, but for those of the nodes to keep.
+
+    A search for exceptions asks for the same model again and again, so the last one is remembered.
+    """
+    key = _digest(model, samples)
+    if key not in _LAST:
+        _LAST.clear()
+        _LAST[key] = _all_rounded(model, samples)
+    made = copied(_LAST[key])
+    for layer in weighted(model):
+        if named(layer.node) in kept:
+            set_weights(made, layer, layer.weights)
+    return made
+
+
+_LAST: dict[str, onnx.ModelProto] = {}
+
+
+def _digest(model: onnx.ModelProto, samples: Sequence[Sample]) -> str:
+    found = hashlib.sha256(model.SerializeToString(deterministic=True))
+    for sample in samples:
+        for name in sorted(sample):
+            found.update(np.ascontiguousarray(sample[name]).tobytes())
+    return found.hexdigest()
+
+
+def _all_rounded(model: onnx.ModelProto, samples: Sequence[Sample]) -> onnx.ModelProto:
+    layers = [layer for layer in weighted(model) if layer.matrix.shape[2] <= LARGEST]
     if not layers or not len(samples):
         return model
     watched, made = Watched(model), copied(model)

@@ -9,28 +9,19 @@ network of a hundred layers takes about ten conversions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import onnx
-
 from edgebench.converters.adjusting import adjust
-from edgebench.converters.backend import Instructions
-from edgebench.converters.drift import layers
-from edgebench.converters.drift.chain import ChainLink, follow
 from edgebench.converters.drift.document import LayerDrift
 from edgebench.converters.drift.subject import DriftSubject, open_subject
 from edgebench.converters.export import request as requests
-from edgebench.converters.export.batches import Batch, convert
-from edgebench.converters.export.formats import pipeline_for
+from edgebench.converters.export.batches import Batch
 from edgebench.converters.export.request import ExportRequest
-from edgebench.converters.mapped import Mapped
+from edgebench.converters.mending import worst_layers
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
-from edgebench.converters.mending.node_times import node_times
-from edgebench.converters.onnx import reference
-from edgebench.converters.onnx.reference import Array
+from edgebench.converters.mending.judge import Choice, Judge, literal
 from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.documents import load, save
@@ -55,9 +46,6 @@ _WORDS: Mapping[Adjustment, str] = {
     "rounded": "weights rounded by layer",
     "corrected": "corrected biases",
 }
-
-LEAST_TIME_S = 2e-6
-"""A node that takes less costs as much: that of quantising what it reads and makes."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +118,7 @@ class _Search:
         path = request.path(target)
         self._path: Path = path.with_name(f"{path.name}.mending.json")
         self._trials = {(one.adjustments, one.nodes): one for one in self._read()}
-        count = len(subject.samples)
-        self._deciding, self._confirming = range(0, count, 2), range(1, count, 2) or range(count)
-        self._expected: dict[range, list[Sequence[Array]]] = {}
+        self._judge = Judge(request, target, subject, progress)
 
     def plain(self) -> MendingTrial:
         """What the precision loses as it is."""
@@ -150,14 +136,15 @@ class _Search:
 
     def confirmed(self, found: MendingTrial) -> Loss:
         """What is lost on the images that decided nothing."""
-        return self._loss(*self._converted(found.adjustments, found.nodes), self._confirming)
+        made = self._converted((found.adjustments, found.nodes))
+        return self._judge.loss(*made, self._judge.confirming)
 
     def _trial(
         self, adjustments: tuple[Adjustment, ...], nodes: tuple[str, ...], layers: int
     ) -> MendingTrial:
         if (adjustments, nodes) not in self._trials:
-            batch, target = self._converted(adjustments, nodes)
-            loss = self._loss(batch, target, self._deciding)
+            batch, target = self._converted((adjustments, nodes))
+            loss = self._judge.loss(batch, target, self._judge.deciding)
             method = batch.ranges[target].method
             done = MendingTrial(adjustments, nodes, layers, method, loss)
             self._trials[adjustments, nodes] = done
@@ -198,7 +185,7 @@ class _Search:
 
         chosen: list[LayerDrift] = []
         for _ in range(ROUNDS):
-            more = self._half(base.adjustments, self._nodes(chosen))
+            more = self._half((base.adjustments, self._nodes(chosen)))
             if not more:
                 break
             if enough([*chosen, *more]):
@@ -218,7 +205,7 @@ class _Search:
         return MixedPrecision(
             name=f"{self._target.base}-within-{100 * budget:g}".replace(".", "p"),
             base=self._target.base,
-            exceptions=tuple(Exceptions(_literal(node)) for node in found.nodes),
+            exceptions=tuple(Exceptions(literal(node)) for node in found.nodes),
             recipe=(
                 f"found for {self._request.name} in {self._target}: {described(found)} change the "
                 f"loss in {found.loss.figure} to {100 * found.loss.value:.2f} points, for a "
@@ -228,87 +215,14 @@ class _Search:
             adjustments=found.adjustments,
         )
 
-    def _loss(self, batch: Batch, target: Target, places: range) -> Loss:
-        """Compare a file with the source."""
-        subject, form = self._subject, FORMATS[self._target.format]
-        samples = Mapped(places, subject.samples.__getitem__)
-        opened = form.load().open_converted(
-            batch.form.graph, batch.contents[target], form.kernels_vary
-        )
-        if places not in self._expected:
-            self._expected[places] = list(reference.stream(subject.graph.model, samples))
-        links = [
-            ChainLink("source", "source", self._expected[places]),
-            ChainLink("file", str(target), opened.run_all(samples)),
-        ]
-        read = replace(subject.read, places=places)
-        hop = follow(links, read, len(places), self._progress).hops[1]
-        if hop.source is None:
-            raise InvalidFileError(f"{target} cannot be compared: {hop.failure}", "see drift")
-        snr_db = hop.source.snr_db
-        for figure in hop.source.figures:
-            if figure.difference is not None:
-                return Loss(
-                    figure.id, max(0.0, -figure.difference.value), figure.difference, snr_db
-                )
-        agreement = hop.source.agreement
-        if agreement is None:
-            raise UsageError("there is nothing to compare", "give labelled images with --data")
-        return Loss("agreement", 1 - agreement.value, agreement, snr_db)
+    def _converted(self, choice: Choice) -> tuple[Batch, Target]:
+        """The ranges are those that suit the plain precision."""
+        plain = choice == ((), ())
+        return self._judge.converted(choice, None if plain else self.plain().ranges)
 
-    def _converted(
-        self, adjustments: tuple[Adjustment, ...], nodes: Sequence[str]
-    ) -> tuple[Batch, Target]:
-        """A file with these adjustments and exceptions, and the ranges that suit the plain one."""
-        target = self._target
-        if adjustments or nodes:
-            exceptions = tuple(Exceptions(_literal(node)) for node in nodes)
-            ranges = self.plain().ranges
-            mix = MixedPrecision(
-                "trial", target.base, exceptions, ranges=ranges, adjustments=adjustments
-            )
-            target = Target(target.format, mix.name, mix)
-        subject = self._subject
-        instructions = Instructions(
-            subject.preprocessing, subject.labels, self._request.ios, self._request.image_input
-        )
-        batches, failed = convert(
-            subject.graph,
-            {target: pipeline_for(self._request, target)},
-            subject.data,
-            instructions,
-            self._request.ranges,
-            self._progress,
-        )
-        if failed:
-            raise failed[target]
-        return batches[0], target
-
-    def _half(self, adjustments: tuple[Adjustment, ...], nodes: Sequence[str]) -> list[LayerDrift]:
-        """The layers that make half of the error of a file, best value first.
-
-        Their value is what they cost the outputs for the time that they take in float32.
-        """
-        batch, target = self._converted(adjustments, nodes)
-        model, samples = batch.form.graph.model, self._subject.samples
-        found = layers.of_file(batch, target, samples, self._progress).layers
-        times = node_times(model, samples[0])
-        # What a free layer makes may still be rounded for those that read it: they are next.
-        widened = [
-            replace(one, nodes=(*one.nodes, *_readers(model, one.value)))
-            if {*one.nodes} <= {*nodes}
-            else one
-            for one in found
-        ]
-        left = [one for one in widened if one.share > 0 and not {*one.nodes} <= {*nodes}]
-        total, so_far = sum(one.share for one in left), 0.0
-        half: list[LayerDrift] = []
-        for one in left:  # Those that cost most come first.
-            if so_far >= total / 2:
-                break
-            half.append(one)
-            so_far += one.share
-        return sorted(half, key=lambda one: -one.share / _time_s(one, times))
+    def _half(self, choice: Choice) -> list[LayerDrift]:
+        batch, target = self._converted(choice)
+        return worst_layers.half(batch, target, choice[1], self._subject.samples, self._progress)
 
     def _read(self) -> Sequence[MendingTrial]:
         """What an earlier search of the same model tried."""
@@ -319,11 +233,6 @@ class _Search:
         except InvalidFileError:
             return ()
         return kept.trials if kept.fingerprint == self._fingerprint else ()
-
-
-def _readers(model: onnx.ModelProto, value: str) -> list[str]:
-    """The nodes that read a value, by name."""
-    return [node.name or node.output[0] for node in model.graph.node if value in node.input]
 
 
 def _loss(trial: MendingTrial) -> tuple[float, float]:
@@ -341,12 +250,3 @@ def described(trial: MendingTrial) -> str:
     if trial.layers:
         words.append(f"{trial.layers} layer{'' if trial.layers == 1 else 's'} in float32")
     return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
-
-
-def _literal(node: str) -> str:
-    """A pattern that matches this name alone."""
-    return re.sub(r"([*?[])", r"[\1]", node)
-
-
-def _time_s(layer: LayerDrift, times: Mapping[str, float]) -> float:
-    return max(LEAST_TIME_S, sum(times.get(node, 0.0) for node in layer.nodes))

@@ -15,7 +15,7 @@ def main() -> None:
 
     source, data, made = json.loads(sys.argv[1])
     columns = np.load(data)
-    arrays = [columns[str(i)] for i in range(len(columns.files))]
+    arrays = [columns[f"arr_{i}"] for i in range(len(columns.files))]
     opened = Interpreter(source)
     (key, signature), *_ = opened.get_signature_list().items()
     positions = {one["name"]: number for number, one in enumerate(opened.get_input_details())}

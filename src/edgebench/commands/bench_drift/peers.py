@@ -113,7 +113,7 @@ def ai_edge_defaults(python: Path, float32: bytes, feeds: Sequence[Sequence[Any]
         source, made, data = (Path(name, one) for one in ("f.tflite", "q.tflite", "feeds.npz"))
         source.write_bytes(float32)
         columns = [np.stack(arrays) for arrays in zip(*feeds, strict=True)]
-        np.savez(data, **{str(i): column for i, column in enumerate(columns)})
+        np.savez(data, *columns)
         command = [str(python), str(_PROGRAM), json.dumps([str(source), str(data), str(made)])]
         done = subprocess.run(command, env=environment(), capture_output=True, text=True)
         if done.returncode or not made.exists():
