@@ -94,7 +94,9 @@ def _together(
 ) -> Batch:
     backend = targets.backend(group[0].format)
     own = group[0].mix.ranges if group[0].mix else None
-    tried = {target: trial.methods(target, own or asked, data.tuning) for target in group}
+    tried = {
+        target: trial.methods(target, form.graph, own or asked, data.tuning) for target in group
+    }
     # What is adjusted is converted by itself; here only to choose between several ways.
     names = [
         named(target.base, one)
