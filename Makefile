@@ -25,6 +25,10 @@ ARTIFACTS ?= artifacts
 # What runs on iOS 16, the oldest that the app is for; w8a8 needs iOS 17.
 IOS_PRECISIONS ?= fp16,int8w
 FORMS     ?= mobilenet_v2_ca
+# What `make bench-drift` compares: models of the zoo, or a file with its data; and its table.
+DRIFT     ?= scenes_v2_ca
+DRIFT_TABLE ?= scenes_v2 scenes_v2_se scenes_v2_eca scenes_v2_cbam scenes_v2_sca scenes_v2_ca
+DRIFT_TARGETS ?= tflite:fp16,tflite:dynamic,tflite:int8,onnx:fp16,onnx:int8,openvino:int8,coreml:fp16,coreml:w8a8
 
 # Options of `make matrix`, such as MATRIX="--backbones resnet18 --size 96".
 MATRIX    ?=
@@ -35,7 +39,7 @@ TRIAL     ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-android test-ios test-browser test-devices check lint types imports docs test-fast export-tflite \
 	export-coreml export-openvino export-onnx export-all bundle-android bundle-ios \
-	bench-agreement bench-export bench-forms matrix experiment-attention prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
+	bench-agreement bench-drift bench-export bench-forms drift-table matrix experiment-attention prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -123,6 +127,13 @@ bench-forms: $(READY)  ## what each graph pass buys, per target and precision: F
 bench-export: $(READY)  ## time, CPU and memory of exports: DETECTOR=model.onnx LITERT_TORCH=python
 	$(BIN)/python -m edgebench.benchmarks.proof.export_costs $(DETECTOR:%=--detector %) \
 		$(LITERT_TORCH:%=--litert-torch %)
+
+bench-drift: $(READY)  ## whose int8 loses least at which latency: DRIFT="scenes_v2_ca" or DRIFT="model.onnx --data npz:d.npz" AI_EDGE=python
+	$(BIN)/python -m edgebench.commands.bench_drift $(AI_EDGE:%=--ai-edge %) $(DRIFT)
+
+drift-table: $(READY)  ## the shipped checkpoints in every format and precision, and with a budget; goes on where it was interrupted
+	$(BIN)/python -m edgebench.commands.bench_drift --alone --no-time --out $(ARTIFACTS)/drift-table \
+		--to $(DRIFT_TARGETS) $(DRIFT_TABLE)
 
 matrix: $(READY)  ## every attention in every backbone, format and precision; goes on where it was interrupted
 	$(BIN)/python -m edgebench.commands.matrix $(MATRIX)

@@ -30,6 +30,13 @@ METHODS: tuple[RangeMethod, ...] = get_args(RangeMethod)
 DEFAULT: RangeMethod = "extremes"
 OWN: RangeMethod = "own"
 
+Adjustment = Literal["equalised", "rounded", "corrected"]
+"""What a quantised file gains from at no cost in time, in this sequence: channels made alike in
+size, weights rounded for what their layer makes of the calibration data, and biases that take off
+what a layer is off by on average (`edgebench.converters.adjusting`)."""
+
+ADJUSTMENTS: tuple[Adjustment, ...] = get_args(Adjustment)
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -48,7 +55,8 @@ class Exceptions:
 class MixedPrecision:
     """A precision of a format (`base`) with exceptions; `recipe` says what they come from.
 
-    `ranges` is how the ranges of activations are chosen, None for what does best.
+    `ranges` is how the ranges of activations are chosen, None for what does best. `adjustments` are
+    made to the weights, from the calibration data as ranges are.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.precision/1"
@@ -58,6 +66,7 @@ class MixedPrecision:
     exceptions: tuple[Exceptions, ...]
     recipe: str = ""
     ranges: RangeMethod | None = None
+    adjustments: tuple[Adjustment, ...] = ()
 
 
 def read(path: Path) -> MixedPrecision:
@@ -68,8 +77,9 @@ def read(path: Path) -> MixedPrecision:
             f"'{found.name}' in {path} cannot be part of a file's name",
             "use letters, digits, hyphens and underscores",
         )
-    if not found.exceptions:
+    if not found.exceptions and not found.adjustments:
         raise InvalidFileError(
-            f"{path} names no exceptions", f"export to the precision {found.base} itself"
+            f"{path} names no exceptions and no adjustments",
+            f"export to the precision {found.base} itself",
         )
     return found

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from edgebench.content import Content
 from edgebench.converters import targets
+from edgebench.converters.adjusting import adjust
 from edgebench.converters.backend import Instructions
 from edgebench.converters.export import examples, proof, trial
 from edgebench.converters.export.float_nodes import float_nodes
@@ -50,7 +52,7 @@ def convert(
     Precisions of one format whose passes came to the same are converted together. `asked` is how
     ranges are chosen, None for what does best.
     """
-    forms = {target: _form(graph, target, pipeline) for target, pipeline in pipelines.items()}
+    forms = {target: _form(graph, target, pipeline, data) for target, pipeline in pipelines.items()}
     together: dict[tuple[str, tuple[str, ...], MixedPrecision | None], list[Target]] = {}
     for target, form in forms.items():
         together.setdefault((target.format, form.passes, target.mix), []).append(target)
@@ -69,13 +71,16 @@ def convert(
     return converted, failed
 
 
-def _form(graph: OnnxGraph, target: Target, pipeline: Pipeline) -> Formed:
+def _form(
+    graph: OnnxGraph, target: Target, pipeline: Pipeline, data: examples.ExampleSet
+) -> Formed:
     """The graph in the target's form, with the exceptions of its precision."""
     form = formed(graph, pipeline)
     if target.mix is None:
         return form
     kept = form.graph.float_nodes | float_nodes(target.mix, form.graph)
-    return replace(form, graph=replace(form.graph, float_nodes=kept))
+    changed = adjust.same_function(form.graph, target.mix, data.calibration)
+    return replace(form, graph=replace(changed, float_nodes=kept))
 
 
 def _together(
@@ -92,14 +97,32 @@ def _together(
     tried = {
         target: trial.methods(target, form.graph, own or asked, data.tuning) for target in group
     }
-    names = [named(target.base, one) for target, ways in tried.items() for one in ways]
+    # What is adjusted is converted by itself; here only to choose between several ways.
+    names = [
+        named(target.base, one)
+        for target, ways in tried.items()
+        if len(ways) > 1 or not adjust.wanted(target)
+        for one in ways
+    ]
     names = list(dict.fromkeys((proof.FLOAT32, *names)))
     files = backend.convert(form.graph, names, data.calibration, instructions, progress)
     ranges = {
         target: trial.choose(target, form.graph, files, ways, data.tuning)
         for target, ways in tried.items()
     }
-    contents = {target: files[named(target.base, ranges[target].method)] for target in group}
+
+    def content(target: Target) -> Any:
+        name = named(target.base, ranges[target].method)
+
+        def converted(changed: OnnxGraph) -> Any:
+            made = backend.convert(changed, [name], data.calibration, instructions, progress)
+            return made[name]
+
+        if not adjust.wanted(target):
+            return files[name]
+        return adjust.adjusted(target, form.graph, data.calibration, converted)
+
+    contents = {target: content(target) for target in group}
     if instructions.detector is None:  # Otherwise it is described when it is whole.
         what = instructions.preprocessing, instructions.labels
         contents = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from edgebench.converters.precision import Adjustment, RangeMethod
 from edgebench.intervals import Estimate
 
 
@@ -25,10 +26,15 @@ class Loss:
 
 @dataclass(frozen=True)
 class MendingTrial:
-    """A choice of nodes that stay in float32, and what the file then loses."""
+    """What is adjusted, which nodes stay in float32, and what the file then loses.
 
+    `ranges` is how those of the activations were chosen.
+    """
+
+    adjustments: tuple[Adjustment, ...]
     nodes: tuple[str, ...]
     layers: int
+    ranges: RangeMethod
     loss: Loss
 
 
@@ -36,7 +42,7 @@ class MendingTrial:
 class MendingSearch:
     """All that was tried of one model and target; `fingerprint` is that of what it was made of."""
 
-    SCHEMA: ClassVar[str] = "edgebench.mending/1"
+    SCHEMA: ClassVar[str] = "edgebench.mending/2"
 
     fingerprint: str
     trials: tuple[MendingTrial, ...]

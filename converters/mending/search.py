@@ -1,35 +1,28 @@
 """The cheapest mix of int8 and float32 layers that keeps a model within its budget of accuracy.
 
-Round by round, the layers that make half of the error are freed, those first that cost the outputs
-most for each microsecond that they take in float32, until the file is within the budget; of the
-last round as few are kept as are needed. So a network of a hundred layers takes about ten
-conversions.
+What costs no time comes first: the weights are adjusted in each way that helps, on top of those
+before. If that is not enough, layers go to float32. Round by round those that make half of the
+error are freed, those first that cost the outputs most for each microsecond that they take in
+float32, until the file is within the budget; of the last round as few are kept as are needed. So a
+network of a hundred layers takes about ten conversions.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import onnx
-
-from edgebench.converters.backend import Instructions
-from edgebench.converters.drift import layers
-from edgebench.converters.drift.chain import ChainLink, follow
+from edgebench.converters.adjusting import adjust
 from edgebench.converters.drift.document import LayerDrift
 from edgebench.converters.drift.subject import DriftSubject, open_subject
 from edgebench.converters.export import request as requests
-from edgebench.converters.export.batches import Batch, convert
-from edgebench.converters.export.formats import pipeline_for
+from edgebench.converters.export.batches import Batch
 from edgebench.converters.export.request import ExportRequest
-from edgebench.converters.mapped import Mapped
+from edgebench.converters.mending import worst_layers
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
-from edgebench.converters.mending.node_times import node_times
-from edgebench.converters.onnx import reference
-from edgebench.converters.onnx.reference import Array
-from edgebench.converters.precision import Exceptions, MixedPrecision
+from edgebench.converters.mending.judge import Choice, Judge, literal
+from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.documents import load, save
 from edgebench.errors import InvalidFileError, UsageError
@@ -42,8 +35,17 @@ ROUNDS = 8
 
 LEAST_GAIN_DB = 1.0
 
-LEAST_TIME_S = 2e-6
-"""A node that takes less costs as much: that of quantising what it reads and makes."""
+HELPS_DB = 0.1
+"""By so much at least an adjustment has to make the outputs better to be kept."""
+
+EQUAL_DB = 200.0
+"""What stands for no error."""
+
+_WORDS: Mapping[Adjustment, str] = {
+    "equalised": "equalised channels",
+    "rounded": "weights rounded by layer",
+    "corrected": "corrected biases",
+}
 
 
 @dataclass(frozen=True)
@@ -83,21 +85,25 @@ def mend(
             "give labelled images with --data, and name the task with --task",
         )
     search = _Search(asked, target, subject, progress)
-    plain = search.trial(())
+    plain = search.plain()
     found = search.within(budget) if plain.loss.value > budget else plain
-    if found.loss.value >= plain.loss.value:
-        found = plain  # Slower, and not better.
+    found = never_worse(plain, found)
     chosen = target
-    if found.nodes:
+    if found.nodes or found.adjustments:
         chosen = Target(target.format, (mix := search.mix(found, budget)).name, mix)
     return Mended(
         asked=target,
         target=chosen,
         plain=plain,
         found=found,
-        confirmed=search.loss(found.nodes, confirming=True),
+        confirmed=search.confirmed(found),
         within=found.loss.value <= budget,
     )
+
+
+def never_worse(plain: MendingTrial, found: MendingTrial) -> MendingTrial:
+    """What was found, if it loses less: else it would be slower and not better."""
+    return found if found.loss.value < plain.loss.value else plain
 
 
 class _Search:
@@ -111,19 +117,39 @@ class _Search:
         self._fingerprint = requests.fingerprint(request, target)
         path = request.path(target)
         self._path: Path = path.with_name(f"{path.name}.mending.json")
-        self._trials = {one.nodes: one for one in self._read()}
-        count = len(subject.samples)
-        self._deciding, self._confirming = range(0, count, 2), range(1, count, 2) or range(count)
-        self._expected: dict[range, list[Sequence[Array]]] = {}
+        self._trials = {(one.adjustments, one.nodes): one for one in self._read()}
+        self._judge = Judge(request, target, subject, progress)
 
-    def trial(self, chosen: Sequence[LayerDrift]) -> MendingTrial:
-        """What is lost where the nodes of these layers stay in float32."""
-        nodes = self._nodes(chosen)
-        if nodes not in self._trials:
-            done = MendingTrial(nodes, len(chosen), self.loss(nodes))
-            self._trials[nodes] = done
+    def plain(self) -> MendingTrial:
+        """What the precision loses as it is."""
+        return self._trial((), (), 0)
+
+    def adjusted(self) -> MendingTrial:
+        """What costs no time: each adjustment that helps, on top of those before it."""
+        best = self.plain()
+        for one in adjust.offered(self._target):
+            self._progress(f"mend {self._target}: {one}", len(self._trials), 0)
+            tried = self._trial((*best.adjustments, one), (), 0)
+            if _snr_db(tried) >= _snr_db(best) + HELPS_DB:
+                best = tried
+        return best
+
+    def confirmed(self, found: MendingTrial) -> Loss:
+        """What is lost on the images that decided nothing."""
+        made = self._converted((found.adjustments, found.nodes))
+        return self._judge.loss(*made, self._judge.confirming)
+
+    def _trial(
+        self, adjustments: tuple[Adjustment, ...], nodes: tuple[str, ...], layers: int
+    ) -> MendingTrial:
+        if (adjustments, nodes) not in self._trials:
+            batch, target = self._converted((adjustments, nodes))
+            loss = self._judge.loss(batch, target, self._judge.deciding)
+            method = batch.ranges[target].method
+            done = MendingTrial(adjustments, nodes, layers, method, loss)
+            self._trials[adjustments, nodes] = done
             save(self._path, MendingSearch(self._fingerprint, tuple(self._trials.values())))
-        return self._trials[nodes]
+        return self._trials[adjustments, nodes]
 
     @staticmethod
     def _nodes(chosen: Sequence[LayerDrift]) -> tuple[str, ...]:
@@ -142,19 +168,24 @@ class _Search:
         Each round frees those that make half of the error that is left; what is wrong with a
         value may only move to where it is read, so the layers are ranked anew after each round.
         """
-        plain = self.trial(())
-        tried: list[MendingTrial] = []
+        base = self.adjusted()
+        if base.adjustments and base.loss.value <= budget:
+            return base
+        tried = [base]
+
+        def trial(chosen: Sequence[LayerDrift]) -> MendingTrial:
+            return self._trial(base.adjustments, self._nodes(chosen), len(chosen))
 
         def enough(chosen: Sequence[LayerDrift]) -> bool:
-            self._progress(f"mend {self._target}", len(tried), 0)
-            tried.append(self.trial(chosen))
+            self._progress(f"mend {self._target}: layers in float32", len(self._trials), 0)
+            tried.append(trial(chosen))
             # By chance alone a coarse figure may be better; what mends has less of an error, too.
-            cleaner = (tried[-1].loss.snr_db or 0.0) >= (plain.loss.snr_db or 0.0) + LEAST_GAIN_DB
+            cleaner = _snr_db(tried[-1]) >= _snr_db(base) + LEAST_GAIN_DB
             return cleaner and tried[-1].loss.value <= budget
 
         chosen: list[LayerDrift] = []
         for _ in range(ROUNDS):
-            more = self._half(self._nodes(chosen))
+            more = self._half((base.adjustments, self._nodes(chosen)))
             if not more:
                 break
             if enough([*chosen, *more]):
@@ -165,101 +196,33 @@ class _Search:
                         high = middle
                     else:
                         low = middle
-                return self.trial([*chosen, *more[:high]])
+                return trial([*chosen, *more[:high]])
             chosen += more
-        return min(tried, key=_loss, default=plain)
+        return min(tried, key=_loss)
 
     def mix(self, found: MendingTrial, budget: float) -> MixedPrecision:
         """The trial as a precision that can be kept and exported again."""
         return MixedPrecision(
             name=f"{self._target.base}-within-{100 * budget:g}".replace(".", "p"),
             base=self._target.base,
-            exceptions=tuple(Exceptions(_literal(node)) for node in found.nodes),
+            exceptions=tuple(Exceptions(literal(node)) for node in found.nodes),
             recipe=(
-                f"found for {self._request.name} in {self._target}: {found.layers} layers in "
-                f"float32 change the loss in {found.loss.figure} to {100 * found.loss.value:.2f} "
-                f"points, for a budget of {100 * budget:g}"
+                f"found for {self._request.name} in {self._target}: {described(found)} change the "
+                f"loss in {found.loss.figure} to {100 * found.loss.value:.2f} points, for a "
+                f"budget of {100 * budget:g}"
             ),
-            ranges=self._request.ranges,
+            ranges=found.ranges,
+            adjustments=found.adjustments,
         )
 
-    def loss(self, nodes: Sequence[str], confirming: bool = False) -> Loss:
-        """Convert with these exceptions, and compare with the source."""
-        batch, target = self._converted(nodes)
-        subject, form = self._subject, FORMATS[self._target.format]
-        places = self._confirming if confirming else self._deciding
-        samples = Mapped(places, subject.samples.__getitem__)
-        opened = form.load().open_converted(
-            batch.form.graph, batch.contents[target], form.kernels_vary
-        )
-        if places not in self._expected:
-            self._expected[places] = list(reference.stream(subject.graph.model, samples))
-        links = [
-            ChainLink("source", "source", self._expected[places]),
-            ChainLink("file", str(target), opened.run_all(samples)),
-        ]
-        read = replace(subject.read, places=places)
-        hop = follow(links, read, len(places), self._progress).hops[1]
-        if hop.source is None:
-            raise InvalidFileError(f"{target} cannot be compared: {hop.failure}", "see drift")
-        snr_db = hop.source.snr_db
-        for figure in hop.source.figures:
-            if figure.difference is not None:
-                return Loss(
-                    figure.id, max(0.0, -figure.difference.value), figure.difference, snr_db
-                )
-        agreement = hop.source.agreement
-        if agreement is None:
-            raise UsageError("there is nothing to compare", "give labelled images with --data")
-        return Loss("agreement", 1 - agreement.value, agreement, snr_db)
+    def _converted(self, choice: Choice) -> tuple[Batch, Target]:
+        """The ranges are those that suit the plain precision."""
+        plain = choice == ((), ())
+        return self._judge.converted(choice, None if plain else self.plain().ranges)
 
-    def _converted(self, nodes: Sequence[str]) -> tuple[Batch, Target]:
-        target = self._target
-        if nodes:
-            exceptions = tuple(Exceptions(_literal(node)) for node in nodes)
-            mix = MixedPrecision("trial", target.base, exceptions, ranges=self._request.ranges)
-            target = Target(target.format, mix.name, mix)
-        subject = self._subject
-        instructions = Instructions(
-            subject.preprocessing, subject.labels, self._request.ios, self._request.image_input
-        )
-        batches, failed = convert(
-            subject.graph,
-            {target: pipeline_for(self._request, target)},
-            subject.data,
-            instructions,
-            self._request.ranges,
-            self._progress,
-        )
-        if failed:
-            raise failed[target]
-        return batches[0], target
-
-    def _half(self, nodes: Sequence[str]) -> list[LayerDrift]:
-        """The layers that make half of the error of a file, best value first.
-
-        Their value is what they cost the outputs for the time that they take in float32.
-        """
-        batch, target = self._converted(nodes)
-        model, samples = batch.form.graph.model, self._subject.samples
-        found = layers.of_file(batch, target, samples, self._progress).layers
-        times = node_times(model, samples[0])
-        # What a free layer makes may still be rounded for those that read it: they are next.
-        widened = [
-            replace(one, nodes=(*one.nodes, *_readers(model, one.value)))
-            if {*one.nodes} <= {*nodes}
-            else one
-            for one in found
-        ]
-        left = [one for one in widened if one.share > 0 and not {*one.nodes} <= {*nodes}]
-        total, so_far = sum(one.share for one in left), 0.0
-        half: list[LayerDrift] = []
-        for one in left:  # Those that cost most come first.
-            if so_far >= total / 2:
-                break
-            half.append(one)
-            so_far += one.share
-        return sorted(half, key=lambda one: -one.share / _time_s(one, times))
+    def _half(self, choice: Choice) -> list[LayerDrift]:
+        batch, target = self._converted(choice)
+        return worst_layers.half(batch, target, choice[1], self._subject.samples, self._progress)
 
     def _read(self) -> Sequence[MendingTrial]:
         """What an earlier search of the same model tried."""
@@ -272,20 +235,18 @@ class _Search:
         return kept.trials if kept.fingerprint == self._fingerprint else ()
 
 
-def _readers(model: onnx.ModelProto, value: str) -> list[str]:
-    """The nodes that read a value, by name."""
-    return [node.name or node.output[0] for node in model.graph.node if value in node.input]
-
-
 def _loss(trial: MendingTrial) -> tuple[float, float]:
     """What is lost: the figure, and of equals the error."""
-    return trial.loss.value, -(trial.loss.snr_db or 0.0)
+    return trial.loss.value, -_snr_db(trial)
 
 
-def _literal(node: str) -> str:
-    """A pattern that matches this name alone."""
-    return re.sub(r"([*?[])", r"[\1]", node)
+def _snr_db(trial: MendingTrial) -> float:
+    return EQUAL_DB if trial.loss.snr_db is None else trial.loss.snr_db
 
 
-def _time_s(layer: LayerDrift, times: Mapping[str, float]) -> float:
-    return max(LEAST_TIME_S, sum(times.get(node, 0.0) for node in layer.nodes))
+def described(trial: MendingTrial) -> str:
+    """What is done, in words, such as "corrected biases and 3 layers in float32"."""
+    words = [_WORDS[one] for one in trial.adjustments]
+    if trial.layers:
+        words.append(f"{trial.layers} layer{'' if trial.layers == 1 else 's'} in float32")
+    return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)

@@ -74,8 +74,11 @@ def _layer(net: Network, value: str, name: str) -> str:
     return net.node("Relu", made, name=f"{name}_relu")
 
 
-def outlier_channel(factor: float = FACTOR) -> onnx.ModelProto:
-    """One channel of `culprit` is `factor` times as large as the others, and is not used."""
+def outlier_channel(factor: float = FACTOR, readers: int = 1) -> onnx.ModelProto:
+    """One channel of `culprit` is `factor` times as large as the others, and is not used.
+
+    With more than one reader the channels of neighbours cannot be equalised.
+    """
     net = Network()
     weights = net.kernel(CHANNELS, CHANNELS)
     weights[5] *= factor
@@ -83,7 +86,12 @@ def outlier_channel(factor: float = FACTOR) -> onnx.ModelProto:
     value = net.node("Relu", value, name="culprit_relu")
     after = net.kernel(CHANNELS, CHANNELS)
     after[:, 5] = 0
-    value = net.node("Relu", net.conv(value, "after", after), name="after_relu")
+    made = net.conv(value, "after", after)
+    for number in range(1, readers):
+        after = net.kernel(CHANNELS, CHANNELS)
+        after[:, 5] = 0
+        made = net.node("Add", made, net.conv(value, f"after_{number}", after))
+    value = net.node("Relu", made, name="after_relu")
     return net.model(_layer(net, value, "last"))
 
 

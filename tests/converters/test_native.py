@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 
 import pytest
-from without_vnni import check_export
+from without_vnni import check_drift, check_export
 
 from edgebench.converters.artifact import Hop
 from edgebench.converters.export.native import notable
@@ -17,6 +17,11 @@ from edgebench.converters.export.native import notable
 def test_openvino_without_vnni(tmp_path: Path) -> None:
     """oneDNN, whose kernels OpenVINO runs, can be limited to an older processor's instructions."""
     check_export("openvino", tmp_path, [], {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"})
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only kernels for x86 saturate")
+def test_drift_without_vnni_tries_seven_bits(tmp_path: Path) -> None:
+    check_drift("openvino", tmp_path, [], {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"})
 
 
 def hop(snr_db: float | None) -> Hop:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -23,12 +24,8 @@ def check_export(
 
     `emulator` holds the words before Python's own.
     """
-    source, samples, out = folder / "tiny.onnx", folder / "samples", folder / "out"
-    onnx.save(tiny_cnn(), source)
-    samples.mkdir()
-    for seed in range(SAMPLES):
-        # Pixels in 0..1: sums saturate where all inputs are positive.
-        np.savez(samples / f"{seed}.npz", x=np.random.default_rng(seed).random((1, 3, SIDE, SIDE)))
+    source, samples = _written(folder)
+    out = folder / "out"
     targets = [word for kind in ("int8", "int8r") for word in ("--to", f"{form}:{kind}")]
     words = ["export", str(source), *targets, "--calibration", str(samples), "--out", str(out)]
     done = subprocess.run(
@@ -50,3 +47,46 @@ def check_export(
     assert f"tiny in {form}:int8 is right" in told
     assert f"{native:.1f} dB instead of {exact:.1f} dB" in told
     assert f"export {form}:int8r" in told
+
+
+def check_drift(
+    form: str, folder: Path, emulator: Sequence[str], environment: Mapping[str, str]
+) -> None:
+    """Follow the tiny model to int8: the loss is the processor's, and int8r is tried and cures it.
+
+    `emulator` holds the words before Python's own.
+    """
+    source, samples = _written(folder)
+    report = folder / "drift.json"
+    words = ["drift", str(source), "--to", f"{form}:int8", "--calibration", str(samples)]
+    done = subprocess.run(
+        [*emulator, sys.executable, "-c", PROGRAM, *words, "--jobs", "1", "--json", str(report)],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (target,) = json.loads(report.read_text())["targets"]
+    by_stage = {hop["stage"]: _snr_db(hop) for hop in target["hops"]}
+    assert by_stage["file"] > 30
+    assert by_stage["kernels"] < by_stage["file"] - 6
+    remedy = target["remedy"]
+    assert (remedy["id"], remedy["target"]) == ("reduce_range", f"{form}:int8r")
+    assert remedy["hop"]["stage"] == "kernels"
+    assert _snr_db(remedy["hop"]) > 30
+    assert f"{form}:int8r" in done.stdout
+
+
+def _written(folder: Path) -> tuple[Path, Path]:
+    """The model's file, and a folder of samples for it."""
+    source, samples = folder / "tiny.onnx", folder / "samples"
+    onnx.save(tiny_cnn(), source)
+    samples.mkdir()
+    for seed in range(SAMPLES):
+        # Pixels in 0..1: sums saturate where all inputs are positive.
+        np.savez(samples / f"{seed}.npz", x=np.random.default_rng(seed).random((1, 3, SIDE, SIDE)))
+    return source, samples
+
+
+def _snr_db(hop: Mapping[str, Any]) -> float:
+    return min(float(one["snr_db"]) for one in hop["source"]["outputs"])

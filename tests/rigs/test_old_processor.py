@@ -10,7 +10,7 @@ import platform
 from pathlib import Path
 
 import pytest
-from without_vnni import check_export
+from without_vnni import check_drift, check_export
 
 from edgebench.deploy.transports.emulated.debian import fetch_packages
 from edgebench.places import cache_folder
@@ -27,3 +27,10 @@ def test_onnx_runtime_without_vnni(tmp_path: Path) -> None:
     folder = cache_folder() / "x86_64" / "emulator"
     fetch_packages(["qemu-user"], "trixie", "amd64", folder, only=[EMULATOR])
     check_export("onnx", tmp_path, [str(folder / EMULATOR), "-cpu", HASWELL], os.environ)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="runs this environment's own Python")
+def test_drift_in_onnx_runtime_without_vnni(tmp_path: Path) -> None:
+    folder = cache_folder() / "x86_64" / "emulator"
+    fetch_packages(["qemu-user"], "trixie", "amd64", folder, only=[EMULATOR])
+    check_drift("onnx", tmp_path, [str(folder / EMULATOR), "-cpu", HASWELL], os.environ)

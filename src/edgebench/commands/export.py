@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-image-input", action="store_true", help=help_)
     help_ = f"least share in which a file has to agree with the model (else exit {exits.ABOVE})"
     add("--require-agreement", type=arguments.fraction, metavar="99%", help=help_)
-    help_ = "let int8 lose no more: keep in float32 what costs most, as few layers as are needed"
+    help_ = "let int8 lose no more: adjust weights, then keep in float32 what costs most"
     add("--accuracy-budget", type=arguments.fraction, metavar="0.5%", help=help_)
     help_ = "export the plain graph, not the form that the target runs fastest"
     add("--no-passes", action="store_true", help=help_)
@@ -133,12 +133,13 @@ def _mend(
 
 def _mended(one: Mended) -> str:
     """What was found, with the change of the figure on the images that confirm it."""
-    from edgebench.benchmarks.formatting import count, points
+    from edgebench.benchmarks.formatting import points
+    from edgebench.converters.mending.search import described
 
     plain = f"{one.asked} loses {100 * one.plain.loss.value:.1f} points in {one.plain.loss.figure}"
-    if not one.found.nodes:
+    if one.found == one.plain:
         return plain + (", which is within the budget" if one.within else "; no mix is better")
-    kept = f"{count(one.found.layers, 'layer')} in float32 ({one.target.precision})"
+    kept = f"{described(one.found)} ({one.target.precision})"
     text = f"{plain}, with {kept} {100 * one.found.loss.value:.1f}"
     if one.confirmed.figure != "agreement":
         text += f"; on other images the change is {points(one.confirmed.interval)}"

@@ -1,0 +1,103 @@
+"""Files with some adjustments and exceptions, and what each loses against the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edgebench.converters.backend import Instructions
+from edgebench.converters.drift.chain import ChainLink, follow
+from edgebench.converters.drift.subject import DriftSubject
+from edgebench.converters.export.batches import Batch, convert
+from edgebench.converters.export.formats import pipeline_for
+from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.mapped import Mapped
+from edgebench.converters.mending.document import Loss
+from edgebench.converters.onnx import reference
+from edgebench.converters.onnx.reference import Array
+from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision, RangeMethod
+from edgebench.converters.targets import FORMATS, Target
+from edgebench.errors import InvalidFileError, UsageError
+from edgebench.progress import Progress
+
+Choice = tuple[tuple[Adjustment, ...], tuple[str, ...]]
+"""What is adjusted, and which nodes stay in float32."""
+
+
+class Judge:
+    """Converts and compares for one target; half of the images decide, and half confirm."""
+
+    def __init__(
+        self, request: ExportRequest, target: Target, subject: DriftSubject, progress: Progress
+    ) -> None:
+        self._request, self._target = request, target
+        self._subject, self._progress = subject, progress
+        count = len(subject.samples)
+        self.deciding, self.confirming = range(0, count, 2), range(1, count, 2) or range(count)
+        self._expected: dict[range, list[Sequence[Array]]] = {}
+        self._last: tuple[Choice, tuple[Batch, Target]] | None = None
+
+    def loss(self, batch: Batch, target: Target, places: range) -> Loss:
+        """Compare a file with the source."""
+        subject, form = self._subject, FORMATS[self._target.format]
+        samples = Mapped(places, subject.samples.__getitem__)
+        opened = form.load().open_converted(
+            batch.form.graph, batch.contents[target], form.kernels_vary
+        )
+        if places not in self._expected:
+            self._expected[places] = list(reference.stream(subject.graph.model, samples))
+        links = [
+            ChainLink("source", "source", self._expected[places]),
+            ChainLink("file", str(target), opened.run_all(samples)),
+        ]
+        read = replace(subject.read, places=places)
+        hop = follow(links, read, len(places), self._progress).hops[1]
+        if hop.source is None:
+            raise InvalidFileError(f"{target} cannot be compared: {hop.failure}", "see drift")
+        snr_db = hop.source.snr_db
+        for figure in hop.source.figures:
+            if figure.difference is not None:
+                return Loss(
+                    figure.id, max(0.0, -figure.difference.value), figure.difference, snr_db
+                )
+        agreement = hop.source.agreement
+        if agreement is None:
+            raise UsageError("there is nothing to compare", "give labelled images with --data")
+        return Loss("agreement", 1 - agreement.value, agreement, snr_db)
+
+    def converted(self, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
+        """A file with these adjustments and exceptions; the last one is kept.
+
+        Raises what a conversion raises.
+        """
+        if self._last is not None and self._last[0] == choice:
+            return self._last[1]
+        (adjustments, nodes), target = choice, self._target
+        if adjustments or nodes:
+            exceptions = tuple(Exceptions(literal(node)) for node in nodes)
+            mix = MixedPrecision(
+                "trial", target.base, exceptions, ranges=ranges, adjustments=adjustments
+            )
+            target = Target(target.format, mix.name, mix)
+        subject = self._subject
+        instructions = Instructions(
+            subject.preprocessing, subject.labels, self._request.ios, self._request.image_input
+        )
+        batches, failed = convert(
+            subject.graph,
+            {target: pipeline_for(self._request, target)},
+            subject.data,
+            instructions,
+            self._request.ranges,
+            self._progress,
+        )
+        if failed:
+            raise failed[target]
+        self._last = choice, (batches[0], target)
+        return self._last[1]
+
+
+def literal(node: str) -> str:
+    """A pattern that matches this name alone."""
+    return re.sub(r"([*?[])", r"[\1]", node)
