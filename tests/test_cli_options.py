@@ -40,6 +40,7 @@ MINIMAL = {
     "drift": ("scenes_v2",),
     "estimate": ("a.tflite",),
     "compare": ("a", "b"),
+    "search": ("resnet18_w025_s48",),
     "train": ("scenes_v2",),
     "devices": ("check", "local"),
 }

@@ -19,7 +19,7 @@ from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.statistics import local_pairs
-from edgebench.benchmarks.statistics.call import Call
+from edgebench.benchmarks.statistics.call import CallShare
 from edgebench.benchmarks.statistics.levels import PairedTimes
 from edgebench.benchmarks.statistics.local_pairs import SURE
 from edgebench.benchmarks.statistics.paired import Overhead
@@ -66,7 +66,7 @@ class Evidence:
     steady_share: float
     clock_s: float = 0.0
     batch: int = 1
-    call: Call | None = None
+    call: CallShare | None = None
 
     @cached_property
     def speed_dependence(self) -> Estimated:

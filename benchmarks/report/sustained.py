@@ -37,7 +37,7 @@ ENERGY: dict[EnergySource, str] = {
 
 
 @dataclass(frozen=True)
-class Table:
+class SustainedTable:
     """The table of a run under load: sections of a heading and rows of cells."""
 
     title: str
@@ -120,7 +120,7 @@ def energy(found: Sustained) -> str:
     return f"Energy is {ENERGY[known.source]}."
 
 
-def table(comparison: Comparison, found: Sustained) -> Table:
+def table(comparison: Comparison, found: Sustained) -> SustainedTable:
     """The first part against the last, model by model."""
     of = {one.slot: one for one in found.models}
     joules = {one.slot: one for one in found.energy.models}
@@ -136,7 +136,7 @@ def table(comparison: Comparison, found: Sustained) -> Table:
             "than the baseline's."
         )
     shown = [place for place, name in enumerate(COLUMNS) if joules or not name.startswith("mJ")]
-    return Table(
+    return SustainedTable(
         title=f"{duration(found.to_s - found.from_s)} of load",
         columns=tuple(COLUMNS[place] for place in shown),
         sections=tuple(

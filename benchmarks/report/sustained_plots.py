@@ -13,7 +13,7 @@ from edgebench.benchmarks.report import svg
 from edgebench.benchmarks.report.plots import slot_class
 from edgebench.benchmarks.report.svg import Scale
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison
-from edgebench.benchmarks.results.sustained import Pause, State, Sustained
+from edgebench.benchmarks.results.sustained import DeviceState, Pause, Sustained
 
 WIDTH = 920
 LEFT, RIGHT, TOP = 56, WIDTH - 8, 20
@@ -21,7 +21,7 @@ LATENCY_HEIGHT, STATE_HEIGHT, GAP = 220, 60, 26
 MINUTES_FROM_S = 180
 """From so many seconds on, time is in minutes."""
 
-STATES: tuple[tuple[str, Callable[[State], float | None]], ...] = (
+STATES: tuple[tuple[str, Callable[[DeviceState], float | None]], ...] = (
     ("°C, the hottest sensor", lambda one: one.temperature_c),
     ("thermal status", lambda one: one.thermal_status),
     ("GHz", lambda one: None if one.frequency_khz is None else one.frequency_khz / 1e6),

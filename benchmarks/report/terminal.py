@@ -77,7 +77,7 @@ def _print_verdicts(comparison: Comparison, console: Console, force: bool) -> No
                 console.print(Padding(line, (0, 0, 0, 2)))
 
 
-def _print_load(found: sustained.Table, console: Console) -> None:
+def _print_load(found: sustained.SustainedTable, console: Console) -> None:
     table = empty(found.title)
     for number, column in enumerate(found.columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=bool(number))

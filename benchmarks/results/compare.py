@@ -20,7 +20,7 @@ from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
 from edgebench.benchmarks.results.sustained import loaded_s, sustained
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
-from edgebench.benchmarks.statistics.call import Call, CallTimes, call, call_times
+from edgebench.benchmarks.statistics.call import CallShare, CallTimes, call, call_times
 from edgebench.benchmarks.statistics.levels import (
     PairedTimes,
     SlotTimes,
@@ -206,7 +206,7 @@ class Judgement:
     overhead: Overhead | None
     verdict: Verdict
     visible_bias: float
-    call: Call | None = None
+    call: CallShare | None = None
 
     def answers(self, request: RunRequest) -> bool:
         """Whether nothing more has to be measured; a model that does not run never gets better.

@@ -11,7 +11,7 @@ from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.verdict import Verdict
 from edgebench.benchmarks.results.measured import Measures
 from edgebench.benchmarks.results.sustained import Sustained
-from edgebench.benchmarks.statistics.call import Call
+from edgebench.benchmarks.statistics.call import CallShare
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import Context, Runtime
@@ -143,7 +143,7 @@ class ModelRow:
     instructions: int | None = None
     instruction_overhead: float | None = None
     on_host: HostComparison | None = None
-    call: Call | None = None
+    call: CallShare | None = None
     operators: dict[str, int] | None = None
 
 

@@ -28,7 +28,7 @@ SustainedOutcome = Literal["steady", "slower", "unclear", "no answer"]
 
 
 @dataclass(frozen=True)
-class Point:
+class LatencyPoint:
     """The level of a model's inferences in one block, whose middle was `at_s` after the start."""
 
     at_s: float
@@ -36,7 +36,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class State:
+class DeviceState:
     """What the device told of heat and speed after a block; see `Readings`.
 
     `temperature_c` is the hottest sensor's, and `frequency_khz` that of the core which measured, or
@@ -69,7 +69,7 @@ class SustainedModel:
 
     slot: str
     baseline: str
-    points: tuple[Point, ...]
+    points: tuple[LatencyPoint, ...]
     first_s: float | None
     last_s: float | None
     change: Estimate | None
@@ -91,7 +91,7 @@ class Sustained:
     first_part_s: float
     last_part_s: float
     models: tuple[SustainedModel, ...]
-    states: tuple[State, ...]
+    states: tuple[DeviceState, ...]
     pauses: tuple[Pause, ...]
     energy: Energy
 
@@ -173,7 +173,7 @@ def _model(
     comparisons: int,
 ) -> SustainedModel:
     points = tuple(
-        Point(round((one.start_s + one.end_s) / 2, 3), one.loaded.latency_s)
+        LatencyPoint(round((one.start_s + one.end_s) / 2, 3), one.loaded.latency_s)
         for one in blocks
         if one.loaded.slot == slot
     )
@@ -217,11 +217,11 @@ def _outcome(change: Estimate | None, threshold: float) -> SustainedOutcome:
     return "steady" if change.high < threshold else "unclear"
 
 
-def _state(one: _Block) -> State:
+def _state(one: _Block) -> DeviceState:
     after = one.loaded.block.after
     assert after is not None
     temperatures = (after.temperatures_c or {}).values()
-    return State(
+    return DeviceState(
         at_s=round(one.end_s, 3),
         temperature_c=max(temperatures, default=None),
         thermal_status=after.thermal_status,

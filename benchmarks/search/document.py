@@ -62,7 +62,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCandidate:
     """A whole model, measured side by side with the others of the last round.
 
     `overhead` is over the backbone; None for the backbone itself. `trusted` is whether the run
@@ -89,4 +89,4 @@ class SearchDocument:
     machine: str = ""
     prices: tuple[StagePrice, ...] | None = None
     attempts: tuple[Attempt, ...] = ()
-    measured: tuple[Measured, ...] | None = None
+    measured: tuple[MeasuredCandidate, ...] | None = None

@@ -9,7 +9,7 @@ from typing import ClassVar
 from edgebench.benchmarks.search.candidates import NONE, Candidate, predicted
 from edgebench.benchmarks.search.document import (
     Attempt,
-    Measured,
+    MeasuredCandidate,
     SearchDocument,
     SearchRequest,
 )
@@ -28,7 +28,7 @@ class Finalist:
     """
 
     candidate: Candidate
-    measured: Measured
+    measured: MeasuredCandidate
     top1: Estimate
     predicted: float | None
     on_front: bool

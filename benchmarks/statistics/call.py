@@ -39,7 +39,7 @@ class CallTimes:
 
 
 @dataclass(frozen=True)
-class Call:
+class CallShare:
     """What the call's floor says of one model and its baseline.
 
     `share` is the part of the baseline's latency that the call is. `net` is the overhead over what
@@ -68,7 +68,7 @@ def call_times(processes: Sequence[PairedTimes]) -> CallTimes:
     )
 
 
-def call(floor: CallTimes, processes: Sequence[PairedTimes], comparisons: int) -> Call | None:
+def call(floor: CallTimes, processes: Sequence[PairedTimes], comparisons: int) -> CallShare | None:
     """The model of those processes beside the call; None where too few have both."""
     both = [one for one in processes if one.process in floor.level_s]
     reach_s = floor.reach_s
@@ -84,7 +84,7 @@ def call(floor: CallTimes, processes: Sequence[PairedTimes], comparisons: int) -
         logs = paired.centre(np.log(own / rest), comparisons)
         net = Estimate(*(float(np.expm1(one)) for one in (logs.value, logs.low, logs.high)))
     share = float(np.median(calls / baselines))
-    return Call(share, net, reach_s, max(float(np.median(rest)), 0.0))
+    return CallShare(share, net, reach_s, max(float(np.median(rest)), 0.0))
 
 
 def _centre(values: Floats) -> Estimate | None:

@@ -51,7 +51,7 @@ _CHANNEL_AXIS = 1
 
 
 @dataclass(frozen=True)
-class Pair:
+class LayerPair:
     """Two layers, and the value that the second reads of what the first makes."""
 
     first: Weighted
@@ -59,7 +59,7 @@ class Pair:
     between: str
 
 
-def pairs(model: onnx.ModelProto) -> list[Pair]:
+def pairs(model: onnx.ModelProto) -> list[LayerPair]:
     """The neighbours between which channels can be scaled, in the graph's order."""
     graph = Graph(model)
     layers = {layer.node.output[0]: layer for layer in weighted(model)}
@@ -75,7 +75,7 @@ def pairs(model: onnx.ModelProto) -> list[Pair]:
             channels = layer.matrix.shape[0] * layer.matrix.shape[1]
             rows = second.node.op_type == "Conv" or len(graph.shape(value) or ()) == 2
             if rows and _read_by(second).size == channels:
-                found.append(Pair(layer, second, value))
+                found.append(LayerPair(layer, second, value))
     return found
 
 

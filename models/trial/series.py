@@ -20,7 +20,7 @@ from edgebench.progress import Progress
 
 
 @dataclass(frozen=True)
-class Series:
+class TrialSeries:
     """Which trainings there are to be, seed by seed, so that pairs are complete early.
 
     `part` of `parts` takes every so many-th training, for several processes at once.
@@ -45,7 +45,7 @@ def of_recipe(found: Iterable[TrialRecord], recipe: TrialRecipe) -> list[TrialRe
     return list(known.values())
 
 
-def left(series: Series) -> list[tuple[str, int]]:
+def left(series: TrialSeries) -> list[tuple[str, int]]:
     """Kind and seed of the trainings that are not recorded."""
     known = of_recipe(records.load(series.records), series.recipe)
     done = {(one.kind, one.seed) for one in known}
@@ -53,7 +53,7 @@ def left(series: Series) -> list[tuple[str, int]]:
     return [one for one in wanted if one not in done]
 
 
-def carry_out(series: Series, progress: Progress) -> int:
+def carry_out(series: TrialSeries, progress: Progress) -> int:
     """Train what is left, and record each training as it ends; the number that were trained.
 
     May be killed at any moment: the training under way goes on from its state.
@@ -66,7 +66,7 @@ def carry_out(series: Series, progress: Progress) -> int:
         torch.set_flush_denormal(False)
 
 
-def _carry_out(series: Series, device: torch.device, progress: Progress) -> int:
+def _carry_out(series: TrialSeries, device: torch.device, progress: Progress) -> int:
     trained = 0
     for kind, seed in left(series)[series.part :: series.parts]:
         if (kind, seed) not in left(series):  # Another process has ended it meanwhile.

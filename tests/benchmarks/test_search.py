@@ -18,7 +18,7 @@ from edgebench.benchmarks.search.candidates import (
 )
 from edgebench.benchmarks.search.document import (
     Attempt,
-    Measured,
+    MeasuredCandidate,
     SearchDocument,
     SearchRequest,
     StagePrice,
@@ -144,9 +144,11 @@ def _ended() -> SearchDocument:
     return replace(
         document,
         measured=(
-            Measured(NONE, "resnet18", 1e-3, None),
-            Measured("ca", "resnet18_ca", 1.4e-3, Estimate(0.4, 0.38, 0.42)),
-            Measured("ca_at34", "resnet18_ca_at34", 1.08e-3, Estimate(0.08, 0.07, 0.09), False),
+            MeasuredCandidate(NONE, "resnet18", 1e-3, None),
+            MeasuredCandidate("ca", "resnet18_ca", 1.4e-3, Estimate(0.4, 0.38, 0.42)),
+            MeasuredCandidate(
+                "ca_at34", "resnet18_ca_at34", 1.08e-3, Estimate(0.08, 0.07, 0.09), False
+            ),
         ),
     )
 

@@ -29,7 +29,7 @@ from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.energy import LoadedBlock, energy
 from edgebench.benchmarks.runs import offline_plan
-from edgebench.benchmarks.statistics.call import Call
+from edgebench.benchmarks.statistics.call import CallShare
 from edgebench.benchmarks.statistics.levels import (
     PairedTimes,
     paired_times,
@@ -140,7 +140,7 @@ RUNS: dict[str, Evidence] = {
     "depends_on_speed": replace(EVIDENCE, processes=processes(disturbed=0.06)),
     "not_settled": replace(EVIDENCE, processes=processes(settling=0.03)),
     "coarse_clock": replace(EVIDENCE, clock_s=0.001),
-    "hidden_by_the_call": replace(EVIDENCE, call=Call(0.9, None, 2e-5, 1e-4)),
+    "hidden_by_the_call": replace(EVIDENCE, call=CallShare(0.9, None, 2e-5, 1e-4)),
     "waited": EVIDENCE,
     "other_caches": replace(EVIDENCE, overhead=overhead([0.01] * 8, after_another=[0.2] * 8)),
     "delegate_lost": replace(EVIDENCE, evaluation=EvaluationResult(None, partitions=0)),

@@ -15,7 +15,7 @@ from edgebench.models.trial import records, scene_batches, training
 from edgebench.models.trial.gains import Gain, distance, gains, top1
 from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
-from edgebench.models.trial.series import Series, carry_out, left, of_recipe
+from edgebench.models.trial.series import TrialSeries, carry_out, left, of_recipe
 from edgebench.progress import silent
 
 TINY = replace(RECIPES["resnet18"], name="tiny", images=8 * 12, batch=8, test_images=60)
@@ -109,7 +109,7 @@ def test_a_state_of_another_training_is_not_gone_on_from(tmp_path: Path) -> None
 
 def test_a_series_trains_what_is_missing_and_nothing_twice(tmp_path: Path) -> None:
     recipe = replace(TINY, images=16)
-    series = Series(recipe, ("none", "eca"), 2, tmp_path / "r.jsonl", tmp_path, "cpu")
+    series = TrialSeries(recipe, ("none", "eca"), 2, tmp_path / "r.jsonl", tmp_path, "cpu")
     records.append(series.records, _record("none", 0, 5, recipe))
     assert left(series) == [("eca", 0), ("none", 1), ("eca", 1)]
     assert carry_out(replace(series, parts=2), silent) == 2

@@ -25,7 +25,7 @@ from edgebench.errors import EdgeBenchError, UnknownNameError
 from edgebench.models.kinds import KINDS as KNOWN
 from edgebench.models.trial import records
 from edgebench.models.trial.recipe import KINDS, RECIPES
-from edgebench.models.trial.series import Series, carry_out, left, of_recipe
+from edgebench.models.trial.series import TrialSeries, carry_out, left, of_recipe
 from edgebench.progress import silent
 
 COMMAND = "python -m edgebench.commands.attention"
@@ -73,7 +73,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _series(options: AttentionOptions) -> Series:
+def _series(options: AttentionOptions) -> TrialSeries:
     if options.recipe not in RECIPES:
         raise UnknownNameError("recipe", options.recipe, RECIPES)
     for kind in options.kinds:
@@ -81,10 +81,12 @@ def _series(options: AttentionOptions) -> Series:
             raise UnknownNameError("attention", kind, ("none", *KNOWN))
     kinds = tuple(dict.fromkeys(("none", *options.kinds)))
     recipe = RECIPES[options.recipe]
-    return Series(recipe, kinds, options.seeds, options.records, options.states, options.device)
+    return TrialSeries(
+        recipe, kinds, options.seeds, options.records, options.states, options.device
+    )
 
 
-def _train(series: Series, jobs: int) -> None:
+def _train(series: TrialSeries, jobs: int) -> None:
     todo = left(series)
     total = len(series.kinds) * series.seeds
     console.say(f"{len(todo)} of {total} trainings are left")

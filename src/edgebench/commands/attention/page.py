@@ -10,13 +10,13 @@ from edgebench.commands.attention import picture
 from edgebench.models.trial.gains import LEVEL, TOP1, Gain, gains, top1
 from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
-from edgebench.models.trial.series import Series, of_recipe
+from edgebench.models.trial.series import TrialSeries, of_recipe
 
 WANTED_SEEDS = 8
 """From which on a table is finished."""
 
 
-def show(found: Sequence[TrialRecord], series: Series) -> None:
+def show(found: Sequence[TrialRecord], series: TrialSeries) -> None:
     """Print the table to stdout, and what is missing."""
     by_kind = top1(found)
     table = console.table(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgebench import console
 from edgebench.benchmarks.search.candidates import NONE, Candidate
-from edgebench.benchmarks.search.document import Measured, SearchRequest, StagePrice
+from edgebench.benchmarks.search.document import MeasuredCandidate, SearchRequest, StagePrice
 from edgebench.commands.common.measure_options import MeasureOptions, Resume
 from edgebench.commands.common.measuring import measure
 from edgebench.commands.search import naming
@@ -46,7 +46,7 @@ def prices(request: SearchRequest, folder: Path) -> tuple[tuple[StagePrice, ...]
 
 def finals(
     request: SearchRequest, candidates: Sequence[Candidate], folder: Path
-) -> tuple[Measured, ...]:
+) -> tuple[MeasuredCandidate, ...]:
     """The finalists, whole, and the backbone.
 
     One that cannot be exported is left out, with a word on it. Raises `DeviceError` where that is
@@ -68,7 +68,7 @@ def finals(
             raise DeviceError(f"{name} was not measured: {_why(row)}", "give the command again")
         trusted = bare or (row.verdict is not None and row.verdict.outcome != "no verdict")
         estimate = None if bare else _estimate(row)
-        measured.append(Measured(one.label, name, row.latency.median_s, estimate, trusted))
+        measured.append(MeasuredCandidate(one.label, name, row.latency.median_s, estimate, trusted))
     return tuple(measured)
 
 
