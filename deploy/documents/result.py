@@ -133,6 +133,7 @@ class Readings:
     the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
     computation, which slows down with the machine even if the machine reports nothing; None if the
     device cannot time it. `saves_power` is whether the device is in a mode that saves power.
+    `thermal_headroom` is Android's forecast of how near the phone is to throttling hard, 1 (API 30).
     """
 
     unix_s: float
@@ -152,6 +153,7 @@ class Readings:
     time_in_state_s: dict[str, dict[str, float]] | None
     probe_ns: tuple[int, ...] | None
     saves_power: bool | None = None
+    thermal_headroom: float | None = None
 
 
 @dataclass(frozen=True)

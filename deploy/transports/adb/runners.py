@@ -25,7 +25,7 @@ def _python(entry: DeviceEntry) -> Runner:
 def _app(entry: DeviceEntry) -> Runner:
     from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
 
-    return AppRunner(entry.app or PACKAGE)
+    return AppRunner(entry.app or PACKAGE, formats=entry.app_formats)
 
 
 def _benchmark_model(entry: DeviceEntry) -> Runner:
