@@ -38,7 +38,9 @@ IOS_12 = 3
 """The first version of the specification that has the suppression."""
 
 
-def behind(graph: OnnxGraph, content: Content, detector: Detector, names: dict[str, str]) -> Content:
+def behind(
+    graph: OnnxGraph, content: Content, detector: Detector, names: dict[str, str]
+) -> Content:
     """A package with the post-processing. `names` are Core ML's names of the graph's values."""
     raw_names = {name: names[name] for name in (detector.offsets, detector.scores)}
     made = suppression.candidates_of(detector)
@@ -100,7 +102,9 @@ def _suppression(detector: Detector, candidates: Any) -> Any:
     specification = ct.proto.Model_pb2.Model()
     specification.specificationVersion = IOS_12
     described = specification.description
-    sides = {port.name: port.type.tensor_type.shape.dim[1].dim_value for port in candidates.graph.output}
+    sides = {
+        port.name: port.type.tensor_type.shape.dim[1].dim_value for port in candidates.graph.output
+    }
     rows = candidates.graph.output[0].type.tensor_type.shape.dim[0].dim_value
     for name in (COORDINATES, CONFIDENCE):
         side = sides[ALL.format(name)]

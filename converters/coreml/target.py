@@ -27,6 +27,7 @@ from edgebench.converters.file_value import Value
 from edgebench.converters.lowering.shapes import static_shapes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.onnx.suppression import CONFIDENCE, COORDINATES
 from edgebench.converters.postprocess import Detector
 from edgebench.progress import Progress
 
@@ -56,8 +57,8 @@ class Converted:
         return map(self._as_onnx, self.compute(fed))
 
     def _as_onnx(self, made: Mapping[str, Any]) -> list[Array]:
-        if suppression.COORDINATES in made:
-            boxes, likely = (made[name] for name in (suppression.COORDINATES, suppression.CONFIDENCE))
+        if COORDINATES in made:
+            boxes, likely = (made[name] for name in (COORDINATES, CONFIDENCE))
             return suppression.as_arrays(boxes, likely)
         return [
             np.reshape(made[spec.name], port.shape).astype(port.dtype)
@@ -81,7 +82,7 @@ def describe(
     preprocessing: Preprocessing | None,
     labels: Sequence[str] | None,
 ) -> Content:
-    """The content as it is, for a program was made with all of it inside; a pipeline lacks labels."""
+    """The content as it is: a program was made with all of it inside. A pipeline lacks labels."""
     with package.on_disk(content) as path:
         piped = specification_of(path).WhichOneof("Type") == "pipeline"
     return suppression.labelled(content, labels) if piped else content
@@ -96,7 +97,7 @@ def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Co
     if piped is not None:
         (given,), (port,) = graph.inputs, piped.inputs
         specs = tuple(
-            TensorSpec(one.name, tuple(one.shape), one.dtype, tuple(range(len(one.shape))))
+            TensorSpec(one.name, tuple(one.shape), one.dtype.name, tuple(range(len(one.shape))))
             for one in graph.outputs
         )
         return Converted(graph, image, (_spec(given.name, port),), specs, compute)

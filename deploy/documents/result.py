@@ -133,7 +133,7 @@ class Readings:
     the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
     computation, which slows down with the machine even if the machine reports nothing; None if the
     device cannot time it. `saves_power` is whether the device is in a mode that saves power.
-    `thermal_headroom` is Android's forecast of how near the phone is to throttling hard, 1 (API 30).
+    `thermal_headroom` is how near an Android phone is to throttling severely, which is 1 (API 30).
     """
 
     unix_s: float

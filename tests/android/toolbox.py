@@ -149,7 +149,7 @@ def core() -> Path:
 
 
 def onnxruntime() -> list[Path]:
-    """The app's module for ONNX Runtime, and below it the desktop library behind its Java interface.
+    """The app's module for ONNX Runtime, and below it the desktop library as its Java interface.
 
     The interface is that of android_app/jvm/src/onnxruntime, by JNA: Debian and PyPI have no other.
     """

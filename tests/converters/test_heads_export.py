@@ -140,7 +140,12 @@ def test_detectors_files_give_torchs_boxes_on_pictures_that_no_export_has_seen(
     with torch.no_grad():
         raw = [one.numpy() for one in model.module(torch.from_numpy(images))]
     found = list(find_artifacts(tmp_path))
-    assert {artifact.manifest.format for artifact in found} == {"tflite", "onnx", "openvino", "coreml"}
+    assert {artifact.manifest.format for artifact in found} == {
+        "tflite",
+        "onnx",
+        "openvino",
+        "coreml",
+    }
     for artifact in found:
         hop = artifact.manifest.post_processing
         assert hop is not None and hop.agreement is not None and hop.agreement.value > 0.99

@@ -369,7 +369,11 @@ def test_only_floats_that_are_kept_whole_have_an_snr() -> None:
 
 def test_rows_in_the_models_own_order_are_compared_as_boxes_alone() -> None:
     """Of two nearly equal scores another run may put the other first."""
-    listed = (ModelOutput("b", (1, 9, 4)), ModelOutput("s", (1, 9)), ModelOutput("c", (1, 9), "int64"))
+    listed = (
+        ModelOutput("b", (1, 9, 4)),
+        ModelOutput("s", (1, 9)),
+        ModelOutput("c", (1, 9), "int64"),
+    )
     raw = (ModelOutput("b", (1, 9, 4)), ModelOutput("s", (1, 9, 5)))
     joined = (ModelOutput("all", (1, 9, 6)),)
     for outputs, words, comparable in (

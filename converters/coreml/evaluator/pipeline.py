@@ -106,4 +106,5 @@ def _overlaps(one: Array, others: Array) -> Array:
     high = np.minimum(one[:2] + one[2:] / 2, others[:, :2] + others[:, 2:] / 2)
     shared: Array = np.clip(high - low, 0, None).prod(1)
     union = one[2:].prod() + others[:, 2:].prod(1) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    share: Array = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return share

@@ -37,6 +37,8 @@ def session(runtime: Any, path: str, options: Any, threads: int) -> Any:
 def delegation(opened: Any) -> Json:
     """The parts that XNNPACK runs, and the operators that are left to ONNX Runtime's kernels."""
     parts = list(opened.get_provider_graph_assignment_info())
-    left = [str(node.op_type) for one in parts if one.ep_name != PROVIDER for node in one.get_nodes()]
+    left = [
+        str(node.op_type) for one in parts if one.ep_name != PROVIDER for node in one.get_nodes()
+    ]
     taken = sum(one.ep_name == PROVIDER for one in parts)
     return {"partitions": taken, "leftover_ops": left, "layer_types": None}

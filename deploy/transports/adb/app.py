@@ -26,6 +26,9 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress, silent
 
 PACKAGE = "org.edgebench.app"
+FORMATS = ("tflite",)
+"""Those that every build of it runs."""
+
 ACTIVITY = "org.edgebench.app.BenchmarkActivity"
 """Its class keeps its name where the package is built under another."""
 EXTERNAL = '"${EXTERNAL_STORAGE:-/sdcard}"/Android/data'
@@ -133,7 +136,7 @@ class AppRunner:
         package: str = PACKAGE,
         poll_s: float = POLL_S,
         silence_s: float = SILENCE_S,
-        formats: tuple[str, ...] = ("tflite",),
+        formats: tuple[str, ...] = FORMATS,
     ) -> None:
         self.package = package
         self.poll_s = poll_s

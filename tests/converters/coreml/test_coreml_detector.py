@@ -23,7 +23,6 @@ from edgebench.converters.postprocess import Detector
 from edgebench.deploy.runner.engines.coreml import detections
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
-
 from edgebench.tasks.task import ModelOutput, Signature
 
 ANCHORS, CLASSES = 9, 3
@@ -105,7 +104,7 @@ def test_the_package_is_what_previews_know(made: dict[str, bytes], tmp_path: Pat
     assert last.nonMaximumSuppression.pickTop.perClass
     loaded = pipeline.load(tmp_path / "it.mlpackage")
     assert loaded is not None and [port.name for port in loaded.outputs] == [
-        *(suppression.COORDINATES, suppression.CONFIDENCE)
+        *("coordinates", "confidence")
     ]
     # The programs have weights of their own; one that another overwrote would be damaged.
     assert sum(name.endswith(".bin") for name in made) == 2
