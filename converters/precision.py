@@ -21,12 +21,14 @@ from typing import ClassVar, Literal, get_args
 from edgebench.documents import load
 from edgebench.errors import InvalidFileError
 
-RangeMethod = Literal["extremes", "average", "percentile", "error"]
+RangeMethod = Literal["extremes", "average", "percentile", "error", "own"]
 """How a range is chosen: the extremes over all samples; the mean of each sample's extremes; what
-leaves out one number in 10,000 at either end; and the range with the least squared error."""
+leaves out one number in 10,000 at either end; the range with the least squared error; and the
+model's own, where it was quantised already or trained to be."""
 
 METHODS: tuple[RangeMethod, ...] = get_args(RangeMethod)
 DEFAULT: RangeMethod = "extremes"
+OWN: RangeMethod = "own"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 

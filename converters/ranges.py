@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from edgebench.converters.precision import DEFAULT, METHODS, RangeMethod
+from edgebench.converters.precision import DEFAULT, METHODS, OWN, RangeMethod
 
 Range = tuple[float, float]
 
@@ -67,8 +68,11 @@ class Observed:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
     def range(self, method: RangeMethod) -> Range:
-        """The range by a method; where there was nothing it is inverted and infinite."""
-        if method == "extremes" or not self.samples or not self.finite:
+        """The range by a method; where there was nothing it is inverted and infinite.
+
+        The model's own ranges are not known here: where it has none, they are the extremes.
+        """
+        if method in (DEFAULT, OWN) or not self.samples or not self.finite:
             return self.low, self.high
         if method == "average":
             return self.lows / self.samples, self.highs / self.samples
@@ -100,6 +104,12 @@ class Observed:
         return max(low, self.low), min(high, self.high)
 
 
-def of_all(observed: Mapping[str, Observed], method: RangeMethod) -> dict[str, Range]:
-    """The range of every value, by name."""
-    return {name: one.range(method) for name, one in observed.items()}
+K = TypeVar("K")
+
+
+def of_all(
+    observed: Mapping[K, Observed], method: RangeMethod, own: Mapping[K, Range]
+) -> dict[K, Range]:
+    """The range of every value, by its name or number; `own` are the model's."""
+    found = {name: one.range(method) for name, one in observed.items()}
+    return found | {name: own[name] for name in own.keys() & found if method == OWN}

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-from edgebench.models import manifest
+from edgebench.errors import UsageError
+from edgebench.models import fake_quantise, manifest
 from edgebench.models.backbones import ablation
 from edgebench.models.backbones.build import network
-from edgebench.models.backbones.heads.headed import Headed
 from edgebench.models.manifest import Accuracy
-from edgebench.models.spec import ModelSpec
-from edgebench.models.weights import load_into
+from edgebench.models.spec import ABLATED, ModelSpec
+from edgebench.models.weights import load_into, names
 
 _SETTLING_BATCHES = 2
 _SETTLING_IMAGES = 8
@@ -29,6 +29,9 @@ _SETTLING_IMAGES = 8
 class Model:
     """A network in evaluation mode, fp32, (N, 3, S, S) normalised floats to (N, classes) logits, or
     to what its head gives.
+
+    A network of weights that were trained to be rounded (`edgebench train --qat`) has rounded weights
+    here too, and activations as they are; its ranges are in it.
 
     `trained` is whether the weights came from a file and all of them are in use: a network that
     lost a stage's attention computes something else than was trained. `accuracy` is what the
@@ -45,7 +48,13 @@ class Model:
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of what the network gives, in order."""
-        return self.module.outputs if isinstance(self.module, Headed) else ("logits",)
+        found: tuple[str, ...] = getattr(self.module, "outputs", ("logits",))
+        return found
+
+    @property
+    def rounded(self) -> fx.GraphModule | None:
+        """The network of which int8 files are made, where it was trained to be rounded."""
+        return self.module if isinstance(self.module, fx.GraphModule) else None
 
 
 def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
@@ -69,11 +78,25 @@ def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
         if record is not None:
             manifest.check(record, path)
             accuracy = record.accuracy
-        load_into(module, path, module.weight_layouts)
+        if fake_quantise.is_quantised(names(path)):
+            _refuse_ablated(spec, path)
+            module = fake_quantise.prepared(module, spec.input_size)
+            fake_quantise.set_rounding(module, False)
+            load_into(module, path)
+        else:
+            load_into(module, path, module.weight_layouts)
     if spec.without is not None:
         ablation.remove(module, spec.without)
         return Model(spec, _frozen(module), False, _digest(module), None)
     return Model(spec, _frozen(module), path is not None, _digest(module), accuracy)
+
+
+def _refuse_ablated(spec: ModelSpec, path: Path) -> None:
+    if spec.without is not None:
+        raise UsageError(
+            f"{path} was trained to be quantised, and no part can be taken out of such a network",
+            f"give weights of {spec.name.partition(ABLATED)[0]} that were trained without --qat",
+        )
 
 
 def _frozen(module: nn.Module) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import nn
@@ -114,7 +115,7 @@ def scored(
     model's."""
     task, labels = tasks.get(spec.task), dict(examples.labels)
     truth = task.truth(labels)
-    assert isinstance(module, Headed)
+    names = cast(Headed, module).outputs  # Which one that is trained to be rounded has, too.
     tally = None
     for start in range(0, len(examples), _BATCH):
         part = slice(start, start + _BATCH)
@@ -122,7 +123,7 @@ def scored(
         with torch.inference_mode():
             made = module(images.to(device, memory_format=torch.channels_last))
         named: dict[str, Array] = {
-            name: one.float().cpu().numpy() for name, one in zip(module.outputs, made, strict=True)
+            name: one.float().cpu().numpy() for name, one in zip(names, made, strict=True)
         }
         shapes = {name: (1, *array.shape[1:]) for name, array in named.items()}
         read = assignment(spec, shapes)

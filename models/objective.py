@@ -77,3 +77,6 @@ OBJECTIVES: dict[str, Objective] = {
 # the paper names none: DeepLabV3's own.
 LEARNING_RATES = {CLASSIFICATION: 0.05, DETECTION: 0.01, SEGMENTATION: 0.007}
 """The learning rate at the start, where nobody names one."""
+
+QAT_RATE = 0.02
+"""The share of it with which a trained network learns to be rounded."""

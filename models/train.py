@@ -25,13 +25,23 @@ from torch.optim.swa_utils import AveragedModel
 
 from edgebench import documents
 from edgebench.errors import EdgeBenchError, UsageError
-from edgebench.models import distributed, evaluate, located, recipe, registry, shared_norm, state
+from edgebench.models import (
+    distributed,
+    evaluate,
+    fake_quantise,
+    located,
+    manifest,
+    recipe,
+    registry,
+    shared_norm,
+    state,
+)
 from edgebench.models.backbones.build import network
 from edgebench.models.data.feeds import Feed, feed_for
 from edgebench.models.data.located_feeds import LocatedFeed
 from edgebench.models.kinds import CLASSIFICATION
 from edgebench.models.manifest import Accuracy, Checkpoint, EpochLog
-from edgebench.models.objective import LEARNING_RATES, OBJECTIVES, Outputs
+from edgebench.models.objective import LEARNING_RATES, OBJECTIVES, QAT_RATE, Outputs
 from edgebench.models.spec import ModelSpec
 from edgebench.models.speed import Meter, Speed, reading
 from edgebench.models.train_config import TrainConfig
@@ -105,7 +115,8 @@ def train(config: TrainConfig, progress: Progress = silent) -> TrainResult:
     spec = registry.get(config.model)
     config.check()
     if config.learning_rate is None:
-        config = replace(config, learning_rate=LEARNING_RATES[spec.task])
+        rate = LEARNING_RATES[spec.task] * (QAT_RATE if config.qat else 1.0)
+        config = replace(config, learning_rate=rate)
     with distributed.joined(config.device) as place:
         run = _prepare(config, place)
         trained = _wrapped(run)
@@ -147,8 +158,11 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
         )
     torch.manual_seed(config.seed)
     module = network(spec, config.dropout)
-    if config.init is not None:
-        load_start(module, config.init, module.weight_layouts)
+    start = _start(config, spec)
+    if start is not None:
+        load_start(module, start, module.weight_layouts)
+    if config.qat:
+        module = fake_quantise.prepared(module, spec.input_size)
     module.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = recipe.averaged(module, config.average_decay)
     if place.world > 1:
@@ -166,6 +180,19 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
         done = state.load(config.state_path, identity, module, average, optimizer)
     now = time.monotonic()
     return _Run(config, spec, place, feed, module, average, optimizer, identity, done, now)
+
+
+def _start(config: TrainConfig, spec: ModelSpec) -> Path | None:
+    """The weights to start from, if any. Raises `UsageError` where there have to be some."""
+    if config.init is not None or not config.qat:
+        return config.init
+    found = manifest.shipped(spec.checkpoint) if spec.checkpoint is not None else None
+    if found is None:
+        raise UsageError(
+            f"there are no trained weights of {config.model}, which --qat starts from",
+            "give weights with --init, such as those of `edgebench train` without --qat",
+        )
+    return found
 
 
 def _wrapped(run: _Run) -> nn.Module:
@@ -264,7 +291,7 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
     tensors = {k: v.detach().cpu().contiguous() for k, v in run.kept.state_dict().items()}
     with documents.replacing(result.weights) as temporary:
         temporary.write_bytes(safetensors.torch.save(tensors))
-    manifest = Checkpoint(
+    record = Checkpoint(
         model=config.model,
         command=config.command,
         seed=config.seed,
@@ -282,7 +309,7 @@ def _finish(run: _Run, progress: Progress) -> TrainResult:
         log=run.done.log,
         score=score,
     )
-    documents.save(result.manifest, manifest)
+    documents.save(result.manifest, record)
     return replace(result, accuracy=accuracy, score=score)
 
 

@@ -39,7 +39,9 @@ class TrainConfig:
     `precision` is "float32", "bfloat16" (the network computes in it, weights stay in float32), or
     "auto": bfloat16 on a GPU that has it. `label_smoothing` is the share of the label that all
     classes get, `random_erasing` the chance that an image loses a rectangle, `average_decay` how
-    slowly the weights that are kept follow those that are trained; 0 is none. The state is written
+    slowly the weights that are kept follow those that are trained; 0 is none. With `qat` a trained
+    network learns to be rounded as int8 files are: it starts from `init`, or else from the weights
+    that come with edgebench. The state is written
     after each epoch, and within one after `save_every` seconds.
     """
 
@@ -63,11 +65,13 @@ class TrainConfig:
     average_decay: float = 0.0
     save_every: float = 300.0
     init: Path | None = None
+    qat: bool = False
 
     @property
     def stem(self) -> str:
-        """The name of the files: the model's, with the seed where it is not 0."""
-        return self.model if self.seed == 0 else f"{self.model}_s{self.seed}"
+        """The name of the files: the model's, with what is not as usual."""
+        seed = f"_s{self.seed}" if self.seed else ""
+        return f"{self.model}{seed}{'_qat' if self.qat else ''}"
 
     @property
     def state_path(self) -> Path:
@@ -79,6 +83,8 @@ class TrainConfig:
         """The command line that trains this again; paths and machine settings left out."""
         flags = (*RECIPE, *(flag for flag in ADDITIONS if getattr(self, flag)))
         words = [f"--{flag.replace('_', '-')} {getattr(self, flag)}" for flag in flags]
+        if self.qat:
+            words.append("--qat")
         return " ".join(["edgebench train", self.model, *words])
 
     def check(self) -> None:

@@ -33,6 +33,11 @@ def read(path: Path, layouts: Sequence[WeightLayout] = ()) -> State:
     return translate(_unwrap(_read_raw(path), path), layouts)
 
 
+def names(path: Path) -> frozenset[str]:
+    """The names of the tensors in a file. Raises as `read` does."""
+    return frozenset(read(path))
+
+
 def _read_raw(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from edgebench.content import Content
@@ -28,6 +28,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.precision import RangeMethod
 from edgebench.converters.quiet import quiet
+from edgebench.converters.ranges import Range
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress, silent
 
@@ -69,13 +70,28 @@ class _Source:
         }
         return lambda operation: layer_of(operation) in kept
 
+    def own_range(self, value: str) -> Range | None:
+        """The model's own range of a value of the program; None where it has none."""
+        return self._own_ranges.get(value)
+
+    @cached_property
+    def _own_ranges(self) -> dict[str, Range]:
+        names = value_names(self.graph.model)
+        found = {names[name]: span for name, span in self.graph.ranges.items() if name in names}
+        if self.image is not None and self.image.name in self.graph.ranges:
+            # Where a multiplication makes what the range is that of, it is not the image's own.
+            span = found.pop(names[self.image.name])
+            found[self.image.as_value(names[self.image.name])] = span
+        return found
+
     def float_model(self, ios: int, half: bool) -> Any:
         if (ios, half) not in self.floats:
             self.floats[ios, half] = self._converted(ios, half)
         return self.floats[ios, half]
 
     def _converted(self, ios: int, half: bool) -> Any:
-        model = self.graph.model if self.image is None else self.image.with_spread(self.graph.model)
+        model, free = self.graph.model, not self.graph.ranges
+        model = model if self.image is None else self.image.with_spread(model, free)
         lowering = lower(model, ios, probabilities=bool(self.labels))
         inputs = None
         if self.image is not None:
@@ -170,7 +186,8 @@ def _file(
     keep = source.kept_in_float()
     if precision.activations:
         fed = Mapped(source.samples, partial(feed, source.graph, source.image))
-        model = quantise_activations(model, fed, keep=keep, method=method)
+        own = source.own_range
+        model = quantise_activations(model, fed, keep=keep, method=method, own=own)
     if precision.compress is not None:
         with quiet():
             model = precision.compress(model, keep)

@@ -22,6 +22,8 @@ from edgebench.converters.coreml.mil import ct
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array
 
+_NORMALISED = "normalised"
+
 
 @dataclass(frozen=True)
 class ImageInput:
@@ -50,8 +52,16 @@ class ImageInput:
             color_layout=layout,
         )
 
-    def with_spread(self, model: onnx.ModelProto) -> onnx.ModelProto:
-        """The model for images that lack only the division by the spread of each channel."""
+    def as_value(self, key: str) -> str:
+        """The program's name of the normalised image, where `key` is that of the image."""
+        return key if self._spread_of_all is not None else f"{key}_{_NORMALISED}"
+
+    def with_spread(self, model: onnx.ModelProto, into_weights: bool = True) -> onnx.ModelProto:
+        """The model for images that lack only the division by the spread of each channel.
+
+        Not `into_weights`, it is a multiplication: what was trained to be rounded has weights that
+        lie on the steps of its file.
+        """
         if self._spread_of_all is not None:
             return model
         result = onnx.ModelProto()
@@ -59,7 +69,7 @@ class ImageInput:
         gain = 1 / np.asarray(self.std, np.float64).reshape(1, -1, 1, 1)
         readers = [node for node in result.graph.node if self.name in node.input]
         weights = {w.name: w for w in result.graph.initializer}
-        if all(_is_dense(node, self.name, weights) for node in readers):
+        if into_weights and all(_is_dense(node, self.name, weights) for node in readers):
             for i, node in enumerate(readers):
                 weight = numpy_helper.to_array(weights[node.input[1]])
                 scaled = (weight * gain).astype(weight.dtype)
@@ -86,7 +96,7 @@ def _is_dense(node: onnx.NodeProto, image: str, weights: dict[str, onnx.TensorPr
 def _multiply(
     model: onnx.ModelProto, image: str, readers: list[onnx.NodeProto], gain: Array
 ) -> None:
-    factor, product = f"{image}/std", f"{image}/normalised"
+    factor, product = f"{image}/std", f"{image}/{_NORMALISED}"
     model.graph.initializer.append(numpy_helper.from_array(gain.astype(np.float32), factor))
     for node in readers:
         for i, name in enumerate(node.input):

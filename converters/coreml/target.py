@@ -137,6 +137,13 @@ def values(
     }
     for sample in samples:
         found = file_values(opened, feed(graph, image, sample), shapes)
+        if image is not None:
+            # An image that lacks the division by its spread is in units of its own.
+            fed = names[image.name]
+            normalised = found.pop(image.as_value(fed), None)
+            found.pop(fed, None)
+            if normalised is not None:
+                found[fed] = normalised
         both = ((name, (numbered.get(name), key)) for name, key in names.items())
         yield {name: found[key] for name, keys in both for key in keys if key in found}
         del found

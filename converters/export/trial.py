@@ -11,9 +11,10 @@ from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.output_error import FLOOR_DB, OutputError
-from edgebench.converters.precision import DEFAULT, RangeMethod
+from edgebench.converters.precision import DEFAULT, OWN, RangeMethod
 from edgebench.converters.ranges import named
 from edgebench.converters.targets import FORMATS, Target
+from edgebench.errors import UsageError
 
 # Averages of extremes lost 10 dB and more in three formats, and NNCF's quantiles and its default,
 # an average too, 20 dB (scenes_v2 with and without attention, an ImageNet classifier). NNCF's
@@ -42,11 +43,22 @@ class ChosenRanges:
 
 
 def methods(
-    target: Target, asked: RangeMethod | None, tuning: Sequence[Sample]
+    target: Target, graph: OnnxGraph, asked: RangeMethod | None, tuning: Sequence[Sample]
 ) -> Sequence[RangeMethod]:
-    """What to try for a target: what the user asked for alone, or without samples the default."""
+    """What to try for a target: what the user asked for alone, or without samples the default.
+
+    A model that has ranges of its own keeps them. Raises `UsageError` where they are asked for and
+    it has none.
+    """
     if not target.needs_calibration:
         return (DEFAULT,)
+    if asked == OWN and not graph.ranges:
+        raise UsageError(
+            f"{graph.name} has no ranges of its own",
+            "leave --ranges out, or give a QDQ file or weights of `edgebench train --qat`",
+        )
+    if asked is None and graph.ranges:
+        return (OWN,)
     if asked is not None:
         return (asked,)
     if not len(tuning) or target.base not in NARROW:

@@ -6,7 +6,8 @@ computes; `edgebench.converters.onnx.simplify` says how that is made sure of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,9 @@ from edgebench.converters.onnx.input_shapes import (
     true_inputs,
 )
 from edgebench.converters.onnx.opset import in_todays_meaning
+from edgebench.converters.onnx.quantised import InFloat, in_float, left_in
 from edgebench.converters.onnx.simplify import simplify
+from edgebench.converters.ranges import Range
 from edgebench.errors import UnsupportedModelError
 
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -46,8 +49,9 @@ class OnnxGraph:
     """A simplified model of static shapes.
 
     `sha256` is that of the zoo's serialised graph or of the user's file with its external data.
-    `float_nodes` names the nodes that stay in float where the rest is quantised. `notes` are what
-    the user ought to know of how it was read.
+    `float_nodes` names the nodes that stay in float where the rest is quantised. `ranges` are those
+    of values, by name, where the model was quantised already or trained to be. `notes` are what the
+    user ought to know of how it was read.
     """
 
     model: onnx.ModelProto
@@ -56,6 +60,7 @@ class OnnxGraph:
     sha256: str
     notes: tuple[str, ...] = ()
     float_nodes: frozenset[str] = frozenset()
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:
@@ -82,13 +87,24 @@ def read(path: Path, input_shapes: InputShapes = None) -> OnnxGraph:
     _check_tensors(path, model)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    model, other = in_float32(model)
+    quantised = in_float(str(path), model)
+    model, other = in_float32(quantised.model)
     fix_shapes(path, model, input_shapes)
     simplified, notes = simplify(in_todays_meaning(str(path), model))
     _check_static(path, simplified)
     if other:
         notes = (f"{path} is in {other}; it was read as float32, inputs and outputs too", *notes)
-    return OnnxGraph(simplified, path.stem, "file", file_sha256(path), notes)
+    ranges, kept = left_in(simplified, quantised)
+    if quantised.ranges:
+        notes = (_as_quantised(path, quantised, len(ranges), len(kept)), *notes)
+    return OnnxGraph(simplified, path.stem, "file", file_sha256(path), notes, kept, ranges)
+
+
+def _as_quantised(path: Path, found: InFloat, ranges: int, kept: int) -> str:
+    """What became of a file that was quantised, in words."""
+    said = f"{path} is quantised (QDQ); it was read as float32, with {ranges} of its "
+    said += f"{len(found.ranges)} ranges"
+    return f"{said}; it leaves {kept} nodes in float, and so do int8 files" if kept else said
 
 
 def _check_tensors(path: Path, model: onnx.ModelProto) -> None:

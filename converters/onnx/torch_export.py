@@ -6,22 +6,28 @@ import gc
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import onnx
 import torch
+from onnx import TensorProto, helper
+from onnxscript import opset18
 from torch import nn
 from torch.fx import config
 from torch.fx.experimental.optimization import fuse
 
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.onnx.quantised import in_float, left_in
 from edgebench.converters.onnx.simplify import simplify
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 from edgebench.models.build import Model
+from edgebench.models.fake_quantise import for_export
 
 OPSET = 18
 INPUT = "image"
+
+_FAKE_QUANTISE = torch.ops.aten.fake_quantize_per_tensor_affine.default
 
 
 def to_onnx(model: Model) -> OnnxGraph:
@@ -31,16 +37,16 @@ def to_onnx(model: Model) -> OnnxGraph:
     but only after carrying each of them through all its steps, which takes a third longer. The
     input is `image` (1, 3, S, S), the output `logits` (1, classes), or what a head gives.
     """
-    size = model.spec.input_size
+    size, name, rounded = model.spec.input_size, model.spec.name, model.rounded
     exported = _exported(
-        fuse(model.module),
-        model.spec.name,
+        fuse(model.module) if rounded is None else for_export(rounded),
+        name,
         [(1, 3, size, size)],
         [INPUT],
         model.outputs,
         "this is a fault in the zoo; please report it with the model's name",
     )
-    return _graph(exported, model.spec.name, "zoo")
+    return _graph(exported, name, "zoo")
 
 
 def module_to_onnx(
@@ -75,6 +81,7 @@ def _exported(
                 input_names=list(inputs),
                 output_names=None if outputs is None else list(outputs),
                 verbose=False,
+                custom_translation_table={_FAKE_QUANTISE: _rounded},
             )
     except Exception as error:  # Tracing runs the module's own code, which may raise anything.
         raise UnsupportedModelError(
@@ -85,6 +92,15 @@ def _exported(
     exported: onnx.ModelProto = program.model_proto
     onnx.checker.check_model(exported)
     return exported
+
+
+def _rounded(x: Any, scale: float, zero: int, low: int, high: int) -> Any:
+    """Fake quantisation as QDQ, which torch's exporter has no form of."""
+    step = opset18.Constant(value_float=scale)
+    kind = TensorProto.UINT8 if low >= 0 else TensorProto.INT8
+    offset = opset18.Constant(value=helper.make_tensor("zero", kind, (), [zero]))
+    integers = opset18.QuantizeLinear(x, step, offset)
+    return opset18.DequantizeLinear(integers, step, offset)
 
 
 @contextmanager
@@ -115,6 +131,8 @@ def _cause(error: BaseException) -> str:
 
 
 def _graph(exported: onnx.ModelProto, name: str, source: Literal["zoo", "module"]) -> OnnxGraph:
-    graph, notes = simplify(exported, external=source != "zoo")
+    quantised = in_float(name, exported)
+    graph, notes = simplify(quantised.model, external=source != "zoo")
+    ranges, kept = left_in(graph, quantised)
     digest = hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()
-    return OnnxGraph(graph, name, source, digest, notes)
+    return OnnxGraph(graph, name, source, digest, notes, kept, ranges)

@@ -55,7 +55,7 @@ def convert(
         precision, method = ranges.parted(name)
         if method != DEFAULT and not observed:
             observed = observe(graph, calibration)
-        chosen = ranges.of_all(observed, method)
+        chosen = ranges.of_all(observed, method, graph.ranges)
         makers: dict[str, Callable[[], onnx.ModelProto]] = {
             "fp32": lambda: graph.model,
             "fp16": lambda: to_fp16(graph),

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from edgebench.converters.hidden import hidden
@@ -24,8 +25,9 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.openvino.execution import came_from
 from edgebench.converters.openvino.session import input_names, last_line, openvino
-from edgebench.converters.precision import DEFAULT, RangeMethod
+from edgebench.converters.precision import DEFAULT, OWN, RangeMethod
 from edgebench.converters.quiet import quiet
+from edgebench.converters.ranges import Range
 from edgebench.errors import UnsupportedModelError
 
 # How OpenVINO lists what it could not convert: `MaxUnpool-18`, or with a domain before the name.
@@ -89,6 +91,7 @@ def quantise(
         "average": RangeEstimatorParametersSet.MEAN_MINMAX,
         "percentile": RangeEstimatorParametersSet.MEAN_QUANTILE,
         "error": RangeEstimatorParametersSet.HISTOGRAM,
+        OWN: RangeEstimatorParametersSet.MINMAX,
     }
     ops = [op.get_friendly_name() for op in model.get_ops() if op.get_type_name() != "Constant"]
     kept = [name for name in ops if came_from(name, graph.float_nodes)]
@@ -96,10 +99,12 @@ def quantise(
     settings = nncf.AdvancedQuantizationParameters(
         overflow_fix=nncf.OverflowFix.ENABLE if reduce_range else nncf.OverflowFix.DISABLE,
         activations_range_estimator_params=estimators[method],
+        # A bias is moved by what NNCF's own ranges would do.
+        disable_bias_correction=method == OWN,
     )
     try:
         with quiet():
-            return nncf.quantize(
+            quantised: openvino.Model = nncf.quantize(
                 model,
                 nncf.Dataset([{name: sample[name] for name in names} for sample in calibration]),
                 preset=nncf.QuantizationPreset.PERFORMANCE,
@@ -113,3 +118,21 @@ def quantise(
             f"NNCF cannot quantise the model: {last_line(error)}",
             "export it to openvino:fp32 or openvino:fp16, or to another format",
         ) from error
+    if method == OWN:
+        _give(quantised, graph.ranges)
+    return quantised
+
+
+def _give(model: openvino.Model, ranges: Mapping[str, Range]) -> None:
+    """Give values that NNCF quantises these ranges, by ONNX's names."""
+    for op in model.get_ordered_ops():
+        if op.get_type_name() != "FakeQuantize":
+            continue
+        source = op.input_value(0)
+        span = next((ranges[name] for name in source.names if name in ranges), None)
+        if span is None or source.get_node().get_type_name() == "Constant":
+            continue
+        for place, bound in zip((1, 2, 3, 4), (*span, *span), strict=True):
+            shape = op.input_value(place).get_shape()
+            number = openvino.opset13.constant(np.full(shape, bound, np.float32))
+            op.input(place).replace_source_output(number.output(0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ import onnx
 from edgebench.converters import ranges
 from edgebench.converters.mapped import Mapped
 from edgebench.converters.precision import RangeMethod
+from edgebench.converters.ranges import Range
 from edgebench.converters.tflite import signature
 from edgebench.converters.tflite.lower import Lowering, lower, to_target
 from edgebench.converters.tflite.ops.activation import gelu_apart
@@ -44,11 +46,12 @@ def convert_all(
     calibration: Sequence[Sample] | None = None,
     progress: Progress = silent,
     float_nodes: Collection[str] = (),
+    own: Mapping[str, Range] = MappingProxyType({}),
 ) -> dict[str, bytes]:
     """A TFLite file for each precision, by its name, which `ranges.named` may have made.
 
     `calibration` holds, for each batch, arrays by ONNX input name and in ONNX's order of axes. The
-    nodes of `float_nodes` stay in float32 where the rest is int8.
+    nodes of `float_nodes` stay in float32 where the rest is int8, and `own` are the model's ranges.
     Raises `UnknownNameError`, `DataError` where a precision needs calibration data that is not
     there or does not fit, and `UnsupportedModelError`.
     """
@@ -62,7 +65,7 @@ def convert_all(
             )
     lowering = lower(model)
     samples = _arranged(lowering, calibration)
-    source = LoweredModel(lowering, samples, float_nodes)
+    source = LoweredModel(lowering, samples, float_nodes, own)
     files = {}
     for done, (name, precision) in enumerate(wanted.items()):
         progress(f"convert to {name}", done, len(wanted))
@@ -70,7 +73,7 @@ def convert_all(
         try:
             files[name] = _file(source, precision, method)
         except _GeluInPartsError:
-            source = LoweredModel(lower(model, {"Gelu": gelu_apart}), samples, float_nodes)
+            source = LoweredModel(lower(model, {"Gelu": gelu_apart}), samples, float_nodes, own)
             files[name] = _file(source, precision, method)
     progress("convert", len(wanted), len(wanted))
     return files

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from edgebench.converters.precision import RangeMethod
-from edgebench.converters.ranges import Observed
+from edgebench.converters.ranges import Observed, Range
 from edgebench.converters.tflite import hybrid, inspect, quantise
 from edgebench.converters.tflite.lower import Lowering
 from edgebench.converters.tflite.own_constants import with_own_constants
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array
+from edgebench.converters.tflite.values import tensors_of_values
 from edgebench.errors import UnknownNameError
 
 
@@ -31,11 +32,16 @@ class LoweredModel:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
     def __init__(
-        self, lowering: Lowering, samples: Sequence[list[Array]], float_nodes: Collection[str]
+        self,
+        lowering: Lowering,
+        samples: Sequence[list[Array]],
+        float_nodes: Collection[str],
+        ranges: Mapping[str, Range],
     ) -> None:
         self.lowering = lowering
         self.samples = samples
         self.float_nodes = float_nodes
+        self.ranges = ranges
 
     @cached_property
     def in_float(self) -> bytes:
@@ -47,11 +53,20 @@ class LoweredModel:
 
     def calibrated(self, method: RangeMethod) -> bytes:
         """The float file with ranges."""
-        return quantise.calibrated(self.in_float, self._observed, method)
+        return quantise.calibrated(self.in_float, self._observed, method, self._own_ranges)
 
     def quantised(self, io: str, method: RangeMethod) -> bytes:
         """int8, but for the layers of the nodes that stay in float."""
         return quantise.quantised(self.calibrated(method), io, self._kept_in_float())
+
+    @cached_property
+    def _own_ranges(self) -> dict[int, Range]:
+        """The model's own ranges by the numbers of the float file's tensors."""
+        if not self.ranges:
+            return {}
+        opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
+        numbers = tensors_of_values(opened, self.lowering)
+        return {numbers[name]: self.ranges[name] for name in numbers.keys() & self.ranges}
 
     def _kept_in_float(self) -> list[str]:
         """The tensors of the float file that the nodes to be kept in float make."""

@@ -23,12 +23,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from edgebench.converters.precision import DEFAULT, RangeMethod
-from edgebench.converters.ranges import Observed
+from edgebench.converters.ranges import Observed, Range, of_all
 from edgebench.converters.tflite import inspect
 from edgebench.converters.tflite.tensorflow import tf
 from edgebench.converters.tflite.value import Array
@@ -55,9 +56,12 @@ SAME_SCALE = (
 
 
 def calibrated(
-    float_file: bytes, observed: Mapping[int, Observed], method: RangeMethod = DEFAULT
+    float_file: bytes,
+    observed: Mapping[int, Observed],
+    method: RangeMethod = DEFAULT,
+    own: Mapping[int, Range] = MappingProxyType({}),
 ) -> bytes:
-    """The float file with a range for each tensor that was observed.
+    """The float file with a range for each tensor that was observed; `own` are the model's.
 
     Raises `UnsupportedModelError` where a tensor takes values that are not finite.
     """
@@ -66,6 +70,7 @@ def calibrated(
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(float_file))
     (graph,) = model.subgraphs
+    spans = of_all(observed, method, own)
     for number, one in observed.items():
         tensor = graph.tensors[number]
         if not one.finite:
@@ -75,7 +80,7 @@ def calibrated(
                 "has no range",
                 "calibrate with what the model is made for, or export it to a float precision",
             )
-        low, high = one.range(method)
+        low, high = spans[number]
         tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
         tensor.quantization.min, tensor.quantization.max = [low], [high]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -53,7 +53,8 @@ def convert(
     instructions: Instructions,
     progress: Progress,
 ) -> Mapping[str, bytes]:
-    return convert_all(graph.model, precisions, calibration, progress, graph.float_nodes)
+    nodes, own = graph.float_nodes, graph.ranges
+    return convert_all(graph.model, precisions, calibration, progress, nodes, own)
 
 
 def describe(

@@ -45,6 +45,18 @@ def file_values(
         del found
 
 
+def tensors_of_values(made: Any, lowering: Names) -> dict[str, int]:
+    """The numbers of the tensors of an opened file, by the ONNX values that they are."""
+    tensors = _tensors(made, lowering)
+    found = {
+        name: int(tensors[trace.op]["index"])
+        for name, trace in lowering.traces.items()
+        if trace.op in tensors
+    }
+    inputs = zip(lowering.inputs, made.get_input_details(), strict=True)
+    return found | {port.name: int(detail["index"]) for port, detail in inputs}
+
+
 def _invoke(made: Any, lowering: Names, sample: Sample) -> dict[str, Array]:
     """Run the file, and return what was fed to it."""
     fed = {}

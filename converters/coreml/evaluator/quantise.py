@@ -17,12 +17,17 @@ from edgebench.converters.coreml.evaluator.operation import Operation
 from edgebench.converters.coreml.evaluator.program import Array, Program, load
 from edgebench.converters.coreml.evaluator.ranges import Range, collect, shared_by_concats
 from edgebench.converters.coreml.evaluator.tools import ct
-from edgebench.converters.precision import DEFAULT, RangeMethod
+from edgebench.converters.coreml.evaluator.values import plain, uncast
+from edgebench.converters.precision import DEFAULT, OWN, RangeMethod
 from edgebench.converters.quiet import quiet
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress, silent
 
 _QUANTISED = {"conv", "linear", "add", "avg_pool", "max_pool"}
+
+
+def _none(_: str) -> None:
+    """The range of any value of a model that has none of its own."""
 
 
 def quantise_activations(
@@ -32,13 +37,14 @@ def quantise_activations(
     mode: str = "linear_symmetric",
     keep: Callable[[str], bool] | None = None,
     method: RangeMethod = DEFAULT,
+    own: Callable[[str], tuple[float, float] | None] = _none,
 ) -> Any:
     """An `MLModel` whose convolutions, products, sums and pools take and give int8.
 
     Samples are what `Program.run` takes. `mode` is "linear_symmetric", whose zero point is 0 as
     the Neural Engine wants it, or "linear". `keep` says of an op or its value, by name, that it
-    stays in floating point, and `method` chooses the ranges. Weights are left as they are: compress
-    them afterwards with `coremltools.optimize`. The result is of iOS 17 or later. Raises
+    stays in floating point, and `method` chooses the ranges; where it is "own", `own` gives that of
+    a value by its plain name, or None. Weights are left as they are: compress them afterwards with `coremltools.optimize`. The result is of iOS 17 or later. Raises
     `DataError`, and `UnsupportedModelError` where a range is not finite or all is computed in
     float32.
     """
@@ -47,7 +53,12 @@ def quantise_activations(
         mlmodel.save(str(path))
         program = load(path)
         left = _left_in_float(program, keep)
-        ranges = shared_by_concats(collect(program, samples, progress, method), program)
+        found = collect(program, samples, progress, method)
+        if method == OWN:
+            cast = uncast(program)
+            spans = {name: own(plain(cast.get(name, name))) for name in found}
+            found |= {name: Range(*span) for name, span in spans.items() if span}
+        ranges = shared_by_concats(found, program)
     bad = [name for name, found in ranges.items() if not found.finite]
     if bad:
         raise UnsupportedModelError(

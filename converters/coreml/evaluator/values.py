@@ -24,6 +24,8 @@ _BORDERS = ("input", "cast")
 _DEQUANTISED = re.compile("__post__dequant$")
 # A division by a constant that became a product.
 _INVERSED = "_inversed_"
+# What an image is once its scale and bias are in.
+_IMAGE = re.compile("__(scaled|biased)__$")
 # An operation that is cast has the name with the suffix; its several outputs are numbered.
 _CAST = re.compile(r"_cast_fp(16|32)(?=(_\d+)?$)")
 
@@ -42,6 +44,7 @@ def file_values(
     quantised = {
         one.outputs[0].name: one for one in program.operations if one.op_type == "quantize"
     }
+    cast = uncast(program)
     scales, units = steps(program)
     moved, mixed = _transposed(program), _read_both_ways(program)
     found: dict[str, Value] = {}
@@ -49,6 +52,7 @@ def file_values(
     def keep(name: str, op_type: str, array: Array) -> None:
         if name in quantised:
             (source,) = quantised[name].inputs["input"]
+            source = cast.get(source, source)  # An input, which is of float32.
             value = _dequantised(array, quantised[name], scales[name])
             if source in mixed and plain(source) in found:
                 value = replace(value, array=found[plain(source)].array)
@@ -107,7 +111,14 @@ def steps(program: Program) -> tuple[dict[str, float], dict[str, float]]:
 
 def plain(name: str) -> str:
     """A value's name without what coremltools adds to it."""
-    return _CAST.sub("", _DEQUANTISED.sub("", name)).removeprefix(_INVERSED)
+    bare = _CAST.sub("", _DEQUANTISED.sub("", name)).removeprefix(_INVERSED)
+    return _IMAGE.sub("", bare)
+
+
+def uncast(program: Program) -> dict[str, str]:
+    """By the values that casts make, what they cast."""
+    casts = (one for one in program.operations if one.op_type == "cast")
+    return {one.outputs[0].name: one.inputs["x"][0] for one in casts}
 
 
 def _transposed(program: Program) -> dict[str, tuple[str, list[int]]]:

@@ -16,8 +16,11 @@ EXAMPLES = """\
   edgebench train mobilenet_v2_ca --data imagefolder:imagenet/
   edgebench train ssdlite_mobilenet_v2_ca \\
       --data coco:train2017,instances_train2017.json
+  edgebench train scenes_v2_ca --qat           fine-tune it to be quantised
   torchrun --nproc-per-node 2 -m edgebench.cli train mobilenet_v2_ca
 """
+
+QAT_EPOCHS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--save-every", type=arguments.seconds, metavar="TIME", help=help_)
 
     add = arguments.adder(parser.add_argument_group("recipe"), TrainConfig)
-    add("--epochs", type=arguments.positive, metavar="N", help="passes over the data")
+    help_ = f"passes over the data; with --qat {QAT_EPOCHS}"
+    add("--epochs", type=arguments.positive, metavar="N", help=help_)
     help_ = "batch size of all processes together"
     add("--batch-size", type=arguments.positive, metavar="N", help=help_)
     help_ = "learning rate at the start of the cosine schedule (default: the papers')"
@@ -54,11 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--random-erasing", type=float, metavar="X", help=help_)
     help_ = "keep a moving average of the weights with this decay, such as 0.9999"
     add("--average-decay", type=float, metavar="X", help=help_)
+    help_ = "fine-tune trained weights (--init, or those that come with edgebench) to be int8"
+    add("--qat", action="store_true", help=help_)
     add("--seed", type=int, metavar="N", help="seed for weights, data and order")
 
 
 def options(namespace: argparse.Namespace) -> TrainConfig:
-    return arguments.read(TrainConfig, namespace)
+    # Rounding is learned in few epochs.
+    few = {"epochs": QAT_EPOCHS} if namespace.qat and namespace.epochs is None else {}
+    return arguments.read(TrainConfig, namespace, **few)
 
 
 def execute(options: TrainConfig) -> int:
