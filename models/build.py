@@ -30,8 +30,8 @@ class Model:
     """A network in evaluation mode, fp32, (N, 3, S, S) normalised floats to (N, classes) logits, or
     to what its head gives.
 
-    A network of weights that were trained to be rounded (`edgebench train --qat`) has rounded weights
-    here too, and activations as they are; its ranges are in it.
+    A network of weights that were trained to be rounded (`edgebench train --qat`) has rounded
+    weights here too, and activations as they are; its ranges are in it.
 
     `trained` is whether the weights came from a file and all of them are in use: a network that
     lost a stage's attention computes something else than was trained. `accuracy` is what the
@@ -69,7 +69,8 @@ def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         # Attention is taken out last, so that all that is left has the whole model's weights.
-        module = network(replace(spec, without=None))
+        module: nn.Module
+        module = backbone = network(replace(spec, without=None))
         if path is None:
             _settle_statistics(module, spec.input_size)
     accuracy = None
@@ -84,9 +85,9 @@ def build(spec: ModelSpec, weights: Path | None = None, seed: int = 0) -> Model:
             fake_quantise.set_rounding(module, False)
             load_into(module, path)
         else:
-            load_into(module, path, module.weight_layouts)
+            load_into(module, path, backbone.weight_layouts)
     if spec.without is not None:
-        ablation.remove(module, spec.without)
+        ablation.remove(backbone, spec.without)
         return Model(spec, _frozen(module), False, _digest(module), None)
     return Model(spec, _frozen(module), path is not None, _digest(module), accuracy)
 

@@ -1,7 +1,7 @@
 """Quantisation-aware training: a network that rounds as its int8 file will, and learns to live with
 it.
 
-    image -> [256 steps] -> conv (folded norm, weights in 255 steps a channel) -> relu -> [256 steps]
+    image -> [256 steps] -> conv (norm folded in, 255 steps a channel) -> relu -> [256 steps]
 
 The rules are those that the targets have in common (LiteRT's specification of 8-bit quantisation):
 batch norms with frozen statistics are folded into the weights before these are rounded, each output
@@ -37,7 +37,7 @@ _LEAST_RANGE = 1e-6
 _aten = torch.ops.aten
 _WEIGHED = (_aten.conv2d.default, _aten.linear.default)
 _NORM = _aten.batch_norm.default
-_FUSED = (_aten.relu.default, _aten.hardtanh.default)
+_FUSED = (_aten.relu.default, _aten.relu6.default, _aten.hardtanh.default)
 _UNIT = (_aten.sigmoid.default, _aten.softmax.int)
 _JOINING = (_aten.cat.default,)
 _MOVING = (
@@ -114,7 +114,8 @@ def prepared(module: nn.Module, input_size: int) -> fx.GraphModule:
                 made = program.graph.call_module(name, (node,))
             node.replace_all_uses_with(made, lambda user, made=made: user is not made)
     made_module = fx.GraphModule(program, program.graph).to(device)
-    made_module.outputs = getattr(module, "outputs", ("logits",))
+    outputs: Any = getattr(module, "outputs", ("logits",))
+    made_module.outputs = outputs
     for weights in made_module.parameters():
         weights.requires_grad_(True)
     return made_module
@@ -155,13 +156,14 @@ def _with_numbers(made: fx.GraphModule, node: fx.Node) -> fx.Node | None:
         part = made.get_submodule(str(node.target))
         assert isinstance(part, FakeQuantise)
         scale, zero = part.numbers()
-        arguments = node.args[0], scale, zero, 0, _LEVELS
-        return graph.call_function(_aten.fake_quantize_per_tensor_affine.default, arguments)
+        rounded = _aten.fake_quantize_per_tensor_affine.default
+        return graph.call_function(rounded, (node.args[0], scale, zero, 0, _LEVELS))
     if node.target not in (convolved, multiplied):
         return None
-    x, *held, norm = node.args[:4]
-    weights, bias = (_held(made, one) for one in held)
-    folded, shift = weighed(weights, bias, tuple(_held(made, one) for one in norm))
+    arguments: tuple[Any, ...] = node.args
+    x, weights, bias, norm, *settings = arguments
+    held = tuple(_held(made, one) for one in norm)
+    folded, shift = weighed(_held(made, weights), _held(made, bias), held)
     kept: list[fx.Node | None] = []
     for kind, tensor in (("weight", folded), ("bias", shift)):
         if tensor is None:
@@ -170,7 +172,7 @@ def _with_numbers(made: fx.GraphModule, node: fx.Node) -> fx.Node | None:
         made.register_buffer(f"{node.name}_{kind}", tensor.detach().clone())
         kept.append(graph.get_attr(f"{node.name}_{kind}"))
     plain = _WEIGHED[0 if node.target is convolved else 1]
-    return graph.call_function(plain, (x, *kept, *node.args[4:]))
+    return graph.call_function(plain, (x, *kept, *settings))
 
 
 def _held(made: fx.GraphModule, argument: Any) -> Any:
@@ -234,9 +236,7 @@ def convolved(
     return functional.conv2d(x, folded, shift, *settings)
 
 
-def multiplied(
-    x: Tensor, weights: Tensor, bias: Tensor | None, norm: tuple[Any, ...]
-) -> Tensor:
+def multiplied(x: Tensor, weights: Tensor, bias: Tensor | None, norm: tuple[Any, ...]) -> Tensor:
     """(N, I) times (O, I) weights that are rounded."""
     folded, shift = weighed(weights, bias, norm)
     return functional.linear(x, folded, shift)

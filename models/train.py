@@ -157,10 +157,11 @@ def _prepare(config: TrainConfig, place: distributed.Place) -> _Run:
             "choose a smaller batch or more scenes",
         )
     torch.manual_seed(config.seed)
-    module = network(spec, config.dropout)
+    module: nn.Module
+    module = backbone = network(spec, config.dropout)
     start = _start(config, spec)
     if start is not None:
-        load_start(module, start, module.weight_layouts)
+        load_start(module, start, backbone.weight_layouts)
     if config.qat:
         module = fake_quantise.prepared(module, spec.input_size)
     module.to(place.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

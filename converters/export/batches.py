@@ -89,7 +89,9 @@ def _together(
 ) -> Batch:
     backend = targets.backend(group[0].format)
     own = group[0].mix.ranges if group[0].mix else None
-    tried = {target: trial.methods(target, form.graph, own or asked, data.tuning) for target in group}
+    tried = {
+        target: trial.methods(target, form.graph, own or asked, data.tuning) for target in group
+    }
     names = [named(target.base, one) for target, ways in tried.items() for one in ways]
     names = list(dict.fromkeys((proof.FLOAT32, *names)))
     files = backend.convert(form.graph, names, data.calibration, instructions, progress)

@@ -104,7 +104,7 @@ def _as_quantised(path: Path, found: InFloat, ranges: int, kept: int) -> str:
     """What became of a file that was quantised, in words."""
     said = f"{path} is quantised (QDQ); it was read as float32, with {ranges} of its "
     said += f"{len(found.ranges)} ranges"
-    return f"{said}; it leaves {kept} nodes in float, and so do int8 files" if kept else said
+    return f"{said}; it leaves {kept} of its nodes in float, and so do int8 files" if kept else said
 
 
 def _check_tensors(path: Path, model: onnx.ModelProto) -> None:

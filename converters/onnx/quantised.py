@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +45,7 @@ _SIX, _NEAR = 6.0, 1e-3
 _OPSET = 21
 _INTEGERS = (TensorProto.INT8, TensorProto.UINT8, TensorProto.INT16, TensorProto.UINT16)
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -244,9 +245,7 @@ _MOVING = frozenset(
 """Operators that give no numbers but those that they take (and the zeros of a padding)."""
 
 
-def left_in(
-    model: onnx.ModelProto, found: InFloat
-) -> tuple[dict[str, Range], frozenset[str]]:
+def left_in(model: onnx.ModelProto, found: InFloat) -> tuple[dict[str, Range], frozenset[str]]:
     """What was found, of a model that was simplified since: ranges, and the nodes kept in float."""
     made = {name: node for node in model.graph.node for name in node.output}
     known = made.keys() | {port.name for port in model.graph.input}

@@ -96,11 +96,11 @@ def _exported(
 
 def _rounded(x: Any, scale: float, zero: int, low: int, high: int) -> Any:
     """Fake quantisation as QDQ, which torch's exporter has no form of."""
-    step = opset18.Constant(value_float=scale)
+    ops: Any = opset18
+    step = ops.Constant(value_float=scale)
     kind = TensorProto.UINT8 if low >= 0 else TensorProto.INT8
-    offset = opset18.Constant(value=helper.make_tensor("zero", kind, (), [zero]))
-    integers = opset18.QuantizeLinear(x, step, offset)
-    return opset18.DequantizeLinear(integers, step, offset)
+    offset = ops.Constant(value=helper.make_tensor("zero", kind, (), [zero]))
+    return ops.DequantizeLinear(ops.QuantizeLinear(x, step, offset), step, offset)
 
 
 @contextmanager

@@ -44,9 +44,9 @@ def quantise_activations(
     Samples are what `Program.run` takes. `mode` is "linear_symmetric", whose zero point is 0 as
     the Neural Engine wants it, or "linear". `keep` says of an op or its value, by name, that it
     stays in floating point, and `method` chooses the ranges; where it is "own", `own` gives that of
-    a value by its plain name, or None. Weights are left as they are: compress them afterwards with `coremltools.optimize`. The result is of iOS 17 or later. Raises
-    `DataError`, and `UnsupportedModelError` where a range is not finite or all is computed in
-    float32.
+    a value by its plain name, or None. Weights are left as they are: compress them afterwards with
+    `coremltools.optimize`. The result is of iOS 17 or later. Raises `DataError`, and
+    `UnsupportedModelError` where a range is not finite or all is computed in float32.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.mlpackage"
