@@ -29,10 +29,13 @@ FORMS     ?= mobilenet_v2_ca
 # Options of `make matrix`, such as MATRIX="--backbones resnet18 --size 96".
 MATRIX    ?=
 
+# Options of `make experiment-attention`, such as TRIAL="--recipe mobilenet_v2".
+TRIAL     ?=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-android test-ios test-browser test-devices check lint types imports docs test-fast export-tflite \
 	export-coreml export-openvino export-onnx export-all bundle-android bundle-ios \
-	bench-agreement bench-export bench-forms matrix prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
+	bench-agreement bench-export bench-forms matrix experiment-attention prove-statistics prove-designs prove-gate prove-here prove-unplug prove-tabs clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -123,6 +126,9 @@ bench-export: $(READY)  ## time, CPU and memory of exports: DETECTOR=model.onnx 
 
 matrix: $(READY)  ## every attention in every backbone, format and precision; goes on where it was interrupted
 	$(BIN)/python -m edgebench.commands.matrix $(MATRIX)
+
+experiment-attention: $(READY)  ## which attention is more accurate; goes on where it was interrupted
+	OMP_NUM_THREADS=1 $(BIN)/python -m edgebench.commands.attention --page docs/attention.md $(TRIAL)
 
 prove-statistics: $(READY)  ## the proof of the statistics: 1000 simulated runs a scenario, about an hour
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_statistics

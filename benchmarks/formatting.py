@@ -103,7 +103,7 @@ def listed(value: Value) -> str:
 
 def count(number: int, noun: str) -> str:
     """1 block, 2 blocks, 3 processes."""
-    plural = noun + ("es" if noun.endswith("s") else "s")
+    plural = noun + ("es" if noun.endswith(("s", "ch")) else "s")
     return f"{number} {noun if number == 1 else plural}"
 
 

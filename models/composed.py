@@ -14,20 +14,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from edgebench.errors import UnknownNameError
 from edgebench.models.backbones.heads.rows import PUBLISHED, HeadRow
-from edgebench.models.kinds import DETECTION, HEADED, HEADS, KINDS, PLACEMENTS
+from edgebench.models.kinds import AT, DETECTION, HEADED, HEADS, KINDS, PLACEMENTS
 from edgebench.models.spec import OWN, ModelSpec
 
 FORM = (
     "BACKBONE_KIND; _w050 after the backbone sets the width, _r16 after the kind the reduction, "
-    "_output or _late the placement, and _s96 at the end the input size; ssdlite_, deeplabv3_ or "
-    "lraspp_ before the backbone puts a head on it"
+    "_output, _late or _at45 (stages 4 and 5) the placement, and _s96 at the end the input size; "
+    "ssdlite_, deeplabv3_ or lraspp_ before the backbone puts a head on it"
 )
 
 _NAME = re.compile(
     r"(?:(?P<head>{})_)?(?P<base>.+?)(?:_w(?P<width>\d{{3}}))?"
-    r"(?:_(?P<kind>{})(?:_r(?P<reduction>[1-9]\d*))?(?:_(?P<placement>{}))?)?"
-    r"(?:_s(?P<size>[1-9]\d*))?".format("|".join(HEADS), "|".join(KINDS), "|".join(PLACEMENTS))
+    r"(?:_(?P<kind>{})(?:_r(?P<reduction>[1-9]\d*))?(?:_(?P<placement>{}|{}[1-9]+))?)?"
+    r"(?:_s(?P<size>[1-9]\d*))?".format("|".join(HEADS), "|".join(KINDS), "|".join(PLACEMENTS), AT)
 )
 # Below this a network of stride 32 has no map left.
 LEAST_SIZE = 32
@@ -65,12 +66,20 @@ def parse(name: str, models: Mapping[str, ModelSpec]) -> ModelSpec | None:
     kind = KINDS[found["kind"]]
     if found["reduction"] and kind.reduction is None:
         return None
+    if not _ascending(found["placement"] or ""):
+        return None
     return replace(
         changed,
         attention=found["kind"],
         placement=found["placement"] or kind.placement,
         reduction=int(found["reduction"]) if found["reduction"] else kind.reduction,
     )
+
+
+def _ascending(placement: str) -> bool:
+    """Whether the stages of a placement, if it names any, stand in one order and once each."""
+    stages = placement.removeprefix(AT) if placement.startswith(AT) else ""
+    return list(stages) == sorted(set(stages))
 
 
 def _headed(base: ModelSpec, head: str) -> ModelSpec:
@@ -109,12 +118,26 @@ def declared(row: HeadRow, models: Mapping[str, ModelSpec]) -> ModelSpec:
 
 @functools.cache
 def counted(wanted: ModelSpec) -> ModelSpec:
-    """The model with its parameters and MAdds counted. Needs torch."""
+    """The model with its parameters and MAdds counted. Needs torch.
+
+    Raises `UnknownNameError` for a stage that it has no attention in.
+    """
     import torch
 
+    from edgebench.models.backbones import ablation
     from edgebench.models.backbones.build import network
     from edgebench.models.count import count
 
     with torch.device("meta"):
-        cost = count(network(wanted), wanted.input_size)
+        module = network(wanted)
+        cost = count(module, wanted.input_size)
+    if wanted.placement.startswith(AT):
+        there = ablation.stages(module)
+        for stage in map(int, wanted.placement.removeprefix(AT)):
+            if stage not in there:
+                everywhere = replace(wanted, placement="expanded")
+                with torch.device("meta"):
+                    known = ablation.stages(network(everywhere))
+                what = f"stage with attention in {wanted.backbone}"
+                raise UnknownNameError(what, str(stage), map(str, known))
     return replace(wanted, parameters=cost.parameters, madds=cost.madds, multiplies=cost.multiplies)

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 PLACEMENTS = ("expanded", "output", "late")
 
+AT = "at"
+"""With the numbers of stages behind it a placement too: `at45` is `expanded`, but only in blocks
+whose output has a stride of 2^4 or 2^5 to the input."""
+
 
 @dataclass(frozen=True)
 class Kind:

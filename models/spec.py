@@ -35,7 +35,8 @@ class ModelSpec:
     by itself. A kind replaces the own one. `placement` is where attention stands: `expanded` inside
     a block, where the papers have it (in MobileNetV2 between the depthwise convolution and the
     projection of the 16 blocks that expand; each backbone's class says where); `late` the same, but
-    only in blocks whose output has a stride of 16 or more to the input; `output` at the end of
+    only in blocks whose output has a stride of 16 or more to the input; `at45` the same, but only
+    in the blocks of stages 4 and 5, with a stride of 2^4 and 2^5; `output` at the end of
     every block, before the sum. A model without attention says `expanded`, which then has no
     meaning. `head` is what stands on the backbone's maps in the place of its classifier, by its
     name in `edgebench.models.kinds.HEADS`; None for a classifier. `data` is "imagenet", "coco" or

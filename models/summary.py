@@ -21,8 +21,9 @@ _INTRODUCTION = """\
 # Trained checkpoints
 
 `NAME.safetensors` holds the weights of one training. `NAME.json` holds its history: the command,
-the seed, how the data were made, the log of every epoch, and the accuracy. This page is generated
-from those files by `python -m edgebench.models.summary`.
+the seed, how the data were made, the log of every epoch, and the accuracy. Of seeds other than 0
+there is only the history, with the SHA-256 of the weights. This page is generated from those files
+by `python -m edgebench.models.summary`.
 
 **Task.** Each image shows three handwritten digits at random positions on clutter, and the label is
 the value of the topmost digit. A network has to keep the *position* of a feature, which coordinate
@@ -119,6 +120,8 @@ def markdown(records: dict[str, Checkpoint]) -> str:
         "",
         "Models with one seed are not ranked: compare their distance from the baseline with the",
         "distance between two seeds of one model.",
+        "[Which attention is more accurate](../../docs/attention.md) compares more kinds over more",
+        "seeds, by a recipe whose results vary less.",
         "",
         *_notes(records),
         "## Train them again",

@@ -19,6 +19,7 @@ from edgebench.benchmarks.gate import machine_checks
 from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.statistics import local_pairs
+from edgebench.benchmarks.statistics.call import Call
 from edgebench.benchmarks.statistics.levels import PairedTimes
 from edgebench.benchmarks.statistics.local_pairs import SURE
 from edgebench.benchmarks.statistics.paired import Overhead
@@ -47,6 +48,7 @@ class Evidence:
     the overheads of the processes' blocks, in the same order. The evaluations are None for an
     artifact that an interrupted run did not reach. `steady_share` of the model's warm-ups reached a
     steady time. `clock_s` is the step of a coarse clock, and a sample `batch` inferences at least.
+    `call` is what the call's floor says, if known.
     """
 
     model: str
@@ -64,6 +66,7 @@ class Evidence:
     steady_share: float
     clock_s: float = 0.0
     batch: int = 1
+    call: Call | None = None
 
     @cached_property
     def speed_dependence(self) -> Estimated:
@@ -183,6 +186,22 @@ def _allowed(evidence: Evidence, limit: float) -> float:
     return max(limit * evidence.threshold, overhead / 10)
 
 
+def hidden_by_the_call(evidence: Evidence, limit: float) -> Values | None:
+    """The latency is so much the call's that a small overhead says nothing of the model."""
+    call, overhead = evidence.call, evidence.overhead
+    if call is None or overhead is None or overhead.equivalence.high >= evidence.threshold:
+        return None
+    if call.resolves(evidence.threshold):
+        return None
+    return {
+        "model": evidence.model,
+        "share": call.share,
+        "needed_us": evidence.threshold * call.rest_s * 1e6,
+        "reach_us": call.reach_s * 1e6,
+        "net_high": None if call.net is None else call.net.high,
+    }
+
+
 def processes_disagree(evidence: Evidence, limit: float) -> Values | None:
     """The fresh processes differ by more than the threshold, and not by chance.
 
@@ -220,13 +239,24 @@ def _without_delegate(one: EvaluationResult | None, delegate: str) -> bool:
 
 def placement_unknown(evidence: Evidence, limit: float) -> Values | None:
     """An accelerator was asked for, and nothing says what ran there: it may have been the CPU."""
-    if evidence.delegate not in ACCELERATORS:
-        return None
     seen = {evidence.model: evidence.evaluation, "the baseline": evidence.baseline_evaluation}
     for name, one in seen.items():
-        if one is not None and one.partitions is None and one.leftover_ops is None:
+        if _unplaced(one, evidence.delegate):
             return {"model": name, "delegate": evidence.delegate}
     return None
+
+
+def _unplaced(one: EvaluationResult | None, delegate: str) -> bool:
+    told = one is None or one.partitions is not None or one.leftover_ops is not None
+    return delegate in ACCELERATORS and not told
+
+
+def delegate_reason(one: EvaluationResult | None, delegate: str, model: str) -> Diagnostic | None:
+    """Why what a model ran on is not, or may not be, what the plan asked for."""
+    values = {"model": model, "delegate": delegate}
+    if _without_delegate(one, delegate):
+        return Diagnostic(delegate_lost.__name__, values)
+    return Diagnostic(placement_unknown.__name__, values) if _unplaced(one, delegate) else None
 
 
 def partitioned(evidence: Evidence, limit: float) -> Values | None:
@@ -301,6 +331,7 @@ GATE = (
     Check(depends_on_speed, 0.25),
     Check(not_settled, 0.5),
     Check(coarse_clock, 0.1),
+    Check(hidden_by_the_call),
 )
 """If one of these, or one of the machine's, fails there is no verdict.
 

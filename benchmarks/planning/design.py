@@ -19,6 +19,7 @@ from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import GroupSize, Size
 from edgebench.converters.artifact import PLAIN_PIXELS, Artifact, Manifest, TensorSpec, stored_name
 from edgebench.deploy.documents.plan import (
+    CALL_FLOOR,
     Cooldown,
     EvaluationInputs,
     Group,
@@ -51,11 +52,15 @@ WITHIN_C = 3.0
 
 @dataclass(frozen=True)
 class Family:
-    """The artifacts of one group: a baseline and what is compared with it."""
+    """The artifacts of one group: a baseline and what is compared with it.
+
+    `itself` is whether the baseline is measured against itself, as the call's floor always is.
+    """
 
     name: str
     baseline: Artifact
     models: tuple[Artifact, ...]
+    itself: bool = False
 
     @property
     def format(self) -> str:
@@ -91,6 +96,28 @@ def choose(artifacts: Iterable[Artifact], request: RunRequest) -> tuple[Family, 
             f"{model} --baseline {model} measures {model} by itself",
         )
     return families
+
+
+def floors(artifacts: Iterable[Artifact], families: Sequence[Family]) -> tuple[Family, ...]:
+    """The families of the call's floor, one for each format and precision that is measured."""
+    found = {(one.manifest.format, one.manifest.precision): one for one in artifacts}
+    kinds = dict.fromkeys(floor_kind(family.baseline.manifest) for family in families)
+    return tuple(
+        Family(f"{CALL_FLOOR}, {' '.join(kind)}", found[kind], (), itself=True)
+        for kind in kinds
+        if kind in found
+    )
+
+
+def floor_kind(manifest: Manifest) -> tuple[str, str]:
+    """The format and precision of the call's floor for an artifact."""
+    mixed = manifest.mix.base if manifest.mix else manifest.precision
+    return manifest.format, mixed
+
+
+def is_floor(group: Group) -> bool:
+    """Whether a group is the call's floor."""
+    return group.baseline.startswith(f"{CALL_FLOOR}.")
 
 
 def _check_names(every: Sequence[Artifact], request: RunRequest) -> None:
@@ -180,7 +207,7 @@ def draft_plan(identity: str, families: Sequence[Family], request: RunRequest) -
     groups = []
     for family in families:
         slots = {one.key: one for one in (family.baseline, *family.models)}
-        if request.against_itself:
+        if request.against_itself or family.itself:
             slots[family.baseline.key + AGAIN] = family.baseline
         artifacts.update({slot: _planned(one) for slot, one in slots.items()})
         groups.append(Group(family.name, family.baseline.key, tuple(slots), UNDECIDED))

@@ -31,7 +31,7 @@ from edgebench.benchmarks.statistics.levels import TimedBlock, counts_own_time, 
 from edgebench.benchmarks.statistics.local_pairs import pairs
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.device.interface import Device
-from edgebench.deploy.documents.plan import Group, Plan, TurnLength
+from edgebench.deploy.documents.plan import CALL_FLOOR, Group, Plan, TurnLength
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult, Turn
 from edgebench.progress import Progress
 
@@ -39,6 +39,9 @@ PILOT = "pilot"
 PROCESSES = 2
 GROUP_SIZE = GroupSize(TurnLength(6, 2, 1), blocks=4, rounds=1, there_and_back=True)
 WARMUP_S = 0.2
+
+FLOOR_S = 0.3
+"""How long the call's floor is measured in each process."""
 
 LONGEST_S = 20.0
 
@@ -137,6 +140,21 @@ def pace(plan: Plan, result: RunResult) -> Pace:
         warmup_s=_longest_warmup_s(blocks, groups),
         start_s=_start_s(plan, result),
     )
+
+
+def without_floors(found: Pace) -> tuple[Pace, dict[str, GroupSize]]:
+    """The pace of what is judged, and the size of the call's floors: a short block a process."""
+    floors = {
+        name: one
+        for name, one in found.groups.items()
+        if any(slot.startswith(f"{CALL_FLOOR}.") for slot in one.inference_s)
+    }
+    judged = {name: one for name, one in found.groups.items() if name not in floors}
+    sizes = {
+        name: GroupSize(one.turn, 1, one.rounds(FLOOR_S), one.there_and_back)
+        for name, one in floors.items()
+    }
+    return replace(found, groups=judged), sizes
 
 
 def _longest_warmup_s(blocks: Sequence[MeasuredBlock], groups: Mapping[str, GroupPace]) -> float:

@@ -32,6 +32,10 @@ class RunRequest:
     whole_budget: measure for the whole budget, even if the verdicts are clear before.
     images: evaluation inputs to run, the first ones; None for all, or `run.EMULATED_IMAGES` where
         the device is emulated.
+    sustain_s: seconds of load without a pause, in place of a measurement of overheads; None for one
+        of those.
+    floor: folder of artifacts that are next to nothing, whose time is that of the call itself; None
+        to measure none.
     profile: finally run every artifact under its runtime's own profiler.
     out: the folder in which run folders are created.
 
@@ -59,12 +63,19 @@ class RunRequest:
     cool_down: bool = False
     whole_budget: bool = False
     images: int | None = None
+    sustain_s: float | None = None
+    floor: str | None = None
 
     def __post_init__(self) -> None:
         for name, valid, remedy in (
             ("threshold", 0 < self.threshold < 1, "give a share such as 5%"),
             ("budget", self.budget_s is None or self.budget_s > 0, "give a time such as 60s"),
             ("detect", self.detect is None or 0 < self.detect < 1, "give a share such as 3%"),
+            (
+                "time to sustain",
+                self.sustain_s is None or self.sustain_s > 0,
+                "give one such as 10m",
+            ),
             ("threads", self.threads > 0, "give 1 or more"),
             ("images", self.images is None or self.images > 0, "give 1 or more"),
             ("cores", self.cores is None or bool(self.cores), "name one core or more, such as 0,1"),

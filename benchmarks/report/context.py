@@ -25,7 +25,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("cores allowed", cores),
         ("delegate", comparison.delegate),
         *([] if cooled is None else [("cool-down", f"{cooled:.0f} s in total, between processes")]),
-        *(_timing(comparison) if comparison.measures == "time" else ()),
+        *(_timing(comparison) if comparison.measures in ("time", "sustained") else ()),
     ]
 
 

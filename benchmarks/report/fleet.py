@@ -66,6 +66,8 @@ def _where(own: Comparison) -> str:
         done = "instructions counted"
     elif own.measures == "outputs":
         done = "emulated, not timed"
+    elif own.sustained is not None:
+        done = f"under load, {done}"
     return (
         f"{own.device}: {context.cpu_model or 'processor unknown'}, {context.core_count} cores, "
         f"{context.machine}; {runtimes}, {own.threads} thread{'s' * (own.threads > 1)}, "

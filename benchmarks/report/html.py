@@ -13,6 +13,8 @@ from edgebench.benchmarks.report import (
     explained_plots,
     pictures,
     plots,
+    sustained,
+    sustained_plots,
     tables,
     templates,
 )
@@ -133,6 +135,7 @@ def render(
 ) -> str:
     """The whole page. `result` gives the raw samples, and `galleries` the images that changed; see
     `verdict` for `force`."""
+    loaded = comparison.sustained
     return templates.page(
         "report.html.j2",
         comparison=comparison,
@@ -143,7 +146,10 @@ def render(
         overhead=plots.overhead(comparison),
         accuracy=plots.accuracy(comparison),
         charted=plots.charted(comparison),
-        traces=plots.samples(comparison, result),
+        traces=[] if loaded else plots.samples(comparison, result),
+        load_table=sustained.table(comparison, loaded) if loaded else None,
+        load_plots=sustained_plots.load(comparison, loaded) if loaded else [],
+        load_class=lambda outcome: plots.outcome_class(sustained.TONES[outcome]),
         sheets=tables.sheets(comparison, in_full=True),
         chains=_chains(comparison),
         walls=pictures.walls(galleries),

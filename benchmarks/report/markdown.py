@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.benchmarks.report import explained, tables
+from edgebench.benchmarks.report import explained, sustained, tables
 from edgebench.benchmarks.report.context import facts
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
@@ -20,6 +20,7 @@ def render(
         f"# {answer.answer}",
         answer.detail,
         *(_verdicts(comparison, force)),
+        _load(comparison),
         *(_table(sheet) for sheet in tables.sheets(comparison, in_full=True)),
         *(_explained(one) for one in (explanation.models if explanation else ())),
         _list("Notes", warnings(comparison)),
@@ -51,6 +52,22 @@ def _table(sheet: Sheet) -> str:
         lines.append(_line([f"*{heading}*", *("" for _ in others)]))
         lines += [_line(list(cells)) for _, cells in rows]
     return "\n".join([*lines, "", sheet.legend.replace("*", "\\*")])
+
+
+def _load(comparison: Comparison) -> str:
+    if comparison.sustained is None:
+        return ""
+    found = sustained.table(comparison, comparison.sustained)
+    first, *others = found.columns
+    lines = [
+        f"## {found.title}\n",
+        _line([first, *others]),
+        _line([":--", *("--:" for _ in others)]),
+    ]
+    for heading, rows in found.sections:
+        lines.append(_line([f"*{heading}*", *("" for _ in others)]))
+        lines += [_line(list(cells)) for cells in rows]
+    return "\n".join([*lines, "", found.legend])
 
 
 def _explained(model: Explained) -> str:

@@ -45,6 +45,8 @@ class Sheet:
 
 def sheets(comparison: Comparison, in_full: bool = False) -> tuple[Sheet, ...]:
     """All tables of a report; several formats share one summary, unless asked `in_full`."""
+    if comparison.measures == "sustained":
+        return (size(comparison),)
     if comparison.measures != "time":
         return tuple(sheet for sheet in computed(comparison, in_full) if _says(sheet))
     every = (

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edgebench.benchmarks.report import explained, tables
+from edgebench.benchmarks.report import explained, sustained, tables
 from edgebench.benchmarks.report.headline import headline, warnings
 from edgebench.benchmarks.report.tables import Sheet
 from edgebench.benchmarks.report.verdicts import verdict
@@ -39,6 +39,8 @@ def render(
 
     Where the whole run has no verdict its sentences are left out; see `verdict` for `force`.
     """
+    if comparison.sustained is not None:
+        _print_load(sustained.table(comparison, comparison.sustained), console)
     for sheet in tables.sheets(comparison):
         console.print(_table(sheet) if sheet.sections else Text(sheet.title, style="bold"))
         console.print(Padding(Text(sheet.legend, style="dim"), (0, 1, 1, 2)))
@@ -64,6 +66,8 @@ def render(
 
 def _print_verdicts(comparison: Comparison, console: Console, force: bool) -> None:
     for group in comparison.groups:
+        if not any(row.verdict for row in group.rows) and comparison.sustained:
+            continue
         console.print(Text(f"\n{group.title}"))
         for row in group.rows:
             if row.verdict is not None:
@@ -71,6 +75,19 @@ def _print_verdicts(comparison: Comparison, console: Console, force: bool) -> No
                     verdict(row, comparison.threshold, force), style=STYLES[row.verdict.outcome]
                 )
                 console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _print_load(found: sustained.Table, console: Console) -> None:
+    table = empty(found.title)
+    for number, column in enumerate(found.columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=bool(number))
+    for heading, rows in found.sections:
+        table.add_section()
+        table.add_row(Text(heading, style="italic"))
+        for *cells, outcome in rows:
+            table.add_row(*cells, Text(outcome, style=STYLES[sustained.TONES[outcome]]))
+    console.print(table)
+    console.print(Padding(Text(found.legend, style="dim"), (0, 1, 1, 2)))
 
 
 def _print_explained(model: Explained, console: Console) -> None:

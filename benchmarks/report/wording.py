@@ -68,6 +68,16 @@ WORDS: dict[str, Words] = {
         "{sample_ms:.3g} ms and an interval as narrow as this",
         "measure at a secure address, where a browser's clock is finer: edgebench serve --help",
     ),
+    "hidden_by_the_call": Words(
+        "the call itself takes {share:whole} of the baseline's latency, so a small overhead in "
+        "latency says little of the model: of the rest {model} may add {net_high:atmost}, and two "
+        "empty graphs differ by up to {reach_us:.2g} \N{MICRO SIGN}s, where {needed_us:.2g} matter",
+        f"measure larger models, or {LONGER.removeprefix('measure ')}",
+    ),
+    "call_not_known": Words(
+        "inferences take {latency_ms:.2g} ms, and how much of that is the call itself is not known",
+        "measure it too with --floor",
+    ),
     "partitioned": Words(
         "the {delegate} delegate runs {model} in {partitions:count partition} "
         "(not delegated: {leftover_ops:listed})",
@@ -183,6 +193,30 @@ WORDS: dict[str, Words] = {
         "the noise floor of {device} was measured with {name} {floor:listed}, not {run:listed}",
         NOISE,
     ),
+    # A run under load (results/sustained.py, results/energy.py).
+    "too_short_a_load": Words(
+        "the longest load without a pause has {blocks:count block} of {model} at either end, and "
+        "an interval needs {needed}",
+        "start again, with a longer --sustain",
+    ),
+    "energy_not_told": Words(
+        "this device tells neither what its battery gives nor what its processor takes"
+    ),
+    "energy_on_charger": Words(
+        "the device was on its charger, or does not say that it was not, so its battery does not "
+        "tell what it uses",
+        "unplug it; a phone is reached by adb over Wi-Fi",
+    ),
+    "energy_too_coarse": Words(
+        "the battery's count changed in only {changed} of {stretches:count stretch} of load, which "
+        "is too coarse",
+        "give a longer --sustain, or measure fewer models",
+    ),
+    "energy_of_too_short_a_load": Words(
+        "there are {stretches:count stretch} of each model's load that tell it, and an interval "
+        "needs {needed}",
+        "start again, with a longer --sustain",
+    ),
     # Plans that are made without a pilot (runs/offline_plan.py).
     "guessed_from_given_pace": Words(
         "this is a guess from the given pace, because no pilot ran on {device}", REPORT
@@ -206,6 +240,7 @@ FIGURES: dict[str, Callable[[Any], str]] = {
     "unsigned": unsigned,
     "whole": whole,
     "listed": listed,
+    "atmost": lambda share: "any amount" if share is None else f"up to {signed(share)}",
     "ghz": lambda khz: f"{khz / 1e6:.2f}",
     "millions": lambda number: f"{number / 1e6:g}",
 }

@@ -11,14 +11,16 @@ from edgebench.benchmarks.gate.noise_floor import NoiseFloor
 from edgebench.benchmarks.gate.run_checks import Evidence
 from edgebench.benchmarks.gate.setting import setting_of
 from edgebench.benchmarks.gate.verdict import Verdict, judge
-from edgebench.benchmarks.planning.design import AGAIN, UNDECIDED
+from edgebench.benchmarks.planning.design import AGAIN, UNDECIDED, floor_kind, is_floor
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results import instructions
 from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.measured import NOTHING, MeasuredRun, measured
+from edgebench.benchmarks.results.sustained import loaded_s, sustained
 from edgebench.benchmarks.results.warnings import warnings
 from edgebench.benchmarks.statistics import paired
+from edgebench.benchmarks.statistics.call import Call, CallTimes, call, call_times
 from edgebench.benchmarks.statistics.levels import (
     PairedTimes,
     SlotTimes,
@@ -37,15 +39,22 @@ HOPELESS = ("does_not_run", "baseline_does_not_run")
 """Reasons against a verdict that more measuring does not remove."""
 
 
+ALMOST = 0.95
+"""The part of the time of a load that is as good as all of it."""
+
+
 def compare(run: MeasuredRun) -> Comparison:
     """Derive every figure and verdict of a run."""
     plan, result = run.plan, run.result
     answers = Answers(run)
-    groups = tuple(_group(run, answers, group) for group in (*plan.groups, *_not_run_here(run)))
+    here = run.families or tuple(one for one in plan.groups if not is_floor(one))
+    groups = tuple(_group(run, answers, group) for group in (*here, *_not_run_here(run)))
     unfinished = not result.complete and len(result.blocks) < len(plan.blocks)
-    stopped_early = unfinished and decided(run, judgements(run).values())
+    stopped_early = unfinished and run.timed and decided(run, judgements(run).values())
     interrupted = unfinished and not stopped_early
-    if not run.timed:
+    if run.families:
+        interrupted &= loaded_s(result) < ALMOST * (run.request.sustain_s or 0.0)
+    if not plan.blocks:
         done = (result.evaluations.get(slot, NOTHING) for slot in plan.artifacts)
         interrupted = run.measures == "instructions" and instructions.interrupted(done)
         interrupted |= not all(slot in result.evaluations for slot in plan.artifacts)
@@ -69,6 +78,7 @@ def compare(run: MeasuredRun) -> Comparison:
         warnings=(*warnings(run), *answers.warnings),
         cooled_s=result.cooled_s if plan.cooldown and result.start_temperatures_c else None,
         measures=run.measures,
+        sustained=sustained(run, run.families) if run.families else None,
     )
 
 
@@ -103,6 +113,7 @@ def _group(run: MeasuredRun, answers: Answers, group: Group) -> GroupComparison:
             if run.manifests[slot].ablation is None  # They are part of the explanation.
         ),
         within=runtime.within if runtime else None,
+        call_s=floor.level if (floor := _call_times(run, group)) else None,
     )
 
 
@@ -119,7 +130,7 @@ def _row(
     judgement, more_instructions = None, None
     if slot != group.baseline and runs_here and run.timed:
         judgement = judged(run, group, slot, blocks)
-    elif slot != group.baseline:
+    elif slot != group.baseline and not run.plan.blocks:
         reference = run.result.evaluations.get(group.baseline, NOTHING)
         more_instructions = instructions.overhead(evaluation, reference)
     return ModelRow(
@@ -146,16 +157,21 @@ def _row(
         first_inference_s=evaluation.first_inference_s,
         partitions=evaluation.partitions,
         leftover_ops=evaluation.leftover_ops,
+        operators=evaluation.operators,
         instructions=instructions.instructions(evaluation),
         instruction_overhead=more_instructions,
         on_host=answers.on_host(slot),
+        call=judgement.call if judgement else None,
     )
 
 
 def timed_blocks(run: MeasuredRun, group: Group) -> list[TimedBlock]:
     """The times of a group, block by block."""
     own_time = counts_own_time(run.result.context)
-    blocks = (block for block in measured(run.result.blocks) if block.group == group.name)
+    names = {group.name}
+    if run.families:  # Each model has blocks of its own.
+        names = {one.name for one in run.plan.groups if one.baseline in group.slots}
+    blocks = (block for block in measured(run.result.blocks) if block.group in names)
     return [timed_block(block, own_time) for block in blocks]
 
 
@@ -183,12 +199,14 @@ def _process_levels_s(blocks: Sequence[TimedBlock], slot: str) -> tuple[float, .
 class Judgement:
     """The overhead of a slot over its group's baseline and the verdict on it.
 
-    `visible_bias` is the smallest bias of the overhead that the checks would have seen.
+    `visible_bias` is the smallest bias of the overhead that the checks would have seen. `call` is
+    what the call's floor says of it, where it was measured.
     """
 
     overhead: Overhead | None
     verdict: Verdict
     visible_bias: float
+    call: Call | None = None
 
     def answers(self, request: RunRequest) -> bool:
         """Whether nothing more has to be measured; a model that does not run never gets better.
@@ -215,6 +233,8 @@ def judged(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBloc
     processes = paired_times(blocks, slot, group.baseline)
     comparisons = _comparisons(run, group, slot)
     overhead = _overhead(run.plan, processes, comparisons)
+    floor = _call_times(run, group)
+    beside = call(floor, processes, comparisons) if floor else None
     warm = [one for block in blocks for one in block.block.warmups if one.slot == slot]
     evidence = Evidence(
         model=run.manifests[slot].model,
@@ -232,8 +252,19 @@ def judged(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBloc
         steady_share=float(np.mean([one.steady for one in warm])) if warm else 1.0,
         clock_s=run.result.context.clock_s or 0.0,
         batch=group.turn.batch,
+        call=beside,
     )
-    return Judgement(overhead, judge(evidence, _floor(run, slot)), evidence.visible_bias)
+    return Judgement(overhead, judge(evidence, _floor(run, slot)), evidence.visible_bias, beside)
+
+
+def _call_times(run: MeasuredRun, group: Group) -> CallTimes | None:
+    """The call's floor for a group, None where it was not measured."""
+    kind = floor_kind(run.manifests[group.baseline])
+    for one in filter(is_floor, run.plan.groups):
+        if floor_kind(run.manifests[one.baseline]) == kind and not is_floor(group):
+            again = one.baseline + AGAIN
+            return call_times(paired_times(timed_blocks(run, one), again, one.baseline))
+    return None
 
 
 def _looks(plan: Plan) -> Looks:
@@ -264,7 +295,7 @@ def _overhead(plan: Plan, processes: Sequence[PairedTimes], comparisons: int) ->
 def judgements(run: MeasuredRun) -> dict[str, Judgement]:
     """The judgement on every slot that is compared with a baseline."""
     found = {}
-    for group in run.plan.groups:
+    for group in (one for one in run.plan.groups if not is_floor(one)):
         blocks = timed_blocks(run, group)
         for slot in group.slots:
             if slot != group.baseline:

@@ -9,6 +9,9 @@ from typing import ClassVar, Literal
 
 from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.verdict import Verdict
+from edgebench.benchmarks.results.measured import Measures
+from edgebench.benchmarks.results.sustained import Sustained
+from edgebench.benchmarks.statistics.call import Call
 from edgebench.benchmarks.statistics.paired import Latency, Overhead
 from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import Context, Runtime
@@ -140,6 +143,8 @@ class ModelRow:
     instructions: int | None = None
     instruction_overhead: float | None = None
     on_host: HostComparison | None = None
+    call: Call | None = None
+    operators: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,8 @@ class GroupComparison:
     """The rows of one format and precision, and the tool that made them, with its version.
 
     The first is the baseline. External model files are one group, with all their precisions, and
-    their `maker` is ''. `within` is `Runtime.within` of what ran them.
+    their `maker` is ''. `within` is `Runtime.within` of what ran them. `call_s` is the time of an
+    almost empty graph in their format and precision, where it was measured.
     """
 
     name: str
@@ -156,6 +162,7 @@ class GroupComparison:
     maker: str
     rows: tuple[ModelRow, ...]
     within: str | None = None
+    call_s: Estimate | None = None
 
     @property
     def title(self) -> str:
@@ -186,6 +193,7 @@ class Comparison:
     `warnings` are what to know of the run as a whole before its figures. `measures` is what
     overheads are of; where it is instructions nothing was timed, and there are no verdicts. Where
     it is outputs there are no overheads either: an emulator computed, and its times mean nothing.
+    A `sustained` run has each model's latency over time, and no overheads.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.comparison/5"
@@ -208,7 +216,8 @@ class Comparison:
     command: str
     warnings: tuple[Diagnostic, ...] = ()
     cooled_s: float | None = None
-    measures: Literal["time", "instructions", "outputs"] = "time"
+    measures: Measures = "time"
+    sustained: Sustained | None = None
 
     @property
     def rows(self) -> tuple[ModelRow, ...]:
@@ -224,6 +233,8 @@ class Comparison:
     @property
     def answered(self) -> bool:
         """Whether any verdict was reached, or none was expected."""
+        if self.sustained is not None:
+            return any(one.outcome != "no answer" for one in self.sustained.models)
         return self.measures != "time" or any(
             verdict.outcome != "no verdict" for verdict in self.verdicts
         )

@@ -9,9 +9,11 @@ from typing import Literal
 from edgebench.benchmarks.gate.noise_floor import NoiseFloors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.converters.artifact import Manifest
-from edgebench.deploy.documents.plan import Plan
+from edgebench.deploy.documents.plan import Group, Plan
 from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, RunResult
 from edgebench.tasks.task import Array, Outputs
+
+Measures = Literal["time", "instructions", "outputs", "sustained"]
 
 NOTHING = EvaluationResult(error=None)
 """What is known of an artifact that did not run: the plan leaves it out, or was interrupted."""
@@ -28,7 +30,7 @@ class MeasuredRun:
     device's noise floors; None for a run that is read against none. `host` and its outputs are
     those of the same plan on the host's own processor, where a device asked for them.
     `cores_known` is the number of cores that the registry gives for the device, None if it gives
-    none.
+    none. `families` are the groups of a sustained run, whose plan has each model alone.
     """
 
     name: str
@@ -45,15 +47,18 @@ class MeasuredRun:
     host: RunResult | None = None
     host_outputs: Mapping[str, Outputs] = field(default_factory=dict)
     cores_known: int | None = None
+    families: tuple[Group, ...] = ()
 
     @property
     def timed(self) -> bool:
-        """Whether time is measured: an emulated device has a plan without blocks."""
-        return bool(self.plan.blocks)
+        """Whether overheads in time are: an emulated device has a plan without blocks."""
+        return bool(self.plan.blocks) and not self.families
 
     @property
-    def measures(self) -> Literal["time", "instructions", "outputs"]:
+    def measures(self) -> Measures:
         """What is measured; see `Comparison.measures`."""
+        if self.families:
+            return "sustained"
         if self.timed:
             return "time"
         emulated = any(one.within for one in self.result.context.runtimes.values())

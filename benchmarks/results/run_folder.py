@@ -18,16 +18,19 @@ import datetime
 import zipfile
 import zlib
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 
 from edgebench.benchmarks.gate.noise_floor import NoiseFloors
+from edgebench.benchmarks.planning import sustained
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.results.explanation import Explanation
 from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.converters.artifact import ARRAYS, IMAGES, Evaluation, Manifest
+from edgebench.deploy.documents.plan import Group, Plan
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import (
     FILES,
@@ -123,7 +126,16 @@ def read_run(folder: Path, result: RunResult, description: str, command: str = "
         host=host,
         host_outputs=host_outputs,
         cores_known=_cores_known(load(folder / REQUEST, RunRequest).device),
+        families=_families(folder),
     )
+
+
+def _families(folder: Path) -> tuple[Group, ...]:
+    """The groups that a sustained run was drafted for, each artifact once; none of other runs."""
+    if load(folder / REQUEST, RunRequest).sustain_s is None:
+        return ()
+    drafted = load(folder / DRAFT, Plan).groups
+    return tuple(replace(one, slots=sustained.models(one)) for one in drafted)
 
 
 def read_times(folder: Path, result: RunResult) -> MeasuredRun:
@@ -140,6 +152,7 @@ def read_times(folder: Path, result: RunResult) -> MeasuredRun:
         outputs={},
         command="",
         floors=load(folder / NOISE, NoiseFloors),
+        families=_families(folder),
     )
 
 

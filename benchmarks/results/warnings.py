@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from edgebench.benchmarks.diagnostic import Diagnostic, Values
 from edgebench.benchmarks.gate import noise_floor
 from edgebench.benchmarks.gate.setting import setting_of
-from edgebench.benchmarks.planning.design import AGAIN
-from edgebench.benchmarks.results.measured import MeasuredRun
+from edgebench.benchmarks.planning.design import AGAIN, is_floor
+from edgebench.benchmarks.results.measured import MeasuredRun, measured
+from edgebench.deploy.documents.plan import ACCELERATORS
 from edgebench.deploy.documents.result import RunResult
+
+SHORT_NS = 1_000_000
+"""Of longer inferences the call is a small part: accelerators take some tenths of a millisecond."""
 
 
 def warnings(run: MeasuredRun) -> tuple[Diagnostic, ...]:
@@ -20,6 +24,7 @@ def warnings(run: MeasuredRun) -> tuple[Diagnostic, ...]:
         *_failed_blocks(run.result),
         *_noise_floors(run),
         *_summaries(run.result),
+        *_call_not_known(run),
         *_missing_outputs(run),
     )
 
@@ -69,6 +74,16 @@ def _summaries(result: RunResult) -> Iterable[Diagnostic]:
     for kind in dict.fromkeys(turn.summary.kind for turn in turns if turn.summary):
         names = dict.fromkeys(one.name for one in result.context.runtimes.values())
         yield Diagnostic("summaries_only", {"runtimes": tuple(names), "kind": kind})
+
+
+def _call_not_known(run: MeasuredRun) -> Iterable[Diagnostic]:
+    """A short inference on an accelerator may be mostly the call."""
+    if run.plan.delegate not in ACCELERATORS or any(map(is_floor, run.plan.groups)):
+        return
+    turns = [turn for block in measured(run.result.blocks) for turn in block.turns]
+    shortest_ns = min((min(turn.samples_ns) for turn in turns if turn.samples_ns), default=None)
+    if shortest_ns is not None and shortest_ns < SHORT_NS:
+        yield Diagnostic("call_not_known", {"latency_ms": shortest_ns / 1e6})
 
 
 def _missing_outputs(run: MeasuredRun) -> Iterable[Diagnostic]:

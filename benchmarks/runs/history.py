@@ -140,7 +140,10 @@ def _entry(folder: Path) -> RunEntry:
         found = of_folder(folder)
     except InvalidFileError as error:
         return RunEntry(folder.name, "unreadable", device=device, problem=error.message)
-    judged = [row for group in found.groups for row in group.rows if row.verdict is not None]
+    loaded = {one.slot: one.outcome for one in found.sustained.models} if found.sustained else {}
+    rows = [row for group in found.groups for row in group.rows]
+    judged = [row for row in rows if row.verdict is not None or row.slot in loaded]
+    outcomes = Counter[str](loaded.values() or (one.outcome for one in found.verdicts))
     return RunEntry(
         name=folder.name,
         state="interrupted" if found.interrupted else "complete",
@@ -148,5 +151,5 @@ def _entry(folder: Path) -> RunEntry:
         device=found.device,
         models=tuple(dict.fromkeys(row.model for row in judged)),
         kinds=tuple(dict.fromkeys(f"{g.format} {g.precision}" for g in found.groups)),
-        verdicts=tuple(Counter(v.outcome for v in found.verdicts).most_common()),
+        verdicts=tuple(outcomes.most_common()),
     )

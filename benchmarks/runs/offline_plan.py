@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.planning.design import WARMUP_WINDOW, cooling, lay_out
-from edgebench.benchmarks.planning.pilot import PILOT, USUAL_SCATTER, comparisons
+from edgebench.benchmarks.planning.pilot import PILOT, USUAL_SCATTER, comparisons, without_floors
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Forecast, GroupPace, Pace, choose_size
 from edgebench.benchmarks.results import floor_store, run_folder
@@ -74,7 +74,8 @@ def plan(
     draft = load(folder / run_folder.DRAFT, Plan)
     pace = _pace(draft, run_folder.read_manifests(folder), inference_s)
     try:
-        forecast = choose_size(pace, request.limit_s, request.detect, stops_early=False)
+        judged, floor_sizes = without_floors(pace)
+        forecast = choose_size(judged, request.limit_s, request.detect, stops_early=False)
     except UsageError:
         remove(folder)  # There is nothing to carry out in it.
         raise
@@ -82,7 +83,8 @@ def plan(
     save(folder / run_folder.FORECAST, forecast)
     save(folder / run_folder.NOISE, floor_store.read(request.device))
     stage_runner(folder)
-    laid_out = lay_out(draft, forecast.size, forecast.warmup_s)
+    size = replace(forecast.size, groups={**forecast.size.groups, **floor_sizes})
+    laid_out = lay_out(draft, size, forecast.warmup_s)
     laid_out = cooling(laid_out, forecast.seconds, None)
     write_plan(replace(laid_out, profile=request.profile), folder)
     return folder, forecast

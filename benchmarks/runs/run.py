@@ -10,7 +10,16 @@ from typing import Protocol
 from edgebench.benchmarks.explanation import explain
 from edgebench.benchmarks.gate.machine_checks import before_the_run
 from edgebench.benchmarks.gate.machine_state import MachineState
-from edgebench.benchmarks.planning.design import AGAIN, Family, choose, cooling, draft_plan, lay_out
+from edgebench.benchmarks.planning import sustained
+from edgebench.benchmarks.planning.design import (
+    AGAIN,
+    Family,
+    choose,
+    cooling,
+    draft_plan,
+    floors,
+    lay_out,
+)
 from edgebench.benchmarks.planning.pilot import (
     PILOT,
     limit_s,
@@ -18,6 +27,7 @@ from edgebench.benchmarks.planning.pilot import (
     pace,
     pilot_plan,
     run_pilot,
+    without_floors,
 )
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Forecast, choose_size
@@ -37,7 +47,7 @@ from edgebench.benchmarks.results.run_folder import (
     read_manifests,
     read_run,
 )
-from edgebench.benchmarks.runs import early_stop
+from edgebench.benchmarks.runs import early_stop, load_time
 from edgebench.converters.artifact import Artifact
 from edgebench.converters.external import find_artifacts
 from edgebench.deploy.device.interface import Device, Untimed
@@ -76,6 +86,11 @@ class Runnable(Protocol):
 
 def prepare(request: RunRequest, device: Runnable, progress: Progress = silent) -> Path:
     """Make the run folder: request, drafted plan, manifests and files. Measures nothing."""
+    if request.sustain_s is not None and isinstance(device, Untimed):
+        raise UsageError(
+            f"times have no meaning on {device.name}, so it cannot be measured under load",
+            "leave out --sustain",
+        )
     chosen = choose(_artifacts(request), request)
     families = [family for family in chosen if family.format in device.formats]
     if not families:
@@ -84,6 +99,8 @@ def prepare(request: RunRequest, device: Runnable, progress: Progress = silent) 
             f"{device.name} runs no {forms} files, so there is nothing to measure",
             f"it runs: {', '.join(device.formats)}",
         )
+    if request.floor is not None:
+        families += floors(find_artifacts(Path(request.floor), None, None), families)
     folder = new_folder(Path(request.out), device.name)
     draft = draft_plan(folder.name, families, request)
     artifacts = _by_slot(families, draft.artifacts)
@@ -108,10 +125,10 @@ def _artifacts(request: RunRequest) -> Iterator[Artifact]:
 def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> Forecast | None:
     """Plan a run folder from its pilot, and forecast what the plan takes and can detect.
 
-    There is no forecast for an untimed device: its plan has no blocks, and few
-    images because emulation is slow. A finished pilot or plan is not made again. Raises
-    `UsageError` if the budget is too short for these models, `KeyboardInterrupt` and
-    `EdgeBenchError`.
+    There is no forecast for a sustained run, which detects no overheads, nor for an untimed
+    device: its plan has no blocks, and few images because emulation is slow. A finished pilot or
+    plan is not made again. Raises `UsageError` if the budget is too short for these models,
+    `KeyboardInterrupt` and `EdgeBenchError`.
     """
     request, draft = load(folder / REQUEST, RunRequest), load(folder / DRAFT, Plan)
     if isinstance(device, Untimed):
@@ -120,13 +137,17 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
                 replace(draft, cooldown=None, images=request.images or EMULATED_IMAGES), folder
             )
         return None
+    if request.sustain_s is not None:
+        _plan_sustained(folder, draft, device, request.sustain_s, progress)
+        return None
     if (folder / PLAN).exists():
         return load(folder / FORECAST, Forecast)
     result = run_pilot(folder / PILOT, device, limit_s(request.limit_s), progress)
     found = pace(read_plan(folder / PILOT), result)
     spent_s = measured_s(result.blocks)
     early = _stops_early(request, folder, draft)
-    forecast = choose_size(found, request.limit_s, request.detect, spent_s, early)
+    judged, floor_sizes = without_floors(found)
+    forecast = choose_size(judged, request.limit_s, request.detect, spent_s, early)
     seen = MachineState(measured(result.blocks), result.context.core_count, draft.cores)
     warm = bool(draft.cooldown and result.start_temperatures_c)
     forecast = replace(
@@ -135,10 +156,24 @@ def plan_ahead(folder: Path, device: Device, progress: Progress = silent) -> For
         cooling_s=forecast.seconds if warm else 0.0,
     )
     save(folder / FORECAST, forecast)
-    plan = lay_out(draft, forecast.size, forecast.warmup_s)
+    size = replace(forecast.size, groups={**forecast.size.groups, **floor_sizes})
+    plan = lay_out(draft, size, forecast.warmup_s)
     plan = cooling(plan, forecast.cooling_s, result.start_temperatures_c)
     write_plan(replace(plan, profile=request.profile, images=request.images), folder)
     return forecast
+
+
+def _plan_sustained(
+    folder: Path, draft: Plan, device: Device, sustain_s: float, progress: Progress
+) -> None:
+    """Plan a sustained run from a short pilot; a finished plan is not made again."""
+    if (folder / PLAN).exists():
+        return
+    longest_s = min(limit_s(sustain_s), sustained.PILOT_LIMIT_S)
+    result = run_pilot(folder / PILOT, device, longest_s, progress)
+    found = pace(read_plan(folder / PILOT), result)
+    mean_s = sustained.mean_inference_s(result)
+    write_plan(sustained.lay_out(draft, found, sustain_s, mean_s), folder)
 
 
 def unheard(forecast: Forecast) -> None:
@@ -162,6 +197,8 @@ def carry_out(
     save(folder / NOISE, floor_store.read(device.name))
     stops = forecast is not None and forecast.size.stops_early
     carry_out_plan = early_stop.run if stops else _to_the_end
+    if load(folder / REQUEST, RunRequest).sustain_s is not None:
+        carry_out_plan = load_time.run
     result = carry_out_plan(folder, device, progress)
     return judge(folder, result, device.description, command)
 
@@ -193,7 +230,7 @@ def judge(folder: Path, result: RunResult, description: str, command: str = "") 
     found = read_run(folder, result, description, command)
     comparison = compare(found)
     save(folder / COMPARISON, comparison)
-    if explain.wanted(found):
+    if not found.families and explain.wanted(found):
         save(folder / EXPLANATION, explain.explain(found))
     return comparison
 

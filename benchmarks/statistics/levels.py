@@ -120,6 +120,11 @@ class PairedTimes:
         return float(local_pairs.level(self.log_ratios))
 
     @property
+    def baseline_s(self) -> float:
+        """The baseline's level in seconds: the median of its samples."""
+        return float(np.median(self._own(self.baseline))) / 1e9
+
+    @property
     def difference_s(self) -> float:
         """How much longer the model takes, in seconds: the median of the pairs."""
         model, baseline = self._own(self.slot), self._own(self.baseline)

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,6 +123,23 @@ def parse(text: str) -> ToolOutput:
             for one in _REPLACED.finditer(text)
         ),
     )
+
+
+def operators(replaced: Sequence[ReplacedNodes]) -> dict[str, int] | None:
+    """The graph's operators by what runs them: a delegate, or `cpu` for LiteRT's own kernels.
+
+    Delegates are applied one after another, and each finds the nodes of those before it among the
+    graph's. None where no delegate says anything: then nothing is known of the graph either.
+    """
+    if not replaced:
+        return None
+    found: dict[str, int] = {}
+    earlier = 0
+    for one in replaced:
+        found[one.delegate] = found.get(one.delegate, 0) + one.taken
+        left = one.nodes - one.taken - earlier
+        earlier += one.partitions
+    return {**found, "cpu": max(left, 0)}
 
 
 def _first_s(found: re.Match[str]) -> float:

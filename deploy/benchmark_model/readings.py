@@ -14,7 +14,8 @@ from pathlib import Path
 
 from edgebench.deploy.runner.android import SERVICES, told
 from edgebench.deploy.runner.messages import Json
-from edgebench.deploy.runner.readings import system
+from edgebench.deploy.runner.power import COUNTERS, SUPPLY
+from edgebench.deploy.runner.readings import system, with_services
 
 _CPU = "/sys/devices/system/cpu/cpu[0-9]*/cpufreq"
 FILES = (
@@ -25,6 +26,9 @@ FILES = (
     "/sys/class/thermal/thermal_zone[0-9]*/temp",
     "/sys/class/thermal/cooling_device[0-9]*/type",
     "/sys/class/thermal/cooling_device[0-9]*/cur_state",
+    f"/{SUPPLY}/*/type",
+    f"/{SUPPLY}/*/scope",
+    *(f"/{SUPPLY}/*/{name}" for names in COUNTERS.values() for name in names),
 )
 MARK = "==edgebench "
 _CLOCK = "unix_s"
@@ -49,8 +53,7 @@ def parse(text: str) -> Json:
         found = system(root)
     return {
         "unix_s": seconds(parts.get(_CLOCK, "")),
-        **found,
-        **told(*(parts.get(name, "") for name in SERVICES)),
+        **with_services(found, told(*(parts.get(name, "") for name in SERVICES))),
         "own_s": None,
         "core": None,
         "probe_ns": None,

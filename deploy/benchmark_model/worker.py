@@ -18,7 +18,7 @@ import numpy as np
 from edgebench.deploy.benchmark_model import compiled_model, profile, readings
 from edgebench.deploy.benchmark_model.context import context
 from edgebench.deploy.benchmark_model.images import LIMIT, ONCE, OUTPUT, Images
-from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, parse
+from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, operators, parse
 from edgebench.deploy.benchmark_model.tool import NPU, TIMEOUT_S, Tool
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.runner.files import stored_inputs
@@ -109,6 +109,7 @@ class BenchmarkWorker:
             "leftover_ops": left,
             "layer_types": None,
             "compile_s": compile_s,
+            "operators": operators(found.replaced),
         }
 
     def _outputs(self, slot: str, folder: str) -> Json:

@@ -18,6 +18,9 @@ NPU by Qualcomm's delegate, NNAPI, the Neural Engine. `xnnpack` is the CPU every
 runtimes, ONNX Runtime runs it with its own kernels, and XNNPACK's are its `xnnpack-provider`."""
 
 
+CALL_FLOOR = "call_floor"
+"""The model whose artifacts are next to nothing: their time is that of the call itself."""
+
 ACCELERATORS = frozenset({"gpu", "npu", "qnn", "nnapi", "ane"})
 """The delegates that are another processor than the CPU: what ran there has to be known."""
 

@@ -100,6 +100,8 @@ class EvaluationResult:
     instructions the runtime executed on one thread, if the device counts them.
     `compile_s` is the time of the load that compiled the model for an NPU, where later loads take
     what it made; `load_s` is then that of the next.
+    `operators` counts the graph's operators by what runs them: a delegate's name in the runtime, or
+    `cpu` for its own kernels; None where the runtime does not say.
     `placement` has every operation in the order of the program, if the runtime tells its plan
     (Core ML, iOS 17.4).
     A slot with an `error` is not measured.
@@ -118,6 +120,7 @@ class EvaluationResult:
     instructions: tuple[int, ...] | None = None
     compile_s: float | None = None
     placement: tuple[PlacedOperation, ...] | None = None
+    operators: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,9 @@ class Readings:
     computation, which slows down with the machine even if the machine reports nothing; None if the
     device cannot time it. `saves_power` is whether the device is in a mode that saves power.
     `thermal_headroom` is how near an Android phone is to throttling severely, which is 1 (API 30).
+    `battery_counters` are what the battery's gauge tells: `charge_uah` and `energy_uwh` are left in
+    it, `current_ua` (whose sign is the maker's), `voltage_uv` and `power_uw` are of the moment.
+    `package_energy_uj` is what the processor counted of its own energy, by package.
     """
 
     unix_s: float
@@ -154,6 +160,8 @@ class Readings:
     probe_ns: tuple[int, ...] | None
     saves_power: bool | None = None
     thermal_headroom: float | None = None
+    battery_counters: dict[str, int] | None = None
+    package_energy_uj: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 
 from .messages import Json
+from .power import dumped_counters
 
 SERVICES = ("thermalservice", "battery")
 TIMEOUT_S = 5.0
@@ -55,7 +56,11 @@ def _ask(service: str) -> str:
 
 def told(thermal: str, battery: str) -> Json:
     """The fields that the texts of both services tell, and no others."""
-    fields = {**thermal_readings(thermal), **battery_readings(battery)}
+    fields = {
+        **thermal_readings(thermal),
+        **battery_readings(battery),
+        "battery_counters": dumped_counters(battery),
+    }
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -12,7 +12,7 @@ import os
 import time
 from typing import Callable  # noqa: UP035
 
-from . import boards
+from . import boards, power
 from .android import service_readings
 from .machine import current_core, read_all, read_text
 from .messages import Json
@@ -39,7 +39,13 @@ def readings_after(root: str = "/") -> Json:
     are asked once a block, after all else.
     """
     found = readings(root)
-    return {**found, **service_readings(), **boards.asked(found, root)}
+    return with_services({**found, **boards.asked(found, root)}, service_readings())
+
+
+def with_services(found: Json, told: Json) -> Json:
+    """Readings with what Android's services tell; what the gauge itself tells is fresher."""
+    gauge = {**(told.get("battery_counters") or {}), **(found["battery_counters"] or {})}
+    return {**found, **told, "battery_counters": gauge or None}
 
 
 def system(root: str = "/") -> Json:
@@ -53,6 +59,8 @@ def system(root: str = "/") -> Json:
         "thermal_status": None,
         "throttled": boards.throttled(root),
         **_battery(root),
+        "battery_counters": power.battery_counters(root),
+        "package_energy_uj": power.package_energy(root),
         "load_1min": float(load.split()[0]) if load else None,
         **_processor(root),
         "time_in_state_s": _by_core(cpus, "cpufreq/stats/time_in_state", _seconds_by_frequency),
@@ -96,13 +104,9 @@ def _governors(cpus: str) -> list[str] | None:
 
 
 def _battery(root: str) -> Json:
-    """The machine's own battery; a mouse's has the scope Device."""
-    for path, kind in read_all(os.path.join(root, "sys/class/power_supply/*/type")):
-        folder = os.path.dirname(path)
-        level, status, scope = (
-            read_text(os.path.join(folder, name)) for name in ("capacity", "status", "scope")
-        )
-        if kind == "Battery" and scope != "Device" and level:
+    for folder in power.own_batteries(root):
+        level, status = (read_text(os.path.join(folder, name)) for name in ("capacity", "status"))
+        if level:
             return {
                 "battery_percent": float(level),
                 "charging": status == "Charging" if status else None,

@@ -15,11 +15,22 @@ from torch import Tensor, nn
 
 from edgebench.models.attention import Attention
 from edgebench.models.backbones.backbone import AttentionFactory, Backbone, Block
+from edgebench.models.kinds import AT
 from edgebench.models.spec import OWN, ModelSpec
 
 ATTENTION = "attention"
 # The stride to the input from which on `late` places attention: 14x14 maps at 224, and smaller.
 LATE_STRIDE = 16
+
+
+def stands_inside(placement: str, stride: int) -> bool:
+    """Whether there is attention inside a block whose output has this stride to the input."""
+    if placement == "late":
+        return stride >= LATE_STRIDE
+    if placement.startswith(AT):
+        return str(stride.bit_length() - 1) in placement.removeprefix(AT)
+    return placement != "output"
+
 
 Layers = dict[str, nn.Module]
 MakeLayer = Callable[[], nn.Module]
@@ -103,8 +114,7 @@ class Placing:
         """
         self.stride *= stride
         make = own if self.spec.attention == OWN else self._make(channels)
-        early = self.spec.placement == "late" and self.stride < LATE_STRIDE
-        if make is None or not published or early or self.spec.placement == "output":
+        if make is None or not published or not stands_inside(self.spec.placement, self.stride):
             return {}
         return {ATTENTION: make()}
 

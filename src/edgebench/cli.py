@@ -33,6 +33,7 @@ from edgebench.commands import (
     report,
     run,
     runs,
+    search,
     serve,
     train,
     trend,
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Command[Any]] = {
     "serve": serve,
     "noise": noise,
     "explain": explain,
+    "search": search,
     "plan": plan,
     "export": export,
     "drift": drift,
@@ -72,6 +74,7 @@ examples:
   edgebench devices check pixel7               check a phone on its cable
   edgebench --artifacts theirs/ --baseline old measure your own model files
   edgebench explain mobilenet_v2_ca            the cost of each attention stage
+  edgebench search mobilenet_v2 --budget 5%    the attention that pays off here
   edgebench export my_model.onnx --to tflite:int8 --calibration photos/
   edgebench drift my_model.onnx --to tflite:int8 --data imagefolder:photos/
                                                where and why it loses accuracy

@@ -23,11 +23,13 @@ from edgebench.benchmarks.gate.run_checks import Evidence
 from edgebench.benchmarks.gate.setting import Setting
 from edgebench.benchmarks.planning.sizing import Forecast, Size
 from edgebench.benchmarks.report import html, markdown, terminal, wording
-from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results import run_folder, sustained
 from edgebench.benchmarks.results import warnings as run_warnings
 from edgebench.benchmarks.results.accuracy import Answers
 from edgebench.benchmarks.results.comparison import Comparison
+from edgebench.benchmarks.results.energy import LoadedBlock, energy
 from edgebench.benchmarks.runs import offline_plan
+from edgebench.benchmarks.statistics.call import Call
 from edgebench.benchmarks.statistics.levels import (
     PairedTimes,
     paired_times,
@@ -138,6 +140,7 @@ RUNS: dict[str, Evidence] = {
     "depends_on_speed": replace(EVIDENCE, processes=processes(disturbed=0.06)),
     "not_settled": replace(EVIDENCE, processes=processes(settling=0.03)),
     "coarse_clock": replace(EVIDENCE, clock_s=0.001),
+    "hidden_by_the_call": replace(EVIDENCE, call=Call(0.9, None, 2e-5, 1e-4)),
     "waited": EVIDENCE,
     "other_caches": replace(EVIDENCE, overhead=overhead([0.01] * 8, after_another=[0.2] * 8)),
     "delegate_lost": replace(EVIDENCE, evaluation=EvaluationResult(None, partitions=0)),
@@ -180,7 +183,34 @@ def warnings(replay: Replay, tmp_path: Path) -> tuple[Diagnostic, ...]:
     run = replace(run, cores_known=8, outputs={slot: nothing})
     answers = Answers(run)
     assert answers.drift(slot) is None
-    return (*run_warnings.warnings(run), *answers.warnings)
+    short = replace(second, turns=(replace(turns[0], samples_ns=(500_000,)),))
+    npu = replace(
+        run,
+        plan=replace(run.plan, delegate="npu"),
+        result=replace(result, blocks=(short,)),
+    )
+    asked = (*run_warnings.warnings(npu), sustained.unanswered(run, slot, 0))
+    return (*asked, *run_warnings.warnings(run), *answers.warnings)
+
+
+def loads() -> Iterator[Diagnostic]:
+    """Why energy is not known, in each way."""
+    charge = {"charge_uah": 3_000_000, "voltage_uv": 4_000_000}
+    power = {"current_ua": -500_000, "voltage_uv": 4_000_000}
+    for counters, charging, count in (
+        (None, False, 3),
+        (power, True, 3),
+        (power, False, 3),
+        (charge, False, 3),
+    ):
+        told = replace(QUIET, charging=charging, battery_counters=counters)
+        blocks = [
+            MeasuredBlock(0, 0, "a", None, told, replace(told, unix_s=told.unix_s + second), (), ())
+            for second in range(count)
+        ]
+        unknown = energy([LoadedBlock("a", one, 0.01) for one in blocks], {"a": "a"}).unknown
+        assert unknown is not None
+        yield unknown
 
 
 @pytest.fixture
@@ -190,6 +220,7 @@ def found(warnings: tuple[Diagnostic, ...]) -> dict[str, Diagnostic]:
         *(failed((_check(id),), state())[0] for id, state in STATES.items()),
         *(failed((_check(id),), evidence)[0] for id, evidence in RUNS.items()),
         *warnings,
+        *loads(),
         *(
             one
             for floor, setting in ((FLOOR, SETTING), (FLOOR, replace(SETTING, threads=4)))

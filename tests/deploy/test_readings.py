@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgebench.deploy.documents.result import Readings
+from edgebench.deploy.runner.power import COUNTERS, dumped_counters
 from edgebench.deploy.runner.readings import PROBE_REPEATS, probe, readings
 
 STAT = "cpu  100 20 30 4000 5 6 7 80 0 0\ncpu0 1 2 3\nintr 1 2\nprocs_running 3\nprocs_blocked 0"
@@ -83,3 +86,41 @@ def test_a_machine_that_tells_nothing_still_has_the_probe(tmp_path: Path) -> Non
 def test_the_probe_times_each_repeat_by_itself() -> None:
     ticks = iter(range(0, 100 * PROBE_REPEATS, 7))
     assert probe(lambda: next(ticks)) == [7] * PROBE_REPEATS
+
+
+GAUGE = {
+    "sys/class/power_supply/BAT0/charge_now": "2500000",
+    "sys/class/power_supply/BAT0/current_now": "-812000",
+    "sys/class/power_supply/BAT0/voltage_now": "3910000",
+    "sys/class/powercap/intel-rapl:0/name": "package-0",
+    "sys/class/powercap/intel-rapl:0/energy_uj": "123456789",
+    "sys/class/powercap/intel-rapl:0:0/name": "core",
+    "sys/class/powercap/intel-rapl:0:0/energy_uj": "23456789",
+}
+
+
+def test_a_battery_and_a_processor_tell_of_energy(tmp_path: Path) -> None:
+    found = machine(tmp_path, {**BOARD, **GAUGE})
+    assert found.battery_counters == {
+        "charge_uah": 2_500_000,
+        "current_ua": -812_000,
+        "voltage_uv": 3_910_000,
+    }
+    assert found.package_energy_uj == {"package-0": 123_456_789}
+
+
+def test_of_two_batteries_neither_tells_all(tmp_path: Path) -> None:
+    second = {name.replace("BAT0", "BAT1"): text for name, text in {**BOARD, **GAUGE}.items()}
+    assert machine(tmp_path, {**BOARD, **GAUGE, **second}).battery_counters is None
+
+
+@given(st.text(alphabet="Charge counter:voltg0123456789- \n", max_size=200))
+def test_whatever_android_says_of_its_battery_is_read(text: str) -> None:
+    for name, value in (dumped_counters(text) or {}).items():
+        assert name in COUNTERS and value > 0
+
+
+def test_android_tells_its_charge_in_microampere_hours() -> None:
+    text = "  Charge counter: 2781000\n  status: 3\n  voltage: 4123\n"
+    assert dumped_counters(text) == {"charge_uah": 2_781_000, "voltage_uv": 4_123_000}
+    assert dumped_counters("  Charge counter: 0\n") is None

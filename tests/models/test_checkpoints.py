@@ -16,6 +16,8 @@ from edgebench.models.data import scene_set, scenes
 from edgebench.models.manifest import Accuracy, Checkpoint
 
 RECORDS = summary.shipped()
+# Of the other seeds, which nothing is built with, there are only the manifests.
+SHIPPED = {stem: record for stem, record in RECORDS.items() if record.seed == 0}
 evaluation = functools.cache(scenes.evaluation)
 
 
@@ -24,7 +26,7 @@ def test_every_model_with_a_checkpoint_has_one_and_no_file_is_left_over() -> Non
     assert {name for name in wanted if "/" not in name} <= set(RECORDS)
     assert all(manifest.shipped(name) for name in wanted)
     weights = {path.stem for path in manifest.SHIPPED.glob("*.safetensors")}
-    assert weights == set(RECORDS)
+    assert weights == set(SHIPPED)
 
 
 def test_position_is_judged_over_three_seeds() -> None:
@@ -41,11 +43,11 @@ def test_all_checkpoints_share_one_recipe() -> None:
     assert {r.recipe_sha256 for r in RECORDS.values()} == {scenes.recipe_sha256(scenes.SIZE)}
 
 
-def test_checkpoints_stay_within_forty_megabytes() -> None:
-    assert sum(path.stat().st_size for path in manifest.SHIPPED.rglob("*")) < 40e6
+def test_checkpoints_stay_within_25_megabytes() -> None:
+    assert sum(path.stat().st_size for path in manifest.SHIPPED.rglob("*")) < 25e6
 
 
-@pytest.mark.parametrize("stem", RECORDS)
+@pytest.mark.parametrize("stem", SHIPPED)
 def test_a_checkpoint_gives_the_accuracy_it_records(stem: str) -> None:
     record = RECORDS[stem]
     assert record.accuracy is not None

@@ -174,3 +174,25 @@ def test_parts_of_a_composed_model_can_be_taken_out() -> None:
     assert 0 < whole.parameters - part.parameters < whole.parameters
     assert registry.known("resnet18_ela~stage3")
     assert composed.parse("resnet18_ela~stage3", registry.MODELS) is None
+
+
+def test_attention_stands_in_the_stages_that_are_named() -> None:
+    late, named = registry.get("mobilenet_v2_ca_late"), registry.get("mobilenet_v2_ca_at45")
+    assert (late.parameters, late.madds) == (named.parameters, named.madds)
+    with torch.device("meta"):
+        blocks = network(registry.get("resnet18_se_at35_s96")).blocks()
+    assert {b.stage for b in blocks if b.attention is not None} == {3, 5}
+    whole, plain = registry.get("mobilenet_v2_ela"), registry.get("mobilenet_v2")
+    parts = [registry.get(f"mobilenet_v2_ela_at{stage}") for stage in (2, 3, 4, 5)]
+    assert sum(one.madds - plain.madds for one in parts) == whole.madds - plain.madds
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2_ca_at54", "mobilenet_v2_ca_at44"])
+def test_stages_are_written_in_order(name: str) -> None:
+    with pytest.raises(UnknownNameError):
+        registry.get(name)
+
+
+def test_a_stage_without_attention_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown stage .* '1'"):
+        registry.get("mobilenet_v2_ca_at15")

@@ -72,6 +72,7 @@ Current Battery Service state:
   Wireless powered: false
   Dock powered: false
   Max charging current: 500000
+  Charge counter: {charge_uah}
   status: {status}
   health: 2
   present: true
@@ -113,11 +114,18 @@ class Services:
         text = THERMAL.format(status=status, skin=skin, battery=skin - 2, big=skin + 9)
         (self.state / "dumpsys.thermalservice").write_text(text)
 
-    def charges(self, plugged: bool, level: int = 86) -> None:
+    def charges(self, plugged: bool, level: int = 86, charge_uah: int = 0) -> None:
+        """Have the battery in that state; a phone without a counter says that it is at 0."""
         text = BATTERY.format(
-            powered=str(plugged).lower(), status=2 if plugged else 3, level=level, tenths=291
+            powered=str(plugged).lower(),
+            charge_uah=charge_uah,
+            status=2 if plugged else 3,
+            level=level,
+            tenths=291,
         )
-        (self.state / "dumpsys.battery").write_text(text)
+        part = self.state / "battery.part"
+        part.write_text(text)
+        part.replace(self.state / "dumpsys.battery")  # A reader sees one or the other, whole.
 
     @property
     def calls(self) -> list[str]:

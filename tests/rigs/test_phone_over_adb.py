@@ -22,6 +22,7 @@ from sandbox import only_child
 from services import GALAXY_S24, PIXEL_7
 
 from edgebench.benchmarks.planning.pilot import PILOT
+from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.converters.artifact import Manifest, manifest_path
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.transports.emulated import system
@@ -103,6 +104,43 @@ def test_a_cable_pulled_in_a_block_costs_nothing_but_time(
     assert after.blocks[: len(before.blocks)] == before.blocks
     assert nothing_is_left_on(phone)
     assert any("waiting for it to come back" in line for line in unplug.said(bench, "pulled"))
+
+
+def test_a_phone_under_load_tells_its_energy_and_goes_on_after_it_was_unplugged(
+    phone: Phone, toy_artifacts: Path
+) -> None:
+    """Its battery gives 3 W, as `dumpsys battery` counts it, whatever runs."""
+    bench, watts, volts = phone.bench, 3.0, 4.211
+    words = ("--device", "fake", "attention", "--baseline", "plain", "--precisions", "fp32")
+    where = ("--artifacts", str(toy_artifacts), "--runs", "runs-load")
+    command = bench.command("run", *words, *where, "--cores", "0", "--sustain", "24s")
+    log = bench.folder / "said-load"
+    phone.charges(False, charge_uah=3_000_000)
+    process = bench.sandbox.start(["env", "-C", str(bench.folder), *command], bench.env, log)
+    began, unplugged_at = time.monotonic(), 0.0
+    while process.poll() is None:
+        used_j = watts * (time.monotonic() - began)
+        phone.charges(False, charge_uah=3_000_000 - int(used_j / volts / 3600e-6))
+        if not unplugged_at and blocks(bench, "load") >= 3:
+            phone.unplug()
+            time.sleep(1.0)
+            phone.plug_in()
+            unplugged_at = time.monotonic()
+        time.sleep(0.02)
+    assert process.returncode in unplug.MEASURED, log.read_text()
+    (path,) = bench.folder.glob("runs-load/*/comparison.json")
+    comparison = load(path, Comparison)
+    assert comparison.measures == "sustained" and comparison.sustained is not None
+    found = comparison.sustained
+    assert unplugged_at and found.states[-1].thermal_status == 0
+    assert all(one.change is not None for one in found.models)
+    assert found.energy.source == "battery_charge", found.energy
+    for one in found.energy.models:
+        own = next(model for model in found.models if model.slot == one.slot)
+        levels = sorted(point.latency_s for point in own.points)
+        truth = watts * levels[len(levels) // 2]
+        assert one.joules.value == pytest.approx(truth, rel=0.3)
+    assert nothing_is_left_on(phone)
 
 
 def test_a_phone_of_arm_code_is_measured_unplugged_and_measured_on(

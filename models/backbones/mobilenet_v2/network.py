@@ -21,7 +21,7 @@ from edgebench.models.backbones.backbone import (
     WeightLayout,
     divisible,
 )
-from edgebench.models.backbones.staged import ATTENTION, LATE_STRIDE, initialise
+from edgebench.models.backbones.staged import ATTENTION, initialise, stands_inside
 from edgebench.models.spec import ModelSpec
 
 # Expansion, output channels, repeats, stride of the first: table 2 of the paper.
@@ -117,10 +117,10 @@ class MobileNetV2(Backbone):
 
     `attention` makes a module for a number of channels. `placement` says where they stand:
     `expanded` between depthwise and projection of every block that expands (the coordinate
-    attention paper's place), `late` the same but only in blocks whose output has a stride of
-    `LATE_STRIDE` or more to the input, `output` after the projection of every block. `stages` is a
-    table such as `STAGES`. `narrow_last` has the last map, which a classifier needs wide, follow
-    the width too, as detectors have it.
+    attention paper's place), `late` and `at45` the same but only in some of them
+    (`stands_inside`), `output` after the projection of every block. `stages` is a table such as
+    `STAGES`. `narrow_last` has the last map, which a classifier needs wide, follow the width too,
+    as detectors have it.
     """
 
     def __init__(
@@ -142,9 +142,7 @@ class MobileNetV2(Backbone):
             for index in range(repeats):
                 stride = first_stride if index == 0 else 1
                 total_stride *= stride
-                inside = expansion > 1 and (
-                    placement == "expanded" or (placement == "late" and total_stride >= LATE_STRIDE)
-                )
+                inside = expansion > 1 and stands_inside(placement, total_stride)
                 features.append(
                     InvertedResidual(
                         channels,

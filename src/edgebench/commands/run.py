@@ -21,6 +21,7 @@ EXAMPLES = """\
   edgebench --detect 2%                        as long as that takes
   edgebench --artifacts theirs/ --baseline old .tflite files of other tools
   edgebench --device pixel7 --runner benchmark_model,app   what an app adds
+  edgebench --device pixel7 --sustain 10m mobilenet_v2_ca   does it throttle
   edgebench --resume                           continue the latest run
 """
 
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measure_options.add_models(parser)
     measure_options.add_files(parser)
     measure_options.add_setting(parser)
+    measure_options.add_sustained(parser)
     measure_options.add_runner(parser)
     measure_options.add_runs(parser)
     reporting.add_arguments(parser)

@@ -54,6 +54,8 @@ class MeasureOptions:
     whole_budget: bool = False
     images: int | None = None
     profile: bool = False
+    sustain_s: float | None = None
+    floor: bool = False
     runs: Path = Path("runs")
     resume: Resume | None = None
 
@@ -124,8 +126,25 @@ def add_setting(
     )
     add("--delegate", choices=get_args(Delegate), help=help_)
     add("--seed", type=int, metavar="N", help="seed for the order in which models are measured")
+    if judged:
+        help_ = (
+            "also measure an almost empty graph, which shows how much of the latency is the call "
+            "itself: for models of less than a millisecond"
+        )
+        add("--floor", action="store_true", help=help_)
     if profiled:
         add("--profile", action="store_true", help="also run the runtime's profiler")
+
+
+def add_sustained(parser: argparse.ArgumentParser) -> None:
+    """The option of a run under load."""
+    add = arguments.adder(parser.add_argument_group("sustained load"), MeasureOptions)
+    help_ = (
+        "run each model again and again for TIME in all, such as 10m, and show its latency over "
+        "time, the first minute against the last, and the energy of an inference if the device "
+        "tells it; no overheads are measured then"
+    )
+    add("--sustain", dest="sustain_s", type=arguments.seconds, metavar="TIME", help=help_)
 
 
 def add_runner(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +185,10 @@ KEPT = {one.name for one in fields(MeasureOptions)} - {
 """What a run goes on with as it was begun."""
 
 
+NOT_SUSTAINED = ("budget_s", "detect", "whole_budget", "profile", "images", "floor")
+"""The options that mean nothing for a run under load."""
+
+
 def read(namespace: argparse.Namespace, **derived: object) -> MeasureOptions:
     """The options that were given. Raises `UsageError` for those that exclude one another."""
     if getattr(namespace, "resume", None) is not None:
@@ -175,6 +198,14 @@ def read(namespace: argparse.Namespace, **derived: object) -> MeasureOptions:
             raise UsageError(
                 "a run is continued with the models and options that it was started with",
                 f"leave out {', '.join(flags or ['the models'])}",
+            )
+    if getattr(namespace, "sustain_s", None) is not None:
+        beside = [name for name in NOT_SUSTAINED if getattr(namespace, name, None)]
+        if beside:
+            names = ", ".join("--" + one.removesuffix("_s").replace("_", "-") for one in beside)
+            raise UsageError(
+                "a run under load takes the time that --sustain says, and measures no overheads",
+                f"leave out {names}",
             )
     derived = {"models": _models(namespace), "devices": _devices(namespace.device)} | derived
     return arguments.read(MeasureOptions, namespace, **derived)

@@ -76,7 +76,8 @@ def _takes(options: MeasureOptions) -> str:
     from edgebench.benchmarks.planning.request import DEFAULT_BUDGET_S, DETECT_LIMIT_S
 
     usual_s = DETECT_LIMIT_S if options.detect else DEFAULT_BUDGET_S
-    minutes = max(round((options.budget_s or usual_s) * 1.3 / 60), 1)
+    takes_s = options.sustain_s or options.budget_s or usual_s
+    minutes = max(round(takes_s * 1.3 / 60), 1)
     return f"It takes up to about {minutes} minute{'s' * (minutes > 1)}."
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import console
+from edgebench.commands.common import call_floor
 from edgebench.commands.common.measure_options import PRECISIONS, MeasureOptions
 from edgebench.commands.common.selection import Selection
 from edgebench.errors import UnknownNameError
@@ -46,6 +47,8 @@ def of_device(
         out=str(options.runs),
         whole_budget=options.whole_budget,
         images=options.images,
+        sustain_s=options.sustain_s,
+        floor=str(call_floor.folder()) if options.floor else None,
         profile=options.profile,
         cool_down=devices.cools_down(device),
     )
@@ -88,6 +91,8 @@ def export_missing(options: MeasureOptions, selection: Selection, progress: Prog
                 source=name, targets=lacking, out=options.artifacts, command=options.command_line
             )
             missing.append(request)
+    if options.floor:
+        missing += call_floor.missing(targets, options.command_line)
     if missing:
         export_many(missing, os.cpu_count() or 1, progress)
 

@@ -1,0 +1,1 @@
+"""Which attention is more accurate: many short trainings that differ in the attention alone."""

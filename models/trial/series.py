@@ -1,0 +1,112 @@
+"""All trainings of a trial, of which those are done that are not recorded yet."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edgebench import documents
+from edgebench.errors import UsageError
+from edgebench.models.trial import records
+from edgebench.models.trial.recipe import TrialRecipe
+from edgebench.models.trial.records import TrialRecord
+from edgebench.models.trial.training import train
+from edgebench.progress import Progress
+
+
+@dataclass(frozen=True)
+class Series:
+    """Which trainings there are to be, seed by seed, so that pairs are complete early.
+
+    `part` of `parts` takes every so many-th training, for several processes at once.
+    """
+
+    recipe: TrialRecipe
+    kinds: tuple[str, ...]
+    seeds: int
+    records: Path
+    states: Path
+    device: str = "auto"
+    part: int = 0
+    parts: int = 1
+
+
+def of_recipe(found: Iterable[TrialRecord], recipe: TrialRecipe) -> list[TrialRecord]:
+    """The records of a recipe as it is now, each kind and seed once."""
+    known: dict[tuple[str, int], TrialRecord] = {}
+    for one in found:
+        if one.recipe_sha256 == recipe.sha256:
+            known.setdefault((one.kind, one.seed), one)
+    return list(known.values())
+
+
+def left(series: Series) -> list[tuple[str, int]]:
+    """Kind and seed of the trainings that are not recorded."""
+    known = of_recipe(records.load(series.records), series.recipe)
+    done = {(one.kind, one.seed) for one in known}
+    wanted = [(kind, seed) for seed in range(series.seeds) for kind in series.kinds]
+    return [one for one in wanted if one not in done]
+
+
+def carry_out(series: Series, progress: Progress) -> int:
+    """Train what is left, and record each training as it ends; the number that were trained.
+
+    May be killed at any moment: the training under way goes on from its state.
+    """
+    device = chosen(series.device)
+    torch.set_flush_denormal(True)  # Of the whole process: put back below.
+    try:
+        return _carry_out(series, device, progress)
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _carry_out(series: Series, device: torch.device, progress: Progress) -> int:
+    trained = 0
+    for kind, seed in left(series)[series.part :: series.parts]:
+        if (kind, seed) not in left(series):  # Another process has ended it meanwhile.
+            continue
+        state = series.states / f"{series.recipe.name}_{kind}_{seed}.pt"
+        done = train(series.recipe, kind, seed, state, device, progress)
+        records.append(
+            series.records,
+            TrialRecord(
+                series.recipe.name,
+                series.recipe.sha256,
+                kind,
+                seed,
+                done.correct,
+                done.count,
+                done.answers_sha256,
+                done.loss,
+                done.took_s,
+                device.type,
+                _tools(),
+            ),
+        )
+        documents.remove(state)
+        trained += 1
+    return trained
+
+
+def chosen(name: str) -> torch.device:
+    """The device of that name. Raises `UsageError` for one that is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("there is no CUDA device here", "train with --device cpu")
+    on_gpu = name != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if on_gpu else "cpu")
+
+
+def _tools() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "threads": str(torch.get_num_threads()),
+        "machine": platform.machine(),
+    }

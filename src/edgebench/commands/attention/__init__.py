@@ -1,0 +1,1 @@
+"""`python -m edgebench.commands.attention`: which attention is more accurate."""

@@ -1,0 +1,124 @@
+"""Which attention is more accurate? Trains what is not recorded yet, and shows what is known.
+
+    python -m edgebench.commands.attention [--recipe NAME] [--kinds KIND,...] [--seeds N]
+
+Every kind is trained with every seed. Trainings with the same seed begin with the same weights,
+where they share any, and see the same images in the same order, so that they are compared pair by
+pair. Each training that ends is a line of the records' file. The command may be interrupted or
+killed at any moment and goes on where it stopped, at the training under way too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from edgebench import arguments, console
+from edgebench.commands.attention import page
+from edgebench.commands.common.exits import INTERRUPTED
+from edgebench.errors import EdgeBenchError, UnknownNameError
+from edgebench.models.kinds import KINDS as KNOWN
+from edgebench.models.trial import records
+from edgebench.models.trial.recipe import KINDS, RECIPES
+from edgebench.models.trial.series import Series, carry_out, left, of_recipe
+from edgebench.progress import silent
+
+COMMAND = "python -m edgebench.commands.attention"
+
+
+@dataclass(frozen=True)
+class AttentionOptions:
+    """What is to be trained, and where it is recorded."""
+
+    recipe: str = "resnet18"
+    kinds: tuple[str, ...] = KINDS
+    seeds: int = 8
+    records: Path = records.FILE
+    states: Path = Path("trial")
+    device: str = "auto"
+    jobs: int = 1
+    show: bool = False
+    json: bool = False
+    page: Path | None = None
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Train what is left, unless --show, and print the table."""
+    options = _options(words)
+    try:
+        series = _series(options)
+        if not options.show:
+            _train(series, options.jobs)
+        found = of_recipe(records.load(options.records), series.recipe)
+        if options.json:
+            print(json.dumps([asdict(one) for one in found], indent=1))
+        else:
+            page.show(found, series)
+        if options.page is not None:
+            every = records.load(options.records)
+            console.save(options.page, page.markdown(every, options.page.stem))
+            for name, svg in page.pictures(every, options.page.stem).items():
+                console.save(options.page.with_name(name), svg)
+        return 0
+    except EdgeBenchError as error:
+        console.explain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.say("interrupted; the same command goes on")
+        return INTERRUPTED
+
+
+def _series(options: AttentionOptions) -> Series:
+    if options.recipe not in RECIPES:
+        raise UnknownNameError("recipe", options.recipe, RECIPES)
+    for kind in options.kinds:
+        if kind not in ("none", *KNOWN):
+            raise UnknownNameError("attention", kind, ("none", *KNOWN))
+    kinds = tuple(dict.fromkeys(("none", *options.kinds)))
+    recipe = RECIPES[options.recipe]
+    return Series(recipe, kinds, options.seeds, options.records, options.states, options.device)
+
+
+def _train(series: Series, jobs: int) -> None:
+    todo = left(series)
+    total = len(series.kinds) * series.seeds
+    console.say(f"{len(todo)} of {total} trainings are left")
+    if not todo:
+        return
+    if jobs == 1:
+        with console.shown_progress() as progress:
+            carry_out(series, progress)
+        return
+    context = multiprocessing.get_context("spawn")
+    parts = [replace(series, part=number, parts=jobs) for number in range(jobs)]
+    with context.Pool(jobs) as pool:
+        pool.starmap(carry_out, [(part, silent) for part in parts], chunksize=1)
+
+
+def _options(words: Sequence[str] | None) -> AttentionOptions:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.partition("\n")[0])
+    add = arguments.adder(parser, AttentionOptions)
+    add("--recipe", metavar="NAME", help=f"what is trained: {' or '.join(RECIPES)}")
+    help_ = "kinds of attention, each compared with none"
+    add("--kinds", type=arguments.names, metavar="KIND,...", help=help_)
+    add("--seeds", type=arguments.positive, metavar="N", help="trainings of each kind")
+    add("--records", type=Path, metavar="FILE", help="file that each training is added to")
+    help_ = "folder for the state of the training under way"
+    add("--states", type=Path, metavar="DIR", help=help_)
+    add("--device", choices=("auto", "cpu", "cuda"), help="processor to train on")
+    help_ = "trainings at once, in processes; several fit a GPU"
+    add("--jobs", type=arguments.positive, metavar="N", help=help_)
+    add("--show", action="store_true", help="train nothing")
+    add("--json", action="store_true", help="print the records as JSON")
+    help_ = "also write the documentation's page and its pictures"
+    add("--page", type=Path, metavar="FILE.md", help=help_)
+    return arguments.read(AttentionOptions, parser.parse_args(words))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
