@@ -84,7 +84,8 @@ class Hop:
     """How far one step of the conversion moved the outputs, measured before the file was written.
 
     Errors compare with the step's own source over `samples` inputs. `max_abs_error` is in the
-    outputs' unit; `snr_db` is 10 log10(signal power / error power), None where both are equal.
+    outputs' unit; `snr_db` is 10 log10(signal power / error power), None where both are `equal`,
+    and where things are compared, such as boxes, and not numbers one by one.
     `agreement` is the share of inputs with the same best class, None for models that do not
     classify or are untrained, and for inputs that mean nothing. `part` is the one that fares worst,
     None where none errs, and for classes. `tolerance` says what was required; '' is nothing: then
@@ -98,6 +99,10 @@ class Hop:
     agreement: Estimate | None
     part: Part | None
     tolerance: str
+
+    @property
+    def equal(self) -> bool:
+        return self.snr_db is None and self.max_abs_error == 0
 
 
 @dataclass(frozen=True)

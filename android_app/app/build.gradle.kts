@@ -5,6 +5,7 @@ plugins {
     alias(libs.plugins.kotlin.android)
 }
 
+val withOnnxRuntime = providers.gradleProperty("edgebench.onnxruntime").orNull.orEmpty().isNotEmpty()
 val withNative = providers.gradleProperty("edgebench.native").orNull.toBoolean()
 
 android {
@@ -61,4 +62,7 @@ dependencies {
     implementation(project(":core"))
     implementation(libs.litert)
     implementation(libs.litert.gpu)
+    if (withOnnxRuntime) {
+        runtimeOnly(project(":ort"))
+    }
 }

@@ -151,7 +151,7 @@ def _snr(snr_db: float | None) -> str:
 
 
 def _parity(row: ModelRow) -> str:
-    if row.parity is None:
+    if row.parity is None or (row.parity.snr_db is None and not row.parity.equal):
         return MISSING
     return _snr(row.parity.snr_db)
 

@@ -147,8 +147,16 @@ def _compared(comparison: Comparison, rows: list[ModelRow]) -> tuple[str, str]:
 
 
 def _of_attention(comparison: Comparison) -> bool:
-    """Whether some models are of the zoo, where attention is what differs from the baseline."""
-    return any(row.weights != "unknown" for group in comparison.groups for row in group.rows)
+    """Whether attention is what differs from the baselines: of models of the zoo, which are not
+    one network with and without its post-processing (`ssd+raw`)."""
+    rows = [row for group in comparison.groups for row in group.rows]
+    networks = [
+        {row.model.partition("+")[0] for row in group.rows}
+        for group in comparison.groups
+        if len({row.model for row in group.rows}) > 1
+    ]
+    one_network = bool(networks) and all(len(one) == 1 for one in networks)
+    return not one_network and any(row.weights != "unknown" for row in rows)
 
 
 def trusted(rows: list[ModelRow]) -> list[ModelRow]:

@@ -30,6 +30,7 @@ from edgebench.benchmarks.results.comparison import (
 )
 from edgebench.benchmarks.results.explanation import Explained, Explanation
 from edgebench.benchmarks.results.pictures import Gallery
+from edgebench.converters.artifact import Hop
 from edgebench.deploy.documents.result import RunResult
 from edgebench.intervals import Estimate
 
@@ -232,15 +233,17 @@ def _chains(comparison: Comparison) -> list[Chain]:
 
 def _links(row: ModelRow) -> tuple[Link, ...]:
     assert row.drift is not None
-    links = [
-        _link(hop.step, None if hop.agreement is None else hop.agreement.value, hop.snr_db)
-        for hop in row.drift.hops
-    ]
+    links = [_of_hop(hop) for hop in row.drift.hops]
     last = _compared("overall, on the device", row.drift)
     if row.on_host is None:
         return (*links, last)
     name = f"compared with {row.on_host.machine}'s kernels"
     return (*links, last, _compared(name, row.on_host))
+
+
+def _of_hop(hop: Hop) -> Link:
+    link = _link(hop.step, None if hop.agreement is None else hop.agreement.value, hop.snr_db)
+    return link if hop.equal or hop.snr_db is not None else replace(link, snr="")
 
 
 def _compared(step: str, compared: Drift | HostComparison) -> Link:

@@ -119,7 +119,7 @@ class Answers:
     ) -> tuple[Estimate | None, tuple[OutputDrift, ...]] | None:
         """The share that agrees, and the errors of the outputs that are kept whole."""
         tally = AgreementTally(tasks.get(assignment.task), assignment)
-        errors = {one.role: Errors() for one in assignment.outputs if one.reduction.numeric}
+        errors = {one.role: Errors() for one in assignment.outputs if one.comparable}
         try:
             for part in parts(outputs):
                 wanted, found = cut(reference, part), cut(outputs, part)

@@ -17,7 +17,7 @@ from edgebench.benchmarks.statistics import local_pairs, paired
 from edgebench.benchmarks.statistics.paired import Flags, Floats
 from edgebench.deploy.documents.result import Context, MeasuredBlock, SampleSummary, Turn
 
-ON_THE_CPU = ("xnnpack", "none")
+ON_THE_CPU = ("xnnpack", "none", "xnnpack-provider")
 """The delegates with which an inference on one thread is the CPU's work from start to end."""
 
 

@@ -12,11 +12,12 @@ import numpy as np
 from edgebench.content import Content
 from edgebench.converters.artifact import Preprocessing, TensorSpec
 from edgebench.converters.backend import Instructions
-from edgebench.converters.coreml import package
+from edgebench.converters.coreml import package, suppression
 from edgebench.converters.coreml.convert import convert_all
-from edgebench.converters.coreml.evaluator import program
+from edgebench.converters.coreml.evaluator import pipeline, program
 from edgebench.converters.coreml.evaluator.package import read
 from edgebench.converters.coreml.evaluator.ports import Port
+from edgebench.converters.coreml.evaluator.specification import specification_of
 from edgebench.converters.coreml.evaluator.values import file_values
 from edgebench.converters.coreml.feeding import feed
 from edgebench.converters.coreml.image import ImageInput
@@ -26,8 +27,8 @@ from edgebench.converters.file_value import Value
 from edgebench.converters.lowering.shapes import static_shapes
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.onnx.suppression import CONFIDENCE, COORDINATES
 from edgebench.converters.postprocess import Detector
-from edgebench.errors import UnsupportedModelError
 from edgebench.progress import Progress
 
 # What a manifest calls the type of an input that takes an image as it is.
@@ -56,6 +57,9 @@ class Converted:
         return map(self._as_onnx, self.compute(fed))
 
     def _as_onnx(self, made: Mapping[str, Any]) -> list[Array]:
+        if COORDINATES in made:
+            boxes, likely = (made[name] for name in (COORDINATES, CONFIDENCE))
+            return suppression.as_arrays(boxes, likely)
         return [
             np.reshape(made[spec.name], port.shape).astype(port.dtype)
             for spec, port in zip(self.outputs, self.graph.outputs, strict=True)
@@ -78,15 +82,25 @@ def describe(
     preprocessing: Preprocessing | None,
     labels: Sequence[str] | None,
 ) -> Content:
-    """The content as it is: the program was made with all of it inside."""
-    return content
+    """The content as it is: a program was made with all of it inside. A pipeline lacks labels."""
+    with package.on_disk(content) as path:
+        piped = specification_of(path).WhichOneof("Type") == "pipeline"
+    return suppression.labelled(content, labels) if piped else content
 
 
 def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Converted:
     with package.on_disk(content) as path:
-        opened = program.load(path)
-        image = image_of(read(path).description, graph)
+        piped = pipeline.load(path)
+        opened = piped or program.load(path)
+        image = image_of(specification_of(path).description, graph)
         compute: Run = _core_ml(path, opened) if sys.platform == "darwin" else opened.run_all
+    if piped is not None:
+        (given,), (port,) = graph.inputs, piped.inputs
+        specs = tuple(
+            TensorSpec(one.name, tuple(one.shape), one.dtype.name, tuple(range(len(one.shape))))
+            for one in graph.outputs
+        )
+        return Converted(graph, image, (_spec(given.name, port),), specs, compute)
     names = value_names(graph.model)
     known = {port.name: port for port in (*opened.inputs, *opened.outputs)}
     return Converted(
@@ -99,10 +113,7 @@ def open_converted(graph: OnnxGraph, content: Content, exact: bool = True) -> Co
 
 
 def with_detector(graph: OnnxGraph, content: Content, detector: Detector) -> Content:
-    raise UnsupportedModelError(
-        "the post-processing of detectors is not written to Core ML yet",
-        "export the raw head with --raw-outputs",
-    )
+    return suppression.behind(graph, content, detector, value_names(graph.model))
 
 
 def values(
@@ -146,7 +157,7 @@ def _spec(onnx_name: str, port: Port) -> TensorSpec:
     return TensorSpec(port.name, shape, dtype, axes, onnx=renamed)
 
 
-def _core_ml(path: Any, opened: program.Program) -> Run:
+def _core_ml(path: Any, opened: program.Program | pipeline.Pipeline) -> Run:
     """Core ML on a Mac. Images have whole pixels there, in 8 bits."""
     from PIL import Image
 

@@ -6,6 +6,7 @@ logits  -> softmax -> without background -+-> NonMaxSuppression -> the best of a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import onnx
 from onnx import TensorProto, compose, helper, numpy_helper
 
 from edgebench.converters.postprocess import MOST, Detector
+from edgebench.tasks.detection_decode import CANDIDATES
 from edgebench.tasks.detection_layout import BOXES, CLASSES, COUNT, SCORES
 
 OPSET, IR_VERSION = 18, 10
@@ -70,7 +72,49 @@ def graph_of(detector: Detector) -> onnx.ModelProto:
     nodes.add("Unsqueeze", best, first, output=SCORES)
     counted = nodes.add("ReduceSum", real, keepdims=1)
     nodes.add("Cast", counted, output=COUNT, to=TensorProto.INT32)
-    return _model(detector, nodes)
+    outputs = [
+        helper.make_tensor_value_info(BOXES, TensorProto.FLOAT, (1, MOST, 4)),
+        helper.make_tensor_value_info(CLASSES, TensorProto.INT32, (1, MOST)),
+        helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, (1, MOST)),
+        helper.make_tensor_value_info(COUNT, TensorProto.INT32, (1,)),
+    ]
+    return _model(detector, nodes, outputs)
+
+
+COORDINATES, CONFIDENCE = "coordinates", "confidence"
+
+
+def candidates_of(detector: Detector) -> onnx.ModelProto:
+    """What Core ML's suppression takes, from the raw outputs: pairs of a box and a class, each as a
+    row of `coordinates` (pairs, 4), centre, width and height as parts of the input, and of
+    `confidence` (pairs, classes), in which all other classes have zero.
+
+    The suppression gives each row one class. So a box that may be two things is two rows. Of more
+    pairs the best go in, as many as the task thins out itself.
+    """
+    nodes = _Nodes()
+    classes, first = detector.columns - 1, nodes.whole(0)
+    count = min(CANDIDATES, classes * len(detector.anchors))
+    places = nodes.add("Squeeze", nodes.add("Concat", *_placed(detector, nodes), axis=2), first)
+    likely = nodes.add("Softmax", detector.scores, axis=2)
+    columns = nodes.whole(1), nodes.whole(detector.columns), nodes.whole(2)
+    flat = nodes.add("Reshape", nodes.add("Slice", likely, *columns), nodes.whole(-1))
+    best, pairs = f"{_PREFIX}best", f"{_PREFIX}pairs"
+    kept = nodes.whole(count)
+    nodes.nodes.append(helper.make_node("TopK", [flat, kept], [best, pairs], pairs, axis=0))
+    rows = nodes.add("Div", pairs, nodes.whole(classes))
+    nodes.add("Gather", places, rows, axis=0, output=COORDINATES)
+    second = nodes.whole(1)
+    kinds = nodes.add("Unsqueeze", nodes.add("Mod", pairs, nodes.whole(classes)), second)
+    marked = nodes.add("Equal", kinds, nodes.whole(*range(classes)))
+    ones = nodes.add("Cast", marked, to=TensorProto.FLOAT)
+    nodes.add("Mul", ones, nodes.add("Unsqueeze", best, second), output=CONFIDENCE)
+    sides = ((COORDINATES, 4), (CONFIDENCE, classes))
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (count, side))
+        for name, side in sides
+    ]
+    return _model(detector, nodes, outputs)
 
 
 def _single(nodes: _Nodes) -> Any:
@@ -79,6 +123,14 @@ def _single(nodes: _Nodes) -> Any:
 
 def _boxes(detector: Detector, nodes: _Nodes) -> str:
     """Top, left, bottom and right of each row, (1, rows, 4), as parts of the input."""
+    centres, sizes = _placed(detector, nodes)
+    half = nodes.add("Mul", sizes, nodes.floats(0.5))
+    ends = nodes.add("Sub", centres, half), nodes.add("Add", centres, half)
+    return nodes.add("Gather", nodes.add("Concat", *ends, axis=2), nodes.whole(1, 0, 3, 2), axis=2)
+
+
+def _placed(detector: Detector, nodes: _Nodes) -> tuple[str, str]:
+    """Centre (x, y) and size (width, height) of each row, (1, rows, 2), as parts of the input."""
     (centre, size), anchors = detector.variances, detector.anchors[None]
     moved = nodes.add("Mul", detector.offsets, nodes.floats([centre, centre, size, size]))
     two = nodes.whole(2)
@@ -86,9 +138,8 @@ def _boxes(detector: Detector, nodes: _Nodes) -> str:
     growth = nodes.add("Slice", moved, two, nodes.whole(4), two)
     shift = nodes.add("Mul", place, nodes.floats(anchors[..., 2:]))
     centres = nodes.add("Add", shift, nodes.floats(anchors[..., :2]))
-    half = nodes.add("Mul", nodes.add("Exp", growth), nodes.floats(anchors[..., 2:] / 2))
-    ends = nodes.add("Sub", centres, half), nodes.add("Add", centres, half)
-    return nodes.add("Gather", nodes.add("Concat", *ends, axis=2), nodes.whole(1, 0, 3, 2), axis=2)
+    sizes = nodes.add("Mul", nodes.add("Exp", growth), nodes.floats(anchors[..., 2:]))
+    return centres, sizes
 
 
 def _ordered(nodes: _Nodes, pairs: str, column: int, places: str) -> str:
@@ -101,19 +152,15 @@ def _ordered(nodes: _Nodes, pairs: str, column: int, places: str) -> str:
     )
 
 
-def _model(detector: Detector, nodes: _Nodes) -> onnx.ModelProto:
+def _model(
+    detector: Detector, nodes: _Nodes, outputs: Sequence[onnx.ValueInfoProto]
+) -> onnx.ModelProto:
     count = len(detector.anchors)
     inputs = [
         helper.make_tensor_value_info(detector.offsets, TensorProto.FLOAT, (1, count, 4)),
         helper.make_tensor_value_info(
             detector.scores, TensorProto.FLOAT, (1, count, detector.columns)
         ),
-    ]
-    outputs = [
-        helper.make_tensor_value_info(BOXES, TensorProto.FLOAT, (1, MOST, 4)),
-        helper.make_tensor_value_info(CLASSES, TensorProto.INT32, (1, MOST)),
-        helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, (1, MOST)),
-        helper.make_tensor_value_info(COUNT, TensorProto.INT32, (1,)),
     ]
     graph = helper.make_graph(nodes.nodes, "detector", inputs, outputs, nodes.constants)
     opset = helper.make_opsetid("", OPSET)

@@ -30,8 +30,11 @@ GREETING_S = 20.0
 """How long a phone may take to open the app."""
 
 
-def greeting(app: App) -> CheckStep:
-    """Check that the app implements the contract, from its answer when it finds no plan."""
+def greeting(app: App, formats: tuple[str, ...] = ()) -> CheckStep:
+    """Check that the app implements the contract, from its answer when it finds no plan.
+
+    `formats` are those that it is expected to run.
+    """
     app.start(None)
     end = time.monotonic() + GREETING_S
     text = ""
@@ -48,6 +51,15 @@ def greeting(app: App) -> CheckStep:
             f"it follows {hello.contract}" if hello else f"it wrote nothing in {GREETING_S:.0f} s"
         )
         return CheckStep("contract", "missing", f"{found}; this needs {CONTRACT}", app.install)
+    lacking = [one for one in formats if hello.formats and one not in hello.formats]
+    if lacking:
+        return CheckStep(
+            "contract",
+            "missing",
+            f"the app was built for {', '.join(hello.formats)}, not for {', '.join(lacking)}",
+            "build it with edgebench.onnxruntime (android_app/README.md), or change the device's "
+            "app_formats",
+        )
     return CheckStep(
         "contract", "ok", f"{hello.contract}, followed by version {hello.app} of the app"
     )

@@ -44,6 +44,7 @@ class DeviceEntry:
     runner: what carries out plans there; None for the first one of its transport that works.
     python, benchmark_model, home: the paths of these on the device; None for the defaults.
     app: the sample app's package or bundle identifier; None for the default.
+    app_formats: the formats that the sample app was built for; without it LiteRT's alone.
     keep: leave sent files on the device.
     verified: whether edgebench has been run on this hardware.
     sources: where each fact is from, by field: a document's address or name, and its date.
@@ -68,6 +69,7 @@ class DeviceEntry:
     python: str | None = None
     benchmark_model: str | None = None
     app: str | None = None
+    app_formats: tuple[str, ...] = ()
     home: str | None = None
     keep: bool = False
     verified: bool = False

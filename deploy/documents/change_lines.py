@@ -24,10 +24,14 @@ CHANGES = "changes.jsonl"
 
 @dataclass(frozen=True)
 class Hello:
-    """An app's first line: the version of the contract that it implements, and its own version."""
+    """An app's first line: the version of the contract that it implements, and its own version.
+
+    `formats` are those of the files that it can run; an app that names none runs its system's own.
+    """
 
     contract: str
     app: str
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

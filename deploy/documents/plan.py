@@ -12,9 +12,10 @@ from typing import ClassVar, Literal
 
 from edgebench.tasks.reduction import Reduction
 
-Delegate = Literal["xnnpack", "none", "gpu", "npu", "qnn", "nnapi", "ane"]
+Delegate = Literal["xnnpack", "none", "xnnpack-provider", "gpu", "npu", "qnn", "nnapi", "ane"]
 """What runs a graph beside the runtime: XNNPACK, nothing, the GPU, a phone's NPU, a Snapdragon's
-NPU by Qualcomm's delegate, NNAPI, the Neural Engine."""
+NPU by Qualcomm's delegate, NNAPI, the Neural Engine. `xnnpack` is the CPU everywhere: of the
+runtimes, ONNX Runtime runs it with its own kernels, and XNNPACK's are its `xnnpack-provider`."""
 
 
 CALL_FLOOR = "call_floor"

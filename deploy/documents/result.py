@@ -136,6 +136,7 @@ class Readings:
     the seconds since boot at each frequency in kHz. `probe_ns` are the times of a fixed short
     computation, which slows down with the machine even if the machine reports nothing; None if the
     device cannot time it. `saves_power` is whether the device is in a mode that saves power.
+    `thermal_headroom` is how near an Android phone is to throttling severely, which is 1 (API 30).
     `battery_counters` are what the battery's gauge tells: `charge_uah` and `energy_uwh` are left in
     it, `current_ua` (whose sign is the maker's), `voltage_uv` and `power_uw` are of the moment.
     `package_energy_uj` is what the processor counted of its own energy, by package.
@@ -158,6 +159,7 @@ class Readings:
     time_in_state_s: dict[str, dict[str, float]] | None
     probe_ns: tuple[int, ...] | None
     saves_power: bool | None = None
+    thermal_headroom: float | None = None
     battery_counters: dict[str, int] | None = None
     package_energy_uj: dict[str, int] | None = None
 

@@ -129,7 +129,7 @@ ROWS = (
         frozenset(
             {
                 *("match", "serial", "runner", "python", "benchmark_model", "app", "home", "keep"),
-                "soc_model",
+                *("soc_model", "app_formats"),
             }
         ),
         shown_as="adb",

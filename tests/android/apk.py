@@ -88,7 +88,7 @@ def app(made: Resources, folder: Path) -> list[Path]:
     litert = toolbox.compile_kotlin("litert", [STUBS], [android], *OLD, *FOR_DX)
     libraries = [android, stubs, litert, core()]
     code = toolbox.compile_kotlin("app", [SOURCES / "kotlin"], libraries, *OLD, *FOR_DX)
-    return [code, core(), stubs, litert]
+    return [code, core(), toolbox.onnxruntime()[0], stubs, litert]
 
 
 def dex(code: list[Path], target: Path) -> Path:

@@ -148,21 +148,49 @@ def core() -> Path:
     return compile_kotlin("core", [APP / "core/src/main"], [], *OLD, *FOR_DX)
 
 
-def app_on_jvm(program: str = "MainKt") -> list[str]:
-    """The words of a command that is the core with desktop LiteRT; see android_app/jvm."""
+def onnxruntime() -> list[Path]:
+    """The app's module for ONNX Runtime, and below it the desktop library as its Java interface.
+
+    The interface is that of android_app/jvm/src/onnxruntime, by JNA: Debian and PyPI have no other.
+    """
+    sources = APP / "jvm/src/onnxruntime"
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(sources.rglob("*.java"))))
+    interface = folder() / "built" / f"onnxruntime-{digest.hexdigest()[:16]}.jar"
+    with locked_folder(interface):
+        if not interface.exists():
+            with tempfile.TemporaryDirectory() as name:
+                compile_java(sorted(sources.rglob("*.java")), Path(name), [jar("jna")])
+                archive(Path(name), interface)
+    module = compile_kotlin("ort", [APP / "ort/src/main"], [core(), interface], *OLD, *FOR_DX)
+    return [module, APP / "ort/src/main/resources", interface]
+
+
+def app_on_jvm(program: str = "MainKt", onnx: bool = False) -> list[str]:
+    """The words of a command that is the core with desktop LiteRT; see android_app/jvm.
+
+    With `onnx` the app is built with its module for ONNX Runtime.
+    """
     import ai_edge_litert
 
     jna = jar("jna")
     own = compile_kotlin("jvm", [APP / "jvm/src/main"], [core(), jna], *OLD)
     (package,) = ai_edge_litert.__path__
-    classes = [own, core(), jna, kotlin() / "kotlin-stdlib.jar"]
+    classes = [own, core(), jna, kotlin() / "kotlin-stdlib.jar", *(onnxruntime() if onnx else ())]
     return [
         *(str(shutil.which("java")), "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
         *("-Djna.nosys=false", f"-Djava.library.path={native_folder()}"),
         f"-Dlitert={package}/libLiteRt.so",
         f"-Dlitert.version={_version('ai-edge-litert')}",
+        *([f"-Donnxruntime={_onnxruntime_library()}"] if onnx else []),
         *("-cp", _joined(classes), f"org.edgebench.jvm.{program}"),
     ]
+
+
+def _onnxruntime_library() -> Path:
+    import onnxruntime
+
+    (library,) = Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime.so.*")
+    return library
 
 
 def _version(distribution: str) -> str:

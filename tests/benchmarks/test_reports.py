@@ -235,6 +235,26 @@ def test_the_headline_answers_the_question(overhead: float, start: str, replay: 
     assert headline(comparison).answer.startswith(start)
 
 
+def test_the_cost_of_the_post_processing_is_not_called_attentions(replay: Replay) -> None:
+    latency = {"scenes_v2.fp32.tflite": 0.002, "scenes_v2_ca.fp32.tflite": 0.004}
+    comparison = replay(
+        ReplayedDevice(latency, noise=0.05), models=("scenes_v2_ca",), precisions=("fp32",)
+    )
+    assert "attention costs" in headline(comparison).answer
+    names = ("ssd+raw", "ssd")
+    groups = [
+        replace(
+            group,
+            rows=tuple(
+                replace(row, model=name) for row, name in zip(group.rows, names, strict=False)
+            ),
+        )
+        for group in comparison.groups
+    ]
+    answer = headline(replace(comparison, groups=tuple(groups))).answer
+    assert "attention" not in answer and "over ssd+raw" in answer
+
+
 def test_the_headline_of_a_run_against_itself_is_its_noise(replay: Replay) -> None:
     comparison = replay(
         ReplayedDevice({"scenes_v2.fp32.tflite": 0.002}),

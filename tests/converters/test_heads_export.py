@@ -128,7 +128,7 @@ def unseen(size: int) -> Array:
 def test_detectors_files_give_torchs_boxes_on_pictures_that_no_export_has_seen(
     tmp_path: Path,
 ) -> None:
-    targets = "tflite:fp32,onnx:fp32,openvino:fp32"
+    targets = "tflite:fp32,onnx:fp32,openvino:fp32,coreml:fp32"
     words = ["export", DETECTOR, "--to", targets, "--jobs", "1", "--out", str(tmp_path)]
     assert main(words) == 0
     detector, _ = detector_of(DETECTOR)
@@ -140,7 +140,12 @@ def test_detectors_files_give_torchs_boxes_on_pictures_that_no_export_has_seen(
     with torch.no_grad():
         raw = [one.numpy() for one in model.module(torch.from_numpy(images))]
     found = list(find_artifacts(tmp_path))
-    assert {artifact.manifest.format for artifact in found} == {"tflite", "onnx", "openvino"}
+    assert {artifact.manifest.format for artifact in found} == {
+        "tflite",
+        "onnx",
+        "openvino",
+        "coreml",
+    }
     for artifact in found:
         hop = artifact.manifest.post_processing
         assert hop is not None and hop.agreement is not None and hop.agreement.value > 0.99
@@ -175,6 +180,32 @@ def test_segmenters_files_give_torchs_classes_as_bytes(tmp_path: Path) -> None:
         file = opened(artifact, graph)
         maps = [file.run({"image": images[i : i + 1]})[0][0] for i in range(len(images))]
         assert (np.stack(maps) == wanted).mean() > 0.999
+
+
+@pytest.mark.slow
+def test_deeplabs_scores_are_torchs_in_every_format(tmp_path: Path) -> None:
+    """Its weights are untrained, so scores are compared and not classes, many of which are ties."""
+    name, targets = "deeplabv3_scenes_v2_s64", "tflite:fp32,onnx:fp32,openvino:fp32,coreml:fp32"
+    words = ["export", name, "--raw-outputs", "--to", targets, "--jobs", "1"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    from edgebench.converters.onnx.torch_export import to_onnx
+
+    found = list(find_artifacts(tmp_path))
+    assert {artifact.manifest.format for artifact in found} == {
+        "tflite",
+        "onnx",
+        "openvino",
+        "coreml",
+    }
+    model = build(registry.get(name))
+    graph, images = to_onnx(model), unseen(64)[:2]
+    with torch.no_grad():
+        wanted = model.module(torch.from_numpy(images))[0].numpy()
+    for artifact in found:
+        file = opened(artifact, graph)
+        scores = np.concatenate([file.run({"image": images[i : i + 1]})[0] for i in range(2)])
+        error = np.square(scores - wanted).sum() / np.square(wanted).sum()
+        assert error < 1e-6, artifact.manifest.format
 
 
 @pytest.mark.slow

@@ -150,7 +150,7 @@ def result() -> str:
 def examples() -> dict[str, str]:
     """Every example of the contract, by the name of its marker."""
     lines = [
-        line(hello=Hello(CONTRACT, "0.1.0")),
+        line(hello=Hello(CONTRACT, "0.1.0", ("tflite",))),
         line(change=ResultChange(context=CONTEXT), files={}),
         line(begin=Begin("evaluate", slot=BASE)),
         line(
@@ -159,7 +159,7 @@ def examples() -> dict[str, str]:
         ),
         line(event="evaluate", done=1, total=2),
         line(end=End("again")),
-        line(hello=Hello(CONTRACT, "0.1.0")),
+        line(hello=Hello(CONTRACT, "0.1.0", ("tflite",))),
         line(begin=Begin("block", index=0)),
         line(change=ResultChange(block=RESULT.blocks[0]), files={}),
         line(event="block", done=1, total=1),

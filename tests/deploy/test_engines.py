@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ from edgebench.deploy.documents.plan import (
 )
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import stage_file, write_plan
-from edgebench.deploy.runner.engines import engine
+from edgebench.deploy.runner.engines import engine, xnnpack_provider
 from edgebench.deploy.runner.engines.onnx import find_runtime, session_options
 from edgebench.deploy.runner.engines.openvino import compile_model
 from edgebench.deploy.runner.engines.openvino import find_runtime as find_openvino
@@ -299,3 +300,27 @@ def test_an_accelerator_that_is_not_there_is_an_error_and_not_the_cpu(
 def test_an_npu_is_never_emulated_where_time_is_measured(files: Mapping[str, Path]) -> None:
     with pytest.raises(RunnerError, match="this x86_64 has no NPU of Qualcomm"):
         engine("onnx")(str(files["onnx"]), {"threads": 1, "delegate": "npu"})
+
+
+def test_a_runtime_without_xnnpack_says_so_and_where_it_is(tmp_path: Path) -> None:
+    onnx.save(network(), tmp_path / "it.onnx")
+    with pytest.raises(RunnerError) as caught:
+        engine("onnx")(str(tmp_path / "it.onnx"), {**PLAN, "delegate": "xnnpack-provider"})
+    said = str(caught.value)
+    assert "no XNNPACK provider (it has " in said and "CPUExecutionProvider" in said
+    assert "--use_xnnpack" in said and "Android app" in said
+
+
+def test_what_xnnpack_leaves_to_the_runtimes_own_kernels_is_named() -> None:
+    def part(provider: str, *types: str) -> Any:
+        nodes = [SimpleNamespace(op_type=one) for one in types]
+        return SimpleNamespace(ep_name=provider, get_nodes=lambda: nodes)
+
+    parts = [
+        part(xnnpack_provider.PROVIDER, "Conv", "Conv"),
+        part("CPUExecutionProvider", "HardSwish", "Mul"),
+        part(xnnpack_provider.PROVIDER, "Conv"),
+    ]
+    session = SimpleNamespace(get_provider_graph_assignment_info=lambda: parts)
+    found = xnnpack_provider.delegation(session)
+    assert found == {"partitions": 2, "leftover_ops": ["HardSwish", "Mul"], "layer_types": None}

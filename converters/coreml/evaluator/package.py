@@ -62,7 +62,11 @@ class Package:
 
 def read(path: Path) -> Package:
     """Read a package. Raises `InvalidFileError`, `UnsupportedModelError`."""
-    specification = specification_of(path)
+    return read_model(specification_of(path), path)
+
+
+def read_model(specification: Any, path: Path) -> Package:
+    """Read one model of a package. Raises `InvalidFileError`, `UnsupportedModelError`."""
     kind = specification.WhichOneof("Type")
     if kind != "mlProgram":
         raise UnsupportedModelError(

@@ -164,7 +164,11 @@ def load(path: Path) -> Program:
     Raises `InvalidFileError` for what is no package, and `UnsupportedModelError` for one that is
     no ML program or that holds ops the evaluator lacks: all of them are named.
     """
-    found = package.read(path)
+    return of(package.read(path))
+
+
+def of(found: package.Package) -> Program:
+    """A program of what was read. Raises `UnsupportedModelError`."""
     _refuse_unknown(found.body)
     constants = {name: tensors.constant(value) for name, value in found.constants.items()}
     body = _fold(found.body, constants, found.opset)

@@ -16,6 +16,13 @@ from .feeding import Feeding, real
 UNITS = {"none": "CPU_ONLY", "gpu": "CPU_AND_GPU", "ane": "CPU_AND_NE"}
 """The compute units that a plan's delegate means; with `xnnpack`, the default of plans, all."""
 
+PIPELINE = ("coordinates", "confidence")
+"""The outputs of a pipeline that ends in Core ML's suppression of boxes."""
+
+DETECTIONS = ("boxes", "classes", "scores", "count")
+MOST = 100
+"""So many boxes are given, those that are missing as zeros."""
+
 UNIT_OF = {"gpu": "MLGPUComputeDevice", "ane": "MLNeuralEngineComputeDevice"}
 
 
@@ -37,8 +44,11 @@ class CoreMLEngine(Feeding):
         self.model = self.coremltools.models.MLModel(path, compute_units=self.units)
         description = self.model.get_spec().description
         self.evaluation = evaluation_of(os.path.basename(path), plan)
-        self.inputs = [port_of(port) for port in description.input]
+        self.inputs = [port_of(port) for port in description.input if not port.type.isOptional]
         self.arrays = arrays_of(description.output)
+        self.boxes = set(self.arrays) == set(PIPELINE)
+        if self.boxes:
+            self.arrays = list(DETECTIONS)
         self.given: Json = {}
         self.made: Json = {}
 
@@ -71,6 +81,8 @@ class CoreMLEngine(Feeding):
         return self.arrays.index(kept["name"])
 
     def output(self, place: int) -> Any:
+        if self.boxes:
+            return detections(self.np, *(self.made[name] for name in PIPELINE))[place]
         return real(self.np.asarray(self.made[self.arrays[place]]))
 
     def delegation(self) -> Json:
@@ -130,6 +142,22 @@ def arrays_of(ports: Any) -> list[str]:
     if not names:
         raise RunnerError("the model has no array output, so its outputs cannot be compared")
     return names
+
+
+def detections(np: Any, coordinates: Any, confidence: Any) -> list[Any]:
+    """What a pipeline with Core ML's suppression found, as the arrays of every other format.
+
+    Its own have a row for each box: centre, width and height, and a score for each class.
+    """
+    count = min(MOST, len(confidence))
+    boxes = np.zeros((1, MOST, 4), np.float32)
+    classes, scores = np.zeros((1, MOST), np.int32), np.zeros((1, MOST), np.float32)
+    if count:
+        places, likely = np.asarray(coordinates)[:count], np.asarray(confidence)[:count]
+        low, high = places[:, :2] - places[:, 2:] / 2, places[:, :2] + places[:, 2:] / 2
+        boxes[0, :count] = np.concatenate([low, high], axis=1)[:, [1, 0, 3, 2]]
+        classes[0, :count], scores[0, :count] = likely.argmax(1), likely.max(1)
+    return [boxes, classes, scores, np.array([count], np.int32)]
 
 
 def find_runtime() -> Any:

@@ -1,6 +1,7 @@
 """ONNX, in ONNX Runtime: on the CPU, or whole on Qualcomm's NPU.
 
-Of the delegates `xnnpack`, the default of plans, and `none` both mean its own kernels.
+Of the delegates `xnnpack`, the default of plans, and `none` both mean its own kernels;
+`xnnpack-provider` are those of XNNPACK, which few builds have.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import os
 from typing import Any
 
 from ..messages import Json, RunnerError, first_line
-from . import qnn_provider
+from . import qnn_provider, xnnpack_provider
 from .feeding import Buffers, real
 
 # The others are NumPy's own names, in brackets: tensor(uint8).
 CPU = ("xnnpack", "none")
 NPU = ("npu", "qnn")
+XNNPACK = "xnnpack-provider"
 
 DTYPES = {"float": "float32", "double": "float64"}
 
@@ -26,7 +28,7 @@ class OnnxEngine(Buffers):
     def __init__(self, path: str, plan: Json) -> None:
         super().__init__()
         onnxruntime = find_runtime()
-        self.on_npu = plan["delegate"] in NPU
+        self.delegate = plan["delegate"]
         session = opened(onnxruntime, path, plan)
         binding = session.io_binding()
         for port in session.get_inputs():
@@ -45,8 +47,10 @@ class OnnxEngine(Buffers):
         self.session = session
 
     def delegation(self) -> Json:
-        """The parts that the NPU runs; nothing is left, or there would be no session."""
-        if not self.on_npu:
+        """The parts that the provider runs. An NPU leaves nothing, or there is no session."""
+        if self.delegate == XNNPACK:
+            return xnnpack_provider.delegation(self.session)
+        if self.delegate not in NPU:
             return super().delegation()
         parts = qnn_provider.partitions(self.session)
         return {"partitions": parts, "leftover_ops": [], "layer_types": None}
@@ -67,10 +71,13 @@ def opened(onnxruntime: Any, path: str, plan: Json) -> Any:
     if plan["delegate"] in NPU:
         qnn_provider.require_npu()
         return qnn_provider.session(onnxruntime, path)
+    if plan["delegate"] == XNNPACK:
+        options = session_options(onnxruntime, plan)
+        return xnnpack_provider.session(onnxruntime, path, options, plan["threads"])
     if plan["delegate"] not in CPU:
         raise RunnerError(
             f"ONNX Runtime has no {plan['delegate']} delegate here; it has {', '.join(CPU)} and, "
-            f"with an NPU of Qualcomm, {', '.join(NPU)}"
+            f"in some builds, {XNNPACK} and, with an NPU of Qualcomm, {', '.join(NPU)}"
         )
     options = session_options(onnxruntime, plan)
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import Any, Callable  # noqa: UP035
 
-from ..engines.onnx import NPU, dtype_of, find_runtime, session_options
+from ..engines.onnx import NPU, XNNPACK, dtype_of, find_runtime, session_options
 from ..messages import Json
 from .inferences import Inference, repeat
 
@@ -17,8 +17,8 @@ WHOLE = "model_run"
 
 
 def profile(path: str, plan: Json, array: Callable[..., Any]) -> tuple[str, list[Inference]] | None:
-    """None on an NPU: the profiler sees its graph as one node."""
-    if plan["delegate"] in NPU:
+    """None on an NPU, whose graph the profiler sees as one node, and for kernels of XNNPACK."""
+    if plan["delegate"] in (*NPU, XNNPACK):
         return None
     onnxruntime = find_runtime()
     options = session_options(onnxruntime, plan)

@@ -26,6 +26,9 @@ from edgebench.errors import DeviceError
 from edgebench.progress import Progress, silent
 
 PACKAGE = "org.edgebench.app"
+FORMATS = ("tflite",)
+"""Those that every build of it runs."""
+
 ACTIVITY = "org.edgebench.app.BenchmarkActivity"
 """Its class keeps its name where the package is built under another."""
 EXTERNAL = '"${EXTERNAL_STORAGE:-/sdcard}"/Android/data'
@@ -126,19 +129,19 @@ class AndroidApp:
 
 
 class AppRunner:
-    """Runs plans in the sample app's benchmark activity."""
-
-    formats = ("tflite",)
+    """Runs plans in the sample app's benchmark activity, of the formats that it was built for."""
 
     def __init__(
         self,
         package: str = PACKAGE,
         poll_s: float = POLL_S,
         silence_s: float = SILENCE_S,
+        formats: tuple[str, ...] = FORMATS,
     ) -> None:
         self.package = package
         self.poll_s = poll_s
         self.silence_s = silence_s
+        self.formats = formats
 
     def execute(self, store: Store, folder: Path, progress: Progress) -> None:
         """See `Runner.execute`."""
@@ -171,7 +174,7 @@ class AppRunner:
         if app.running():
             yield CheckStep("contract", "note", "the app is in use, so it was not asked")
             return
-        yield greeting(app)
+        yield greeting(app, self.formats)
         app.tidy()
         store.shell.check_output(f"rm -rf {quoted(app.run)}")
 

@@ -23,9 +23,9 @@ def _python(entry: DeviceEntry) -> Runner:
 
 
 def _app(entry: DeviceEntry) -> Runner:
-    from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
+    from edgebench.deploy.transports.adb.app import FORMATS, PACKAGE, AppRunner
 
-    return AppRunner(entry.app or PACKAGE)
+    return AppRunner(entry.app or PACKAGE, formats=entry.app_formats or FORMATS)
 
 
 def _benchmark_model(entry: DeviceEntry) -> Runner:

@@ -156,7 +156,7 @@ def _show(artifacts: Sequence[Artifact]) -> None:
         table.add_row(
             str(artifact.path),
             f"{artifact.manifest.size_bytes / 1e6:.2f}",
-            "exact" if hop.snr_db is None else f"{hop.snr_db:.0f}",
+            "exact" if hop.equal else UNKNOWN if hop.snr_db is None else f"{hop.snr_db:.0f}",
             UNKNOWN if hop.agreement is None else interval(hop.agreement),
         )
     console.show(table)

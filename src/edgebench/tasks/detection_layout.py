@@ -235,7 +235,7 @@ def _apart(
     turned = [role for role in (BOXES, SCORES) if len(sides[role]) > 1 and sides[role][0] != rows]
     layout = replace(layout, transposed="+".join(turned) or "none")
     if CLASSES in found:
-        return kept, layout
+        return [replace(one, ranked=one.role != COUNT) for one in kept], layout
     rank = _rank(SCORES, found[SCORES].name, sides[SCORES], layout)
     return [_best(one, rank, layout) if one.role != COUNT else one for one in kept], layout
 
@@ -265,7 +265,7 @@ def _fused(
         raise _misfit(signature)
     one = RoleOutput(DETECTIONS, output.name, identity(sides))
     if layout.columns == "box+score+class":
-        return [one], layout
+        return [replace(one, ranked=True)], layout
     return [_best(one, _rank(DETECTIONS, output.name, sides, layout), layout)], layout
 
 

@@ -60,11 +60,21 @@ class Signature:
 
 @dataclass(frozen=True)
 class RoleOutput:
-    """The output that holds a role, and what of it is kept."""
+    """The output that holds a role, and what of it is kept.
+
+    `ranked` are rows in an order of the model's own, such as boxes from the best one down: where
+    two scores are nearly equal, the same row of another run is another thing.
+    """
 
     role: str
     output: str
     reduction: Reduction
+    ranked: bool = False
+
+    @property
+    def comparable(self) -> bool:
+        """Whether an SNR to another run's values means something."""
+        return self.reduction.numeric and not self.ranked
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,11 @@ def _assignment(manifest: Manifest, given: Given) -> Assignment:
     from edgebench.tasks.table import TASKS
     from edgebench.tasks.task import ModelOutput, Signature
 
+    if manifest.format == "coreml" and manifest.post_processing is not None:
+        raise NotForTheApp(
+            "it is a pipeline with Core ML's suppression of boxes, which the app does not read yet",
+            "Xcode and Vision do; bundle a detector of your own with decoded boxes",
+        )
     if given.task is None and manifest.evaluation is not None:
         return manifest.evaluation.task
     outputs = tuple(

@@ -120,7 +120,10 @@ def add_setting(
         "(default on phones and boards: the fastest cluster)"
     )
     add("--cores", type=arguments.cores, metavar="CORES", help=help_)
-    help_ = "what runs TFLite models; none, gpu and ane also choose Core ML's compute units"
+    help_ = (
+        "what runs TFLite models; none, gpu and ane also choose Core ML's compute units, and "
+        "xnnpack-provider XNNPACK in ONNX Runtime"
+    )
     add("--delegate", choices=get_args(Delegate), help=help_)
     add("--seed", type=int, metavar="N", help="seed for the order in which models are measured")
     if judged:

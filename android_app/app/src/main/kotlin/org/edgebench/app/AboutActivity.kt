@@ -5,19 +5,23 @@ import android.os.Build
 import android.os.Bundle
 import android.widget.TextView
 import org.edgebench.app.litert.AndroidRuntime
+import org.edgebench.app.models.Runtimes
 import org.edgebench.core.run.CONTRACT
+import org.edgebench.core.run.Runtime
 
 /** Versions and licences. */
 class AboutActivity : Activity() {
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
         setContentView(R.layout.activity_about)
-        val runtime = try {
-            AndroidRuntime(this).version
-        } catch (_: UnsatisfiedLinkError) {
-            "-" // LiteRT has no library for this processor.
-        }
+        val runtimes = Runtimes.of(this).joinToString { "${it.name} ${version(it)}" }
         findViewById<TextView>(R.id.versions).text =
-            getString(R.string.versions, AndroidRuntime.appVersion(this), CONTRACT, runtime, Build.VERSION.RELEASE, Build.MODEL)
+            getString(R.string.versions, AndroidRuntime.appVersion(this), CONTRACT, runtimes, Build.VERSION.RELEASE, Build.MODEL)
+    }
+
+    private fun version(runtime: Runtime) = try {
+        runtime.version
+    } catch (_: UnsatisfiedLinkError) {
+        "-" // It has no library for this processor.
     }
 }

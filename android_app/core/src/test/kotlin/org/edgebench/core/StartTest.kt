@@ -55,8 +55,9 @@ class StartTest {
     }
 
     private fun artifact(toy: String, evaluated: Boolean): JsonObject {
-        val (name, digest) = file(toy.toByteArray(), "tflite")
-        return jsonOf("key" to toy, "file" to name, "sha256" to digest, "format" to "tflite", "evaluation" to if (evaluated) evaluation() else null)
+        val format = if (toy == "foreign") "onnx" else "tflite"
+        val (name, digest) = file(toy.toByteArray(), format)
+        return jsonOf("key" to toy, "file" to name, "sha256" to digest, "format" to format, "evaluation" to if (evaluated) evaluation() else null)
     }
 
     private fun evaluation(): JsonObject {
@@ -90,7 +91,7 @@ class StartTest {
     private fun start(machine: Machine = ToyMachine(), contract: String = CONTRACT, watcher: Watcher = object : Watcher {}): List<JsonObject> {
         val changes = File(own, "changes.jsonl")
         val before = if (changes.exists()) changes.readLines().size else 0
-        Start(run, own, "0.1.0", runtime, machine, watcher).execute(contract)
+        Start(run, own, "0.1.0", listOf(runtime), machine, watcher).execute(contract)
         File(own, "result.json").takeIf(File::exists)?.copyTo(File(run, "result.json"), overwrite = true)
         return changes.readLines().drop(before).map { readJson(it) as JsonObject }
     }
@@ -162,6 +163,35 @@ class StartTest {
     }
 
     @Test
+    fun aFormatWithoutAnEngineIsAnErrorThatSaysWhatTheAppWasBuiltFor() {
+        plan(listOf("plain", "foreign"))
+        val hello = Fields(start().first(), "line")["hello"]
+        assertEquals(listOf("tflite"), hello["formats"].list { text() })
+        start()
+        assertEquals("this app cannot run onnx files; it was built for tflite", result()["evaluations"]["foreign"]["error"].text())
+        assertEquals(setOf("tflite"), result()["context"]["runtimes"].map { get("name").text() }.keys)
+    }
+
+    @Test
+    fun anEvaluationThatWasStoppedHalfWayIsRepeated() {
+        plan(listOf("plain", "attention"), evaluated = true)
+        var stopped: Start? = null
+        val watcher = object : Watcher {
+            override fun begins(kind: String, about: String) = stopped!!.changes.end("stopped", "the screen was locked")
+        }
+        stopped = Start(run, own, "0.1.0", listOf(runtime), ToyMachine(), watcher)
+        stopped.execute(CONTRACT)
+        val told = File(own, "changes.jsonl").readLines().map { readJson(it) as JsonObject }
+        assertEquals(listOf("hello", "change", "begin", "end"), kinds(told))
+        // The host was told of no evaluation, so its result has none.
+        assertFalse(File(run, "result.json").exists())
+        val again = start()
+        assertEquals("plain", Fields(again.first { "begin" in it.fields }, "line")["begin"]["slot"].text())
+        assertEquals(setOf("plain"), (result()["evaluations"].json as JsonObject).fields.keys)
+        assertTrue(File(own, "outputs/plain").list()!!.none { it.endsWith(".part") })
+    }
+
+    @Test
     fun aBaselineThatDoesNotRunFailsItsBlocks() {
         plan(listOf("broken", "plain"))
         repeat(4) { start() }
@@ -222,7 +252,7 @@ class StartTest {
             }
         }
         val before = File(own, "changes.jsonl").readLines().size
-        stopped = Start(run, own, "0.1.0", runtime, ToyMachine(), watcher)
+        stopped = Start(run, own, "0.1.0", listOf(runtime), ToyMachine(), watcher)
         stopped.execute(CONTRACT)
         val lines = File(own, "changes.jsonl").readLines().drop(before).map { readJson(it) as JsonObject }
         assertEquals(listOf("hello", "begin", "change", "event", "begin", "end"), kinds(lines))

@@ -72,7 +72,7 @@ class TimingTest {
         assertEquals(6, found["core"].int())
         assertEquals(20, found["probe_ns"].list { long() }.size)
         val nothing = SystemReadings(temporary.newFolder("empty")).read(emptyMap())
-        assertEquals(16, nothing.fields.size)
-        assertEquals(14, nothing.fields.values.count { it == JsonNull })
+        assertEquals(17, nothing.fields.size)
+        assertEquals(15, nothing.fields.values.count { it == JsonNull })
     }
 }

@@ -42,6 +42,7 @@ class ToyEngine(private val name: String, private val log: MutableList<String>) 
 
 /** Opens toys by what their file says; one that is called broken does not open. */
 class ToyRuntime : Runtime {
+    override val format = "tflite"
     override val name = "toys"
     override val version = "1"
     val log = ArrayList<String>()

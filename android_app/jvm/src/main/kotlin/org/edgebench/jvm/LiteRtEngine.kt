@@ -14,6 +14,7 @@ import java.nio.ByteBuffer
 
 /** Desktop LiteRT, from the library of the Python package. */
 class LiteRtRuntime(library: String, override val version: String) : Runtime {
+    override val format = "tflite"
     override val name = "litert-jvm"
     private val litert = LiteRt(library)
 

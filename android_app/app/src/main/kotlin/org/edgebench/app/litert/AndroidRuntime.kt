@@ -10,6 +10,7 @@ import java.io.File
 
 /** LiteRT on Android: the Interpreter for the CPU, CompiledModel for GPU and NPU. */
 class AndroidRuntime(private val context: Context) : Runtime {
+    override val format = "tflite"
     override val name = "litert-android"
     override val version: String get() = TensorFlowLite.runtimeVersion()
 

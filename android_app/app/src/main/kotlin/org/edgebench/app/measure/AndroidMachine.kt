@@ -42,6 +42,7 @@ class AndroidMachine(private val context: Context) : Machine {
     override fun readings(): JsonObject = files.read(
         mapOf(
             "thermal_status" to thermalStatus(),
+            "thermal_headroom" to thermalHeadroom(),
             "own_s" to Process.getElapsedCpuTime() / 1e3,
             "core" to if (Native.available) Native.core().takeIf { it >= 0 } else null,
         ) + battery(),
@@ -49,6 +50,10 @@ class AndroidMachine(private val context: Context) : Machine {
 
     private fun thermalStatus(): Int? =
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) power.currentThermalStatus else null
+
+    /** 1 where the phone gets too hot; NaN if it does not know, or was asked less than about ten seconds ago. */
+    private fun thermalHeadroom(): Float? =
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) power.getThermalHeadroom(0).takeUnless(Float::isNaN) else null
 
     /** The last that the system said of the battery; nothing is registered. */
     private fun battery(): Map<String, Any?> {

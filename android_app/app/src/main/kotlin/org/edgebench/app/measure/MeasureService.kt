@@ -12,6 +12,7 @@ import android.os.Process
 import android.os.RemoteException
 import org.edgebench.app.R
 import org.edgebench.app.litert.AndroidRuntime
+import org.edgebench.app.models.Runtimes
 import org.edgebench.core.run.Start
 import org.edgebench.core.run.Watcher
 import java.io.File
@@ -48,7 +49,7 @@ class MeasureService : Service() {
                 })
             }
         }
-        val begun = Start(run, own, AndroidRuntime.appVersion(this), AndroidRuntime(this), AndroidMachine(this), watcher)
+        val begun = Start(run, own, AndroidRuntime.appVersion(this), Runtimes.of(this), AndroidMachine(this), watcher)
         start = begun
         thread(name = "measure") {
             begun.execute(job.getString(CONTRACT))

@@ -23,7 +23,9 @@ class Changes(file: File) : AutoCloseable {
         if (cutShort) write("\n")
     }
 
-    fun hello(contract: String, app: String) = send("hello" to jsonOf("contract" to contract, "app" to app))
+    /** `formats` are those of the files that this app can run. */
+    fun hello(contract: String, app: String, formats: List<String>) =
+        send("hello" to jsonOf("contract" to contract, "app" to app, "formats" to formats))
 
     /** The next job; [about] is its slot or its index. */
     fun begin(kind: String, about: Pair<String, Any>) = send("begin" to jsonOf("kind" to kind, about))

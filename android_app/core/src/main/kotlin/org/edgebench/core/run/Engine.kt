@@ -31,8 +31,11 @@ interface Engine : AutoCloseable {
 /** How many parts of the graph the delegate runs, and which operations it left; null where the runtime does not say. */
 class Delegation(val partitions: Int? = null, val leftoverOps: List<String>? = null)
 
-/** What opens models. */
+/** What opens models of one format. */
 interface Runtime {
+    /** The format as plans name it, such as `tflite`. */
+    val format: String
+
     /** Name and version, as the result's context has them. */
     val name: String
     val version: String

@@ -13,7 +13,7 @@ import java.io.File
 class Evaluated(val entry: JsonObject, val files: Map<String, OutputFile> = emptyMap())
 
 /** Loads one artifact and runs its evaluation inputs. */
-class Evaluator(private val plan: Plan, private val files: Files, private val runtime: Runtime) {
+class Evaluator(private val plan: Plan, private val files: Files, private val runtimes: List<Runtime>) {
     /** The entry of one slot; a failure is one too. `folder` is where its outputs go. */
     fun evaluate(slot: String, folder: File): Evaluated = try {
         val artifact = plan.artifacts.getValue(slot)
@@ -67,7 +67,9 @@ class Evaluator(private val plan: Plan, private val files: Files, private val ru
     }
 
     private fun open(artifact: PlannedArtifact, model: File): Engine {
-        if (artifact.format != "tflite") throw RunnerError("this app cannot run ${artifact.format} files")
+        val runtime = runtimes.firstOrNull { it.format == artifact.format } ?: throw RunnerError(
+            "this app cannot run ${artifact.format} files; it was built for ${runtimes.joinToString { it.format }}",
+        )
         return runtime.open(model, plan.threads, plan.delegate)
     }
 

@@ -37,7 +37,7 @@ class Start(
     private val run: File,
     private val own: File,
     private val app: String,
-    private val runtime: Runtime,
+    private val runtimes: List<Runtime>,
     private val machine: Machine,
     private val watcher: Watcher = object : Watcher {},
 ) {
@@ -46,7 +46,7 @@ class Start(
 
     /** Do the first job that is left. Whatever goes wrong is told to the host. */
     fun execute(contract: String?) {
-        changes.hello(CONTRACT, app)
+        changes.hello(CONTRACT, app, runtimes.map { it.format })
         try {
             if (contract != CONTRACT) throw RunnerError("it follows $CONTRACT, and was asked for $contract")
             val text = planFile.takeIf(File::exists)?.readBytes() ?: throw RunnerError("there is no plan.json in $run")
@@ -68,7 +68,7 @@ class Start(
     }
 
     private inner class Jobs(private val plan: Plan, private val result: Result) {
-        private val evaluator = Evaluator(plan, Files(File(run, "../../files")), runtime)
+        private val evaluator = Evaluator(plan, Files(File(run, "../../files")), runtimes)
 
         fun next() {
             if (!result.hasContext) change(jsonOf("context" to context()))
@@ -148,8 +148,9 @@ class Start(
                     // Every evaluation says so.
                 }
             }
+            val planned = plan.artifacts.values.map { it.format }
             return jsonOf(
-                "runtimes" to mapOf("tflite" to jsonOf("name" to runtime.name, "version" to runtime.version)),
+                "runtimes" to runtimes.filter { it.format in planned }.associate { it.format to jsonOf("name" to it.name, "version" to it.version) },
                 "python" to null,
                 "numpy" to null,
                 "system" to machine.system,

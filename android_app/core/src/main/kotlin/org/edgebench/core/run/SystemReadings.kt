@@ -18,6 +18,7 @@ class SystemReadings(private val root: File = File("/")) {
         "governors" to byCore("cpufreq/scaling_governor") { it }?.values?.distinct()?.sorted(),
         "temperatures_c" to null,
         "thermal_status" to null,
+        "thermal_headroom" to null,
         "throttled" to null,
         "battery_percent" to null,
         "charging" to null,

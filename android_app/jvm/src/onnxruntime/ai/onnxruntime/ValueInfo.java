@@ -1,0 +1,4 @@
+package ai.onnxruntime;
+
+public interface ValueInfo {
+}
