@@ -157,7 +157,7 @@ def _spec(onnx_name: str, port: Port) -> TensorSpec:
     return TensorSpec(port.name, shape, dtype, axes, onnx=renamed)
 
 
-def _core_ml(path: Any, opened: program.Program | pipeline.Pipeline) -> Run:
+def _core_ml(path: Any, opened: program.Program | pipeline.DetectorPipeline) -> Run:
     """Core ML on a Mac. Images have whole pixels there, in 8 bits."""
     from PIL import Image
 

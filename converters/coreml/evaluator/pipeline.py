@@ -50,7 +50,7 @@ class Suppression:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class DetectorPipeline:
     """The programs, each of which takes what those before it made, and the suppression."""
 
     inputs: tuple[Port, ...]
@@ -67,7 +67,7 @@ class Pipeline:
             yield self.last.run(values)
 
 
-def load(path: Path) -> Pipeline | None:
+def load(path: Path) -> DetectorPipeline | None:
     """Read a saved pipeline; None for a package that is none.
 
     Raises `InvalidFileError`, and `UnsupportedModelError` for models that are neither programs nor
@@ -86,7 +86,7 @@ def load(path: Path) -> Pipeline | None:
     programs = tuple(program.of(package.read_model(one, path)) for one in parts)
     found = last.nonMaximumSuppression
     names = (found.coordinatesOutputFeatureName, found.confidenceOutputFeatureName)
-    return Pipeline(
+    return DetectorPipeline(
         programs[0].inputs,
         tuple(Port(name, (None, None), "float32") for name in names),
         programs,
