@@ -7,8 +7,8 @@ scenes). In int8 all weights keep their eight bits: against the overflow of x86 
 which Arm's do not have, NNCF would take one away from the first layer (26.7 and 24.9 dB without).
 In int8r all weights have seven bits, so that no layer can overflow: limited to AVX2 scenes_v2 has
 23.4 dB then, 16.4 dB with seven bits in the first layer alone, and 12.4 dB in int8.
-The preset is PERFORMANCE; MIXED was as fast and as accurate: within 0.1 dB with extremes and with
-NNCF's default (scenes_v2_se, scenes_v2_ca, an ImageNet classifier of depthwise convolutions).
+The preset is PERFORMANCE; with extremes, MIXED was within 0.1 dB of it (scenes_v2_se, scenes_v2_ca,
+an ImageNet classifier of depthwise convolutions).
 """
 
 from __future__ import annotations
