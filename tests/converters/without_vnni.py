@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -89,4 +90,5 @@ def _written(folder: Path) -> tuple[Path, Path]:
 
 
 def _snr_db(hop: Mapping[str, Any]) -> float:
-    return min(float(one["snr_db"]) for one in hop["source"]["outputs"])
+    levels = (one["snr_db"] for one in hop["source"]["outputs"])
+    return min(math.inf if level is None else level for level in levels)  # None: no error at all.

@@ -53,7 +53,9 @@ def environment(root: Path, folder: Path) -> dict[str, str]:
     """Of a program whose packages are unpacked there, but for the C library and its loader."""
     own = folder / "lib"
     own.mkdir(parents=True)
-    for path in libraries(root).iterdir():
+    every = libraries(root)
+    # Of PulseAudio's libraries one lies in a folder where only the system's loader finds it.
+    for path in (*every.iterdir(), *every.glob("pulseaudio/lib*")):
         if not path.name.startswith(OWN_LIBRARIES):
             (own / path.name).symlink_to(path)
     return {"LD_LIBRARY_PATH": str(own)}
