@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -124,6 +124,11 @@ def prepared(module: nn.Module, input_size: int) -> fx.GraphModule:
 def is_quantised(state: Iterable[str]) -> bool:
     """Whether names of a state dict are those of a network that was trained to be rounded."""
     return any(name.startswith(f"{PREFIX}.") for name in state)
+
+
+def without_ranges(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict of the network alone, as it was before it was prepared."""
+    return {name: value for name, value in state.items() if not name.startswith(f"{PREFIX}.")}
 
 
 def set_rounding(module: nn.Module, rounding: bool) -> None:

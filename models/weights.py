@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from edgebench.errors import InvalidFileError
 from edgebench.models.backbones.backbone import NORM_EPSILON, WeightLayout
 from edgebench.models.backbones.heads.headed import Headed
+from edgebench.models.fake_quantise import without_ranges
 
 State = dict[str, Tensor]
 
@@ -106,8 +107,8 @@ def _bare(shape: Sequence[int]) -> tuple[int, ...]:
 def load_start(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = ()) -> None:
     """Fill a network before its training: all of it, or the backbone alone of one with a head.
 
-    A file without a head is a classifier's; what it has beyond the backbone is left out. Raises as
-    `load_into` does.
+    A file without a head is a classifier's; what it has beyond the backbone is left out, and so are
+    the ranges of weights that were trained to be rounded. Raises as `load_into` does.
     """
     if isinstance(module, Headed):
         state = read(path, module.backbone_layouts)
@@ -116,7 +117,7 @@ def load_start(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = 
             kept = {key: value for key, value in state.items() if key in own}
             _fill(module.backbone, kept, path)
             return
-    load_into(module, path, layouts)
+    _fill(module, without_ranges(read(path, layouts)), path)
 
 
 def load_into(module: nn.Module, path: Path, layouts: Sequence[WeightLayout] = ()) -> None:

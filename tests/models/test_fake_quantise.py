@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,9 @@ def test_it_trains_resumes_and_needs_weights_to_start_from(tmp_path: Path) -> No
     spec = registry.get("scenes_v2_se")
     model = build(spec, whole.weights)
     assert model.rounded is not None and model.outputs == ("logits",)
+    again = TrainConfig("scenes_v2_se", tmp_path / "c", **few | {"epochs": 1})  # type: ignore[arg-type]
+    more = train(replace(again, init=whole.weights))
+    assert more.accuracy is not None and more.accuracy.top1 > 0.8, "it can also go on from there"
     with pytest.raises(UsageError, match="no part can be taken out"):
         build(registry.get("scenes_v2_se~stage4"), whole.weights)
 
