@@ -154,6 +154,16 @@ def test_the_exported_graph_computes_what_training_computes(small: Small) -> Non
 def test_it_trains_resumes_and_needs_weights_to_start_from(tmp_path: Path) -> None:
     few = dict(epochs=2, batch_size=8, scenes_per_epoch=16, device="cpu", qat=True)
     whole = train(TrainConfig("scenes_v2_se", tmp_path / "a", **few))  # type: ignore[arg-type]
+    half = TrainConfig("scenes_v2_se", tmp_path / "d", **few)  # type: ignore[arg-type]
+
+    def stop(step: str, done: int, total: int) -> None:
+        if step.startswith("train") and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(half, stop)
+    resumed = train(replace(half, resume=True))
+    assert resumed.weights.read_bytes() == whole.weights.read_bytes(), "ranges are in the state"
     record = documents.load(whole.manifest, Checkpoint)
     assert whole.weights.name == "scenes_v2_se_qat.safetensors"
     assert record.command.endswith("--qat") and record.accuracy is not None
