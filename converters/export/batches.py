@@ -20,6 +20,7 @@ from edgebench.converters.ranges import named
 from edgebench.converters.targets import Target
 from edgebench.errors import EdgeBenchError, as_known
 from edgebench.progress import Progress
+from edgebench.tasks.task import Assignment
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,13 @@ def convert(
     data: examples.ExampleSet,
     instructions: Instructions,
     asked: RangeMethod | None,
+    task: Assignment | None,
     progress: Progress,
 ) -> tuple[list[Batch], dict[Target, EdgeBenchError]]:
     """The content for each target, with what it can hold of the preprocessing and the labels.
 
     Precisions of one format whose passes came to the same are converted together. `asked` is how
-    ranges are chosen, None for what does best.
+    ranges are chosen, None for what does best, of outputs as `task` reads them.
     """
     forms = {target: _form(graph, target, pipeline, data) for target, pipeline in pipelines.items()}
     together: dict[tuple[str, tuple[str, ...], MixedPrecision | None], list[Target]] = {}
@@ -62,7 +64,9 @@ def convert(
     for group in groups:
         form, pipeline = forms[group[0]], pipelines[group[0]]
         try:
-            converted.append(_together(group, form, pipeline, data, instructions, asked, progress))
+            converted.append(
+                _together(group, form, pipeline, data, instructions, asked, task, progress)
+            )
         except Exception as error:
             if len(group) == 1:
                 failed[group[0]] = as_known(error)
@@ -90,6 +94,7 @@ def _together(
     data: examples.ExampleSet,
     instructions: Instructions,
     asked: RangeMethod | None,
+    task: Assignment | None,
     progress: Progress,
 ) -> Batch:
     backend = targets.backend(group[0].format)
@@ -107,7 +112,7 @@ def _together(
     names = list(dict.fromkeys((proof.FLOAT32, *names)))
     files = backend.convert(form.graph, names, data.calibration, instructions, progress)
     ranges = {
-        target: trial.choose(target, form.graph, files, ways, data.tuning)
+        target: trial.choose(target, form.graph, files, ways, data.tuning, task)
         for target, ways in tried.items()
     }
 
