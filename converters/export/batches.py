@@ -11,7 +11,7 @@ from edgebench.converters import targets
 from edgebench.converters.adjusting import adjust
 from edgebench.converters.backend import Instructions
 from edgebench.converters.export import examples, proof, trial
-from edgebench.converters.export.float_nodes import float_nodes
+from edgebench.converters.export.float_nodes import float_nodes, joining
 from edgebench.converters.export.trial import ChosenRanges
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
@@ -54,7 +54,9 @@ def convert(
     Precisions of one format whose passes came to the same are converted together. `asked` is how
     ranges are chosen, None for what does best, of outputs as `task` reads them.
     """
-    forms = {target: _form(graph, target, pipeline, data) for target, pipeline in pipelines.items()}
+    forms = {
+        target: _form(graph, target, pipeline, data, task) for target, pipeline in pipelines.items()
+    }
     together: dict[tuple[str, tuple[str, ...], MixedPrecision | None], list[Target]] = {}
     for target, form in forms.items():
         together.setdefault((target.format, form.passes, target.mix), []).append(target)
@@ -76,13 +78,18 @@ def convert(
 
 
 def _form(
-    graph: OnnxGraph, target: Target, pipeline: Pipeline, data: examples.ExampleSet
+    graph: OnnxGraph,
+    target: Target,
+    pipeline: Pipeline,
+    data: examples.ExampleSet,
+    task: Assignment | None,
 ) -> Formed:
     """The graph in the target's form, with the exceptions of its precision."""
     form = formed(graph, pipeline)
+    kept = form.graph.float_nodes | joining(task, form.graph)
     if target.mix is None:
-        return form
-    kept = form.graph.float_nodes | float_nodes(target.mix, form.graph)
+        return replace(form, graph=replace(form.graph, float_nodes=kept))
+    kept |= float_nodes(target.mix, form.graph)
     changed = adjust.same_function(form.graph, target.mix, data.calibration)
     return replace(form, graph=replace(changed, float_nodes=kept))
 
