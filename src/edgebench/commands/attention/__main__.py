@@ -23,6 +23,7 @@ from edgebench import arguments, console
 from edgebench.commands.attention import page
 from edgebench.commands.common.exits import INTERRUPTED
 from edgebench.errors import EdgeBenchError, UnknownNameError, UsageError
+from edgebench.models import registry
 from edgebench.models.kinds import KINDS as KNOWN
 from edgebench.models.trial import records
 from edgebench.models.trial.recipe import KINDS, RECIPES, GpuRecipe
@@ -78,11 +79,11 @@ def main(words: Sequence[str] | None = None) -> int:
 def _series(options: AttentionOptions) -> TrialSeries:
     if options.recipe not in RECIPES:
         raise UnknownNameError("recipe", options.recipe, RECIPES)
+    recipe = RECIPES[options.recipe]
     for kind in options.kinds:
-        if kind not in ("none", *KNOWN):
+        if not registry.known(recipe.model(kind)):
             raise UnknownNameError("attention", kind, ("none", *KNOWN))
     kinds = tuple(dict.fromkeys(("none", *options.kinds)))
-    recipe = RECIPES[options.recipe]
     if isinstance(recipe, GpuRecipe) and options.jobs > 1:
         raise UsageError(
             f"the recipe {recipe.name} trains its networks together, in one process",
@@ -124,7 +125,7 @@ def _options(words: Sequence[str] | None) -> AttentionOptions:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.partition("\n")[0])
     add = arguments.adder(parser, AttentionOptions)
     add("--recipe", metavar="NAME", help=f"what is trained: {' or '.join(RECIPES)}")
-    help_ = "kinds of attention, each compared with none"
+    help_ = "kinds of attention, such as ca or ca_late, each compared with none"
     add("--kinds", type=arguments.names, metavar="KIND,...", help=help_)
     add("--seeds", type=arguments.positive, metavar="N", help="trainings of each kind")
     add("--records", type=Path, metavar="FILE", help="file that each training is added to")
