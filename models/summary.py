@@ -116,7 +116,7 @@ def markdown(records: dict[str, Checkpoint]) -> str:
         "",
         "| model | over | seeds | mean gain | 95 % interval | |",
         "| --- | --- | --- | --- | --- | --- |",
-        *(_gain_row(d) for d in differences(top1)),
+        *(gain_row(d) for d in differences(top1)),
         "",
         "Models with one seed are not ranked: compare their distance from the baseline with the",
         "distance between two seeds of one model.",
@@ -150,7 +150,8 @@ def _interval(accuracy: Accuracy) -> str:
     return f"{100 * accuracy.low:.2f} to {100 * accuracy.high:.2f}"
 
 
-def _gain_row(found: Difference) -> str:
+def gain_row(found: Difference) -> str:
+    """A row of a table of gains, in points."""
     interval = f"{100 * found.low:+.2f} to {100 * found.high:+.2f}"
     names = f"`{found.model}` | `{found.over}` | {found.seeds}"
     return f"| {names} | {100 * found.gain:+.2f} | {interval} | {found.verdict} |"
