@@ -159,7 +159,7 @@ def _converted(source: OnnxGraph, text: str, *adjustments: Adjustment) -> tuple[
     mix = MixedPrecision("x", parse(text).base, (), ranges="extremes", adjustments=adjustments)
     target = Target(parse(text).format, "x", mix)
     data = ExampleSet(BRIGHT[:16], BRIGHT[16:], "made", "", True)
-    batches, failed = convert(source, {target: PLAIN}, data, Instructions(), None, silent)
+    batches, failed = convert(source, {target: PLAIN}, data, Instructions(), None, None, silent)
     assert not failed
     return batches[0], target
 
