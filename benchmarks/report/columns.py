@@ -146,6 +146,11 @@ def _agreement(compared: Drift | HostComparison | None) -> str:
     return MISSING if share is None else f"{share.value * 100:.1f}"
 
 
+def _agreement_in_full(row: ModelRow) -> str:
+    share = row.on_host.agreement if row.on_host else None
+    return MISSING if share is None else share_in(share)
+
+
 def _snr(snr_db: float | None) -> str:
     return "exact" if snr_db is None else f"{snr_db:.0f}"
 
@@ -308,7 +313,7 @@ INSTRUCTIONS: Columns = (
 
 ON_HOST: Columns = (
     *MODEL,
-    Column("agree", lambda row: _agreement(row.on_host)),
+    Column("agree [95 %]", _agreement_in_full),
     Column("SNR", lambda row: _snr_of(row.on_host.outputs if row.on_host else ())),
     Column("largest", lambda row: _largest(row.on_host.outputs if row.on_host else ())),
     Column("images", lambda row: str(row.on_host.samples) if row.on_host else MISSING),

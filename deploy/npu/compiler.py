@@ -247,7 +247,7 @@ def _failure(path: Path, soc: Soc, log: str) -> EdgeBenchError:
         )
     return UnsupportedModelError(
         f"LiteRT's compiler does not compile {path.name} for {soc.model}: {why}",
-        "export it again with: edgebench export --to tflite:int8",
+        "try another precision, such as int8, or another SoC",
     )
 
 

@@ -36,8 +36,9 @@ REASONS = (
     re.compile(r"Failed to load (NeuronAdapter shared library)"),
     re.compile(r"(undefined symbol: [^\s.]+)"),
     re.compile(r"Unsupported (SoC model: \S+)"),
+    re.compile(r'("[^"\n]+" generated: could not create op)'),  # The library's, of a graph it took.
 )
-ERROR = re.compile(r"ERROR: \[[^\]]*\] *(\S.*)$", re.MULTILINE)
+ERROR = re.compile(r"(?:ERROR: \[[^\]]*\] *)+([^\s\[].*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,43 @@
+"""Files of our own models with an operator in them that an NPU does not take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import flatbuffers
+import onnx
+from ai_edge_litert import schema_py_generated as schema
+from onnx import helper
+
+UNKNOWN = "TheirOperator"
+
+
+def with_unknown(path: Path, kind: str, target: Path) -> int:
+    """Write `target`, in which all operators of a TFLite type are custom ones. Returns how many."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    number = getattr(schema.BuiltinOperator, kind)
+    changed = 0
+    for place, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != number:
+            continue
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        code.customCode = UNKNOWN
+        for graph in model.subgraphs:
+            for operator in graph.operators:
+                if operator.opcodeIndex == place:
+                    operator.builtinOptions, operator.builtinOptionsType = None, 0
+                    changed += 1
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    target.write_bytes(bytes(builder.Output()))
+    return changed
+
+
+def with_erf(path: Path, target: Path) -> None:
+    """Write `target`, in which the only output of an ONNX file goes through Erf, unquantised."""
+    model = onnx.load(path)
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == output.name else name for name in node.output]
+    model.graph.node.append(helper.make_node("Erf", ["before"], [output.name]))
+    onnx.save(model, target)
