@@ -144,7 +144,7 @@ def test_an_operator_that_the_npu_leaves_ends_the_run_by_name(
     said = " ".join(capsys.readouterr().err.split())
     assert re.search(r"the NPU leaves \d+ operators to the CPU: .*\bErf\b", said)
     assert "edgebench estimate" in said
-    hybrid = ("scenes_v2", "--precisions", "dynamic", "--artifacts", str(zoo))
+    hybrid = ("scenes_v2_ca", "--precisions", "dynamic", "--artifacts", str(zoo))
     assert main([*hybrid, *DEVICE, *runs]) == 1
     said = " ".join(capsys.readouterr().err.split())
     assert re.search(r"SM8650 leaves \d+ operators of \d+ to the CPU: .*CONV_2D", said)

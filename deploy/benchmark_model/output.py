@@ -91,8 +91,7 @@ class ReplacedNodes:
 class ToolOutput:
     """One run of the tool. `kernels` counts the nodes of the graph that run on the delegate.
 
-    `replaced` is what LiteRT itself says of each delegate, in its order. `left` are the operations
-    that the delegate did not take, None where the output does not say.
+    `replaced` is what LiteRT itself says of each delegate, in its order.
     """
 
     init_s: float | None
@@ -102,7 +101,6 @@ class ToolOutput:
     timed: InferenceTimes | None
     kernels: int
     replaced: tuple[ReplacedNodes, ...] = ()
-    left: tuple[str, ...] | None = None
 
 
 def parse(text: str) -> ToolOutput:
