@@ -14,14 +14,23 @@ UNKNOWN = "TheirOperator"
 
 def with_unknown(path: Path, kind: str, target: Path) -> int:
     """Write `target`, in which all operators of a TFLite type are custom ones. Returns how many."""
+    return _replaced(path, kind, schema.BuiltinOperator.CUSTOM, UNKNOWN, target)
+
+
+def with_other(path: Path, kind: str, other: str, target: Path) -> int:
+    """Write `target`, in which all operators of a type are of another that has no options."""
+    return _replaced(path, kind, getattr(schema.BuiltinOperator, other), None, target)
+
+
+def _replaced(path: Path, kind: str, other: int, custom: str | None, target: Path) -> int:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
     number = getattr(schema.BuiltinOperator, kind)
     changed = 0
     for place, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) != number:
             continue
-        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-        code.customCode = UNKNOWN
+        code.builtinCode = code.deprecatedBuiltinCode = other
+        code.customCode = custom
         for graph in model.subgraphs:
             for operator in graph.operators:
                 if operator.opcodeIndex == place:

@@ -5,7 +5,7 @@ A new column is one entry here, in the tables that are to have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from edgebench.benchmarks.formatting import (
@@ -166,7 +166,24 @@ def _signed(share: float | None) -> str:
 
 
 def _partitions(row: ModelRow) -> str:
-    return MISSING if row.partitions is None else str(row.partitions)
+    if row.partitions is None:
+        return MISSING
+    counts = row.operators
+    if not counts or set(counts) == {"cpu"}:
+        return str(row.partitions)
+    return f"{row.partitions} ({_taken(row, counts)}/{sum(counts.values())})"
+
+
+def _taken(row: ModelRow, counts: Mapping[str, int]) -> int:
+    """The operators that the delegate runs.
+
+    Beside another delegate LiteRT's XNNPACK runs what that one left, without being asked.
+    """
+    if row.partitions == 0:
+        return 0
+    delegates = [name for name in counts if name not in ("cpu", "others")]
+    own = [name for name in delegates if "XNNPack" not in name] or delegates
+    return sum(counts[name] for name in own)
 
 
 def model(row: ModelRow) -> str:
@@ -276,7 +293,12 @@ SIZE: Columns = (
         "First: the first inference.",
         timed=True,
     ),
-    Column("parts", _partitions, "Parts: partitions of the delegate; 1 is best."),
+    Column(
+        "parts",
+        _partitions,
+        "Parts: partitions of the delegate; 1 is best. In brackets: the operators that it runs, of "
+        "all.",
+    ),
 )
 
 

@@ -23,7 +23,9 @@ XNNPACK = "XNNPack"
 NPU = "npu"
 
 # [compiled_model.cc:1324] 0 compiler plugins were applied successfully:
+# [compiled_model.cc:1393] Failed to apply compiler plugins: No compiler plugin found
 APPLIED = re.compile(r"\b(\d+) compiler plugins were applied successfully")
+FAILED = "Failed to apply compiler plugins"
 
 
 @dataclass(frozen=True)
@@ -63,20 +65,18 @@ def of_compiled(found: ToolOutput, delegate: str, text: str) -> Delegation:
 
     What other delegates took counts as left, by their names.
     """
-    compiled = compiler_log.read(text)
-    plugins = APPLIED.findall(text)
     partitions, left = None, None
+    compiled = _compiled(text) if delegate == NPU else None
     if found.replaced:
         others = [one for one in found.replaced if not is_own(one.delegate, delegate)]
-        partitions = sum(one.partitions for one in found.replaced) - sum(
-            one.partitions for one in others
-        )
+        own = (one.partitions for one in found.replaced if is_own(one.delegate, delegate))
+        partitions = sum(own)
         left = tuple(one.delegate for one in others for _ in range(one.partitions))
-    elif delegate == NPU and plugins and not any(map(int, plugins)):
-        partitions = 0
-    elif delegate == NPU and compiled.partitions is not None:
+    elif compiled:
         partitions = compiled.partitions
-        left = () if compiled.selected == compiled.operators else None
+        left = () if compiled.taken == compiled.operators else None
+    elif delegate == NPU and _nothing_compiled(text):
+        partitions = 0
     counts = operators(found.replaced)
     return Delegation(partitions, left, _of_the_file(counts, delegate, text))
 
@@ -87,17 +87,44 @@ def of_interpreter(found: ToolOutput, delegate: str, profiled: str | None) -> De
     return Delegation(found.kernels, left, operators(found.replaced))
 
 
+@dataclass(frozen=True)
+class _Compiled:
+    """What the compiler for an NPU took of a file's operators, in so many parts."""
+
+    taken: int
+    operators: int
+    partitions: int
+
+
+def _compiled(text: str) -> _Compiled | None:
+    """None if the compiler said nothing, or if what it took was not used.
+
+    It may say what it takes and then fail to compile it.
+    """
+    said = compiler_log.read(text)
+    if said.selected is None or said.operators is None or said.partitions is None:
+        return None
+    if _nothing_compiled(text):
+        return None
+    return _Compiled(said.selected, said.operators, said.partitions)
+
+
+def _nothing_compiled(text: str) -> bool:
+    """Whether LiteRT says that no compiler's work was used."""
+    plugins = APPLIED.findall(text)
+    return (bool(plugins) or FAILED in text) and not any(map(int, plugins))
+
+
 def _of_the_file(counts: dict[str, int] | None, delegate: str, text: str) -> dict[str, int] | None:
     """Counts of a graph's operators, with those of the file in the place of the compiler's.
 
     None where the compiler did not say what it took, such as of a model that was compiled before.
     """
-    if delegate != NPU:
+    if delegate != NPU or _nothing_compiled(text):
         return counts
-    compiled = compiler_log.read(text)
-    plugins = APPLIED.findall(text)
-    if compiled.selected is None or compiled.operators is None:
-        return counts if plugins and not any(map(int, plugins)) else None
+    compiled = _compiled(text)
+    if compiled is None:
+        return None
     others = {name: count for name, count in (counts or {}).items() if name not in (DISPATCH, CPU)}
-    left = compiled.operators - compiled.selected - sum(others.values())
-    return {DISPATCH: compiled.selected, **others, CPU: max(left, 0)}
+    left = compiled.operators - compiled.taken - sum(others.values())
+    return {DISPATCH: compiled.taken, **others, CPU: max(left, 0)}
