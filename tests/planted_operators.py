@@ -1,4 +1,4 @@
-"""Files of our own models with an operator in them that an NPU does not take."""
+"""Files of our own models with something in them that an NPU does not take."""
 
 from __future__ import annotations
 
@@ -36,10 +36,22 @@ def _replaced(path: Path, kind: str, other: int, custom: str | None, target: Pat
                 if operator.opcodeIndex == place:
                     operator.builtinOptions, operator.builtinOptionsType = None, 0
                     changed += 1
+    _write(model, target)
+    return changed
+
+
+def with_open_input(path: Path, sides: tuple[int, ...], target: Path) -> None:
+    """Write `target`, whose only input declares these sides; -1 is no fixed size."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    graph = model.subgraphs[0]
+    graph.tensors[graph.inputs[0]].shapeSignature = list(sides)
+    _write(model, target)
+
+
+def _write(model: schema.ModelT, target: Path) -> None:
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")
     target.write_bytes(bytes(builder.Output()))
-    return changed
 
 
 def with_erf(path: Path, target: Path) -> None:

@@ -102,7 +102,8 @@ class CoreMLEngine(Feeding):
         starts = sum(here and not (i and there[i - 1]) for i, here in enumerate(there))
         left = [name for name, unit in chosen if unit != UNIT_OF[self.delegate]]
         counts = {self.delegate: len(chosen) - len(left), "others": len(left)}
-        return {"partitions": starts, "leftover_ops": left, "layer_types": None, "operators": counts}
+        found = {"partitions": starts, "leftover_ops": left, "operators": counts}
+        return {**nothing, **found}
 
     def _chosen(self) -> list[tuple[str, str]]:
         """Operation and unit, in the program's order; constants are computed nowhere."""
