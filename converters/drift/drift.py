@@ -213,7 +213,13 @@ def _drift_format(task: _Task, progress: Progress) -> _Answer:
     while todo:
         pipelines = {target: pipeline_for(request, target) for target in todo}
         batches, failed = convert(
-            subject.graph, pipelines, subject.data, instructions, request.ranges, progress
+            subject.graph,
+            pipelines,
+            subject.data,
+            instructions,
+            request.ranges,
+            subject.read.task,
+            progress,
         )
         found |= {target: _failed(target, error.message) for target, error in failed.items()}
         todo = []
@@ -255,7 +261,7 @@ def _follow_target(
     (file,) = (hop for hop in hops if hop.stage == "file")
     ranked = layers.Ranked()
     if _loses(file):
-        ranked = layers.of_file(batch, target, samples, progress)
+        ranked = layers.of_file(batch, target, samples, subject.read.task, progress)
     kept = {name: one for name, one in followed.kept.items() if name.startswith(str(target))}
     drifted = TargetDrift(str(target), hops, ranked.layers, ranked.blocks, ranked.images)
     return drifted, kept

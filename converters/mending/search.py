@@ -222,7 +222,14 @@ class _Search:
 
     def _half(self, choice: Choice) -> list[LayerDrift]:
         batch, target = self._converted(choice)
-        return worst_layers.half(batch, target, choice[1], self._subject.samples, self._progress)
+        return worst_layers.half(
+            batch,
+            target,
+            choice[1],
+            self._subject.samples,
+            self._subject.read.task,
+            self._progress,
+        )
 
     def _read(self) -> Sequence[MendingTrial]:
         """What an earlier search of the same model tried."""

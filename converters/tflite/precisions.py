@@ -28,6 +28,9 @@ class Precision:
     make: Callable[[LoweredModel, RangeMethod], bytes]
 
 
+_MOVES = ("RESHAPE", "TRANSPOSE")
+
+
 class LoweredModel:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
@@ -56,8 +59,12 @@ class LoweredModel:
         return quantise.calibrated(self.in_float, self._observed, method, self._own_ranges)
 
     def quantised(self, io: str, method: RangeMethod) -> bytes:
-        """int8, but for the layers of the nodes that stay in float."""
-        return quantise.quantised(self.calibrated(method), io, self._kept_in_float())
+        """int8, but for the layers of the nodes that stay in float, and outputs that they make."""
+        kept = self._kept_in_float()
+        opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
+        outputs = {detail["name"] for detail in opened.get_output_details()}
+        made = "float32" if outputs <= {*kept} else io
+        return quantise.quantised(self.calibrated(method), io, made, kept)
 
     @cached_property
     def _own_ranges(self) -> dict[int, Range]:
@@ -79,8 +86,16 @@ class LoweredModel:
         if not scopes:
             return []
         opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
-        names = [detail["name"] for detail in opened.get_tensor_details()]
-        return [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
+        names = {detail["index"]: detail["name"] for detail in opened.get_tensor_details()}
+        kept = {
+            number
+            for number, name in names.items()
+            if {part.partition("/")[0] for part in name.split(";")} & scopes
+        }
+        for node in inspect.nodes(opened):  # What brings an output into ONNX's order has no node.
+            if node["op_name"] in _MOVES and node["inputs"][0] in kept:
+                kept |= {*node["outputs"]}
+        return [names[number] for number in kept]
 
     @cached_property
     def _frozen(self) -> Any:

@@ -109,21 +109,22 @@ def observe(float_file: bytes, samples: Iterable[Sequence[Array]]) -> dict[int, 
     return observed
 
 
-def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -> bytes:
-    """The int8 file, whose float inputs and outputs become `io` (int8 or float32).
+def quantised(
+    calibrated_file: bytes, read: str, made: str, in_float: Collection[str] = ()
+) -> bytes:
+    """The int8 file, whose float inputs become `read` and outputs `made` (int8 or float32).
 
     The layers of `in_float`, by the names of the tensors that they make, stay in float32.
     """
     from tensorflow.lite.python.convert import mlir_quantize
 
-    kind = tf.dtypes.as_dtype(io)
-    made: bytes = mlir_quantize(
+    file: bytes = mlir_quantize(
         _widened(calibrated_file),
-        input_data_type=kind,
-        output_data_type=kind,
+        input_data_type=tf.dtypes.as_dtype(read),
+        output_data_type=tf.dtypes.as_dtype(made),
         denylisted_nodes={*in_float} or None,
     )
-    return made
+    return file
 
 
 def in_sixteen_bits(calibrated_file: bytes) -> bytes:
