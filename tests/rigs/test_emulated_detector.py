@@ -60,8 +60,7 @@ def test_boxes_on_arm_are_those_of_this_machine_and_what_int8_lost_is_shown(
         by_role = {one["role"]: one["snr_db"] for one in host["outputs"]}
         assert set(by_role) == {"boxes", "scores"}
         assert all(snr_db is None or snr_db > 60 for snr_db in by_role.values())
-        drift = row["drift"]["agreement"]["value"]
-        assert 0 < drift < 1
+        assert row["drift"]["agreement"]["value"] < 1
         (ap, *_) = row["accuracy"]["figures"]
         assert ap["id"] == "ap" and ap["on_device"]["value"] > 0
         assert ap["drop"]["low"] <= ap["drop"]["value"] <= ap["drop"]["high"]
