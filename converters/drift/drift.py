@@ -255,7 +255,7 @@ def _follow_target(
     (file,) = (hop for hop in hops if hop.stage == "file")
     ranked = layers.Ranked()
     if _loses(file):
-        ranked = layers.of_file(batch, target, samples, progress)
+        ranked = layers.of_file(batch, target, samples, subject.read.task, progress)
     kept = {name: one for name, one in followed.kept.items() if name.startswith(str(target))}
     drifted = TargetDrift(str(target), hops, ranked.layers, ranked.blocks, ranked.images)
     return drifted, kept

@@ -16,13 +16,14 @@ from typing import TypeVar
 import numpy as np
 import onnx
 
+from edgebench import tasks
 from edgebench.converters import targets
 from edgebench.converters.analysis.attribution import WEIGHTED, NetworkPlace
 from edgebench.converters.analysis.onnx_operations import places
 from edgebench.converters.drift import causes
 from edgebench.converters.drift.difference import floored
 from edgebench.converters.drift.document import BlockDrift, LayerDrift
-from edgebench.converters.drift.injection import Injected, noise
+from edgebench.converters.drift.injection import Injected, Kinds, noise
 from edgebench.converters.drift.numbers import LayerSums
 from edgebench.converters.export.batches import Batch
 from edgebench.converters.file_value import Value, Values
@@ -34,6 +35,7 @@ from edgebench.converters.targets import Target
 from edgebench.models.data.parts import spread
 from edgebench.progress import Progress
 from edgebench.snr import decibels
+from edgebench.tasks.task import Assignment
 
 K = TypeVar("K")
 
@@ -56,13 +58,22 @@ class Ranked:
     images: int = 0
 
 
-def of_file(batch: Batch, target: Target, samples: Sequence[Sample], progress: Progress) -> Ranked:
-    """Rank the layers of a target's file, on a few of the samples, at even distances."""
+def of_file(
+    batch: Batch,
+    target: Target,
+    samples: Sequence[Sample],
+    task: Assignment | None,
+    progress: Progress,
+) -> Ranked:
+    """Rank the layers of a target's file, on a few of the samples, at even distances.
+
+    `task` says what the outputs hold.
+    """
     backend, graph = targets.backend(target.format), batch.form.graph
     chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
     values = backend.values(graph, batch.contents[target], chosen)
     half = ROUNDINGS[target.base].weights == HALF
-    return rank(graph.model, chosen, values, half, progress)
+    return rank(graph.model, chosen, values, half, progress, task)
 
 
 def rank(
@@ -71,6 +82,7 @@ def rank(
     file_values: Iterable[Values],
     half: bool,
     progress: Progress,
+    task: Assignment | None = None,
 ) -> Ranked:
     """Compare a file's values, for each of the samples, with the graph that it was made of.
 
@@ -85,7 +97,7 @@ def rank(
         progress("layers", number, len(samples))
         there = next(found)
         if study is None:
-            study = _Study(model, comparable(model, sample, there))
+            study = _Study(model, comparable(model, sample, there), _kinds(outputs, task))
         wanted = watched.values(list(dict.fromkeys((*study.names, *outputs))), sample)
         study.add(sample, there, wanted, [wanted[name] for name in outputs])
         del there, wanted
@@ -96,8 +108,8 @@ def rank(
 class _Study:
     """Adds up one file's layers over the samples."""
 
-    def __init__(self, model: onnx.ModelProto, ports: Ports) -> None:
-        self._model = model
+    def __init__(self, model: onnx.ModelProto, ports: Ports, kinds: Kinds) -> None:
+        self._model, self._kinds = model, kinds
         self._ports = ports
         self.names = [name for name in made(model) if name in ports]
         self._alone = Layers(model, ports, self.names)
@@ -135,12 +147,17 @@ class _Study:
         if not self._samples:
             self._try_weights(sample, lambda name: as_graph(name).array, expected)
         for name, error in errors.items():
-            self._reached[name] += noise(outputs, self._injected.run(sample, {name: error}))
+            self._reached[name] += self._noise(outputs, sample, {name: error})
         for place, names in self._blocks.items():
             together = {name: errors[name] for name in names if name in errors}
             if together:
-                self._by_block[place] += noise(outputs, self._injected.run(sample, together))
+                self._by_block[place] += self._noise(outputs, sample, together)
         self._samples += 1
+
+    def _noise(
+        self, outputs: Sequence[Array], sample: Sample, errors: Mapping[str, Array]
+    ) -> float:
+        return noise(outputs, self._injected.run(sample, errors), self._kinds)
 
     def _try_weights(
         self, sample: Sample, outside: Callable[[str], Array], expected: Mapping[str, Array]
@@ -219,6 +236,11 @@ class _Study:
             for place, names in self._blocks.items()
         ]
         return tuple(sorted(blocks, key=lambda one: -one.share))
+
+
+def _kinds(outputs: Sequence[str], task: Assignment | None) -> Kinds:
+    known = tasks.get(task.task).kinds(task) if task else {}
+    return [known.get(name, ()) for name in outputs]
 
 
 def _weighted(group: Sequence[onnx.NodeProto], last: onnx.NodeProto) -> onnx.NodeProto:

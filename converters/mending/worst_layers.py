@@ -14,6 +14,7 @@ from edgebench.converters.mending.node_times import node_times
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.targets import Target
 from edgebench.progress import Progress
+from edgebench.tasks.task import Assignment
 
 LEAST_TIME_S = 2e-6
 """A node that takes less costs as much: that of quantising what it reads and makes."""
@@ -24,6 +25,7 @@ def half(
     target: Target,
     nodes: Collection[str],
     samples: Sequence[Sample],
+    task: Assignment | None,
     progress: Progress,
 ) -> list[LayerDrift]:
     """The layers that make half of the error that is left in a file, best value first.
@@ -32,7 +34,7 @@ def half(
     it takes in float32.
     """
     model = batch.form.graph.model
-    found = layers.of_file(batch, target, samples, progress).layers
+    found = layers.of_file(batch, target, samples, task, progress).layers
     times = node_times(model, samples[0])
     # What a free layer makes may still be rounded for those that read it: they are next.
     widened = [
