@@ -107,7 +107,7 @@ def mend(
         found=found,
         confirmed=search.confirmed(found),
         budget=budget,
-        finished=not search.late,
+        finished=budget.holds(found.loss) or not search.late,
         within=budget.holds(found.loss),
     )
 

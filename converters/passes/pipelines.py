@@ -18,7 +18,7 @@ from edgebench.converters.passes.divisions_in_float import divisions_in_float
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.fold_gelu import fold_gelu
 from edgebench.converters.passes.gates_in_float import gates_in_float
-from edgebench.converters.passes.graph import without_dead_nodes
+from edgebench.converters.passes.graph import without_dead_nodes, without_twins
 from edgebench.converters.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.passes.pad_squeezes import pad_squeezes
 from edgebench.converters.passes.part_strips import part_strips
@@ -168,7 +168,8 @@ def formed(graph: OnnxGraph, pipeline: Pipeline) -> Formed:
         given = _copy(model)
         result = each(given)
         if result.graph != model.graph:
-            model = shape_inference.infer_shapes(without_dead_nodes(result), data_prop=True)
+            clean = without_dead_nodes(without_twins(result))
+            model = shape_inference.infer_shapes(clean, data_prop=True)
             changed.append(each.__name__)
     names = frozenset[str]()
     if pipeline.keep_float is not None:

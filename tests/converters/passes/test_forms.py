@@ -12,6 +12,7 @@ from form_graphs import build, coordinate, error, form, ops, plain, squeeze_exci
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import EXPORT
+from onnx import helper
 
 from edgebench import cli
 from edgebench.converters.onnx import reference
@@ -19,6 +20,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.bisect import first_wrong_pass
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.gates_in_float import gates_in_float
+from edgebench.converters.passes.graph import without_twins
 from edgebench.converters.passes.pad_squeezes import pad_squeezes
 from edgebench.converters.passes.part_strips import part_strips
 from edgebench.converters.passes.pipelines import PIPELINES, Pipeline, formed, pipeline_of
@@ -296,6 +298,34 @@ def test_every_row_is_of_a_target_and_every_format_has_one() -> None:
 def test_a_pass_has_a_file_of_its_own_that_draws_before_and_after(name) -> None:
     text = sys.modules[f"edgebench.converters.passes.{name}"].__doc__ or ""
     assert ("before:" in text and "after:" in text) or ("int8:" in text and "float:" in text)
+
+
+def test_strips_of_one_element_are_one_node() -> None:
+    """Rows and columns of a map of one element are the same: TensorFlow keeps one of them."""
+    before = coordinate(height=1, width=1)
+    after = formed(OnnxGraph(before, "block", "file", ""), PIPELINES["tflite:int8"]).graph.model
+    assert error(before, after) < ROUNDING
+    made = [(n.op_type, *n.input, *sorted(map(str, n.attribute))) for n in after.graph.node]
+    assert len(made) == len(set(made))
+    # At two elements they are two.
+    wide = formed(OnnxGraph(coordinate(height=2, width=2), "b", "file", ""), PIPELINES["onnx:fp32"])
+    assert len(wide.graph.model.graph.node) > len(
+        formed(OnnxGraph(before, "b", "file", ""), PIPELINES["onnx:fp32"]).graph.model.graph.node
+    )
+
+
+def test_what_draws_numbers_has_no_twin() -> None:
+    nodes = [helper.make_node("RandomNormalLike", ["x"], [name]) for name in ("a", "b")]
+    nodes += [helper.make_node("Relu", ["x"], [name]) for name in ("c", "d", "y2")]
+    nodes += [helper.make_node("Sum", ["a", "b", "c", "d"], ["y"])]
+    ports = [
+        helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in ("x", "y", "y2")
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "twins", ports[:1], ports[1:]))
+    kept = without_twins(model).graph.node
+    # An output of the graph keeps its name.
+    assert [node.output[0] for node in kept] == ["a", "b", "c", "y2", "y"]
+    assert kept[-1].input == ["a", "b", "c", "c"]
 
 
 def test_no_passes_exports_the_plain_graph_under_its_own_name(tmp_path, capsys) -> None:
