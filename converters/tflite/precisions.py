@@ -57,7 +57,9 @@ class LoweredModel:
 
     def quantised(self, io: str, method: RangeMethod) -> bytes:
         """int8, but for the layers of the nodes that stay in float."""
-        return quantise.quantised(self.calibrated(method), io, self._kept_in_float())
+        return quantise.quantised(
+            self.calibrated(method), io, self._kept_in_float(), self._ends_in_float
+        )
 
     @cached_property
     def _own_ranges(self) -> dict[int, Range]:
@@ -67,6 +69,13 @@ class LoweredModel:
         opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
         numbers = tensors_of_values(opened, self.lowering)
         return {numbers[name]: self.ranges[name] for name in numbers.keys() & self.ranges}
+
+    @property
+    def _ends_in_float(self) -> bool:
+        """Whether a layer that makes an output stays in float, so that int8 would undo it."""
+        made = {value: trace.node for value, trace in self.lowering.traces.items()}
+        ends = (port.name for port in self.lowering.outputs)
+        return any({name, made.get(name)} & {*self.float_nodes} for name in ends)
 
     def _kept_in_float(self) -> list[str]:
         """The tensors of the float file that the nodes to be kept in float make."""

@@ -109,18 +109,21 @@ def observe(float_file: bytes, samples: Iterable[Sequence[Array]]) -> dict[int, 
     return observed
 
 
-def quantised(calibrated_file: bytes, io: str, in_float: Collection[str] = ()) -> bytes:
+def quantised(
+    calibrated_file: bytes, io: str, in_float: Collection[str] = (), float_outputs: bool = False
+) -> bytes:
     """The int8 file, whose float inputs and outputs become `io` (int8 or float32).
 
-    The layers of `in_float`, by the names of the tensors that they make, stay in float32.
+    The layers of `in_float`, by the names of the tensors that they make, stay in float32; with
+    `float_outputs` so do the outputs.
     """
     from tensorflow.lite.python.convert import mlir_quantize
 
-    kind = tf.dtypes.as_dtype(io)
+    kind, out = (tf.dtypes.as_dtype(one) for one in (io, "float32" if float_outputs else io))
     made: bytes = mlir_quantize(
         _widened(calibrated_file),
         input_data_type=kind,
-        output_data_type=kind,
+        output_data_type=out,
         denylisted_nodes={*in_float} or None,
     )
     return made
