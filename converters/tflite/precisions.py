@@ -58,7 +58,7 @@ class LoweredModel:
     def quantised(self, io: str, method: RangeMethod) -> bytes:
         """int8, but for the layers of the nodes that stay in float."""
         return quantise.quantised(
-            self.calibrated(method), io, self._kept_in_float(), self._ends_in_float
+            self.calibrated(method), io, self._kept_in_float(), bool(self._ends_in_float)
         )
 
     @cached_property
@@ -70,12 +70,15 @@ class LoweredModel:
         numbers = tensors_of_values(opened, self.lowering)
         return {numbers[name]: self.ranges[name] for name in numbers.keys() & self.ranges}
 
-    @property
-    def _ends_in_float(self) -> bool:
-        """Whether a layer that makes an output stays in float, so that int8 would undo it."""
+    @cached_property
+    def _ends_in_float(self) -> tuple[int, ...]:
+        """The places of the outputs whose layers stay in float, which int8 would undo."""
         made = {value: trace.node for value, trace in self.lowering.traces.items()}
-        ends = (port.name for port in self.lowering.outputs)
-        return any({name, made.get(name)} & {*self.float_nodes} for name in ends)
+        return tuple(
+            place
+            for place, port in enumerate(self.lowering.outputs)
+            if {port.name, made.get(port.name)} & {*self.float_nodes}
+        )
 
     def _kept_in_float(self) -> list[str]:
         """The tensors of the float file that the nodes to be kept in float make."""
@@ -89,7 +92,10 @@ class LoweredModel:
             return []
         opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
         names = [detail["name"] for detail in opened.get_tensor_details()]
-        return [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
+        kept = [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
+        # What moves an output to ONNX's order of axes belongs to no node.
+        ends = opened.get_output_details()
+        return [*kept, *(ends[place]["name"] for place in self._ends_in_float)]
 
     @cached_property
     def _frozen(self) -> Any:
