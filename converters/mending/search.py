@@ -148,7 +148,7 @@ class _Search:
     def adjusted(self) -> MendingTrial:
         """What costs no time: each adjustment that helps, on top of those before it."""
         best = self.plain()
-        for one in adjust.offered(self._target):
+        for one in adjust.offered(self._target, bool(self._subject.graph.ranges)):
             if self.late:
                 break
             self._progress(f"mend {self._target}: {one}", len(self._trials), 0)
