@@ -208,6 +208,8 @@ class _Search:
 
         chosen: list[LayerDrift] = []
         for _ in range(ROUNDS):
+            if self.late:
+                break
             more = self._half((base.adjustments, self._nodes(chosen)))
             if not more or self.late:
                 break

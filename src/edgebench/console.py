@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ def shown_progress() -> Iterator[Progress]:
     if not console.is_terminal:
         yield _step_lines()
         return
+    # A descriptor of its own: stderr itself is closed while other libraries are kept quiet.
+    console = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(20),

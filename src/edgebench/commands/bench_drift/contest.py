@@ -219,15 +219,14 @@ class Bench:
             self._progress,
             rules.limit_s,
         )
-        if found.target == self._target:
-            return self._plain.contents[self._target], (
-                "plain is within the budget" if found.within else "nothing is better"
-            )
-        within = "" if found.within else f", not within {rules.budget}"
+        end = "" if found.within else f", not within {rules.budget}"
         if not found.finished:
-            within += f"; the search was not finished in {rules.limit_s:.0f} s"
+            end += f"; the search was not finished in {rules.limit_s:.0f} s"
+        if found.target == self._target:
+            word = "plain is within the budget" if found.within else "nothing better was found"
+            return self._plain.contents[self._target], word + end
         made = self._converted(found.target).contents[found.target]
-        return made, described(found.found) + within
+        return made, described(found.found) + end
 
     def _ai_edge(self) -> Made:
         assert self._rules.ai_edge is not None

@@ -20,7 +20,7 @@ from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.quiet import quiet
 from edgebench.errors import EdgeBenchError
-from edgebench.progress import DETAIL, Progress
+from edgebench.progress import Progress
 
 Validate = Callable[[Any, Iterable[int]], tuple[float, list[list[Array]]]]
 """Of a compiled OpenVINO model and numbers of images: the figure, and each image's outputs."""
@@ -91,6 +91,7 @@ def nncf_accuracy_control(
         clock.passed(item)
         return {name: validation[item][name] for name in names}
 
+    progress("NNCF's accuracy control", 0, 0)
     with quiet():
         made = nncf.quantize_with_accuracy_control(
             model, data, nncf.Dataset(list(validation), fed), figure, max_drop=max_drop
@@ -114,7 +115,7 @@ class _Clock:
                 f"not finished in {self._limit_s:.0f} s, after {self._images:,} inferences of "
                 "deciding images; --limit gives it more time"
             )
-        self._progress(f"NNCF's accuracy control{DETAIL}", int(seconds), int(self._limit_s) + 1)
+        self._progress("NNCF's accuracy control", int(seconds), int(self._limit_s) + 1)
         return item
 
 
