@@ -35,8 +35,6 @@ def shown_progress() -> Iterator[Progress]:
     if not console.is_terminal:
         yield _step_lines()
         return
-    # A descriptor of its own: stderr itself is closed while other libraries are kept quiet.
-    console = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(20),
@@ -44,7 +42,11 @@ def shown_progress() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=console, transient=True) as bars:
+    # A descriptor of its own: stderr is closed while other libraries are kept quiet.
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream,
+        Bars(*columns, console=Console(file=stream), transient=True) as bars,
+    ):
         tasks: dict[str, TaskID] = {}
 
         def draw(step: str, done: int, total: int) -> None:
