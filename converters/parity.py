@@ -86,7 +86,7 @@ def measure(
     None where they hold NaN or infinite values that the reference does not have, or have another
     shape.
     """
-    found = _compare(reference, outputs, trial)
+    found = _compare(reference, outputs, trial, every=False)
     return None if found.broken else found.hop(step, trial, tolerance)
 
 
@@ -108,7 +108,7 @@ def prove(
     wanted = f"SNR >= {least_db:g} dB"
     if trial.meaningful:
         wanted += f", max error <= {LARGEST_ERROR:g} of the largest output"
-    found = _compare(reference, outputs, trial)
+    found = _compare(reference, outputs, trial, every=True)
     failure = found.failure(least_db, trial, {})
     if failure and not found.broken:
         own = {
@@ -194,17 +194,34 @@ def _worst(parts: Iterable[Part | None]) -> Part | None:
     return min(found, key=lambda part: part.snr_db) if found else None
 
 
-def _compare(reference: Outputs, outputs: Outputs, trial: Trial) -> _Comparison:
+def _compare(reference: Outputs, outputs: Outputs, trial: Trial, every: bool) -> _Comparison:
+    """With `every` all of the rows of a detector have to be there, not only those worth showing."""
     task = trial.task if trial.meaningful else None
     tally = AgreementTally(tasks.get(task.task), task) if task else None
     found = _Comparison([OutputError() for _ in trial.outputs], trial.outputs, tally=tally)
     for wanted, there in zip(reference, outputs, strict=True):
-        for output, a, b in zip(found.outputs, wanted, there, strict=True):
+        beside = aligned(trial.task, trial.outputs, wanted, there, every)
+        for output, a, b in zip(found.outputs, wanted, beside, strict=True):
             output.add(a, b)
         found.samples += 1
         if task and tally and not found.broken and all(np.isfinite(a).all() for a in wanted):
             tally.add(_kept(task, trial.outputs, wanted), _kept(task, trial.outputs, there))
     return found
+
+
+def aligned(
+    task: Assignment | None,
+    names: Sequence[str],
+    reference: Sequence[Array],
+    outputs: Sequence[Array],
+    every: bool = False,
+) -> Sequence[Array]:
+    """A sample's outputs as `Task.aligned` gives them, in their sequence."""
+    if task is None:
+        return outputs
+    one, other = (dict(zip(names, side, strict=True)) for side in (reference, outputs))
+    found = tasks.get(task.task).aligned(task, one, other, every)
+    return [found[name] for name in names]
 
 
 def _kept(task: Assignment, names: Sequence[str], outputs: Sequence[Array]) -> dict[str, Array]:

@@ -13,7 +13,7 @@ four outputs, those of TensorFlow's detectors:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,13 @@ OUTPUTS = (BOXES, CLASSES, SCORES, COUNT)
 
 MOST = 100
 """So many boxes of an image are given: COCO's metric counts no more."""
+
+PORTS = (
+    ModelOutput(BOXES, (1, MOST, 4), "float32"),
+    ModelOutput(CLASSES, (1, MOST), "int32"),
+    ModelOutput(SCORES, (1, MOST), "float32"),
+    ModelOutput(COUNT, (1,), "int32"),
+)
 
 
 @dataclass(frozen=True)
@@ -123,15 +130,12 @@ def of(raw: Assignment | None) -> Detector | None:
     ssd = (layout.format, layout.activation, layout.background) == ("offsets", "softmax", "first")
     if not (plain and ssd):
         return None
-    shapes: Mapping[str, tuple[tuple[int, ...], str]] = {
-        BOXES: ((1, MOST, 4), "float32"),
-        CLASSES: ((1, MOST), "int32"),
-        SCORES: ((1, MOST), "float32"),
-        COUNT: ((1,), "int32"),
-    }
-    ports = tuple(ModelOutput(name, *shapes[name]) for name in OUTPUTS)
     assert layout.height is not None and layout.width is not None
+    return Detector(raw, assignment(layout.height, layout.width))
+
+
+def assignment(height: int, width: int) -> Assignment:
+    """How the outputs of the post-processing are read, for an input of that size."""
     words = {**{name: name for name in OUTPUTS}, "format": "yxyx", "scale": "normalised"}
-    signature = Signature(ports, (layout.height, layout.width))
-    assigned = tasks.get(detection_layout.NAME).assign(signature, {**words, "most": str(MOST)})
-    return Detector(raw, assigned)
+    signature = Signature(PORTS, (height, width))
+    return tasks.get(detection_layout.NAME).assign(signature, {**words, "most": str(MOST)})

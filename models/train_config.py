@@ -80,9 +80,11 @@ class TrainConfig:
 
     @property
     def command(self) -> str:
-        """The command line that trains this again; paths and machine settings left out."""
+        """The command line that trains this again; folders and machine settings left out."""
         flags = (*RECIPE, *(flag for flag in ADDITIONS if getattr(self, flag)))
         words = [f"--{flag.replace('_', '-')} {getattr(self, flag)}" for flag in flags]
+        if self.init is not None:
+            words.append(f"--init {self.init.name}")
         if self.qat:
             words.append("--qat")
         return " ".join(["edgebench train", self.model, *words])

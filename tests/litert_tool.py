@@ -15,7 +15,9 @@ def write(path: Path, **mode: object) -> Path:
         of the CompiledModel API).
     gpu: "none" (an unknown option), "refused", "partial", "whole", or "unused".
     qnn: "none" (no external delegates), "partial", "whole", or "unused".
-    npu: of the form "compiled": "whole", "refused", or "silent" (XNNPACK ran it).
+    npu: of the form "compiled": "whole", "refused", "silent" (XNNPACK ran it), or
+        "quiet" (it says nothing of the NPU).
+    info: whether it writes the file about the graph.
     fail: "" or "crash", "killed", "garbage", "hang", "nan"; fail_after: so many runs go well first.
     """
     settings = {
@@ -23,6 +25,7 @@ def write(path: Path, **mode: object) -> Path:
         "gpu": "none",
         "qnn": "none",
         "npu": "whole",
+        "info": False,
         "fail": "",
         "fail_after": 0,
         **mode,

@@ -19,6 +19,7 @@ FLAGS = {
     "enable_op_profiling": "false", "input_layer": "", "input_layer_shape": "",
     "input_layer_value_files": "", "output_filepath": "", "use_gpu": "false",
     "use_nnapi": "false", "external_delegate_path": "", "external_delegate_options": "",
+    "export_model_runtime_info": "false", "model_runtime_info_output_file": "",
 }  # fmt: skip
 
 
@@ -28,6 +29,7 @@ COMPILED_FLAGS = {
     "use_cpu": "true", "use_gpu": "false", "use_npu": "false", "dispatch_library_path": "",
     "compiler_plugin_library_path": "", "compiler_cache_path": "",
     "require_full_delegation": "false", "result_file_path": "",
+    "model_runtime_info_output_file": "",
 }  # fmt: skip
 """Those of the tool of the CompiledModel API (litert/tools/benchmark_litert_model.h)."""
 
@@ -47,9 +49,12 @@ def fail(text):
 
 
 def known():
+    names = dict(COMPILED_FLAGS if compiled() else FLAGS)
+    if not MODE["info"]:
+        for name in ("export_model_runtime_info", "model_runtime_info_output_file"):
+            names.pop(name, None)
     if compiled():
-        return COMPILED_FLAGS
-    names = dict(FLAGS)
+        return names
     if MODE["gpu"] == "none":
         del names["use_gpu"]
     if MODE["form"] == "old":
@@ -149,7 +154,8 @@ def compile_model(given, interpreter):
     ]
     if given["use_npu"] != "true":
         name = "TfLiteXNNPackDelegate" if given["use_cpu"] == "true" else "LiteRtGpuDelegate"
-        return replaced(len(names), len(names), name)
+        replaced(len(names), len(names), name)
+        return name
     if given["use_cpu"] == "true" or given["require_full_delegation"] != "true":
         fail("the CPU is among the accelerators")
     for option in ("dispatch_library_path", "compiler_plugin_library_path"):
@@ -162,13 +168,72 @@ def compile_model(given, interpreter):
              "to the compilation accelerator set to allow using the CPU to run those.")  # fmt: skip
     if MODE["npu"] == "silent":
         say("[compiled_model.cc:1324] 0 compiler plugins were applied successfully: ")
-        return replaced(len(names), len(names), "TfLiteXNNPackDelegate")
+        replaced(len(names), len(names), "TfLiteXNNPackDelegate")
+        return "TfLiteXNNPackDelegate"
+    if MODE["npu"] == "quiet":
+        return "DispatchDelegate"
     kept = os.path.join(given["compiler_cache_path"], os.path.basename(given["graph"]))
     if not os.path.exists(kept):
+        say(f"[compiler_plugin.cc:742] Partitioned subgraph<0>, selected {len(names)} ops, from a "
+            f"total of {len(names)} ops. resulted in 1 partitions.")  # fmt: skip
         time.sleep(0.3)
         open(kept, "w").close()
     say("[compiled_model.cc:1324] 1 compiler plugins were applied successfully: Qualcomm")
-    return replaced(1, 1, "DispatchDelegate")
+    replaced(1, 1, "DispatchDelegate")
+    return "DispatchDelegate"
+
+
+def write_info(path, interpreter, applied):
+    """Write the file about the graph, with LiteRT's own schema.
+
+    XNNPACK's nodes are those that LiteRT made. Those of a delegate that this program only claims
+    are all but the operations it leaves, one kernel after the other.
+    """
+    from ai_edge_litert import model_runtime_info_pb2
+
+    ops = interpreter._get_ops_details()
+    own = [one for one in ops if one["op_name"] != "DELEGATE"]
+    made = {int(tensor): one for one in own for tensor in one["outputs"]}
+    kernels, taken_by = {}, {}
+    for one in ops:
+        if one["op_name"] != "DELEGATE":
+            continue
+        kernels[one["index"]] = "TfLiteXNNPackDelegate"
+        ends, wanted = {int(tensor) for tensor in one["inputs"]}, list(map(int, one["outputs"]))
+        while wanted:
+            tensor = wanted.pop()
+            node = made.get(tensor)
+            if node is not None and tensor not in ends and node["index"] not in taken_by:
+                taken_by[node["index"]] = one["index"]
+                wanted += map(int, node["inputs"])
+    if applied and not compiled() and applied[0] != "XNNPACK":
+        name, count, left = applied
+        kernels = {len(own) + number: TYPES[name] for number in range(count)}
+        free = [one["index"] for one in own if one["op_name"] not in left] if count else []
+        taken_by = {index: len(own) + place % count for place, index in enumerate(free)}
+    if compiled():
+        kernels, taken_by = {len(own): applied}, {one["index"]: len(own) for one in own}
+        if applied == "DispatchDelegate":  # The compiler made one operator of the graph before.
+            own = [{"index": 0, "op_name": "DISPATCH_OP", "inputs": [], "outputs": []}]
+            kernels, taken_by = {1: applied}, {0: 1}
+    details = model_runtime_info_pb2.ModelRuntimeDetails()
+    graph = details.subgraphs.add(subgraph_id=0, name="main", subgraph_type=1)
+    for one in own:
+        node = graph.nodes.add(id=one["index"], name=one["op_name"], type="0")
+        node.inputs.extend(map(int, one["inputs"]))
+        node.outputs.extend(map(int, one["outputs"]))
+        if one["index"] in taken_by:
+            node.delegated_to_node_id = taken_by[one["index"]]
+        else:
+            graph.execution_plan.append(one["index"])
+    for index, name in kernels.items():
+        node = graph.nodes.add(id=index, name=name, type=name)
+        node.delegate_node_details.delegate_name = name
+        replaced = [one for one, by in taken_by.items() if by == index]
+        node.delegate_node_details.tflite_node_ids_replaced.extend(replaced)
+        graph.execution_plan.append(index)
+    with open(path, "wb") as file:
+        file.write(details.SerializeToString())
 
 
 def load_libraries(given):
@@ -238,8 +303,8 @@ def main():
     say("Loaded model " + given["graph"])
     applied = None if compiled() else delegates(given, interpreter)
     if compiled():
-        compile_model(given, interpreter)
-    if applied:
+        applied = compile_model(given, interpreter)
+    elif applied:
         name, kernels, left = applied
         whole = kernels == 1 and not left
         if kernels:
@@ -253,6 +318,8 @@ def main():
             say(f"Though {name} delegate is explicitly applied, the model graph will not be "
                 "executed by the delegate.")  # fmt: skip
     init_us = (time.perf_counter_ns() - begin) // 1000
+    if given["model_runtime_info_output_file"]:
+        write_info(given["model_runtime_info_output_file"], interpreter, applied)
     if not compiled():
         say(f"Initialized session in {init_us / 1e3:g}ms.")
     random = numpy.random.default_rng()

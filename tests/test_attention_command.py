@@ -61,5 +61,17 @@ def test_an_unknown_kind_or_recipe_is_named(capsys: pytest.CaptureFixture[str]) 
     assert "resnet18" in capsys.readouterr().err
 
 
+def test_a_gpus_recipe_is_refused_without_a_gpu_and_takes_placements(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--recipe", "scenes_v2_gpu", "--records", str(tmp_path / "r.jsonl")]
+    assert attention.main([*words, "--kinds", "ca_late", "--device", "cpu"]) == 2
+    assert "is for a CUDA device" in capsys.readouterr().err
+    assert attention.main([*words, "--jobs", "2"]) == 2
+    assert "leave out --jobs" in capsys.readouterr().err
+    assert attention.main([*WORDS, "--weights", str(tmp_path)]) == 2
+    assert "keeps no weights" in capsys.readouterr().err
+
+
 def test_a_page_says_how_much_is_missing() -> None:
     assert page.markdown([], "attention").count("## ") == 1

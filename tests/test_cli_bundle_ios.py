@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import coremltools as ct
+import numpy as np
 import pytest
 from coremltools.converters.mil import Builder as mb
 
@@ -113,3 +114,77 @@ def test_what_the_app_cannot_show_or_read_is_refused_with_the_reason(
     (app / PROJECT).write_text("{ this is no project")
     assert bundle(app, str(package(tmp_path / "good.mlpackage"))) != 0
     assert "cannot be used" in capsys.readouterr().err
+
+
+def detector_pipeline(path: Path, labels: tuple[str, ...]) -> Path:
+    """Somebody else's detector as Xcode previews it, by coremltools alone: a program with an image
+    as its input, and the suppression of boxes behind it."""
+    rows, classes = 5, len(labels)
+    places = np.random.default_rng(2).random((rows, 4)).astype(np.float32)
+
+    @mb.program(input_specs=[mb.TensorSpec((1, 3, SIZE, SIZE))], opset_version=ct.target.iOS16)
+    def program(picture: Any) -> Any:
+        mean = mb.reduce_mean(x=picture, axes=[0, 1, 2, 3], keep_dims=False)
+        boxes = mb.add(x=places, y=mb.mul(x=mean, y=0.0), name="raw_coordinates")
+        likely = np.full((rows, classes), 0.5, np.float32)
+        return boxes, mb.add(x=likely, y=mb.mul(x=mean, y=0.0), name="raw_confidence")
+
+    first = ct.convert(
+        program,
+        minimum_deployment_target=ct.target.iOS16,
+        inputs=[ct.ImageType(name="picture", shape=(1, 3, SIZE, SIZE))],
+        compute_precision=ct.precision.FLOAT32,
+        skip_model_load=True,
+    )
+    last = ct.proto.Model_pb2.Model()
+    last.specificationVersion = 3
+    for given, made, side in (
+        ("raw_coordinates", "coordinates", 4),
+        ("raw_confidence", "confidence", classes),
+    ):
+        array = ct.proto.FeatureTypes_pb2.ArrayFeatureType
+        for port, name in (
+            (last.description.input.add(), given),
+            (last.description.output.add(), made),
+        ):
+            port.name = name
+            port.type.multiArrayType.dataType = array.ArrayDataType.Value("FLOAT32")
+        last.description.input[-1].type.multiArrayType.shape.extend((rows, side))
+        for lower, upper in ((0, -1), (side, side)):
+            size = last.description.output[-1].type.multiArrayType.shapeRange.sizeRanges.add()
+            size.lowerBound, size.upperBound = lower, upper
+    suppression = last.nonMaximumSuppression
+    suppression.coordinatesInputFeatureName = "raw_coordinates"
+    suppression.confidenceInputFeatureName = "raw_confidence"
+    suppression.coordinatesOutputFeatureName = "coordinates"
+    suppression.confidenceOutputFeatureName = "confidence"
+    suppression.iouThreshold, suppression.confidenceThreshold = 0.5, 0.25
+    suppression.stringClassLabels.vector.extend(labels)
+    second = ct.models.MLModel(last, skip_model_load=True)
+    ct.utils.make_pipeline(first, second).save(str(path))
+    return path
+
+
+def test_a_detector_as_xcode_previews_it_needs_no_words(
+    app: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = detector_pipeline(tmp_path / "theirs.mlpackage", ("cup", "key"))
+    assert bundle(app, str(theirs)) == 0
+    (said,) = json.loads((app / "Models/bundle.json").read_text())["models"]
+    assert (said["model"], said["height"], said["width"]) == ("theirs", SIZE, SIZE)
+    assert said["task"]["task"] == "detection" and said["labels"] == ["cup", "key"]
+    assert [one["name"] for one in said["task"]["outputs"]] == [
+        "boxes",
+        "classes",
+        "scores",
+        "count",
+    ]
+    layout = said["task"]["layout"]
+    assert (layout["format"], layout["scale"]) == ("yxyx", "normalised")
+    labels = tmp_path / "labels.txt"
+    labels.write_text("tasse\nschluessel\n")
+    assert bundle(app, str(theirs), "--labels", str(labels)) == 0
+    (said,) = json.loads((app / "Models/bundle.json").read_text())["models"]
+    assert said["labels"] == ["tasse", "schluessel"]
+    assert main(["lint", str(theirs)]) in (0, 1)
+    assert "theirs" in capsys.readouterr().out

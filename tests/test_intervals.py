@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from edgebench.intervals import Estimate, clustered_share, paired_difference, proportion, share
+from edgebench.intervals import (
+    Estimate,
+    clustered_share,
+    mean,
+    paired_difference,
+    proportion,
+    share,
+)
 from edgebench.snr import snr_db
 
 hits = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=200)
@@ -89,3 +97,13 @@ def test_an_image_in_thirty_that_fails_whole_is_within_the_interval_of_enough_im
         found = clustered_share(chance.binomial(totals, each), totals)
         held += found.low <= 0.03 * 0.2 + 0.97 * 0.99 <= found.high
     assert held / runs > 0.917
+
+
+def test_a_means_interval_is_students() -> None:
+    values = [0.3, 0.1, 0.7, 0.2]
+    found = mean(values)
+    theirs = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert [found.low, found.high] == pytest.approx([theirs.low, theirs.high])
+    assert mean([0.5]).high == np.inf
+    with pytest.raises(ValueError, match="nothing"):
+        mean([])

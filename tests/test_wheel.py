@@ -17,9 +17,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("models", "converters", "deploy", "benchmarks")
 # Replicas for comparisons of seeds and placements.
-LEFT_OUT = re.compile(
-    r"models/checkpoints/(\w+_(s\d+|ca_late|ca_output)\.(json|safetensors)|heads/)"
-)
+LEFT_OUT = re.compile(r"models/checkpoints/(\w+_(s\d+|ca_late)\.(json|safetensors)|heads/)")
 
 
 def done(*words: str | Path, cwd: Path, codes: tuple[int, ...] = (0,)) -> str:
@@ -75,7 +73,7 @@ def test_it_holds_every_file_but_replicas_and_stays_small(wheel: Path) -> None:
     wanted = set(sources())
     replicas = {name for name in wanted if LEFT_OUT.search(name)}
     heads = {name for name in replicas if "/heads/" in name}
-    assert len(replicas - heads) == 10  # Six seeds' manifests and two placements with theirs.
+    assert len(replicas - heads) == 14  # Twelve seeds' manifests, and a placement with its own.
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == wanted - replicas
@@ -88,7 +86,7 @@ def test_models_says_which_checkpoints_it_lacks_and_where_they_are(
     shown = done(scripts / "edgebench", "models", cwd=tmp_path)
     rows = {line.split()[0]: line for line in shown.splitlines() if line.startswith("scenes_v2")}
     lacking = {name for name, row in rows.items() if row.rstrip().endswith("absent")}
-    assert lacking == {"scenes_v2_ca_late", "scenes_v2_ca_output"}
+    assert lacking == {"scenes_v2_ca_late"}
     assert "only in the source repository" in shown
     assert max(map(len, shown.splitlines())) <= 80
 

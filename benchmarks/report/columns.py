@@ -5,7 +5,7 @@ A new column is one entry here, in the tables that are to have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from edgebench.benchmarks.formatting import (
@@ -146,6 +146,11 @@ def _agreement(compared: Drift | HostComparison | None) -> str:
     return MISSING if share is None else f"{share.value * 100:.1f}"
 
 
+def _agreement_in_full(row: ModelRow) -> str:
+    share = row.on_host.agreement if row.on_host else None
+    return MISSING if share is None else share_in(share)
+
+
 def _snr(snr_db: float | None) -> str:
     return "exact" if snr_db is None else f"{snr_db:.0f}"
 
@@ -161,7 +166,24 @@ def _signed(share: float | None) -> str:
 
 
 def _partitions(row: ModelRow) -> str:
-    return MISSING if row.partitions is None else str(row.partitions)
+    if row.partitions is None:
+        return MISSING
+    counts = row.operators
+    if not counts or set(counts) == {"cpu"}:
+        return str(row.partitions)
+    return f"{row.partitions} ({_taken(row, counts)}/{sum(counts.values())})"
+
+
+def _taken(row: ModelRow, counts: Mapping[str, int]) -> int:
+    """The operators that the delegate runs.
+
+    Beside another delegate LiteRT's XNNPACK runs what that one left, without being asked.
+    """
+    if row.partitions == 0:
+        return 0
+    delegates = [name for name in counts if name not in ("cpu", "others")]
+    own = [name for name in delegates if "XNNPack" not in name] or delegates
+    return sum(counts[name] for name in own)
 
 
 def model(row: ModelRow) -> str:
@@ -271,7 +293,12 @@ SIZE: Columns = (
         "First: the first inference.",
         timed=True,
     ),
-    Column("parts", _partitions, "Parts: partitions of the delegate; 1 is best."),
+    Column(
+        "parts",
+        _partitions,
+        "Parts: partitions of the delegate; 1 is best. In brackets: the operators that it runs, of "
+        "all.",
+    ),
 )
 
 
@@ -308,7 +335,7 @@ INSTRUCTIONS: Columns = (
 
 ON_HOST: Columns = (
     *MODEL,
-    Column("agree", lambda row: _agreement(row.on_host)),
+    Column("agree [95 %]", _agreement_in_full),
     Column("SNR", lambda row: _snr_of(row.on_host.outputs if row.on_host else ())),
     Column("largest", lambda row: _largest(row.on_host.outputs if row.on_host else ())),
     Column("images", lambda row: str(row.on_host.samples) if row.on_host else MISSING),

@@ -169,12 +169,18 @@ def accuracy(comparison: Comparison) -> Markup | None:
             labels.append((*here, row.model, kind))
         parts.append(svg.dot(right + 22, 24 + 22 * number, 5, f"point {kind}", group.title))
         parts.append(svg.text(right + 34, 28 + 22 * number, group.kind, "name"))
-    parts += [
-        svg.text(px + 9, py + 4, name, f"label t{kind}") for px, py, name, kind in _apart(labels)
-    ]
+    for px, py, name, kind in _apart(labels):
+        # Beside the last point there is the legend.
+        fits = px + 9 + _LETTER * len(name) <= right
+        place, anchor = (px + 9, "start") if fits else (px - 9, "end")
+        parts.append(svg.text(place, py + 4, name, f"label t{kind}", anchor))
     name = column.heading[:1].upper() + column.heading[1:]
     label = f"{name} on the device against median latency, trained models only"
     return svg.figure(WIDTH, height, label, parts)
+
+
+_LETTER = 7
+"""The width of a letter of a label, about."""
 
 
 def charted(comparison: Comparison) -> FigureColumn | None:
@@ -202,7 +208,7 @@ def _apart(labels: Sequence[tuple[float, float, str, str]]) -> list[tuple[float,
     settled: list[tuple[float, float, str, str]] = []
     for x, y, name, kind in sorted(labels, key=lambda one: one[1]):
         while any(
-            abs(y - other[1]) < 13 and abs(x - other[0]) < 7 * max(len(name), len(other[2]))
+            abs(y - other[1]) < 13 and abs(x - other[0]) < _LETTER * max(len(name), len(other[2]))
             for other in settled
         ):
             y += 3

@@ -8,6 +8,7 @@ from edgebench.benchmarks.formatting import signed, threshold
 from edgebench.benchmarks.search.candidates import NONE
 from edgebench.benchmarks.search.document import SearchDocument
 from edgebench.benchmarks.search.outcome import Finalist, Outcome
+from edgebench.estimate import Estimate
 
 LEGEND = (
     "*: on the Pareto front, no other is both faster and more accurate. >: the choice, the most "
@@ -30,17 +31,26 @@ def headline(found: Outcome) -> str:
     return f"{where}: {found.choice.measured.model}, {cost}"
 
 
+def _points(gain: Estimate) -> str:
+    low, high = 100 * gain.low, 100 * gain.high
+    return f"{100 * gain.value:+.1f} points [{low:.1f}, {high:.1f}]"
+
+
 def sentences(document: SearchDocument, found: Outcome) -> Iterator[str]:
     """The comparison with the published place, then what was measured and what was not."""
     request, choice, paper = found.request, found.choice, found.paper
     part = found.share_of_paper
     if part is not None and choice != paper:
-        gap = 100 * (choice.top1.value - paper.top1.value)
         yield (
             f"{choice.candidate.label} costs {signed(choice.overhead)} and {request.paper} at its "
-            f"published place {signed(paper.overhead)}: {max(part, 0):.0%} of it, at {gap:+.1f} "
-            f"points of top-1."
+            f"published place {signed(paper.overhead)}: {max(part, 0):.0%} of it."
         )
+    if found.gains:
+        named = {NONE: "no attention", paper.candidate.label: f"{request.paper} as published"}
+        each = (f"{_points(gain)} over {named[other]}" for other, gain in found.gains.items())
+        yield f"Top-1 of the choice, paired by seed: {', '.join(each)}."
+    elif choice != paper or choice.candidate.kind != NONE:
+        yield "One seed tells no gain from chance: --seeds 3 gives an interval."
     yield (
         f"Measured on {request.device} ({document.machine}): each stage of "
         f"{', '.join(request.kinds)} alone, and the models of this table side by side. "
@@ -50,7 +60,7 @@ def sentences(document: SearchDocument, found: Outcome) -> Iterator[str]:
     seeds = f"{request.seeds} seed{'s' * (request.seeds > 1)}"
     yield (
         f"Trained on {request.data}{of_other}: {request.epochs} epochs, {seeds}. The intervals of "
-        "top-1 are over images; seeds add more."
+        "top-1 in the table are over images; seeds add more."
     )
     doubtful = [one for one in found.finalists if not one.measured.trusted]
     if doubtful:

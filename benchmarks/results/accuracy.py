@@ -119,13 +119,14 @@ class Answers:
     ) -> tuple[Estimate | None, tuple[OutputDrift, ...]] | None:
         """The share that agrees, and the errors of the outputs that are kept whole."""
         tally = AgreementTally(tasks.get(assignment.task), assignment)
-        errors = {one.role: Errors() for one in assignment.outputs if one.comparable}
+        errors = {one.role: Errors() for one in assignment.outputs if one.reduction.numeric}
         try:
             for part in parts(outputs):
                 wanted, found = cut(reference, part), cut(outputs, part)
                 tally.add(wanted, found)
+                beside = _beside(assignment, wanted, found)
                 for role, sums in errors.items():
-                    sums.add(wanted[role], found[role])
+                    sums.add(wanted[role], beside[role])
         except DataError as error:
             self._unreadable[slot] = error.message
             return None
@@ -205,6 +206,16 @@ def parts(outputs: Outputs) -> Iterator[slice]:
     step = max(1, _BYTES_AT_ONCE // max(1, held))
     for start in range(0, images, step):
         yield slice(start, min(start + step, images))
+
+
+def _beside(assignment: Assignment, reference: Outputs, outputs: Outputs) -> Outputs:
+    """The outputs by role, so that numbers can be compared one by one."""
+    if not any(one.ranked for one in assignment.outputs):
+        return outputs
+    names = {one.role: one.output for one in assignment.outputs}
+    one, other = ({names[role]: x for role, x in it.items()} for it in (reference, outputs))
+    found = tasks.get(assignment.task).aligned(assignment, one, other)
+    return {role: found[names[role]] for role in outputs}
 
 
 def _floored(snr_db: float | None) -> float | None:

@@ -58,9 +58,15 @@ class Gallery:
 
 
 def galleries(folder: Path, run: MeasuredRun) -> Iterator[Gallery]:
-    """One for each artifact whose outputs changed on the device; none of untrained models."""
+    """One for each artifact whose outputs changed on the device; none of untrained models.
+
+    A baseline that is measured against itself is shown once.
+    """
+    seen: set[str] = set()
     for slot, outputs in run.outputs.items():
         manifest = run.manifests.get(slot)
+        if manifest is not None and manifest.sha256 in seen:
+            continue
         evaluation = manifest.evaluation if manifest else None
         if manifest is None or evaluation is None or evaluation.arrays:
             continue
@@ -72,6 +78,7 @@ def galleries(folder: Path, run: MeasuredRun) -> Iterator[Gallery]:
             )
         except (DataError, InvalidFileError):  # The comparison itself says so.
             continue
+        seen.add(manifest.sha256)
         if found.images:
             yield found
 

@@ -15,7 +15,7 @@ from edgebench.benchmarks.search.document import (
 )
 from edgebench.benchmarks.search.halving import standing
 from edgebench.estimate import Estimate
-from edgebench.intervals import share
+from edgebench.intervals import mean, share
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class Finalist:
 class Outcome:
     """All finalists, the fastest first, and what is chosen: the most accurate within the budget.
 
-    `paper` is the published place, `choice` may be the backbone without attention. `request` is
-    what was searched.
+    `paper` is the published place, `choice` may be the backbone without attention. `gains` are the
+    choice's top-1 over that of either, paired by seed, with Student's interval over seeds; empty
+    for the choice itself, and for a single seed. `request` is what was searched.
     """
 
     SCHEMA: ClassVar[str] = "edgebench.search-outcome/1"
@@ -53,6 +54,7 @@ class Outcome:
     finalists: tuple[Finalist, ...]
     choice: Finalist
     paper: Finalist
+    gains: dict[str, Estimate]
 
     @property
     def share_of_paper(self) -> float | None:
@@ -86,7 +88,13 @@ def outcome(document: SearchDocument) -> Outcome:
         key=lambda one: (one.top1.value, -one.measured.latency_s),
     )
     paper = next(one for one in finalists if one.candidate == Candidate(document.request.paper))
-    return Outcome(document.request, document.machine, tuple(finalists), choice, paper)
+    gains = {
+        other: gain
+        for other in dict.fromkeys((NONE, paper.candidate.label))
+        if other != choice.candidate.label
+        and (gain := _gain(document.attempts, choice.candidate.label, other, last.epochs))
+    }
+    return Outcome(document.request, document.machine, tuple(finalists), choice, paper, gains)
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> set[int]:
@@ -103,6 +111,15 @@ def pareto(points: Sequence[tuple[float, float]]) -> set[int]:
         if not beaten:
             front.add(index)
     return front
+
+
+def _gain(attempts: Sequence[Attempt], label: str, other: str, length: int) -> Estimate | None:
+    first, second = (
+        {one.seed: one.top1 for one in attempts if (one.candidate, one.epochs) == (name, length)}
+        for name in (label, other)
+    )
+    differences = [first[seed] - second[seed] for seed in first if seed in second]
+    return mean(differences) if len(differences) > 1 else None
 
 
 def _top1(attempts: Sequence[Attempt], candidate: Candidate, length: int) -> Estimate:

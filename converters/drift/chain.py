@@ -104,7 +104,7 @@ def device_hop(
 def _named(kept: Outputs, read: Meaning) -> dict[str, Array]:
     """What is kept whole of the outputs, by their names."""
     roles = read.task.outputs if read.task else ()
-    return {one.output: kept[one.role] for one in roles if one.comparable}
+    return {one.output: kept[one.role] for one in roles if one.reduction.numeric}
 
 
 def _pass(running: Sequence[_Running], read: Meaning) -> None:

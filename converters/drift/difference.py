@@ -142,9 +142,12 @@ class OutputComparison:
         found_kept: Outputs,
     ) -> None:
         """Add an image: outputs by name, and what the task keeps of them."""
+        beside = found
+        if self._task is not None and self._read.task is not None:
+            beside = self._task.aligned(self._read.task, wanted, found)
         for name, sums in self._sums.items():
-            if name in wanted and name in found:
-                sums.add(np.asarray(wanted[name]), np.asarray(found[name]))
+            if name in wanted and name in beside:
+                sums.add(np.asarray(wanted[name]), np.asarray(beside[name]))
         if self._task is None or self._agreement is None or self._read.task is None:
             return
         self._agreement.add(wanted_kept, found_kept)

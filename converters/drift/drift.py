@@ -213,7 +213,13 @@ def _drift_format(task: _Task, progress: Progress) -> _Answer:
     while todo:
         pipelines = {target: pipeline_for(request, target) for target in todo}
         batches, failed = convert(
-            subject.graph, pipelines, subject.data, instructions, request.ranges, progress
+            subject.graph,
+            pipelines,
+            subject.data,
+            instructions,
+            request.ranges,
+            subject.read.task,
+            progress,
         )
         found |= {target: _failed(target, error.message) for target, error in failed.items()}
         todo = []

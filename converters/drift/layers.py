@@ -30,6 +30,7 @@ from edgebench.converters.file_value import Value, Values
 from edgebench.converters.layers import comparable
 from edgebench.converters.onnx.cut import Layers, Ports, Watched, made
 from edgebench.converters.onnx.reference import Array, Sample
+from edgebench.converters.parity import aligned
 from edgebench.converters.rounding import HALF, ROUNDINGS, Rounding, rounded
 from edgebench.converters.targets import Target
 from edgebench.models.data.parts import spread
@@ -73,7 +74,7 @@ def of_file(
     chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
     values = backend.values(graph, batch.contents[target], chosen)
     half = ROUNDINGS[target.base].weights == HALF
-    return rank(graph.model, chosen, values, half, progress, task)
+    return rank(graph.model, chosen, values, half, task, progress)
 
 
 def rank(
@@ -81,12 +82,12 @@ def rank(
     samples: Sequence[Sample],
     file_values: Iterable[Values],
     half: bool,
+    task: Assignment | None,
     progress: Progress,
-    task: Assignment | None = None,
 ) -> Ranked:
     """Compare a file's values, for each of the samples, with the graph that it was made of.
 
-    `half` says that its weights are float16.
+    `half` says that its weights are float16, and `task` how outputs are read.
     A value that the file has not, or in another shape, is part of the layer that reads it.
     """
     found = iter(file_values)
@@ -97,7 +98,7 @@ def rank(
         progress("layers", number, len(samples))
         there = next(found)
         if study is None:
-            study = _Study(model, comparable(model, sample, there), _kinds(outputs, task))
+            study = _Study(model, comparable(model, sample, there), task)
         wanted = watched.values(list(dict.fromkeys((*study.names, *outputs))), sample)
         study.add(sample, there, wanted, [wanted[name] for name in outputs])
         del there, wanted
@@ -108,8 +109,10 @@ def rank(
 class _Study:
     """Adds up one file's layers over the samples."""
 
-    def __init__(self, model: onnx.ModelProto, ports: Ports, kinds: Kinds) -> None:
-        self._model, self._kinds = model, kinds
+    def __init__(self, model: onnx.ModelProto, ports: Ports, task: Assignment | None) -> None:
+        self._model = model
+        self._outputs = [one.name for one in model.graph.output]
+        self._task, self._kinds = task, _kinds(self._outputs, task)
         self._ports = ports
         self.names = [name for name in made(model) if name in ports]
         self._alone = Layers(model, ports, self.names)
@@ -147,17 +150,20 @@ class _Study:
         if not self._samples:
             self._try_weights(sample, lambda name: as_graph(name).array, expected)
         for name, error in errors.items():
-            self._reached[name] += self._noise(outputs, sample, {name: error})
+            self._reached[name] += self._noise(sample, outputs, {name: error})
         for place, names in self._blocks.items():
             together = {name: errors[name] for name in names if name in errors}
             if together:
-                self._by_block[place] += self._noise(outputs, sample, together)
+                self._by_block[place] += self._noise(sample, outputs, together)
         self._samples += 1
 
     def _noise(
-        self, outputs: Sequence[Array], sample: Sample, errors: Mapping[str, Array]
+        self, sample: Sample, outputs: Sequence[Array], errors: Mapping[str, Array]
     ) -> float:
-        return noise(outputs, self._injected.run(sample, errors), self._kinds)
+        """What these errors of values do to the outputs."""
+        found = self._injected.run(sample, errors)
+        beside = aligned(self._task, self._outputs, outputs, found)
+        return noise(outputs, beside, self._kinds)
 
     def _try_weights(
         self, sample: Sample, outside: Callable[[str], Array], expected: Mapping[str, Array]

@@ -69,7 +69,7 @@ def open_subject(request: ExportRequest, images: int, progress: Progress) -> Dri
         names,
         task if meaningful else None,
         evaluated.truth if evaluated else None,
-        source.labels or _class_names(evaluated),
+        source.labels or (evaluated.class_names() if evaluated else None),
     )
     notes = [*source.graph.notes, *source.notes, *data.notes]
     if evaluated is not None:
@@ -89,10 +89,3 @@ def open_subject(request: ExportRequest, images: int, progress: Progress) -> Dri
         model=source,
         pictures=evaluated.examples.images if evaluated and evaluated.data.pictures else None,
     )
-
-
-def _class_names(evaluated: evaluation.EvaluationSubject | None) -> Sequence[str] | None:
-    """The data's names of the classes, where the model's numbers are the data's."""
-    if evaluated is None or evaluated.examples.numbered is not None:
-        return None
-    return evaluated.examples.class_names or None

@@ -12,7 +12,7 @@ from edgebench.converters.adjusting import adjust
 from edgebench.converters.backend import Instructions
 from edgebench.converters.export import examples, own_ranges, proof, trial
 from edgebench.converters.export.calibration import IN_FILE
-from edgebench.converters.export.float_nodes import float_nodes
+from edgebench.converters.export.float_nodes import float_nodes, joining
 from edgebench.converters.export.trial import ChosenRanges
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
@@ -21,6 +21,7 @@ from edgebench.converters.ranges import named
 from edgebench.converters.targets import Target
 from edgebench.errors import DataError, EdgeBenchError, as_known
 from edgebench.progress import Progress
+from edgebench.tasks.task import Assignment
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,17 @@ def convert(
     data: examples.ExampleSet,
     instructions: Instructions,
     asked: RangeMethod | None,
+    task: Assignment | None,
     progress: Progress,
 ) -> tuple[list[Batch], dict[Target, EdgeBenchError]]:
     """The content for each target, with what it can hold of the preprocessing and the labels.
 
     Precisions of one format whose passes came to the same are converted together. `asked` is how
-    ranges are chosen, None for what does best.
+    ranges are chosen, None for what does best, of outputs as `task` reads them.
     """
-    forms = {target: _form(graph, target, pipeline, data) for target, pipeline in pipelines.items()}
+    forms = {
+        target: _form(graph, target, pipeline, data, task) for target, pipeline in pipelines.items()
+    }
     together: dict[tuple[str, tuple[str, ...], MixedPrecision | None], list[Target]] = {}
     for target, form in forms.items():
         together.setdefault((target.format, form.passes, target.mix), []).append(target)
@@ -63,7 +67,9 @@ def convert(
     for group in groups:
         form, pipeline = forms[group[0]], pipelines[group[0]]
         try:
-            converted.append(_together(group, form, pipeline, data, instructions, asked, progress))
+            converted.append(
+                _together(group, form, pipeline, data, instructions, asked, task, progress)
+            )
         except Exception as error:
             if len(group) == 1:
                 failed[group[0]] = as_known(error)
@@ -73,7 +79,11 @@ def convert(
 
 
 def _form(
-    graph: OnnxGraph, target: Target, pipeline: Pipeline, data: examples.ExampleSet
+    graph: OnnxGraph,
+    target: Target,
+    pipeline: Pipeline,
+    data: examples.ExampleSet,
+    task: Assignment | None,
 ) -> Formed:
     """The graph in the target's form, with the exceptions of its precision."""
     form = formed(graph, pipeline)
@@ -84,9 +94,10 @@ def _form(
                 "give a folder of images (or of .npz files by input name) with --calibration",
             )
         form = replace(form, graph=own_ranges.completed(form.graph))
+    kept = form.graph.float_nodes | joining(task, form.graph)
     if target.mix is None:
-        return form
-    kept = form.graph.float_nodes | float_nodes(target.mix, form.graph)
+        return replace(form, graph=replace(form.graph, float_nodes=kept))
+    kept |= float_nodes(target.mix, form.graph)
     changed = adjust.same_function(form.graph, target.mix, data.calibration)
     return replace(form, graph=replace(changed, float_nodes=kept))
 
@@ -98,6 +109,7 @@ def _together(
     data: examples.ExampleSet,
     instructions: Instructions,
     asked: RangeMethod | None,
+    task: Assignment | None,
     progress: Progress,
 ) -> Batch:
     backend = targets.backend(group[0].format)
@@ -115,7 +127,7 @@ def _together(
     names = list(dict.fromkeys((proof.FLOAT32, *names)))
     files = backend.convert(form.graph, names, data.calibration, instructions, progress)
     ranges = {
-        target: trial.choose(target, form.graph, files, ways, data.tuning)
+        target: trial.choose(target, form.graph, files, ways, data.tuning, task)
         for target, ways in tried.items()
     }
 

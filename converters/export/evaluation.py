@@ -55,6 +55,22 @@ class EvaluationSubject:
     samples: ImageSamples | ArraySamples
     truth: Truth | None
 
+    def class_names(self) -> tuple[str, ...] | None:
+        """The data's names of the model's classes; None where they are numbers, or not of all.
+
+        Raises `DataError` where the classes of the two do not fit.
+        """
+        names = tuple(self.examples.class_names)
+        if not names or all(name.isdecimal() for name in names):
+            return None
+        if self.examples.numbered is None:
+            return names
+        classes = tasks.get(self.task.task).classes(self.task)
+        numbers = datasets.model_classes(names, self.data.source, classes, None)
+        if sorted(numbers) != list(range(len(names))):
+            return None
+        return tuple(names[numbers.index(one)] for one in range(len(names)))
+
 
 @dataclass(frozen=True)
 class EvaluationFiles:
@@ -62,6 +78,7 @@ class EvaluationFiles:
 
     `outputs` are the names of the model's outputs, in order, and `ports` its inputs. The inputs
     are in the content alone, compressed, for they may be large and the conversion needs the memory.
+    `class_names` are the data's, where the model has none of its own.
     """
 
     entry: Evaluation
@@ -70,6 +87,7 @@ class EvaluationFiles:
     ports: tuple[TensorInfo, ...]
     preprocessing: Preprocessing
     notes: tuple[str, ...] = ()
+    class_names: tuple[str, ...] | None = None
 
     def samples(self) -> Sequence[Sample]:
         """The inputs."""
@@ -170,7 +188,8 @@ def evaluate(subject: EvaluationSubject, source: Source) -> EvaluationFiles:
     notes = (*left_out(subject.examples.left_out, subject.data.source), *_score(subject, outputs))
     contents = {inputs_name: inputs, reference_name: beside}
     fed = source.preprocessing or PLAIN_PIXELS
-    return EvaluationFiles(entry, names, contents, source.graph.inputs, fed, notes)
+    classes = subject.class_names() if source.labels is None else None
+    return EvaluationFiles(entry, names, contents, source.graph.inputs, fed, notes, classes)
 
 
 def _score(subject: EvaluationSubject, outputs: Mapping[str, Array]) -> tuple[str, ...]:

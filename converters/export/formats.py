@@ -67,7 +67,13 @@ def make_format(task: FormatTask, progress: Progress) -> FormatMade:
     )
     pipelines = {target: pipeline_for(request, target) for target in task.fingerprints}
     batches, failed = convert(
-        source.graph, pipelines, proven.data, instructions, request.ranges, progress
+        source.graph,
+        pipelines,
+        proven.data,
+        instructions,
+        request.ranges,
+        proven.trial.task,
+        progress,
     )
     items: dict[Target, Item] = {}
     try:

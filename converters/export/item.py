@@ -106,7 +106,7 @@ def prove_item(
         inputs=opened.inputs,
         outputs=opened.outputs,
         preprocessing=source.preprocessing,
-        labels=source.labels,
+        labels=source.labels or (proven.evaluation.class_names if proven.evaluation else None),
         parameters=source.parameters,
         madds=source.madds,
         hops=proven.hops,

@@ -11,10 +11,12 @@ from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.output_error import FLOOR_DB, OutputError
+from edgebench.converters.parity import aligned
 from edgebench.converters.precision import DEFAULT, OWN, RangeMethod
 from edgebench.converters.ranges import named
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import UsageError
+from edgebench.tasks.task import Assignment
 
 # Averages of extremes lost 10 dB and more in three formats, and NNCF's quantiles 20 dB (scenes_v2
 # with and without attention, an ImageNet classifier). NNCF's histograms were within 0.1 dB of
@@ -74,8 +76,9 @@ def choose(
     files: Mapping[str, Any],
     tried: Sequence[RangeMethod],
     tuning: Sequence[Sample],
+    task: Assignment | None,
 ) -> ChosenRanges:
-    """The method whose file is nearest to the graph's outputs on the samples.
+    """The method whose file is nearest to the graph's outputs on the samples, as `task` has them.
 
     `files` has the content for each method, by the name that `ranges.named` gives the target's
     precision.
@@ -84,7 +87,9 @@ def choose(
         return ChosenRanges(tried[0])
     expected = list(reference.stream(graph.model, tuning))
     found = [
-        RangeTrial(one, _snr_db(target, graph, files[named(target.base, one)], tuning, expected))
+        RangeTrial(
+            one, _snr_db(target, graph, files[named(target.base, one)], tuning, expected, task)
+        )
         for one in tried
     ]
     # Of equals the first, which is the default where it is among them.
@@ -98,13 +103,16 @@ def _snr_db(
     content: Any,
     tuning: Sequence[Sample],
     expected: Sequence[Sequence[Array]],
+    task: Assignment | None,
 ) -> float:
     """The SNR of the worst output, in exact arithmetic where kernels vary."""
     form = FORMATS[target.format]
     outputs = form.load().open_converted(graph, content, form.kernels_vary).run_all(tuning)
     errors = [OutputError() for _ in graph.outputs]
+    names = [port.name for port in graph.outputs]
     for wanted, there in zip(expected, outputs, strict=True):
-        for error, a, b in zip(errors, wanted, there, strict=True):
+        beside = aligned(task, names, wanted, there)
+        for error, a, b in zip(errors, wanted, beside, strict=True):
             error.add(a, b)
     if any(error.broken for error in errors):
         return FLOOR_DB

@@ -97,6 +97,7 @@ class Judge:
             subject.data,
             instructions,
             self._request.ranges,
+            subject.read.task,
             self._progress,
         )
         if failed:

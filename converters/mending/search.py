@@ -247,9 +247,13 @@ class _Search:
 
     def _half(self, choice: Choice) -> list[LayerDrift]:
         batch, target = self._converted(choice)
-        subject = self._subject
         return worst_layers.half(
-            batch, target, choice[1], subject.samples, subject.read.task, self._progress
+            batch,
+            target,
+            choice[1],
+            self._subject.samples,
+            self._subject.read.task,
+            self._progress,
         )
 
     def _read(self) -> Sequence[MendingTrial]:

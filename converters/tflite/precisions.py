@@ -28,6 +28,9 @@ class Precision:
     make: Callable[[LoweredModel, RangeMethod], bytes]
 
 
+_MOVES = ("RESHAPE", "TRANSPOSE")
+
+
 class LoweredModel:
     """A lowered model with its calibration data, and what several precisions make of them."""
 
@@ -56,10 +59,12 @@ class LoweredModel:
         return quantise.calibrated(self.in_float, self._observed, method, self._own_ranges)
 
     def quantised(self, io: str, method: RangeMethod) -> bytes:
-        """int8, but for the layers of the nodes that stay in float."""
-        return quantise.quantised(
-            self.calibrated(method), io, self._kept_in_float(), bool(self._ends_in_float)
-        )
+        """int8, but for the layers of the nodes that stay in float, and outputs that they make."""
+        kept = self._kept_in_float()
+        opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
+        outputs = {detail["name"] for detail in opened.get_output_details()}
+        made = "float32" if outputs <= {*kept} else io
+        return quantise.quantised(self.calibrated(method), io, made, kept)
 
     @cached_property
     def _own_ranges(self) -> dict[int, Range]:
@@ -69,16 +74,6 @@ class LoweredModel:
         opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
         numbers = tensors_of_values(opened, self.lowering)
         return {numbers[name]: self.ranges[name] for name in numbers.keys() & self.ranges}
-
-    @cached_property
-    def _ends_in_float(self) -> tuple[int, ...]:
-        """The places of the outputs whose layers stay in float, which int8 would undo."""
-        made = {value: trace.node for value, trace in self.lowering.traces.items()}
-        return tuple(
-            place
-            for place, port in enumerate(self.lowering.outputs)
-            if {port.name, made.get(port.name)} & {*self.float_nodes}
-        )
 
     def _kept_in_float(self) -> list[str]:
         """The tensors of the float file that the nodes to be kept in float make."""
@@ -91,11 +86,16 @@ class LoweredModel:
         if not scopes:
             return []
         opened = inspect.interpreter(self.in_float, **inspect.without_delegates())
-        names = [detail["name"] for detail in opened.get_tensor_details()]
-        kept = [n for n in names if {part.partition("/")[0] for part in n.split(";")} & scopes]
-        # What moves an output to ONNX's order of axes belongs to no node.
-        ends = opened.get_output_details()
-        return [*kept, *(ends[place]["name"] for place in self._ends_in_float)]
+        names = {detail["index"]: detail["name"] for detail in opened.get_tensor_details()}
+        kept = {
+            number
+            for number, name in names.items()
+            if {part.partition("/")[0] for part in name.split(";")} & scopes
+        }
+        for node in inspect.nodes(opened):  # What brings an output into ONNX's order has no node.
+            if node["op_name"] in _MOVES and node["inputs"][0] in kept:
+                kept |= {*node["outputs"]}
+        return [names[number] for number in kept]
 
     @cached_property
     def _frozen(self) -> Any:

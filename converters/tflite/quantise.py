@@ -110,23 +110,21 @@ def observe(float_file: bytes, samples: Iterable[Sequence[Array]]) -> dict[int, 
 
 
 def quantised(
-    calibrated_file: bytes, io: str, in_float: Collection[str] = (), float_outputs: bool = False
+    calibrated_file: bytes, read: str, made: str, in_float: Collection[str] = ()
 ) -> bytes:
-    """The int8 file, whose float inputs and outputs become `io` (int8 or float32).
+    """The int8 file, whose float inputs become `read` and outputs `made` (int8 or float32).
 
-    The layers of `in_float`, by the names of the tensors that they make, stay in float32; with
-    `float_outputs` so do the outputs.
+    The layers of `in_float`, by the names of the tensors that they make, stay in float32.
     """
     from tensorflow.lite.python.convert import mlir_quantize
 
-    kind, out = (tf.dtypes.as_dtype(one) for one in (io, "float32" if float_outputs else io))
-    made: bytes = mlir_quantize(
+    file: bytes = mlir_quantize(
         _widened(calibrated_file),
-        input_data_type=kind,
-        output_data_type=out,
+        input_data_type=tf.dtypes.as_dtype(read),
+        output_data_type=tf.dtypes.as_dtype(made),
         denylisted_nodes={*in_float} or None,
     )
-    return made
+    return file
 
 
 def in_sixteen_bits(calibrated_file: bytes) -> bytes:

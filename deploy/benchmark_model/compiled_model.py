@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from edgebench.deploy.benchmark_model import qualcomm
 from edgebench.deploy.benchmark_model.libraries import LibrarySet, VendorLibraries, send, soc_of
-from edgebench.deploy.benchmark_model.output import ReplacedNodes, ToolOutput
 from edgebench.deploy.npu.socs import GOOGLE, MEDIATEK, QUALCOMM, SAMSUNG, Vendor
 from edgebench.deploy.remote.shell import Shell, quoted
 from edgebench.deploy.remote.store import Store
@@ -33,28 +32,6 @@ SUFFIXES: dict[Vendor, tuple[str, str]] = {
 """The ends of the names of a vendor's dispatch library and of its compiler's plugin."""
 
 RELEASE = "LiteRT's releases for Android (libLiteRt*)"
-
-
-DISPATCH = "DispatchDelegate"
-XNNPACK = "TfLiteXNNPackDelegate"
-
-
-def placed(found: ToolOutput, delegate: str) -> ToolOutput:
-    """What the tool printed, with what of the graph the plan's delegate runs.
-
-    What other delegates took counts as left, by their names: the tool fails where an operation is
-    left to the CPU's own kernels.
-    """
-
-    def own(one: ReplacedNodes) -> bool:
-        if delegate == "gpu":
-            return one.delegate not in (DISPATCH, XNNPACK)
-        return one.delegate == (DISPATCH if delegate == "npu" else XNNPACK)
-
-    kernels = sum(one.partitions for one in found.replaced if own(one))
-    others = [one for one in found.replaced if not own(one)]
-    left = tuple(one.delegate for one in others for _ in range(one.partitions))
-    return replace(found, kernels=kernels, left=left)
 
 
 def wanted(shell: Shell) -> LibrarySet:

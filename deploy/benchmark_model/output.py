@@ -26,9 +26,11 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from edgebench.deploy.npu import compiler_log
 
 NAME = "benchmark_model"
 
@@ -53,6 +55,9 @@ _COMPLAINT = re.compile(
     r"error|fail|cannot|can't|unable|abort|denied|not found|invalid|please", re.IGNORECASE
 )
 _GENERAL = re.compile(r"Benchmarking failed|^INFO|^VERBOSE")
+_BENEATH = "└ "
+"""Begins a line with the reason, where the line above is only a place in LiteRT's sources."""
+_PLACE = re.compile(r"^(?:└ +|ERROR: *|\[[^\]\s]+:\d+\] *)+")
 _FATAL = re.compile(r"^FATAL: (?P<reason>.*\S)", re.MULTILINE)
 _FLAG = re.compile(r"--(\w+)=")
 
@@ -91,8 +96,7 @@ class ReplacedNodes:
 class ToolOutput:
     """One run of the tool. `kernels` counts the nodes of the graph that run on the delegate.
 
-    `replaced` is what LiteRT itself says of each delegate, in its order. `left` are the operations
-    that the delegate did not take, None where the output does not say.
+    `replaced` is what LiteRT itself says of each delegate, in its order.
     """
 
     init_s: float | None
@@ -102,7 +106,6 @@ class ToolOutput:
     timed: InferenceTimes | None
     kernels: int
     replaced: tuple[ReplacedNodes, ...] = ()
-    left: tuple[str, ...] | None = None
 
 
 def parse(text: str) -> ToolOutput:
@@ -176,10 +179,28 @@ def failure(status: int, text: str) -> str | None:
         name = signal.Signals(status - 128).name
         more = ", as Android does when memory runs out" if name == "SIGKILL" else ""
         return f"{NAME} was stopped by {name}{more}"
+    complaining = [
+        one
+        for one in text.splitlines()
+        if (one.startswith(_BENEATH) or _COMPLAINT.search(one)) and not _GENERAL.search(one)
+    ]
+    told = [said for one in complaining if (said := _PLACE.sub("", one).strip())]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [one for one in lines if _COMPLAINT.search(one) and not _GENERAL.search(one)]
     reason = (told or lines or [f"exit status {status}"])[-1]
-    return f"{NAME}: {reason.removeprefix('ERROR: ')}"
+    return "; ".join((f"{NAME}: {reason}", *_by_the_compiler(text)))
+
+
+def _by_the_compiler(text: str) -> Iterator[str]:
+    """What the compiler for an NPU said of it, if one was used."""
+    compiled, cause = compiler_log.read(text), compiler_log.cause(text)
+    if compiled.operators is not None:
+        parts = f"{compiled.partitions} part" + "s" * (compiled.partitions != 1)
+        yield (
+            f"the NPU's compiler takes {compiled.selected} of {compiled.operators} operators, in "
+            f"{parts}"
+        )
+    if cause is not None:
+        yield f"the NPU's compiler stopped at: {cause}"
 
 
 def flags(usage: str) -> frozenset[str]:

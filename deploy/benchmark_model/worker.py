@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgebench.deploy.benchmark_model import compiled_model, profile, readings
+from edgebench.deploy.benchmark_model import delegation, profile, readings
 from edgebench.deploy.benchmark_model.context import context
+from edgebench.deploy.benchmark_model.delegation import Delegation
 from edgebench.deploy.benchmark_model.images import LIMIT, ONCE, OUTPUT, Images
-from edgebench.deploy.benchmark_model.output import InferenceTimes, failure, operators, parse
+from edgebench.deploy.benchmark_model.nodes import exported_nodes
+from edgebench.deploy.benchmark_model.output import InferenceTimes, ToolOutput, failure, parse
 from edgebench.deploy.benchmark_model.tool import NPU, TIMEOUT_S, Tool
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.runner.files import stored_inputs
@@ -89,28 +91,37 @@ class BenchmarkWorker:
     def _evaluate(self, job: Json) -> Json:
         slot = job["slot"]
         first = ("--warmup_runs=1", "--warmup_min_secs=0", *ONCE[2:])
-        found, compile_s = parse(self._printed(slot, *first)), None
-        if self.tool.compiles:
-            if self.plan["delegate"] == NPU:  # The first load compiled it, and later ones do not.
-                compile_s, found = found.init_s, parse(self._printed(slot, *first))
-            found = compiled_model.placed(found, self.plan["delegate"])
-        left = found.left
-        if self.plan["delegate"] != "none" and "enable_op_profiling" in self.tool.flags:
-            profiled = self._printed(slot, "--enable_op_profiling=true", *ONCE)
-            left = profile.left_over(profiled, self.plan["delegate"])
-        if found.kernels:
+        text = self._printed(slot, *first)
+        found, compile_s = parse(text), None
+        placed = self._delegation(slot, found, text)
+        if placed.partitions:
             self.delegated.add(slot)
+        if self.plan["delegate"] == NPU:  # The first load compiled it, and later ones do not.
+            compile_s, found = found.init_s, parse(self._printed(slot, *first))
         return {
             "load_s": found.init_s,
             "first_inference_s": found.first_inference_s,
             "peak_memory_bytes": found.memory_bytes,
             **self._outputs(slot, job["folder"]),
-            "partitions": found.kernels,
-            "leftover_ops": left,
+            "partitions": placed.partitions,
+            "leftover_ops": placed.left,
             "layer_types": None,
             "compile_s": compile_s,
-            "operators": operators(found.replaced),
+            "operators": placed.operators,
         }
+
+    def _delegation(self, slot: str, found: ToolOutput, text: str) -> Delegation:
+        """What the plan's delegate runs of a slot, of whose first load the tool printed `text`."""
+        delegate = self.plan["delegate"]
+        nodes = exported_nodes(self.store, self.tool, self.plan, self._graph(slot), self.there)
+        if nodes is not None:
+            return delegation.of_nodes(nodes, delegate, text)
+        if self.tool.compiles:
+            return delegation.of_compiled(found, delegate, text)
+        profiled = None
+        if delegate != "none" and "enable_op_profiling" in self.tool.flags:
+            profiled = self._printed(slot, "--enable_op_profiling=true", *ONCE)
+        return delegation.of_interpreter(found, delegate, profiled)
 
     def _outputs(self, slot: str, folder: str) -> Json:
         """Run the first evaluation inputs and keep the outputs as the Python runner does.
@@ -191,12 +202,13 @@ class BenchmarkWorker:
         if reason:
             raise RunnerError(f"{slot}: {reason}")
         found = parse(text)
-        if self.tool.compiles:
-            found = compiled_model.placed(found, self.plan["delegate"])
         assert found.timed is not None  # Or it would have failed.
-        if found.kernels:
+        parts: int | None = found.kernels
+        if self.tool.compiles:
+            parts = delegation.of_compiled(found, self.plan["delegate"], text).partitions
+        if parts:
             self.delegated.add(slot)
-        elif slot in self.delegated:
+        elif parts == 0 and slot in self.delegated:
             raise RunnerError(
                 f"{slot}: the {self.plan['delegate']} delegate was used before, and now is not"
             )

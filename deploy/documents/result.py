@@ -100,8 +100,9 @@ class EvaluationResult:
     instructions the runtime executed on one thread, if the device counts them.
     `compile_s` is the time of the load that compiled the model for an NPU, where later loads take
     what it made; `load_s` is then that of the next.
-    `operators` counts the graph's operators by what runs them: a delegate's name in the runtime, or
-    `cpu` for its own kernels; None where the runtime does not say.
+    `operators` counts the graph's operators by what runs them: a delegate, by its name in the
+    runtime or else in the plan, `cpu` for the runtime's own kernels, or `others`, which are not
+    told apart; None where the runtime does not say.
     `placement` has every operation in the order of the program, if the runtime tells its plan
     (Core ML, iOS 17.4).
     A slot with an `error` is not measured.

@@ -58,16 +58,35 @@ class CompiledFile:
     left: tuple[Left, ...]
 
 
+def inputs_of_no_size(path: Path) -> dict[str, tuple[int, ...]]:
+    """The inputs of a .tflite file that have an axis of no fixed size, -1, beside the first.
+
+    Raises `InvalidFileError`. The first axis may be open: one image is run at a time.
+    """
+    found = {}
+    try:
+        for graph in _model(path.read_bytes()).subgraphs[:1]:
+            for tensor in (graph.tensors[number] for number in graph.inputs):
+                declared = tensor.shapeSignature
+                sides = () if declared is None else tuple(int(side) for side in declared)
+                if -1 in sides[1:]:
+                    found[tensor.name.decode(errors="replace")] = sides
+    except Exception as error:  # Whatever a reader of a broken flatbuffer raises.
+        if isinstance(error, MissingExtraError):
+            raise
+        raise _broken(path, error) from error
+    return found
+
+
 def read(path: Path) -> CompiledFile:
     """Read a compiled .tflite file. Raises `InvalidFileError` for what is none."""
     try:
-        from ai_edge_litert import schema_py_generated as schema
         from flatbuffers import flexbuffers
     except ImportError as error:
         raise MissingExtraError("ai-edge-litert", "tflite") from error
     content = path.read_bytes()
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+        model = _model(content)
         partitions, left = [], []
         for graph in model.subgraphs:
             for operator in graph.operators:
@@ -90,10 +109,23 @@ def read(path: Path) -> CompiledFile:
                         )
                     )
     except Exception as error:  # Whatever a reader of a broken flatbuffer raises.
-        raise InvalidFileError(
-            f"{path} is not a .tflite file: {error}", "export it again with: edgebench export"
-        ) from error
+        raise _broken(path, error) from error
     return CompiledFile(tuple(partitions), tuple(left))
+
+
+def _model(content: bytes) -> Any:
+    """The file's content as objects. Raises what a reader of a broken flatbuffer raises."""
+    try:
+        from ai_edge_litert import schema_py_generated as schema
+    except ImportError as error:
+        raise MissingExtraError("ai-edge-litert", "tflite") from error
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+
+
+def _broken(path: Path, error: Exception) -> InvalidFileError:
+    return InvalidFileError(
+        f"{path} is not a .tflite file: {error}", "export it again with: edgebench export"
+    )
 
 
 def _options(operator: Any, content: bytes) -> bytes:

@@ -128,13 +128,23 @@ def compile_for(path: Path, soc: Soc, target: Path) -> Compiled:
 
 
 def _check_file(path: Path) -> None:
-    """Raises `InvalidFileError` for what is no .tflite file, which the compiler would not say."""
+    """Raises what the compiler would not say.
+
+    `InvalidFileError` for what is no .tflite file, `UnsupportedModelError` for an open input size.
+    """
     remedy = "make one with: edgebench export --to tflite:int8"
     if not path.is_file():
         raise InvalidFileError(f"there is no file {path}", remedy)
     with path.open("rb") as file:
         if path.suffix != ".tflite" or file.read(8)[4:] != IDENTIFIER:
             raise InvalidFileError(f"{path} is not a .tflite file", remedy)
+    for name, sides in compiled_file.inputs_of_no_size(path).items():
+        shown = " x ".join("?" if side < 0 else str(side) for side in sides)
+        raise UnsupportedModelError(
+            f"the input {name} of {path.name} has no fixed size ({shown}): the compiler would "
+            "compile it for a size of 1",
+            "convert the model again with a fixed input size",
+        )
 
 
 def placement(path: Path, soc: Soc) -> NpuPlacement:
@@ -247,7 +257,7 @@ def _failure(path: Path, soc: Soc, log: str) -> EdgeBenchError:
         )
     return UnsupportedModelError(
         f"LiteRT's compiler does not compile {path.name} for {soc.model}: {why}",
-        "export it again with: edgebench export --to tflite:int8",
+        "try another precision, such as int8, or another SoC",
     )
 
 

@@ -36,8 +36,9 @@ REASONS = (
     re.compile(r"Failed to load (NeuronAdapter shared library)"),
     re.compile(r"(undefined symbol: [^\s.]+)"),
     re.compile(r"Unsupported (SoC model: \S+)"),
+    re.compile(r'("[^"\n]+" generated: could not create op)'),  # The library's, of a graph it took.
 )
-ERROR = re.compile(r"ERROR: \[[^\]]*\] *(\S.*)$", re.MULTILINE)
+ERROR = re.compile(r"(?:ERROR: \[[^\]]*\] *)+([^\s\[].*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,17 @@ def read(text: str) -> CompilerLog:
 
 def reason(text: str) -> str:
     """Why the compiler made nothing, in its own words."""
+    errors = ERROR.findall(text)
+    return cause(text) or (errors[-1] if errors else "it gave no reason")
+
+
+def cause(text: str) -> str | None:
+    """What the compiler lacks or does not know, None if it is nothing of the known kinds."""
     for pattern in REASONS:
         found = pattern.search(text)
         if found:
             return found.group(1)
-    errors = ERROR.findall(text)
-    return errors[-1] if errors else "it gave no reason"
+    return None
 
 
 def _refused(text: str) -> dict[str, tuple[str, ...]]:

@@ -17,6 +17,9 @@ from edgebench.models.trial.records import TrialRecord
 LEVEL = 0.05
 """Of tests, and what is missing to 1 in the confidence of intervals."""
 
+ALIKE = 0.01
+"""A kind is as good as none where the interval of its gain lies within so much either way."""
+
 POWER = 0.8
 """With which a difference of the size `Gain.detectable` is found."""
 
@@ -51,10 +54,11 @@ class Gain:
     @property
     def verdict(self) -> str:
         """`better` and `worse` are held to the level over all kinds."""
-        if self.adjusted is None:
+        if self.adjusted is None or self.low is None or self.high is None:
             return "too few seeds"
         if self.adjusted >= LEVEL:
-            return "undecided"
+            alike = self.low > -ALIKE and self.high < ALIKE
+            return "within a point" if alike else "undecided"
         return "better" if self.gain > 0 else "worse"
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 
+from edgebench.models import registry
+from edgebench.models.data.scenes import RECIPE
 from edgebench.models.data.scenes import Recipe as Scenes
 
 KINDS = ("none", "se", "eca", "cbam", "triplet", "ca", "ela", "simam", "sca")
 """The kinds that are compared, with `none` as what they are compared with."""
 
-VERSION = 1
+VERSION = GPU_VERSION = 1
 """Raised when the same recipe trains something else than before; a test finds that out."""
 
 
@@ -56,7 +59,14 @@ class TrialRecipe:
     def model(self, kind: str) -> str:
         """The name of the network with a kind of attention at its published place."""
         attention = "" if kind == "none" else f"_{kind}"
-        return f"{self.backbone}{attention}_s{self.size}"
+        size = "" if registry.get(self.backbone).input_size == self.size else f"_s{self.size}"
+        return f"{self.backbone}{attention}{size}"
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        at = step / self.steps
+        warm = min(1.0, (at + 1 / self.steps) / self.warm_up) if self.warm_up else 1.0
+        return self.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * at))
 
     def digits(self, step: int) -> int:
         """How many digits the scenes of a step show."""
@@ -64,7 +74,27 @@ class TrialRecipe:
         return next((few for share, few in self.curriculum if at < share), self.scenes.digits)
 
 
-RECIPES = {
+@dataclass(frozen=True)
+class GpuRecipe(TrialRecipe):
+    """A design for a GPU, which trains many networks at once on scenes that it makes itself.
+
+    `learning_rate` was chosen among three by the loss of the network without attention alone.
+    `seeds_at_once` says how many seeds of every kind a GPU trains together.
+    """
+
+    batch: int = 256
+    scenes: Scenes = RECIPE
+    seeds_at_once: int = 4
+
+    @property
+    def sha256(self) -> str:
+        named = asdict(self)
+        del named["seeds_at_once"]
+        text = json.dumps({"kind": f"trial-on-gpu/{GPU_VERSION}", **named}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+RECIPES: dict[str, TrialRecipe] = {
     "resnet18": TrialRecipe("resnet18", "resnet18_w025", 32, 76_800),
     "mobilenet_v2": TrialRecipe(
         "mobilenet_v2",
@@ -73,5 +103,7 @@ RECIPES = {
         128_000,
         learning_rate=0.003,
     ),
+    "resnet18_gpu": GpuRecipe("resnet18_gpu", "resnet18_w025", 32, 800_000, learning_rate=0.016),
+    "scenes_v2_gpu": GpuRecipe("scenes_v2_gpu", "scenes_v2", 48, 800_000, learning_rate=0.012),
 }
 """All kinds and eight seeds of the first take an hour or two of a core, of the second a night."""

@@ -20,7 +20,8 @@ class TrialRecord:
     """One training that ended. `recipe_sha256` is that of `TrialRecipe`, which has its version.
 
     `answers_sha256` is over the predicted classes of all test images. `loss` is that of the last
-    steps, `took_s` processor time. `tools` has the versions it was trained with.
+    steps, `took_s` processor time, or a share of the wall-clock time of all that a GPU trained
+    together. `tools` has the versions it was trained with.
     """
 
     recipe: str

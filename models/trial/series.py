@@ -12,10 +12,10 @@ import torch
 
 from edgebench import documents
 from edgebench.errors import UsageError
-from edgebench.models.trial import records
-from edgebench.models.trial.recipe import TrialRecipe
+from edgebench.models.trial import kept, records, together
+from edgebench.models.trial.recipe import GpuRecipe, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
-from edgebench.models.trial.training import train
+from edgebench.models.trial.training import Trained, train
 from edgebench.progress import Progress
 
 
@@ -23,7 +23,8 @@ from edgebench.progress import Progress
 class TrialSeries:
     """Which trainings there are to be, seed by seed, so that pairs are complete early.
 
-    `part` of `parts` takes every so many-th training, for several processes at once.
+    `part` of `parts` takes every so many-th training, for several processes at once. A GPU's recipe
+    keeps the weights in the folder `weights`, if there is one.
     """
 
     recipe: TrialRecipe
@@ -34,6 +35,7 @@ class TrialSeries:
     device: str = "auto"
     part: int = 0
     parts: int = 1
+    weights: Path | None = None
 
 
 def of_recipe(found: Iterable[TrialRecord], recipe: TrialRecipe) -> list[TrialRecord]:
@@ -56,9 +58,12 @@ def left(series: TrialSeries) -> list[tuple[str, int]]:
 def carry_out(series: TrialSeries, progress: Progress) -> int:
     """Train what is left, and record each training as it ends; the number that were trained.
 
-    May be killed at any moment: the training under way goes on from its state.
+    May be killed at any moment: the training under way goes on from its state, but those that a
+    GPU trains together begin again. Raises `UsageError` for a GPU's recipe without one.
     """
     device = chosen(series.device)
+    if isinstance(series.recipe, GpuRecipe):
+        return _carry_out_together(series, series.recipe, device, progress)
     torch.set_flush_denormal(True)  # Of the whole process: put back below.
     try:
         return _carry_out(series, device, progress)
@@ -73,25 +78,37 @@ def _carry_out(series: TrialSeries, device: torch.device, progress: Progress) ->
             continue
         state = series.states / f"{series.recipe.name}_{kind}_{seed}.pt"
         done = train(series.recipe, kind, seed, state, device, progress)
-        records.append(
-            series.records,
-            TrialRecord(
-                series.recipe.name,
-                series.recipe.sha256,
-                kind,
-                seed,
-                done.correct,
-                done.count,
-                done.answers_sha256,
-                done.loss,
-                done.took_s,
-                device.type,
-                _tools(),
-            ),
-        )
+        _record(series, kind, seed, done, device)
         documents.remove(state)
         trained += 1
     return trained
+
+
+def _carry_out_together(
+    series: TrialSeries, recipe: GpuRecipe, device: torch.device, progress: Progress
+) -> int:
+    if device.type != "cuda":
+        raise UsageError(
+            f"the recipe {recipe.name} is for a CUDA device, and there is none here",
+            "choose another with --recipe",
+        )
+    todo = left(series)
+    for first in range(0, series.seeds, recipe.seeds_at_once):
+        seeds = range(first, first + recipe.seeds_at_once)
+        wanted = [(kind, seed) for kind, seed in todo if seed in seeds]
+        for one in together.train(recipe, wanted, device, progress) if wanted else ():
+            if series.weights is not None:
+                kept.save(series.weights, recipe, one, device, _tools())
+            _record(series, one.kind, one.seed, one.result, device)
+    return len(todo)
+
+
+def _record(series: TrialSeries, kind: str, seed: int, done: Trained, device: torch.device) -> None:
+    recipe = series.recipe
+    achieved = done.correct, done.count, done.answers_sha256, done.loss, done.took_s
+    made_by = device.type, _tools()
+    record = TrialRecord(recipe.name, recipe.sha256, kind, seed, *achieved, *made_by)
+    records.append(series.records, record)
 
 
 def chosen(name: str) -> torch.device:
@@ -103,7 +120,8 @@ def chosen(name: str) -> torch.device:
 
 
 def _tools() -> dict[str, str]:
-    return {
+    gpu = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return gpu | {
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,

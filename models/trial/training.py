@@ -141,10 +141,8 @@ def _begun(recipe: TrialRecipe, name: str, plain: str, seed: int, device: torch.
 
 def _train_step(recipe: TrialRecipe, state: _State, seed: int, device: torch.device) -> None:
     images, labels = batches(recipe, seed, state.step)
-    at = state.step / recipe.steps
-    warm = min(1.0, (at + 1 / recipe.steps) / recipe.warm_up) if recipe.warm_up else 1.0
     for group in state.optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * at))
+        group["lr"] = recipe.rate(state.step)
     loss = nn.functional.cross_entropy(state.module(images.to(device)), labels.to(device))
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]

@@ -37,6 +37,22 @@ def share(hits: int, count: int) -> Estimate:
     return Estimate(hits / count, low if hits else 0.0, high if hits < count else 1.0)
 
 
+def mean(values: npt.ArrayLike) -> Estimate:
+    """The mean of independent values, such as differences by seed, with Student's interval.
+
+    One value alone has an interval without ends. Raises `ValueError` for none.
+    """
+    found = np.asarray(values, np.float64)
+    if not found.size:
+        raise ValueError("a mean of nothing")
+    value = float(found.mean())
+    if found.size == 1:
+        return Estimate(value, -np.inf, np.inf)
+    error = float(found.std(ddof=1)) / np.sqrt(found.size)
+    half = float(special.stdtrit(found.size - 1, (1 + CONFIDENCE) / 2)) * error
+    return Estimate(value, value - half, value + half)
+
+
 def proportion(hits: Bools) -> Estimate:
     """The share of images with a hit, such as accuracy, with Wilson's interval."""
     return share(int(hits.sum()), hits.size)

@@ -17,9 +17,13 @@ from edgebench import tasks
 from edgebench.cli import main
 from edgebench.converters.artifact import Artifact, find_artifacts
 from edgebench.deploy.runner.engines.tflite import TFLiteEngine
+from edgebench.models.data import scenes
 from edgebench.tasks.reduction import reduce
 
 pytestmark = pytest.mark.rig
+
+WITH_POST_PROCESSING, ITS_SIDE = "ssdlite_scenes_v2", 96
+"""A detector whose file ends in LiteRT's own post-processing."""
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +44,7 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         to = ("--to", "tflite:fp32,tflite:int8", "--out", str(folder / "artifacts"))
         code = main(["export", str(folder / f"{name}.onnx"), *words, *more, *to])
         assert code == 0, name
+    assert main(["export", WITH_POST_PROCESSING, *to]) == 0
     return folder / "artifacts"
 
 
@@ -77,14 +82,17 @@ def test_the_core_says_of_an_image_what_python_says(artifacts: Path, tmp_path: P
     folder = app / "app/src/main/assets/models"
     pixels, *_ = next(made_tasks.scenes(1))
     (tmp_path / f"{made_tasks.SIDE}x{made_tasks.SIDE}.rgb").write_bytes(pixels.tobytes())
+    ((photo,), _) = scenes.with_things("test", 1, 7, ITS_SIDE)
+    (tmp_path / f"{ITS_SIDE}x{ITS_SIDE}.rgb").write_bytes(photo.tobytes())
     command = [*toolbox.app_on_jvm("Predict"), str(folder), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     models = json.loads((folder / "bundle.json").read_text())["models"]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(lines) == len(models) == 6
+    assert len(lines) == len(models) == 8
     for model, said in zip(models, lines, strict=True):
-        found = wanted(own[model["sha256"]], model, pixels)
+        image = photo if model["model"] == WITH_POST_PROCESSING else pixels
+        found = wanted(own[model["sha256"]], model, image)
         if model["task"]["task"] == "classification":
             assert [index for index, _ in said] == found.classes.tolist()
             assert [score for _, score in said] == pytest.approx(found.scores, abs=1e-5)

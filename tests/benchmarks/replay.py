@@ -209,7 +209,9 @@ class ReplayedDevice:
         profile = self.profiles.get(slot)
         types = self.layer_types.get(slot)
         return EvaluationResult(
-            None, 0.004, 0.002, 9_500_000, outputs, None, parts, leftover, profile, types
+            None,
+            *(0.004, 0.002, 9_500_000, outputs, None, parts, leftover, profile, types),
+            operators={"xnnpack": 40, "cpu": len(leftover)} if parts else None,
         )
 
     def _block(

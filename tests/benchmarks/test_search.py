@@ -162,6 +162,24 @@ def test_the_choice_is_the_most_accurate_within_the_budget() -> None:
     assert [one.on_front for one in found.finalists] == [True, True, False]
 
 
+def test_the_gain_of_the_choice_is_paired_by_seed() -> None:
+    document = _ended()
+    moved = tuple(
+        replace(one, correct=one.correct + 20 * one.seed)
+        if (one.candidate, one.epochs) == ("ca_at34", 8)
+        else one
+        for one in document.attempts
+    )
+    gain = outcome(replace(document, attempts=moved)).gains[NONE]
+    # Gains of 0.12 and 0.14: t(0.975, 1) = 12.7062, standard error 0.01.
+    assert [gain.value, gain.high] == pytest.approx([0.13, 0.13 + 0.127062], abs=1e-6)
+    alone = tuple(one for one in document.attempts if one.seed == 0)
+    request = replace(document.request, seeds=1)
+    single = replace(document, request=request, attempts=alone)
+    assert outcome(single).gains == {}
+    assert "One seed tells no gain" in " ".join(search_words.sentences(single, outcome(single)))
+
+
 def test_without_room_for_attention_the_backbone_is_chosen() -> None:
     document = _ended()
     assert document.measured is not None
@@ -176,7 +194,8 @@ def test_reports_say_what_was_measured_and_what_was_not() -> None:
     document = _ended()
     found = outcome(document)
     said = " ".join(search_words.sentences(document, found))
-    assert "20% of it, at +0.9 points" in said
+    assert "20% of it. Top-1 of the choice" in said
+    assert "+12.0 points [12.0, 12.0] over no attention, +0.9 points" in said
     assert "Measured on local (a board)" in said and "Extrapolated" in said
     assert "failed for ca_at34" in said
     html = search_html.render(document, found)

@@ -323,4 +323,5 @@ def test_what_xnnpack_leaves_to_the_runtimes_own_kernels_is_named() -> None:
     ]
     session = SimpleNamespace(get_provider_graph_assignment_info=lambda: parts)
     found = xnnpack_provider.delegation(session)
-    assert found == {"partitions": 2, "leftover_ops": ["HardSwish", "Mul"], "layer_types": None}
+    assert (found["partitions"], found["leftover_ops"]) == (2, ["HardSwish", "Mul"])
+    assert found["operators"] == {xnnpack_provider.PROVIDER: 3, "cpu": 2}

@@ -6,6 +6,7 @@ import ctypes
 import sys
 from pathlib import Path
 
+import planted_operators
 import pytest
 
 from edgebench.deploy.npu import compiled_file, compiler, empty_library
@@ -102,6 +103,19 @@ def test_a_file_that_is_no_model_is_refused(toys: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.tflite").write_bytes(b"nothing like it")
     with pytest.raises(InvalidFileError, match=r"broken\.tflite is not a \.tflite file"):
         compiler.placement(tmp_path / "broken.tflite", soc("SM8650"))
+
+
+@linux
+def test_an_input_of_no_fixed_size_is_refused_where_the_compiler_takes_it_as_1(
+    toys: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "theirs.tflite"
+    planted_operators.with_open_input(toys / "plain.tflite", (1, -1, -1, 3), path)
+    with pytest.raises(UnsupportedModelError, match=r"no fixed size \(1 x \? x \? x 3\)"):
+        compiler.placement(path, soc("SM8650"))
+    # Only how many images are run at once is open: edgebench runs one.
+    planted_operators.with_open_input(toys / "plain.tflite", (-1, 16, 16, 3), path)
+    assert compiler.placement(path, soc("SM8650")).whole
 
 
 def test_without_qualcomms_libraries_their_package_is_named(

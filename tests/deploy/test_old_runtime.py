@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from own_environment import python_with
 from toy_models import MakeRun
 
 from edgebench.deploy.documents.result import Runtime
 from edgebench.deploy.transports.local import LocalDevice
 
-ENVIRONMENT = Path(__file__).parents[2] / ".venv-old-runtime"
 PACKAGES = ("tflite-runtime==2.14.0", "numpy<2")
 
 pytestmark = pytest.mark.slow
@@ -21,20 +19,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def old_python() -> str:
-    """An environment of its own, made once and kept."""
-    python = ENVIRONMENT / "bin" / "python"
-    ready = ENVIRONMENT / ".ready"
-    if not ready.exists():
-        if sys.version_info >= (3, 12):
-            pytest.skip("tflite-runtime 2.14 has no wheel for Python 3.12 and later")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", *PACKAGES]
-        done = subprocess.run(install, capture_output=True, text=True)
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines()
-            pytest.skip(f"cannot install {PACKAGES[0]}: {lines[-1] if lines else 'pip failed'}")
-        ready.touch()
-    return str(python)
+    if sys.version_info >= (3, 12):
+        pytest.skip("tflite-runtime 2.14 has no wheel for Python 3.12 and later")
+    return str(python_with("old-runtime", *PACKAGES))
 
 
 def test_it_measures_and_evaluates_as_under_the_new_one(old_python: str, make_run: MakeRun) -> None:

@@ -171,6 +171,8 @@ def test_an_evaluation_says_load_memory_and_delegation(make_run: MakeRun) -> Non
         assert evaluation.peak_memory_bytes is not None
         assert 0 < evaluation.peak_memory_bytes < 200e6
         assert (evaluation.partitions, evaluation.leftover_ops) == (1, ())
+        assert evaluation.operators is not None and evaluation.operators["cpu"] == 0
+        assert evaluation.operators["xnnpack"] >= 3  # Convolution, mean, dense layer.
 
 
 def test_without_the_delegate_every_operation_is_left_over(make_run: MakeRun) -> None:
@@ -179,6 +181,7 @@ def test_without_the_delegate_every_operation_is_left_over(make_run: MakeRun) ->
     evaluation = result_of(folder).evaluations["plain"]
     assert evaluation.partitions == 0
     assert evaluation.leftover_ops is not None and "CONV_2D" in evaluation.leftover_ops
+    assert evaluation.operators == {"cpu": len(evaluation.leftover_ops)}
 
 
 @pytest.mark.parametrize("name", ["attention", "int8"])

@@ -69,7 +69,9 @@ def by_python(folder: Path, slot: str) -> dict[str, np.ndarray]:
     return {role: np.load(target / name) for role, name in names.items()}
 
 
-@pytest.mark.parametrize("model", ["classifier", "reader", "detector", "segmenter"])
+@pytest.mark.parametrize(
+    "model", ["classifier", "reader", "detector", "segmenter", swift_phone.PIPELINE]
+)
 def test_what_is_kept_is_what_the_python_runner_keeps(
     packages: Path, phone: IPhone, tmp_path: Path, model: str
 ) -> None:

@@ -18,21 +18,29 @@ from evaluator_server import Server
 
 from edgebench import tasks
 from edgebench.cli import main
+from edgebench.converters import postprocess
 from edgebench.converters.artifact import Artifact, find_artifacts
-from edgebench.converters.coreml.evaluator import program
+from edgebench.converters.coreml import suppression
+from edgebench.converters.coreml.evaluator import pipeline, program
 from edgebench.deploy.bundle.xcode import PROJECT
+from edgebench.models.data import scenes
 from edgebench.tasks.reduction import reduce
 from edgebench.tasks.task import Assignment, RoleOutput
 
 pytestmark = pytest.mark.rig
 
+DETECTORS_SIDE = 96
+
 
 def wanted(artifact: Artifact, model: dict[str, Any], image: Any) -> Any:
     """What Python makes of the same package, which takes images as they are."""
-    loaded = program.load(artifact.path)
+    loaded = pipeline.load(artifact.path) or program.load(artifact.path)
     assert loaded.inputs[0].image is not None
-    made = loaded.run({loaded.inputs[0].name: image})
+    (made,) = loaded.run_all([{loaded.inputs[0].name: image}])
     outputs = model["task"]["outputs"]
+    if isinstance(loaded, pipeline.DetectorPipeline):
+        arrays = suppression.as_arrays(made["coordinates"], made["confidence"])
+        made = dict(zip(postprocess.OUTPUTS, arrays, strict=True))
     kept = [msgspec.convert(one, RoleOutput) for one in outputs]
     onnx = {
         one["output"]: np.transpose(made[one["name"]], np.argsort(one["axes"])) for one in outputs
@@ -48,11 +56,13 @@ def test_the_core_says_of_an_image_what_python_says(
 ) -> None:
     app = tmp_path / "app"
     shutil.copytree(swift.APP / PROJECT.parent, app / PROJECT.parent)
-    names = ("classifier", "detector", "segmenter")
+    names = ("classifier", "detector", "segmenter", swift_phone.PIPELINE)
     words = ("--artifacts", str(packages), "--project", str(app))
     assert main(["bundle", *names, "--ios", *words]) == 0
     pixels, *_ = next(made_tasks.scenes(1))
     (tmp_path / f"{made_tasks.SIDE}x{made_tasks.SIDE}.rgb").write_bytes(pixels.tobytes())
+    ((photo,), _) = scenes.with_things("test", 1, 7, DETECTORS_SIDE)
+    (tmp_path / f"{DETECTORS_SIDE}x{DETECTORS_SIDE}.rgb").write_bytes(photo.tobytes())
     command = [*swift_phone.start_program(), "predict", str(app / "Models"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -60,9 +70,14 @@ def test_the_core_says_of_an_image_what_python_says(
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [model["model"] for model in models] == list(names) and len(lines) == len(names)
     own = {one.manifest.sha256: one for one in find_artifacts(packages)}
-    classes, boxes, labels = (wanted(own[model["sha256"]], model, pixels) for model in models)
+    seen = (pixels, pixels, pixels, photo)
+    classes, boxes, labels, things = (
+        wanted(own[model["sha256"]], model, image)
+        for model, image in zip(models, seen, strict=True)
+    )
     assert [index for index, _ in lines[0]] == classes.classes.tolist()
     assert [score for _, score in lines[0]] == pytest.approx(classes.scores, abs=1e-6)
-    expected = np.column_stack([boxes.boxes, boxes.scores, boxes.classes])
-    assert len(boxes) > 0 and np.array(lines[1]) == pytest.approx(expected, abs=1e-4)
+    for line, found in ((lines[1], boxes), (lines[3], things)):
+        expected = np.column_stack([found.boxes, found.scores, found.classes])
+        assert len(found) > 0 and np.array(line) == pytest.approx(expected, abs=1e-4)
     assert np.array_equal(np.array(lines[2]).reshape(labels.shape), labels)

@@ -360,7 +360,7 @@ def test_a_state_within_an_epoch_is_gone_on_from(
 def test_the_plain_recipe_has_no_additions_and_a_command_names_those_in_use(tmp_path: Path) -> None:
     plain = tiny(tmp_path)
     assert not any(getattr(plain, name) for name in ADDITIONS)
-    assert "smoothing" not in plain.command
+    assert "smoothing" not in plain.command and "--init" not in plain.command
     assert "--label-smoothing 0.1" in replace(plain, label_smoothing=0.1).command
 
 

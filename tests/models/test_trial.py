@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,13 @@ import pytest
 import torch
 from scipy import stats
 
-from edgebench.errors import InvalidFileError
-from edgebench.models.trial import records, scene_batches, training
+from edgebench import documents
+from edgebench.errors import InvalidFileError, UsageError
+from edgebench.models import manifest, registry
+from edgebench.models.build import build
+from edgebench.models.data import scenes
+from edgebench.models.trial import kept, records, scene_batches, together, training
+from edgebench.models.trial.device_scenes import DeviceDraws, Placed, SceneMaker
 from edgebench.models.trial.gains import Gain, distance, gains, top1
 from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
@@ -188,7 +193,7 @@ def test_what_is_detectable_is_detected_as_often_as_said(count: int) -> None:
 def test_a_spread_of_nothing_is_judged() -> None:
     same = [_record(kind, seed, 700) for kind in ("none", "simam") for seed in range(3)]
     (one,) = gains(top1(same))
-    assert (one.p, one.verdict, one.detectable) == (1.0, "undecided", 0.0)
+    assert (one.p, one.verdict, one.detectable) == (1.0, "within a point", 0.0)
 
 
 def test_the_page_is_that_of_the_records() -> None:
@@ -200,3 +205,123 @@ def test_the_page_is_that_of_the_records() -> None:
     assert (docs / "attention.md").read_text() == page.markdown(every, "attention"), remedy
     for name, svg in page.pictures(every, "attention").items():
         assert (docs / name).read_text() == svg, remedy
+
+
+class NumpysDraws:
+    """The random numbers that numpy's maker of scenes draws, in its order."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+
+    def uniform(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        if (low, high) == (0.0, 1.0):
+            return torch.from_numpy(self._rng.random(shape, np.float32))
+        return torch.from_numpy(self._rng.uniform(low, high, shape).astype(np.float32))
+
+    def integers(self, end: int, *shape: int) -> torch.Tensor:
+        return torch.from_numpy(self._rng.integers(end, size=shape))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_devices_scenes_are_painted_as_numpys(count: int) -> None:
+    recipe = replace(scenes.RECIPE, digits=count)
+    placed = scenes.lay_out(np.random.default_rng(1), "train", 40, recipe)
+    pixels, labels = scenes.render(np.random.default_rng(2), "train", placed, 48, recipe)
+    maker = SceneMaker(recipe, 48, CPU)
+    same = Placed(*(torch.from_numpy(getattr(placed, f.name)) for f in fields(Placed)))
+    painted = maker.paint(NumpysDraws(np.random.default_rng(2)), same)
+    difference = painted.permute(0, 2, 3, 1).numpy() - pixels.astype(np.float32)
+    assert np.abs(difference).max() <= 1 and np.mean(difference != 0) < 1e-3  # Of rounding.
+    assert np.array_equal(maker.labels(same).numpy(), labels)
+
+
+def test_a_devices_scenes_are_laid_out_as_numpys() -> None:
+    ours = SceneMaker(scenes.RECIPE, 48, CPU).lay_out(DeviceDraws(CPU, 3, 4), 4000, 3)
+    theirs = scenes.lay_out(np.random.default_rng(5), "train", 4000, scenes.RECIPE)
+    for name in ("size", "top", "left"):
+        pair = getattr(ours, name).numpy(), getattr(theirs, name)
+        for made in (lambda x: x.ravel(), lambda x: x.max(1) - x.min(1)):
+            assert stats.ks_2samp(made(pair[0]), made(pair[1])).pvalue > 1e-3, name
+    each = [getattr(ours, name).numpy() for name in ("size", "top", "left")]
+    assert scenes._acceptable(*each, scenes.RECIPE.clearance).all()
+    assert len(np.unique(ours.source)) > 1200
+
+
+ON_GPU = replace(
+    RECIPES["scenes_v2_gpu"], name="tiny_gpu", size=32, images=8 * 12, batch=8, test_images=60
+)
+
+
+def test_trainings_together_are_those_that_each_is_alone() -> None:
+    pairs = [("none", 0), ("ca", 0), ("ca", 1)]
+    company = together.train(ON_GPU, pairs, CPU)
+    assert [(one.kind, one.seed) for one in company] == pairs
+    (alone,) = together.train(ON_GPU, [("ca", 1)], CPU)
+    assert alone.result.answers_sha256 == company[2].result.answers_sha256
+    assert [x.loss for x in alone.log] == [x.loss for x in company[2].log]
+    assert company[1].result.loss != company[2].result.loss
+
+
+def test_a_step_together_is_a_step_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The same images give the loss and the weights that the training on a processor gives."""
+    feed = together._Feed(ON_GPU, [2], CPU)
+    monkeypatch.setattr(
+        training, "batches", lambda recipe, seed, step: (feed.images[2], feed.labels[2])
+    )
+    rate = torch.zeros(())
+    ours = together._begun(ON_GPU, "se", 2, feed, rate, CPU)
+    theirs = training._begun(ON_GPU, ON_GPU.model("se"), ON_GPU.model("none"), 2, CPU)
+    losses = []
+    for step in range(6):
+        feed.fill(step)
+        rate.fill_(ON_GPU.rate(step))
+        for one in (ours.module, theirs.module):
+            found = torch.nn.functional.cross_entropy(one(feed.images[2]), feed.labels[2])
+            losses.append(float(found.detach()))
+        ours.step(ON_GPU.average_decay)
+        training._train_step(ON_GPU, theirs, 2, CPU)
+    assert losses[::2] == pytest.approx(losses[1::2], rel=1e-3)
+    assert len(set(losses[::2])) == 6
+
+
+def test_a_training_together_that_diverges_is_named() -> None:
+    with pytest.raises(training.DivergedTrialError, match="none with seed 0"):
+        together.train(replace(ON_GPU, learning_rate=1e30), [("none", 0)], CPU)
+
+
+def test_the_weights_of_a_gpus_training_are_a_checkpoint(tmp_path: Path) -> None:
+    (one,) = together.train(ON_GPU, [("eca", 1)], CPU)
+    kept.save(tmp_path, ON_GPU, one, CPU, {"torch": "x"})
+    weights = tmp_path / f"{ON_GPU.model('eca')}_s1.safetensors"
+    record = manifest.of(weights)
+    assert record is not None and record.accuracy is not None and record.seed == 1
+    assert record.weights_sha256 == documents.sha256(weights)
+    assert "--kinds eca --seeds 2 --weights" in record.command
+    built = build(registry.get(record.model), weights)
+    assert built.accuracy == record.accuracy
+
+
+def test_a_gpus_recipe_needs_a_gpu(tmp_path: Path) -> None:
+    series = TrialSeries(ON_GPU, ("none",), 1, tmp_path / "r.jsonl", tmp_path, "cpu")
+    with pytest.raises(UsageError, match="CUDA"):
+        carry_out(series, silent)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_captured_steps_give_what_the_same_steps_give_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    device = torch.device("cuda")
+    pairs = [(kind, 0) for kind in KINDS]
+    captured = together.train(ON_GPU, pairs, device)
+    monkeypatch.setattr(together, "WARM_UP", ON_GPU.steps)
+    for one, other in zip(captured, together.train(ON_GPU, pairs, device), strict=True):
+        assert other.result.loss == pytest.approx(one.result.loss, rel=1e-3)
+
+
+def test_an_interval_within_a_point_is_as_good_as_none() -> None:
+    def one(low: float, high: float) -> Gain:
+        return Gain("ca", 4, 0.9, (low + high) / 2, low, high, 0.001, 0.5, 0.9, 0.005)
+
+    assert one(-0.004, 0.009).verdict == "within a point"
+    assert one(-0.004, 0.011).verdict == "undecided"

@@ -367,24 +367,6 @@ def test_only_floats_that_are_kept_whole_have_an_snr() -> None:
     assert numeric == {"boxes": True, "scores": True, "classes": False}
 
 
-def test_rows_in_the_models_own_order_are_compared_as_boxes_alone() -> None:
-    """Of two nearly equal scores another run may put the other first."""
-    listed = (
-        ModelOutput("b", (1, 9, 4)),
-        ModelOutput("s", (1, 9)),
-        ModelOutput("c", (1, 9), "int64"),
-    )
-    raw = (ModelOutput("b", (1, 9, 4)), ModelOutput("s", (1, 9, 5)))
-    joined = (ModelOutput("all", (1, 9, 6)),)
-    for outputs, words, comparable in (
-        (listed, {}, {"boxes": False, "scores": False, "classes": False}),
-        (raw, {}, {"boxes": True, "scores": True}),
-        (joined, {"columns": "box+score+class"}, {"detections": False}),
-    ):
-        assignment = TASK.assign(Signature(outputs, (64, 64), 5), words)
-        assert {one.role: one.comparable for one in assignment.outputs} == comparable
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -73,18 +73,11 @@ def load(path: Path) -> DetectorPipeline | None:
     Raises `InvalidFileError`, and `UnsupportedModelError` for models that are neither programs nor
     a suppression at the end.
     """
-    specification = specification_of(path)
-    if specification.WhichOneof("Type") != "pipeline":
+    models = parts(path)
+    if models is None:
         return None
-    *parts, last = specification.pipeline.models
-    kinds = [one.WhichOneof("Type") for one in (*parts, last)]
-    if set(kinds[:-1]) != {"mlProgram"} or kinds[-1] != "nonMaximumSuppression":
-        raise UnsupportedModelError(
-            f"{path} is a pipeline of {', '.join(map(str, kinds))}",
-            "only ML programs with a NonMaximumSuppression model at the end can be evaluated here",
-        )
-    programs = tuple(program.of(package.read_model(one, path)) for one in parts)
-    found = last.nonMaximumSuppression
+    programs = tuple(program.of(package.read_model(one, path)) for one in models[:-1])
+    found = models[-1].nonMaximumSuppression
     names = (found.coordinatesOutputFeatureName, found.confidenceOutputFeatureName)
     return DetectorPipeline(
         programs[0].inputs,
@@ -98,6 +91,24 @@ def load(path: Path) -> DetectorPipeline | None:
             found.pickTop.perClass,
         ),
     )
+
+
+def parts(path: Path) -> list[Any] | None:
+    """The specifications of a pipeline's models, in their order; None for a package that is none.
+
+    Raises the same as `load`.
+    """
+    specification = specification_of(path)
+    if specification.WhichOneof("Type") != "pipeline":
+        return None
+    models = list(specification.pipeline.models)
+    kinds = [one.WhichOneof("Type") for one in models]
+    if set(kinds[:-1]) != {"mlProgram"} or kinds[-1] != "nonMaximumSuppression":
+        raise UnsupportedModelError(
+            f"{path} is a pipeline of {', '.join(map(str, kinds))}",
+            "only ML programs with a NonMaximumSuppression model at the end can be evaluated here",
+        )
+    return models
 
 
 def _overlaps(one: Array, others: Array) -> Array:

@@ -1,14 +1,15 @@
-"""A Core ML .mlpackage as a graph."""
+"""A Core ML .mlpackage as a graph: its program, or those of a detector's pipeline in a row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgebench.converters.coreml.evaluator import package
+from edgebench.converters.coreml.evaluator import package, pipeline
 from edgebench.converters.coreml.evaluator.operation import Declared, Operation
 from edgebench.converters.lint.graph import SHORT, LintGraph, LintTensor, Op
 from edgebench.converters.lint.kinds import MIL, kind
@@ -16,12 +17,20 @@ from edgebench.converters.lint.readers.folding import without_constant_ops
 
 
 def read(path: Path, name: str, precision: str) -> LintGraph:
-    """Read the package's ML program.
+    """Read the package's ML program, or those of a pipeline with the suppression of boxes behind.
 
     Raises `InvalidFileError`, `UnsupportedModelError` for an older neural network, and
     `MissingExtraError`.
     """
-    found = package.read(path)
+    models = pipeline.parts(path)
+    if models is None:
+        return _program(package.read(path), name, precision)
+    *programs, last = models
+    graphs = [_program(package.read_model(one, path), name, precision) for one in programs]
+    return _in_a_row(graphs, last)
+
+
+def _program(found: package.Package, name: str, precision: str) -> LintGraph:
     tensors = {key: _constant(key, value) for key, value in found.constants.items()}
     ports = (*found.inputs, *found.states)
     tensors.update({port.name: _tensor(port) for port in ports})
@@ -39,6 +48,22 @@ def read(path: Path, name: str, precision: str) -> LintGraph:
         inputs=tuple(port.name for port in found.inputs),
         outputs=found.body.outputs,
     )
+
+
+def _in_a_row(graphs: Sequence[LintGraph], last: Any) -> LintGraph:
+    """Programs of which each takes what those before it made, and the suppression of boxes."""
+    ops = [one for graph in graphs for one in graph.ops]
+    tensors = {name: one for graph in graphs for name, one in graph.tensors.items()}
+    found = last.nonMaximumSuppression
+    given = found.coordinatesInputFeatureName, found.confidenceInputFeatureName
+    made = found.coordinatesOutputFeatureName, found.confidenceOutputFeatureName
+    for before, after in zip(given, made, strict=True):
+        columns = (tensors[before].shape or (None,))[-1]
+        tensors[after] = LintTensor(after, (None, columns), tensors[before].dtype)
+    word = "nonMaximumSuppression"
+    ops.append(Op(word, word, kind(MIL, word), given, made, {}))
+    first = graphs[0]
+    return replace(first, ops=tuple(ops), tensors=tensors, outputs=made)
 
 
 def _tensor(port: Declared) -> LintTensor:

@@ -101,7 +101,9 @@ class CoreMLEngine(Feeding):
         there = [unit == UNIT_OF[self.delegate] for _, unit in chosen]
         starts = sum(here and not (i and there[i - 1]) for i, here in enumerate(there))
         left = [name for name, unit in chosen if unit != UNIT_OF[self.delegate]]
-        return {"partitions": starts, "leftover_ops": left, "layer_types": None}
+        counts = {self.delegate: len(chosen) - len(left), "others": len(left)}
+        found = {"partitions": starts, "leftover_ops": left, "operators": counts}
+        return {**nothing, **found}
 
     def _chosen(self) -> list[tuple[str, str]]:
         """Operation and unit, in the program's order; constants are computed nowhere."""

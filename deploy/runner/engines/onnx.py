@@ -52,8 +52,7 @@ class OnnxEngine(Buffers):
             return xnnpack_provider.delegation(self.session)
         if self.delegate not in NPU:
             return super().delegation()
-        parts = qnn_provider.partitions(self.session)
-        return {"partitions": parts, "leftover_ops": [], "layer_types": None}
+        return qnn_provider.delegation(self.session)
 
     @staticmethod
     def runtime() -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from typing import Any
 
-from ..messages import RunnerError, first_line
+from ..messages import Json, RunnerError, first_line
 
 PROVIDER = "QNNExecutionProvider"
 ALONE = "session.disable_cpu_ep_fallback"
@@ -45,9 +45,15 @@ def session(runtime: Any, path: str, number: int | None = None) -> Any:
         raise RunnerError(f"QNN does not take it: {first_line(error)}") from None
 
 
-def partitions(opened: Any) -> int:
-    """The parts of a session's graph, all of which the NPU runs."""
-    return len(list(opened.get_provider_graph_assignment_info()))
+def delegation(opened: Any) -> Json:
+    """The parts of a session's graph and their operators, all of which the NPU runs."""
+    parts = list(opened.get_provider_graph_assignment_info())
+    return {
+        "partitions": len(parts),
+        "leftover_ops": [],
+        "layer_types": None,
+        "operators": {PROVIDER: sum(len(list(one.get_nodes())) for one in parts), "cpu": 0},
+    }
 
 
 def operators(count: int) -> str:

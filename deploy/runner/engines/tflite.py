@@ -21,6 +21,9 @@ RUNTIMES = (
 RESOLVERS = {"xnnpack": "AUTO", "none": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
 """The name of LiteRT's resolver for each delegate that it has in Python."""
 
+DELEGATED = "DELEGATE"
+"""The runtime's name of a delegate's node."""
+
 
 class TFLiteEngine(Feeding):
     """A .tflite file in whichever TFLite runtime is there."""
@@ -29,6 +32,7 @@ class TFLiteEngine(Feeding):
         import numpy
 
         self.np = numpy
+        self.delegate = str(plan["delegate"])
         module, distribution = find_runtime()
         if plan["delegate"] not in RESOLVERS:
             raise RunnerError(
@@ -81,16 +85,31 @@ class TFLiteEngine(Feeding):
     def delegation(self) -> Json:
         """How many nodes the delegate made of the graph, and which operations it left over.
 
-        The runtime lists the original operations and then the delegate's nodes; walking back from
-        the outputs, and preferring a delegate's node, meets just those that are executed.
+        The runtime lists the original operations and then the delegate's nodes.
         """
+        nothing = {"partitions": None, "leftover_ops": None, "layer_types": None}
         try:
             ops = self.interpreter._get_ops_details()
         except AttributeError:
-            return {"partitions": None, "leftover_ops": None, "layer_types": None}
-        maker = {}
-        for op in ops:  # Delegate nodes come last and so take the place of what they replaced.
-            maker.update({int(tensor): op for tensor in op["outputs"]})
+            return nothing
+        every = self._executed([op for op in ops if op["op_name"] != DELEGATED])
+        names = self._executed(ops)
+        left = [name for name in names if name != DELEGATED]
+        counts = {self.delegate: len(every) - len(left), "cpu": len(left)}
+        return {
+            **nothing,
+            "partitions": len(names) - len(left),
+            "leftover_ops": left,
+            "operators": counts if self.delegate != "none" else {"cpu": len(left)},
+        }
+
+    def _executed(self, ops: list[Json]) -> list[str]:
+        """The names of the nodes that make the outputs, in the order of the list.
+
+        Walking back from the outputs meets just those. The delegate's nodes come last in the list
+        and so take the place of what they replaced.
+        """
+        maker = {int(tensor): op for op in ops for tensor in op["outputs"]}
         executed: dict[int, Json] = {}
         wanted = [int(detail["index"]) for detail in self.outputs]
         while wanted:
@@ -98,10 +117,7 @@ class TFLiteEngine(Feeding):
             if op is not None and op["index"] not in executed:
                 executed[op["index"]] = op
                 wanted.extend(int(tensor) for tensor in op["inputs"])
-        names = [executed[index]["op_name"] for index in sorted(executed)]
-        left = [name for name in names if name != "DELEGATE"]
-        partitions = len(names) - len(left)
-        return {"partitions": partitions, "leftover_ops": left, "layer_types": None}
+        return [str(executed[index]["op_name"]) for index in sorted(executed)]
 
 
 def find_runtime() -> tuple[Any, str]:

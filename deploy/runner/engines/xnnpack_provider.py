@@ -40,5 +40,10 @@ def delegation(opened: Any) -> Json:
     left = [
         str(node.op_type) for one in parts if one.ep_name != PROVIDER for node in one.get_nodes()
     ]
-    taken = sum(one.ep_name == PROVIDER for one in parts)
-    return {"partitions": taken, "leftover_ops": left, "layer_types": None}
+    taken = [len(list(one.get_nodes())) for one in parts if one.ep_name == PROVIDER]
+    return {
+        "partitions": len(taken),
+        "leftover_ops": left,
+        "layer_types": None,
+        "operators": {PROVIDER: sum(taken), "cpu": len(left)},
+    }

@@ -44,7 +44,7 @@ class TFLiteOnHexagon(Feeding):
             self._session = qnn_provider.session(
                 find_runtime(), str(program), _number(soc, compiled.number)
             )
-        self._partitions = placed.partitions
+        self._placed = placed
         self._given: dict[str, Any] = {}
         self._results: list[Any] = []
 
@@ -61,7 +61,12 @@ class TFLiteOnHexagon(Feeding):
         return self._file.decoded(self._file.outputs[place], self._results[place])
 
     def delegation(self) -> Json:
-        return {"partitions": self._partitions, "leftover_ops": [], "layer_types": None}
+        return {
+            "partitions": self._placed.partitions,
+            "leftover_ops": [],
+            "layer_types": None,
+            "operators": {"npu": self._placed.taken, "cpu": 0},
+        }
 
 
 class OnnxOnHexagon(Feeding):
@@ -91,8 +96,7 @@ class OnnxOnHexagon(Feeding):
         return real(self._results[place])
 
     def delegation(self) -> Json:
-        parts = qnn_provider.partitions(self._session)
-        return {"partitions": parts, "leftover_ops": [], "layer_types": None}
+        return qnn_provider.delegation(self._session)
 
 
 ENGINES = {"tflite": TFLiteOnHexagon, "onnx": OnnxOnHexagon}

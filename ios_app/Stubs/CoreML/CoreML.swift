@@ -34,13 +34,19 @@ open class MLImageConstraint: NSObject {
     public var pixelsWide: Int { fatalError() }
     public var pixelFormatType: OSType { fatalError() }
 }
+public enum MLMultiArrayShapeConstraintType: Int, Sendable { case unspecified = 1, enumerated, range }
+open class MLMultiArrayShapeConstraint: NSObject {
+    public var type: MLMultiArrayShapeConstraintType { fatalError() }
+}
 open class MLMultiArrayConstraint: NSObject {
     public var shape: [NSNumber] { fatalError() }
+    public var shapeConstraint: MLMultiArrayShapeConstraint { fatalError() }
     public var dataType: MLMultiArrayDataType { fatalError() }
 }
 open class MLFeatureDescription: NSObject {
     public var name: String { fatalError() }
     public var type: MLFeatureType { fatalError() }
+    public var isOptional: Bool { fatalError() }
     public var imageConstraint: MLImageConstraint? { fatalError() }
     public var multiArrayConstraint: MLMultiArrayConstraint? { fatalError() }
 }

@@ -54,7 +54,6 @@ _SCENES = (
     Row("scenes_v2_eca", "eca", "expanded", None, 0.35, 409006, 3207520, 36768),
     Row("scenes_v2_ca", "ca", "expanded", 32, 0.35, 482780, 3472672, 73536),
     Row("scenes_v2_sca", "sca", "expanded", None, 0.35, 413738, 4841334, 110304),
-    Row("scenes_v2_ca_output", "ca", "output", 32, 0.35, 423490, 3253280, 22976),
     Row("scenes_v2_ca_late", "ca", "late", 32, 0.35, 473924, 3389728, 28608),
 )
 

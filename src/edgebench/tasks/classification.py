@@ -209,6 +209,15 @@ class Classification:
         one, other = (_scores(assignment, each)[0].argmax(1) for each in (reference, outputs))
         return (one == other).astype(np.float64), np.ones(len(one))
 
+    def aligned(
+        self,
+        assignment: Assignment,
+        reference: Mapping[str, Array],
+        outputs: Mapping[str, Array],
+        every: bool = False,
+    ) -> Mapping[str, Array]:
+        return outputs
+
     def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> Floats:
         """Kullback and Leibler's, sum p ln(p / q), p the reference's (Ann. Math. Stat. 22, 1951).
 

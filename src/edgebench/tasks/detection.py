@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebench.errors import DataError
-from edgebench.tasks import detection_layout, jackknife, roles
+from edgebench.tasks import detection_layout, detection_rows, jackknife, roles
 from edgebench.tasks.average_precision import Matches, average_precision, match
 from edgebench.tasks.boxes import Floats, Ints, overlaps
 from edgebench.tasks.detection_decode import Detections, detections
@@ -241,6 +241,16 @@ class Detection:
         ]
         alike, every = np.array(counts, np.float64).reshape(-1, 2).T
         return alike, every
+
+    def aligned(
+        self,
+        assignment: Assignment,
+        reference: Mapping[str, Array],
+        outputs: Mapping[str, Array],
+        every: bool = False,
+    ) -> Mapping[str, Array]:
+        least = -np.inf if every else SHOWN
+        return detection_rows.beside(assignment, reference, outputs, SAME_IOU, least)
 
     def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> None:
         return None

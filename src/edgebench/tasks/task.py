@@ -63,18 +63,13 @@ class RoleOutput:
     """The output that holds a role, and what of it is kept.
 
     `ranked` are rows in an order of the model's own, such as boxes from the best one down: where
-    two scores are nearly equal, the same row of another run is another thing.
+    two scores are nearly equal, the same row of another run is another thing. See `Task.aligned`.
     """
 
     role: str
     output: str
     reduction: Reduction
     ranked: bool = False
-
-    @property
-    def comparable(self) -> bool:
-        """Whether an SNR to another run's values means something."""
-        return self.reduction.numeric and not self.ranked
 
 
 @dataclass(frozen=True)
@@ -246,6 +241,19 @@ class Task(Protocol):
         self, assignment: Assignment, reference: Outputs, outputs: Outputs
     ) -> tuple[Floats, Floats]:
         """By image, how many things both predict alike, and how many there are (images,)."""
+
+    def aligned(
+        self,
+        assignment: Assignment,
+        reference: Mapping[str, Array],
+        outputs: Mapping[str, Array],
+        every: bool = False,
+    ) -> Mapping[str, Array]:
+        """The outputs, by name, so that numbers can be compared with the reference's one by one.
+
+        Rows that are `ranked` are brought beside those that they stand for. With `every` rows that
+        an application would not show have to be there too.
+        """
 
     def divergence(
         self, assignment: Assignment, reference: Outputs, outputs: Outputs

@@ -84,6 +84,19 @@ def test_what_the_npu_took_is_recorded_with_the_libraries_that_made_it(
         assert left is None or len(one.leftover_ops) == left
 
 
+def test_the_file_about_the_graph_counts_what_qualcomms_delegate_took(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    give_libraries(phone)
+    folder = make_run("plain", "attention", blocks=1, processes=1, evaluate=True, delegate="qnn")
+    result = device(phone, tmp_path, qnn="partial", info=True).run(folder, silent)
+    for one in result.evaluations.values():
+        assert one.partitions == 2 and one.leftover_ops is not None and one.operators is not None
+        assert set(one.leftover_ops) <= {"MEAN", "SOFTMAX"} and one.leftover_ops
+        assert one.operators["TfLiteQnnDelegate"] > 0
+        assert one.operators["cpu"] == len(one.leftover_ops)
+
+
 def test_libraries_of_another_version_go_to_a_folder_of_their_own(
     phone: PhoneShell, tmp_path: Path
 ) -> None:
@@ -147,7 +160,7 @@ def test_check_says_what_is_missing_for_the_npu(phone: PhoneShell, tmp_path: Pat
 
 
 def measure_compiled(
-    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, delegate: str = "npu", **mode: str
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun, delegate: str = "npu", **mode: object
 ) -> RunResult:
     folder = make_run("plain", "attention", blocks=1, processes=1, evaluate=True, delegate=delegate)
     return device(phone, tmp_path, form="compiled", **mode).run(folder, silent)
@@ -163,6 +176,8 @@ def test_the_compiled_models_tool_runs_the_npu_and_compiles_once(
     assert "libQnnHtpV75Skel.so" in result.context.libraries
     for one in result.evaluations.values():
         assert one.partitions == 1 and one.leftover_ops == () and one.outputs is None
+        assert one.operators is not None and one.operators["DispatchDelegate"] > 1
+        assert one.operators["cpu"] == 0
         assert one.compile_s is not None and one.load_s is not None
         assert one.compile_s > 0.3 > one.load_s  # The stand-in takes 0.3 s to compile.
         assert one.first_inference_s is not None and one.peak_memory_bytes is not None
@@ -176,6 +191,28 @@ def test_a_model_that_the_cpu_ran_in_the_place_of_the_npu_is_seen(
     for one in result.evaluations.values():
         assert one.partitions == 0  # Which is "ran without the npu delegate": no verdict.
         assert one.leftover_ops == ("TfLiteXNNPackDelegate",)
+
+
+def test_the_file_about_the_graph_names_what_the_cpu_runs_in_the_place_of_the_npu(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    give_libraries(phone)
+    result = measure_compiled(phone, tmp_path, make_run, npu="silent", info=True)
+    for one in result.evaluations.values():
+        assert one.partitions == 0 and one.operators is not None
+        assert one.leftover_ops is not None and "CONV_2D" in one.leftover_ops
+        assert one.operators["TfLiteXNNPackDelegate"] == len(one.leftover_ops)
+
+
+def test_a_tool_that_says_nothing_of_the_npu_leaves_it_unknown(
+    phone: PhoneShell, tmp_path: Path, make_run: MakeRun
+) -> None:
+    """Unknown is no verdict, and not the same as not used: nothing fails while it is measured."""
+    give_libraries(phone)
+    result = measure_compiled(phone, tmp_path, make_run, npu="quiet")
+    assert result.complete and not any(block.error for block in result.blocks)
+    for one in result.evaluations.values():
+        assert (one.partitions, one.leftover_ops, one.operators) == (None, None, None)
 
 
 def test_a_model_that_the_npu_does_not_take_whole_fails_with_litert_s_reason(

@@ -36,7 +36,8 @@ public final class CoreMLEngine: Engine {
         self.model = model
         let description = model.modelDescription
         // Core ML has no order of inputs; an image comes first, because a plan gives images to the first input.
-        fed = try description.inputDescriptionsByName.values.map(FedInput.init).sorted {
+        // The thresholds of a detector's suppression are optional: they have the values that the model names.
+        fed = try description.inputDescriptionsByName.values.filter { !$0.isOptional }.map(FedInput.init).sorted {
             ($0.isImage ? 0 : 1, $0.tensor.name) < ($1.isImage ? 0 : 1, $1.tensor.name)
         }
         inputs = fed.map(\.tensor)
@@ -71,10 +72,13 @@ public final class CoreMLEngine: Engine {
         if backings.isEmpty { try allocateOutputs() }
     }
 
-    /// After the first prediction, which tells the shapes that a description may leave open.
+    /// After the first prediction, which tells the shapes that a description may leave open. An output that has as
+    /// many rows as boxes were found gets new memory each time.
     private func allocateOutputs() throws {
+        let described = model.modelDescription.outputDescriptionsByName
         for (place, output) in outputs.enumerated() {
-            guard let array = made?.featureValue(for: output.name)?.multiArrayValue else { continue }
+            let varies = described[output.name]?.multiArrayConstraint?.shapeConstraint.type == .range
+            guard !varies, let array = made?.featureValue(for: output.name)?.multiArrayValue else { continue }
             outputs[place] = Tensor(
                 name: output.name, shape: array.shape.map(\.intValue), type: try elementType(array.dataType))
             backings[output.name] = try MLMultiArray(shape: array.shape, dataType: array.dataType)
@@ -86,7 +90,8 @@ public final class CoreMLEngine: Engine {
         guard let array = made?.featureValue(for: outputs[place].name)?.multiArrayValue else {
             throw RunnerError("the model gave no \(outputs[place].name)")
         }
-        return try values(array, outputs[place])
+        let shape = array.shape.map(\.intValue)
+        return try values(array, Tensor(name: outputs[place].name, shape: shape, type: try elementType(array.dataType)))
     }
 
     /// Where Core ML plans to run each operation (iOS 17.4), which is not what it was seen to do.

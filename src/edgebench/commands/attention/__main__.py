@@ -5,7 +5,8 @@
 Every kind is trained with every seed. Trainings with the same seed begin with the same weights,
 where they share any, and see the same images in the same order, so that they are compared pair by
 pair. Each training that ends is a line of the records' file. The command may be interrupted or
-killed at any moment and goes on where it stopped, at the training under way too.
+killed at any moment and goes on where it stopped, at the training under way too. The recipes that
+end in `_gpu` train many networks at once on a CUDA device; of them those under way begin again.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from pathlib import Path
 from edgebench import arguments, console
 from edgebench.commands.attention import page
 from edgebench.commands.common.exits import INTERRUPTED
-from edgebench.errors import EdgeBenchError, UnknownNameError
+from edgebench.errors import EdgeBenchError, UnknownNameError, UsageError
+from edgebench.models import registry
 from edgebench.models.kinds import KINDS as KNOWN
 from edgebench.models.trial import records
-from edgebench.models.trial.recipe import KINDS, RECIPES
+from edgebench.models.trial.recipe import KINDS, RECIPES, GpuRecipe
 from edgebench.models.trial.series import TrialSeries, carry_out, left, of_recipe
 from edgebench.progress import silent
 
@@ -40,6 +42,7 @@ class AttentionOptions:
     seeds: int = 8
     records: Path = records.FILE
     states: Path = Path("trial")
+    weights: Path | None = None
     device: str = "auto"
     jobs: int = 1
     show: bool = False
@@ -76,13 +79,29 @@ def main(words: Sequence[str] | None = None) -> int:
 def _series(options: AttentionOptions) -> TrialSeries:
     if options.recipe not in RECIPES:
         raise UnknownNameError("recipe", options.recipe, RECIPES)
+    recipe = RECIPES[options.recipe]
     for kind in options.kinds:
-        if kind not in ("none", *KNOWN):
+        if not registry.known(recipe.model(kind)):
             raise UnknownNameError("attention", kind, ("none", *KNOWN))
     kinds = tuple(dict.fromkeys(("none", *options.kinds)))
-    recipe = RECIPES[options.recipe]
+    if isinstance(recipe, GpuRecipe) and options.jobs > 1:
+        raise UsageError(
+            f"the recipe {recipe.name} trains its networks together, in one process",
+            "leave out --jobs",
+        )
+    if not isinstance(recipe, GpuRecipe) and options.weights is not None:
+        raise UsageError(
+            f"the recipe {recipe.name} keeps no weights",
+            "leave out --weights, or take a recipe that ends in _gpu",
+        )
     return TrialSeries(
-        recipe, kinds, options.seeds, options.records, options.states, options.device
+        recipe,
+        kinds,
+        options.seeds,
+        options.records,
+        options.states,
+        options.device,
+        weights=options.weights,
     )
 
 
@@ -106,14 +125,16 @@ def _options(words: Sequence[str] | None) -> AttentionOptions:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.partition("\n")[0])
     add = arguments.adder(parser, AttentionOptions)
     add("--recipe", metavar="NAME", help=f"what is trained: {' or '.join(RECIPES)}")
-    help_ = "kinds of attention, each compared with none"
+    help_ = "kinds of attention, such as ca or ca_late, each compared with none"
     add("--kinds", type=arguments.names, metavar="KIND,...", help=help_)
     add("--seeds", type=arguments.positive, metavar="N", help="trainings of each kind")
     add("--records", type=Path, metavar="FILE", help="file that each training is added to")
     help_ = "folder for the state of the training under way"
     add("--states", type=Path, metavar="DIR", help=help_)
+    help_ = "folder to keep the trained weights in, as checkpoints; of a GPU's recipe"
+    add("--weights", type=Path, metavar="DIR", help=help_)
     add("--device", choices=("auto", "cpu", "cuda"), help="processor to train on")
-    help_ = "trainings at once, in processes; several fit a GPU"
+    help_ = "trainings at once, in processes"
     add("--jobs", type=arguments.positive, metavar="N", help=help_)
     add("--show", action="store_true", help="train nothing")
     add("--json", action="store_true", help="print the records as JSON")

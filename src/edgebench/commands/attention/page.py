@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from edgebench import console
 from edgebench.commands.attention import picture
 from edgebench.models.trial.gains import LEVEL, TOP1, Gain, gains, top1
-from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
+from edgebench.models.trial.recipe import KINDS, RECIPES, GpuRecipe, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
 from edgebench.models.trial.series import TrialSeries, of_recipe
 
@@ -64,22 +64,28 @@ def _section(recipe: TrialRecipe, found: Sequence[TrialRecord], stem: str) -> st
     state = (
         f"**{seeds} seeds of every kind**."
         if seeds >= WANTED_SEEDS
-        else f"**So far {done} of {WANTED_SEEDS * len(KINDS)} trainings**: {seeds} of "
-        f"{WANTED_SEEDS} seeds of every kind. More seeds may change what stands here."
+        else f"**So far {done} of {WANTED_SEEDS * len(KINDS)} trainings.** More may change what "
+        f"stands here."
     )
     minutes = {kind: [one.took_s / 60 for one in found if one.kind == kind] for kind in by_kind}
     each = {kind: fmean(took) for kind, took in minutes.items()}
     hours = WANTED_SEEDS * sum(each.get(kind, fmean(each.values())) for kind in KINDS) / 60
+    cost = (
+        f"{WANTED_SEEDS} seeds of {len(KINDS)} kinds take about {60 * hours:.0f} minutes of "
+        f"{_gpus(found)}."
+        if isinstance(recipe, GpuRecipe)
+        else f"It takes {min(each.values()):.1f} to {max(each.values()):.1f} minutes of\none core; "
+        f"{WANTED_SEEDS} seeds of {len(KINDS)} kinds take about {hours:.1f} hours."
+    )
     lines = [
-        f"## {recipe.backbone}, {recipe.size} pixels",
+        f"## {recipe.name}: {recipe.backbone}, {recipe.size} pixels",
         "",
         f"{state}",
         "",
-        f"Each training sees {recipe.images:,} scenes once, takes {min(each.values()):.1f} to "
-        f"{max(each.values()):.1f} minutes of",
-        f"one core, and is tested on {recipe.test_images:,} scenes of digits that none has seen. "
-        f"{WANTED_SEEDS} seeds of {len(KINDS)} kinds take",
-        f"about {hours:.1f} hours of one core. {_spread(by_kind)}",
+        f"Each training sees {recipe.images:,} scenes once, in batches of {recipe.batch}, and is "
+        f"tested on",
+        f"{recipe.test_images:,} scenes of digits that none has seen. {cost}",
+        _spread(by_kind),
         "",
         "| attention | seeds | top-1 % | over none | 95 % interval | p (Holm) | |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -119,7 +125,11 @@ def _spread(by_kind: TOP1) -> str:
         return ""
     low, high = (100 * limit(spreads.values()) for limit in (min, max))
     none = f", {100 * spreads['none']:.2f} without attention" if "none" in spreads else ""
-    return f"The standard deviation over\nseeds is {low:.2f} to {high:.2f} points of top-1{none}."
+    return f"The standard deviation over seeds is {low:.2f} to {high:.2f} points of top-1{none}."
+
+
+def _gpus(found: Sequence[TrialRecord]) -> str:
+    return " or ".join(sorted({one.tools.get("gpu", one.device) for one in found}))
 
 
 def _smallest(known: Sequence[Gain]) -> str:
@@ -153,8 +163,13 @@ kind stands where its papers have it in that backbone. `sca` is our documented i
 Liu et al. 2022.
 
 **Reading the table.** Intervals are Student's over seeds, each for its kind alone. p is that of the
-paired t test, adjusted by Holm for the {len(KINDS) - 1} comparisons; a kind is called better or
-worse where it is below {LEVEL}.
+paired t test, adjusted by Holm for all the comparisons of its table; a kind is called better or
+worse where it is below {LEVEL}, and "within a point" where it is not and the whole interval is.
+
+**Recipes.** Those that end in `_gpu` train many networks at once on scenes that the GPU makes, ten
+times as many. There nearly all that can be learnt is learnt: what is left over is mostly digits
+that look unlike those of the training set, and no kind of attention helps with that. The others
+stop earlier, for a processor. Their networks still differ in how soon they learn.
 
 """
 
@@ -163,9 +178,10 @@ _AGAIN = """
 
     make experiment-attention                              # what is missing
     make experiment-attention TRIAL="--recipe mobilenet_v2"
-    make experiment-attention TRIAL="--device cuda --jobs 8"
+    make experiment-attention TRIAL="--recipe resnet18_gpu"
     python -m edgebench.commands.attention --kinds ca --seeds 1 --records again.jsonl
 
 It may be stopped at any moment; the same command goes on. The last line trains two rows again,
-into a file of its own: on the same machine with the same versions `answers_sha256` is the same.
+into a file of its own: on the same machine with the same versions `answers_sha256` is the same
+(of a processor's recipes; of a GPU's it is not promised).
 """

@@ -191,6 +191,7 @@ class Bench:
             subject.data,
             instructions,
             self._request.ranges,
+            subject.read.task,
             self._progress,
         )
         if failed:

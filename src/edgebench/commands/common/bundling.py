@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from edgebench.tasks.task import Assignment
 
 
+SUPPRESSED = ("coordinates", "confidence")
+"""The outputs of Core ML's suppression of boxes, as Xcode and Vision know them."""
+
+
 @dataclass(frozen=True)
 class Given:
     """What the user says of models whose manifests do not say it."""
@@ -33,11 +37,14 @@ def bundled(artifact: Artifact, app: BundledApp, given: Given) -> BundledModel:
     from edgebench.deploy.bundle.bundle import BundledInput, BundledModel, BundledTask
     from edgebench.deploy.documents.staging import content_name
 
+    suppressed = _suppressed(artifact)
+    artifact = suppressed or artifact
+    boxes_are_known = suppressed is not None or artifact.manifest.post_processing is not None
     manifest = _described(artifact.manifest, given)
     require_runnable(artifact, app)
     channels, axes = image_axes(manifest.inputs[0])
     height, width = _image(manifest)
-    task = _assignment(manifest, given)
+    task = _assignment(manifest, given, boxes_are_known)
     how = _preprocessing(manifest)
     return BundledModel(
         model=manifest.model,
@@ -54,6 +61,27 @@ def bundled(artifact: Artifact, app: BundledApp, given: Given) -> BundledModel:
             task.task, tuple(kept_output(one, manifest) for one in task.outputs), task.layout
         ),
     )
+
+
+def _suppressed(artifact: Artifact) -> Artifact | None:
+    """Somebody else's pipeline with Core ML's suppression of boxes, with the outputs that the app
+    makes of its own; None for any other model."""
+    from edgebench.converters.artifact import TensorSpec
+    from edgebench.converters.postprocess import PORTS
+
+    manifest = artifact.manifest
+    if {one.name for one in manifest.outputs} != set(SUPPRESSED):
+        return None
+    from edgebench.converters.coreml.evaluator import pipeline
+
+    models = pipeline.parts(artifact.path)
+    if models is None:
+        return None
+    outputs = tuple(
+        TensorSpec(one.name, one.shape, one.dtype, tuple(range(len(one.shape)))) for one in PORTS
+    )
+    labels = manifest.labels or tuple(models[-1].nonMaximumSuppression.stringClassLabels.vector)
+    return replace(artifact, manifest=replace(manifest, outputs=outputs, labels=labels or None))
 
 
 def _described(manifest: Manifest, given: Given) -> Manifest:
@@ -91,18 +119,19 @@ def _image(manifest: Manifest) -> tuple[int, int]:
     return sides[2], sides[3]
 
 
-def _assignment(manifest: Manifest, given: Given) -> Assignment:
-    """What the outputs mean: as the user says, as the manifest says, or where it is evident."""
+def _assignment(manifest: Manifest, given: Given, boxes_are_known: bool) -> Assignment:
+    """What the outputs mean: as the user says, as the manifest says, or where it is evident.
+
+    `boxes_are_known` where the outputs are those that edgebench's post-processing has.
+    """
+    from edgebench.converters import postprocess
     from edgebench.tasks.table import TASKS
     from edgebench.tasks.task import ModelOutput, Signature
 
-    if manifest.format == "coreml" and manifest.post_processing is not None:
-        raise NotForTheApp(
-            "it is a pipeline with Core ML's suppression of boxes, which the app does not read yet",
-            "Xcode and Vision do; bundle a detector of your own with decoded boxes",
-        )
     if given.task is None and manifest.evaluation is not None:
         return manifest.evaluation.task
+    if given.task is None and boxes_are_known:
+        return postprocess.assignment(*_image(manifest))
     outputs = tuple(
         ModelOutput(
             one.onnx or one.name,

@@ -41,6 +41,10 @@ def require_runnable(artifact: Artifact, app: BundledApp) -> None:
             raise NotForTheApp(f"the app has no tensors of the type {tensor.dtype} ({tensor.name})")
 
 
+LITERTS_OWN = frozenset({"TFLite_Detection_PostProcess"})
+"""Custom operators that LiteRT itself brings (tflite/core/kernels/register.cc)."""
+
+
 def _require_builtin_operators(artifact: Artifact, app: BundledApp) -> None:
     """Raises `NotForTheApp` for operators that LiteRT alone does not have."""
     from edgebench.converters.lint.readers import tflite_content
@@ -49,7 +53,7 @@ def _require_builtin_operators(artifact: Artifact, app: BundledApp) -> None:
         graph = tflite_content.read(artifact.path, artifact.path.name, "")
     except EdgeBenchError as error:
         raise NotForTheApp(f"it cannot be read: {error.message}", error.remedy) from error
-    custom = sorted({one.type for one in graph.ops if one.attributes.get("custom")})
+    custom = sorted({one.type for one in graph.ops if one.attributes.get("custom")} - LITERTS_OWN)
     if custom:
         raise NotForTheApp(
             f"the app has no operators {', '.join(custom)}: they are custom ones or TensorFlow's",

@@ -27,7 +27,12 @@ def show(answers: CompilerAnswers) -> None:
     for column in table.columns:
         column.overflow = "fold"
     console.show(table)
-    for line in (*_legend(answers), *_left(answers), *_failures(answers)):
+    for line in (
+        *_legend(answers),
+        *_left(answers),
+        *_beside_baseline(answers),
+        *_failures(answers),
+    ):
         print(line)
 
 
@@ -89,6 +94,22 @@ def _counted(found: NpuPlacement) -> Iterator[str]:
     )
     for kind, count in kinds.most_common():
         yield f"{count} {kind}"
+
+
+def _beside_baseline(answers: CompilerAnswers) -> Iterator[str]:
+    """Which files are cut into more parts than the first: its attention leaves the NPU."""
+    baseline, *others = answers.files
+    for path in others:
+        cut: dict[str, list[str]] = {}
+        for soc in answers.socs:
+            first, found = answers.placement(baseline, soc), answers.placement(path, soc)
+            if first and found and found.partitions > first.partitions:
+                more = len(found.left) - len(first.left)
+                left = f"leaves {more} operators more and " if more > 0 else ""
+                said = f"{left}is cut into {found.partitions} parts instead of {first.partitions}"
+                cut.setdefault(said, []).append(soc)
+        for said, socs in cut.items():
+            yield f"Against {baseline.name}, {path.name} {said} ({', '.join(socs)})."
 
 
 def _failures(answers: CompilerAnswers) -> Iterator[str]:

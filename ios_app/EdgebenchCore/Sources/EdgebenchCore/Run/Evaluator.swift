@@ -86,7 +86,7 @@ struct Evaluator {
     }
 
     private func open(_ model: URL) throws -> any Engine {
-        try runtime.open(model, threads: plan.threads, delegate: plan.delegate)
+        SuppressedBoxes.read(try runtime.open(model, threads: plan.threads, delegate: plan.delegate))
     }
 
     private func outputs(

@@ -8,7 +8,7 @@ public final class Predictor {
 
     public init(_ model: BundledModel, _ engine: any Engine) {
         self.model = model
-        self.engine = engine
+        self.engine = SuppressedBoxes.read(engine)
     }
 
     /// Predict from an image of the model's size. Throws `ShapeMismatch`, `RunnerError` and what the runtime throws.

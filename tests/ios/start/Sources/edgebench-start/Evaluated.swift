@@ -26,7 +26,7 @@ final class EvaluatedEngine: Engine {
     let delegation: Delegation
     private let line: Line
     private var given: [[UInt8]]
-    private var made: [[UInt8]] = []
+    private var made: [(shape: [Int], bytes: [UInt8])] = []
 
     init(_ line: Line, _ model: URL, _ delegate: String, _ units: ComputeUnits) throws {
         self.line = line
@@ -74,10 +74,16 @@ final class EvaluatedEngine: Engine {
 
     func run() throws {
         try line.send(Array("{\"run\": true}\n".utf8) + given.flatMap { $0 })
-        made = try outputs.map { try line.read(try $0.byteCount()) }
+        let shapes = Fields(try Json(reading: try line.read(until: UInt8(ascii: "\n"))), "shapes")
+        made = try zip(outputs, shapes.list { try $0.counts() }).map { output, shape in
+            (shape, try line.read(try shape.product() * output.type.byteCount))
+        }
     }
 
-    func output(_ place: Int) throws -> Values { try made[place].withUnsafeBytes { try outputs[place].decode($0) } }
+    func output(_ place: Int) throws -> Values {
+        let tensor = Tensor(name: outputs[place].name, shape: made[place].shape, type: outputs[place].type)
+        return try made[place].bytes.withUnsafeBytes { try tensor.decode($0) }
+    }
 }
 
 /// A connection to the tests' process.
