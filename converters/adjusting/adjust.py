@@ -19,6 +19,7 @@ from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.precision import Adjustment, MixedPrecision
 from edgebench.converters.rounding import ROUNDINGS
 from edgebench.converters.targets import FORMATS, Target
+from edgebench.errors import UsageError
 from edgebench.models.data.parts import spread
 
 SAMPLES = 16
@@ -30,13 +31,14 @@ _ACTIVATIONS = frozenset({"int8", "int8f", "int8r", "w8a8"})
 """Precisions whose activations are rounded: else a channel's size costs nothing."""
 
 
-def offered(target: Target) -> tuple[Adjustment, ...]:
+def offered(target: Target, own_ranges: bool) -> tuple[Adjustment, ...]:
     """What can make a difference to a precision, in the sequence in which it is done.
 
-    Rounded weights fit eight bits alone, and some tools move biases themselves.
+    Rounded weights fit eight bits alone, and some tools move biases themselves. Ranges of the
+    model's own are those of its channels as they are.
     """
     found: list[Adjustment] = []
-    if target.base in _ACTIVATIONS:
+    if target.base in _ACTIVATIONS and not own_ranges:
         found.append("equalised")
     rounding = ROUNDINGS[target.base]
     if rounding.weights == _BITS and rounding.per_channel:
@@ -54,9 +56,17 @@ def wanted(target: Target) -> tuple[Adjustment, ...]:
 def same_function(
     graph: OnnxGraph, mix: MixedPrecision | None, samples: Sequence[Sample]
 ) -> OnnxGraph:
-    """The graph with what changes its numbers but not what it computes."""
+    """The graph with what changes its numbers but not what it computes.
+
+    Raises `UsageError` for a graph that has ranges of its own.
+    """
     if mix is None or "equalised" not in mix.adjustments:
         return graph
+    if graph.ranges:
+        raise UsageError(
+            f"{graph.name} has ranges of its own, which equalised channels would no longer fit",
+            'leave "equalised" out of the adjustments, or quantise the float model',
+        )
     return replace(graph, model=equalised(graph.model, _few(samples)))
 
 

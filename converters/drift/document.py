@@ -34,8 +34,9 @@ CauseId = Literal[
 class OutputDifference:
     """An output beside a reference, over all images. `cosine` is that of the two as vectors.
 
-    `snr_db` is 10 log10 of the reference's sum of squares over the error's, and `part` the index
-    along an axis in which that is lowest.
+    `snr_db` is 10 log10 of the reference's sum of squares over the error's: of the worst kind of
+    numbers where the output holds several, such as boxes and scores. `part` is the index along an
+    axis in which it is lowest.
     """
 
     output: str

@@ -10,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edgebench.converters.onnx.reference import Array, Sample, session
+from edgebench.tasks.task import Kind
 
 _EXACT, _ERROR = "@exact", "@error"
 
@@ -33,19 +34,34 @@ class Injected:
         return list(self._opened.run(self._outputs, feed))
 
 
-def noise(wanted: Sequence[Array], found: Sequence[Array]) -> float:
+Kinds = Sequence[Sequence[Kind]]
+"""Of each output the kinds of numbers that it holds, empty where they are of one kind."""
+
+
+def noise(wanted: Sequence[Array], found: Sequence[Array], kinds: Kinds) -> float:
     """The error of the outputs: the mean over them of its sum of squares over the reference's.
 
-    In an output of maps or rows (images, parts, ...) each part counts alike, for scores between 0
-    and 1 may stand beside boxes between 0 and 640.
+    The kinds of numbers in an output count alike, for scores between 0 and 1 may stand beside boxes
+    between 0 and 640. Where no kinds are known, in an output of maps or rows (images, parts, ...)
+    each part does.
     """
-    shares = [share for pair in zip(wanted, found, strict=True) for share in [_share(*pair)]]
+    shares: list[float | None] = []
+    for a, b, apart in zip(wanted, found, kinds, strict=True):
+        if apart:
+            shares.append(_mean([_share(one.of(a), one.of(b), False) for one in apart]))
+        else:
+            shares.append(_share(a, b, True))
+    return _mean(shares) or 0.0
+
+
+def _mean(shares: Iterable[float | None]) -> float | None:
+    """Of those that are known."""
     known = [share for share in shares if share is not None]
-    return float(np.mean(known)) if known else 0.0
+    return float(np.mean(known)) if known else None
 
 
-def _share(wanted: Array, found: Array) -> float | None:
-    """The error of one output; None where the reference is zero."""
+def _share(wanted: Array, found: Array, by_part: bool) -> float | None:
+    """The error of one output or kind; None where the reference is zero."""
     a, b = np.asarray(wanted, np.float64), np.asarray(found, np.float64)
     keep = np.isfinite(a)
     if not np.isfinite(b[keep]).all():
@@ -54,7 +70,7 @@ def _share(wanted: Array, found: Array) -> float | None:
         np.where(keep, a, 0.0) ** 2,
         np.where(keep, b - np.where(keep, a, 0.0), 0.0) ** 2,
     )
-    if a.ndim > 2 and a[0, 0].size >= _LEAST_PART:
+    if by_part and a.ndim > 2 and a[0, 0].size >= _LEAST_PART:
         axes = tuple(axis for axis in range(a.ndim) if axis != 1)
         signal, error = signal.sum(axes), error.sum(axes)
     else:

@@ -16,13 +16,14 @@ from typing import TypeVar
 import numpy as np
 import onnx
 
+from edgebench import tasks
 from edgebench.converters import targets
 from edgebench.converters.analysis.attribution import WEIGHTED, NetworkPlace
 from edgebench.converters.analysis.onnx_operations import places
 from edgebench.converters.drift import causes
 from edgebench.converters.drift.difference import floored
 from edgebench.converters.drift.document import BlockDrift, LayerDrift
-from edgebench.converters.drift.injection import Injected, noise
+from edgebench.converters.drift.injection import Injected, Kinds, noise
 from edgebench.converters.drift.numbers import LayerSums
 from edgebench.converters.export.batches import Batch
 from edgebench.converters.file_value import Value, Values
@@ -65,7 +66,10 @@ def of_file(
     task: Assignment | None,
     progress: Progress,
 ) -> Ranked:
-    """Rank the layers of a target's file, on a few of the samples, at even distances."""
+    """Rank the layers of a target's file, on a few of the samples, at even distances.
+
+    `task` says what the outputs hold.
+    """
     backend, graph = targets.backend(target.format), batch.form.graph
     chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
     values = backend.values(graph, batch.contents[target], chosen)
@@ -108,7 +112,7 @@ class _Study:
     def __init__(self, model: onnx.ModelProto, ports: Ports, task: Assignment | None) -> None:
         self._model = model
         self._outputs = [one.name for one in model.graph.output]
-        self._task = task
+        self._task, self._kinds = task, _kinds(self._outputs, task)
         self._ports = ports
         self.names = [name for name in made(model) if name in ports]
         self._alone = Layers(model, ports, self.names)
@@ -158,7 +162,8 @@ class _Study:
     ) -> float:
         """What these errors of values do to the outputs."""
         found = self._injected.run(sample, errors)
-        return noise(outputs, aligned(self._task, self._outputs, outputs, found))
+        beside = aligned(self._task, self._outputs, outputs, found)
+        return noise(outputs, beside, self._kinds)
 
     def _try_weights(
         self, sample: Sample, outside: Callable[[str], Array], expected: Mapping[str, Array]
@@ -237,6 +242,11 @@ class _Study:
             for place, names in self._blocks.items()
         ]
         return tuple(sorted(blocks, key=lambda one: -one.share))
+
+
+def _kinds(outputs: Sequence[str], task: Assignment | None) -> Kinds:
+    known = tasks.get(task.task).kinds(task) if task else {}
+    return [known.get(name, ()) for name in outputs]
 
 
 def _weighted(group: Sequence[onnx.NodeProto], last: onnx.NodeProto) -> onnx.NodeProto:

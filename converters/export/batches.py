@@ -10,7 +10,8 @@ from edgebench.content import Content
 from edgebench.converters import targets
 from edgebench.converters.adjusting import adjust
 from edgebench.converters.backend import Instructions
-from edgebench.converters.export import examples, proof, trial
+from edgebench.converters.export import examples, own_ranges, proof, trial
+from edgebench.converters.export.calibration import IN_FILE
 from edgebench.converters.export.float_nodes import float_nodes, joining
 from edgebench.converters.export.trial import ChosenRanges
 from edgebench.converters.onnx.graph import OnnxGraph
@@ -18,7 +19,7 @@ from edgebench.converters.passes.pipelines import Formed, Pipeline, formed
 from edgebench.converters.precision import MixedPrecision, RangeMethod
 from edgebench.converters.ranges import named
 from edgebench.converters.targets import Target
-from edgebench.errors import EdgeBenchError, as_known
+from edgebench.errors import DataError, EdgeBenchError, as_known
 from edgebench.progress import Progress
 from edgebench.tasks.task import Assignment
 
@@ -86,6 +87,13 @@ def _form(
 ) -> Formed:
     """The graph in the target's form, with the exceptions of its precision."""
     form = formed(graph, pipeline)
+    if data.source == IN_FILE:
+        if adjust.wanted(target):
+            raise DataError(
+                f"{target} is adjusted by what layers make of calibration data, and there is none",
+                "give a folder of images (or of .npz files by input name) with --calibration",
+            )
+        form = replace(form, graph=own_ranges.completed(form.graph))
     kept = form.graph.float_nodes | joining(task, form.graph)
     if target.mix is None:
         return replace(form, graph=replace(form.graph, float_nodes=kept))
@@ -135,6 +143,10 @@ def _together(
         return adjust.adjusted(target, form.graph, data.calibration, converted)
 
     contents = {target: content(target) for target in group}
+    if data.source == IN_FILE:
+        for target, made in contents.items():
+            if target.needs_calibration:
+                own_ranges.require_all(target, form.graph, made)
     if instructions.detector is None:  # Otherwise it is described when it is whole.
         what = instructions.preprocessing, instructions.labels
         contents = {

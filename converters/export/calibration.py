@@ -5,21 +5,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edgebench.errors import DataError
 from edgebench.models.data import datasets, parts
 
-RANDOM, NONE = "random", "none"
+RANDOM, NONE, IN_FILE = "random", "none", "the file's own ranges"
 
 
 def choose(
-    wanted: str | None, given: str | None, data: str | None, trained: bool, quantised: bool
+    wanted: str | None,
+    given: str | None,
+    data: str | None,
+    trained: bool,
+    quantised: bool,
+    in_file: Callable[[], bool],
 ) -> str:
     """The source to use: what the user wants, the data set that the user gives, or the model's own.
 
-    `data` is what a zoo model was made for, None for a user's file. Raises `DataError` where a
-    quantised model has no source that would say anything about it.
+    `data` is what a zoo model was made for, None for a user's file. `in_file` says whether the
+    file brings ranges. Raises `DataError` where a quantised model has no source that would say
+    anything about it.
     """
     wanted = wanted or given
     if wanted == RANDOM and (trained or data is None):
@@ -37,6 +44,8 @@ def choose(
         return data
     if data is not None and not trained:
         return RANDOM
+    if quantised and in_file():
+        return IN_FILE
     if quantised:
         raise DataError(
             "this precision needs calibration data, and there is none",
@@ -50,7 +59,7 @@ def identity(source: str) -> str:
 
     Raises `DataError` for a folder that is not there.
     """
-    if source in (RANDOM, NONE):
+    if source in (RANDOM, NONE, IN_FILE):
         return source
     if datasets.is_named(source):
         return datasets.open_data(source).identity()

@@ -16,14 +16,15 @@ import numpy as np
 
 from edgebench.converters.artifact import PLAIN_PIXELS, Preprocessing
 from edgebench.converters.export import calibration_checks
-from edgebench.converters.export.calibration import NONE, RANDOM, calibration_folder
+from edgebench.converters.export.calibration import IN_FILE, NONE, RANDOM, calibration_folder
 from edgebench.converters.export.evaluation import EvaluationSubject, samples_of
 from edgebench.converters.export.images import frame_of, image_port
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.export.source import PLAINLY_FED
 from edgebench.converters.mapped import Mapped
 from edgebench.converters.onnx.graph import OnnxGraph
-from edgebench.converters.onnx.reference import Sample, noise
+from edgebench.converters.onnx.reference import Array, Sample, noise
+from edgebench.converters.ranges import Range
 from edgebench.errors import DataError
 from edgebench.models.data import datasets, pictures
 from edgebench.models.data.arrays import Arrays
@@ -105,7 +106,7 @@ def _load(
     if source == NONE and evaluated is not None:
         proof = _proving(evaluated, graph)
         return _set((), proof, evaluated.data.source, True)
-    if source in (RANDOM, NONE):
+    if source in (RANDOM, NONE, IN_FILE):
         return _random(graph, source)
     if datasets.is_named(source):
         return _of_data_set(request, graph, preprocessing, evaluated)
@@ -245,9 +246,22 @@ def _of_data_set(
 
 
 def _random(graph: OnnxGraph, source: str) -> ExampleSet:
-    count = _RANDOM_CALIBRATION if source == RANDOM else 0
-    made = [noise(graph.model, seed) for seed in range(count + _RANDOM_PROOF)]
-    return _set(made[:count], made[count:], "image-like noise (untrained weights)", False)
+    """Noise, which says nothing of a model; with ranges in the file it sets none of them."""
+    count = 0 if source == NONE else _RANDOM_CALIBRATION
+    made = [
+        {name: _within(array, graph.ranges.get(name)) for name, array in sample.items()}
+        for sample in (noise(graph.model, seed) for seed in range(count + _RANDOM_PROOF))
+    ]
+    name = IN_FILE if source == IN_FILE else "image-like noise (untrained weights)"
+    return _set(made[:count], made[count:], name, False)
+
+
+def _within(array: Array, span: Range | None) -> Array:
+    """Noise brought into the range of an input, if it has one."""
+    if span is None or array.dtype.kind != "f" or not array.max() > array.min():
+        return array
+    share = (array - array.min()) / (array.max() - array.min())
+    return np.asarray(span[0] + share * (span[1] - span[0]), array.dtype)
 
 
 def _own_folder(folder: Path) -> DataSet:

@@ -20,7 +20,7 @@ from edgebench.converters.artifact import (
     open_artifact,
 )
 from edgebench.converters.export import calibration, cost
-from edgebench.converters.precision import RangeMethod
+from edgebench.converters.precision import OWN, RangeMethod
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import DataError, InvalidFileError, UsageError
 from edgebench.models import manifest as checkpoints
@@ -147,7 +147,16 @@ class ExportRequest:
             data=self.spec.data if self.spec else None,
             trained=self.weights_file is not None,
             quantised=any(target.needs_calibration for target in self.targets),
+            in_file=self._brings_ranges,
         )
+
+    def _brings_ranges(self) -> bool:
+        """Whether the file has ranges that may be used. Raises `InvalidFileError`."""
+        if self.file is None or self.ranges not in (None, OWN):
+            return False
+        from edgebench.converters.onnx.file import is_quantised
+
+        return is_quantised(self.file)
 
     @property
     def evaluation_source(self) -> str | None:

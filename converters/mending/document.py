@@ -15,13 +15,14 @@ class Loss:
 
     `value` is the drop of the task's first figure where there are labels, and otherwise the share
     that does not agree; `figure` names it. `interval` is that of the figure's own change, or of
-    the agreement.
+    the agreement, over so many `images`.
     """
 
     figure: str
     value: float
     interval: Estimate
     snr_db: float | None
+    images: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edgebench.converters.backend import Instructions
@@ -18,11 +18,15 @@ from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array
 from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision, RangeMethod
 from edgebench.converters.targets import FORMATS, Target
-from edgebench.errors import InvalidFileError, UsageError
+from edgebench.errors import InvalidFileError
+from edgebench.intervals import Estimate
 from edgebench.progress import Progress
 
 Choice = tuple[tuple[Adjustment, ...], tuple[str, ...]]
 """What is adjusted, and which nodes stay in float32."""
+
+UNKNOWN = Estimate(1.0, 0.0, 1.0)
+"""The agreement of outputs that nothing says how to read."""
 
 
 class Judge:
@@ -35,36 +39,39 @@ class Judge:
         self._subject, self._progress = subject, progress
         count = len(subject.samples)
         self.deciding, self.confirming = range(0, count, 2), range(1, count, 2) or range(count)
-        self._expected: dict[range, list[Sequence[Array]]] = {}
+        self._expected: dict[tuple[int, ...], list[Sequence[Array]]] = {}
         self._last: tuple[Choice, tuple[Batch, Target]] | None = None
 
     def loss(self, batch: Batch, target: Target, places: range) -> Loss:
-        """Compare a file with the source."""
-        subject, form = self._subject, FORMATS[self._target.format]
-        samples = Mapped(places, subject.samples.__getitem__)
+        """Compare a file with the source on the images at these places."""
+        form = FORMATS[self._target.format]
+        samples = Mapped(places, self._subject.samples.__getitem__)
         opened = form.load().open_converted(
             batch.form.graph, batch.contents[target], form.kernels_vary
         )
-        if places not in self._expected:
-            self._expected[places] = list(reference.stream(subject.graph.model, samples))
+        return self.loss_of(opened.run_all(samples), places)
+
+    def loss_of(self, outputs: Iterable[Sequence[Array]], places: Sequence[int]) -> Loss:
+        """Compare what something made of the images at these places with the source."""
+        subject, key = self._subject, tuple(places)
+        if key not in self._expected:
+            samples = Mapped(places, subject.samples.__getitem__)
+            self._expected[key] = list(reference.stream(subject.graph.model, samples))
         links = [
-            ChainLink("source", "source", self._expected[places]),
-            ChainLink("file", str(target), opened.run_all(samples)),
+            ChainLink("source", "source", self._expected[key]),
+            ChainLink("file", str(self._target), outputs),
         ]
         read = replace(subject.read, places=places)
         hop = follow(links, read, len(places), self._progress).hops[1]
         if hop.source is None:
-            raise InvalidFileError(f"{target} cannot be compared: {hop.failure}", "see drift")
+            raise InvalidFileError(f"{self._target} cannot be compared: {hop.failure}", "see drift")
         snr_db = hop.source.snr_db
         for figure in hop.source.figures:
             if figure.difference is not None:
-                return Loss(
-                    figure.id, max(0.0, -figure.difference.value), figure.difference, snr_db
-                )
-        agreement = hop.source.agreement
-        if agreement is None:
-            raise UsageError("there is nothing to compare", "give labelled images with --data")
-        return Loss("agreement", 1 - agreement.value, agreement, snr_db)
+                lost = max(0.0, -figure.difference.value)
+                return Loss(figure.id, lost, figure.difference, snr_db, len(places))
+        agreement = hop.source.agreement or UNKNOWN
+        return Loss("agreement", 1 - agreement.value, agreement, snr_db, len(places))
 
     def converted(self, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
         """A file with these adjustments and exceptions; the last one is kept.

@@ -9,6 +9,8 @@ network of a hundred layers takes about ten conversions.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from edgebench.converters.export import request as requests
 from edgebench.converters.export.batches import Batch
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mending import worst_layers
+from edgebench.converters.mending.budget import Budget, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
 from edgebench.converters.mending.judge import Choice, Judge, literal
 from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision
@@ -38,9 +41,6 @@ LEAST_GAIN_DB = 1.0
 HELPS_DB = 0.1
 """By so much at least an adjustment has to make the outputs better to be kept."""
 
-EQUAL_DB = 200.0
-"""What stands for no error."""
-
 _WORDS: Mapping[Adjustment, str] = {
     "equalised": "equalised channels",
     "rounded": "weights rounded by layer",
@@ -52,7 +52,8 @@ _WORDS: Mapping[Adjustment, str] = {
 class Mended:
     """What the search came to: `plain` is the precision as asked for, `found` the best within.
 
-    `target` is the one to export. `confirmed` is the loss of `found` on other images.
+    `target` is the one to export. `confirmed` is the loss of `found` on other images. A search that
+    ran out of time is not `finished`.
     """
 
     asked: Target
@@ -60,13 +61,20 @@ class Mended:
     plain: MendingTrial
     found: MendingTrial
     confirmed: Loss
+    budget: Budget
+    finished: bool
     within: bool
 
 
 def mend(
-    request: ExportRequest, target: Target, budget: float, images: int, progress: Progress
+    request: ExportRequest,
+    target: Target,
+    budget: Budget,
+    images: int,
+    progress: Progress,
+    limit_s: float = math.inf,
 ) -> Mended:
-    """Search for one target of a request.
+    """Search for one target of a request; after `limit_s` seconds nothing more is tried.
 
     Half of the images decide, and the other half confirm. Raises `UsageError` for a target that
     can have no exceptions and for a model without a task, and what an export raises.
@@ -79,15 +87,16 @@ def mend(
         )
     asked = replace(request, targets=(target,))
     subject = open_subject(asked, images, progress)
-    if subject.read.task is None:
+    if subject.read.task is None and budget.snr_db is None:
         raise UsageError(
             "an accuracy budget needs a trained model, its task, and data to measure on",
-            "give labelled images with --data, and name the task with --task",
+            "give labelled images with --data and name the task with --task, or give the budget "
+            "as the least SNR of the outputs, such as --accuracy-budget 20dB",
         )
-    search = _Search(asked, target, subject, progress)
+    search = _Search(asked, target, subject, progress, time.monotonic() + limit_s)
     plain = search.plain()
-    found = search.within(budget) if plain.loss.value > budget else plain
-    found = never_worse(plain, found)
+    found = plain if budget.surely_holds(plain.loss) else search.within(budget)
+    found = never_worse(plain, found, budget)
     chosen = target
     if found.nodes or found.adjustments:
         chosen = Target(target.format, (mix := search.mix(found, budget)).name, mix)
@@ -97,28 +106,40 @@ def mend(
         plain=plain,
         found=found,
         confirmed=search.confirmed(found),
-        within=found.loss.value <= budget,
+        budget=budget,
+        finished=budget.holds(found.loss) or not search.late,
+        within=budget.holds(found.loss),
     )
 
 
-def never_worse(plain: MendingTrial, found: MendingTrial) -> MendingTrial:
+def never_worse(plain: MendingTrial, found: MendingTrial, budget: Budget) -> MendingTrial:
     """What was found, if it loses less: else it would be slower and not better."""
-    return found if found.loss.value < plain.loss.value else plain
+    less = budget.order(found.loss)[0] < budget.order(plain.loss)[0]
+    return found if less else plain
 
 
 class _Search:
     """Tries mixes, and keeps what they came to on disk."""
 
     def __init__(
-        self, request: ExportRequest, target: Target, subject: DriftSubject, progress: Progress
+        self,
+        request: ExportRequest,
+        target: Target,
+        subject: DriftSubject,
+        progress: Progress,
+        ends: float,
     ) -> None:
-        self._request, self._target = request, target
+        self._request, self._target, self._ends = request, target, ends
         self._subject, self._progress = subject, progress
         self._fingerprint = requests.fingerprint(request, target)
         path = request.path(target)
         self._path: Path = path.with_name(f"{path.name}.mending.json")
         self._trials = {(one.adjustments, one.nodes): one for one in self._read()}
         self._judge = Judge(request, target, subject, progress)
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self._ends
 
     def plain(self) -> MendingTrial:
         """What the precision loses as it is."""
@@ -127,10 +148,12 @@ class _Search:
     def adjusted(self) -> MendingTrial:
         """What costs no time: each adjustment that helps, on top of those before it."""
         best = self.plain()
-        for one in adjust.offered(self._target):
+        for one in adjust.offered(self._target, bool(self._subject.graph.ranges)):
+            if self.late:
+                break
             self._progress(f"mend {self._target}: {one}", len(self._trials), 0)
             tried = self._trial((*best.adjustments, one), (), 0)
-            if _snr_db(tried) >= _snr_db(best) + HELPS_DB:
+            if snr_db(tried.loss) >= snr_db(best.loss) + HELPS_DB:
                 best = tried
         return best
 
@@ -162,14 +185,14 @@ class _Search:
         ]
         return tuple(dict.fromkeys(nodes))
 
-    def within(self, budget: float) -> MendingTrial:
+    def within(self, budget: Budget) -> MendingTrial:
         """The fewest layers that were found to keep the loss within the budget, else the best.
 
         Each round frees those that make half of the error that is left; what is wrong with a
         value may only move to where it is read, so the layers are ranked anew after each round.
         """
         base = self.adjusted()
-        if base.adjustments and base.loss.value <= budget:
+        if base.adjustments and budget.surely_holds(base.loss):
             return base
         tried = [base]
 
@@ -180,17 +203,19 @@ class _Search:
             self._progress(f"mend {self._target}: layers in float32", len(self._trials), 0)
             tried.append(trial(chosen))
             # By chance alone a coarse figure may be better; what mends has less of an error, too.
-            cleaner = _snr_db(tried[-1]) >= _snr_db(base) + LEAST_GAIN_DB
-            return cleaner and tried[-1].loss.value <= budget
+            cleaner = snr_db(tried[-1].loss) >= snr_db(base.loss) + LEAST_GAIN_DB
+            return cleaner and budget.surely_holds(tried[-1].loss)
 
         chosen: list[LayerDrift] = []
         for _ in range(ROUNDS):
+            if self.late:
+                break
             more = self._half((base.adjustments, self._nodes(chosen)))
-            if not more:
+            if not more or self.late:
                 break
             if enough([*chosen, *more]):
                 low, high = 0, len(more)
-                while high - low > 1:
+                while high - low > 1 and not self.late:
                     middle = (low + high) // 2
                     if enough([*chosen, *more[:middle]]):
                         high = middle
@@ -198,18 +223,18 @@ class _Search:
                         low = middle
                 return trial([*chosen, *more[:high]])
             chosen += more
-        return min(tried, key=_loss)
+        return min(tried, key=lambda one: budget.order(one.loss))
 
-    def mix(self, found: MendingTrial, budget: float) -> MixedPrecision:
+    def mix(self, found: MendingTrial, budget: Budget) -> MixedPrecision:
         """The trial as a precision that can be kept and exported again."""
         return MixedPrecision(
-            name=f"{self._target.base}-within-{100 * budget:g}".replace(".", "p"),
+            name=f"{self._target.base}-within-{budget.name}",
             base=self._target.base,
             exceptions=tuple(Exceptions(literal(node)) for node in found.nodes),
             recipe=(
                 f"found for {self._request.name} in {self._target}: {described(found)} change the "
-                f"loss in {found.loss.figure} to {100 * found.loss.value:.2f} points, for a "
-                f"budget of {100 * budget:g}"
+                f"loss in {found.loss.figure} to {100 * found.loss.value:.2f} points and the SNR "
+                f"to {snr_db(found.loss):.1f} dB, for a budget of {budget}"
             ),
             ranges=found.ranges,
             adjustments=found.adjustments,
@@ -240,15 +265,6 @@ class _Search:
         except InvalidFileError:
             return ()
         return kept.trials if kept.fingerprint == self._fingerprint else ()
-
-
-def _loss(trial: MendingTrial) -> tuple[float, float]:
-    """What is lost: the figure, and of equals the error."""
-    return trial.loss.value, -_snr_db(trial)
-
-
-def _snr_db(trial: MendingTrial) -> float:
-    return EQUAL_DB if trial.loss.snr_db is None else trial.loss.snr_db
 
 
 def described(trial: MendingTrial) -> str:

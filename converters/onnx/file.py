@@ -12,6 +12,8 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from edgebench.errors import InvalidFileError
 
+QDQ = ("QuantizeLinear", "DequantizeLinear")
+
 
 def file_sha256(path: Path) -> str:
     """SHA-256 over the file and, in the order of their names, its external data files.
@@ -22,6 +24,11 @@ def file_sha256(path: Path) -> str:
     for part in sorted(_external_files(_parse(path))):
         digest.update(_bytes(path.parent / part))
     return digest.hexdigest()
+
+
+def is_quantised(path: Path) -> bool:
+    """Whether the file is in QDQ form. Raises `InvalidFileError` where it cannot be read."""
+    return any(node.op_type in QDQ for node in _parse(path).graph.node)
 
 
 def _bytes(path: Path) -> bytes:

@@ -18,6 +18,9 @@ POINTWISE = {
     *("Softplus", "Tanh"),
 }
 
+# Ops that draw numbers.
+_DRAWING = {"Bernoulli", "Dropout", "Multinomial"}
+
 
 class Graph:
     """Who makes and who reads each value of a model, at the moment this is made."""
@@ -189,3 +192,38 @@ def without_dead_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
         del model.graph.initializer[:]
         model.graph.initializer.extend(initializers)
     return model
+
+
+def without_twins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Merge nodes that compute the same of the same values, the first taking the others' place.
+
+    Rows and columns of a map of one element are the same strip. Converters merge such nodes
+    silently, so that the file holds one value where the graph has two, and the second cannot be
+    found in it.
+    """
+    outputs = {info.name for info in model.graph.output}
+    first: dict[tuple[object, ...], onnx.NodeProto] = {}
+    instead: dict[str, str] = {}
+    kept = []
+    for node in model.graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
+        key = _computes(node)
+        twin = first.setdefault(key, node) if key is not None else node
+        if twin is node or outputs & set(node.output):
+            kept.append(node)
+        else:
+            instead.update(zip(node.output, twin.output, strict=True))
+    if instead:
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
+    return model
+
+
+def _computes(node: onnx.NodeProto) -> tuple[object, ...] | None:
+    """What a node computes; None where that is no function of its inputs alone."""
+    inner = any(each.type in (each.GRAPH, each.GRAPHS) for each in node.attribute)
+    if inner or node.op_type.startswith("Random") or node.op_type in _DRAWING:
+        return None
+    attributes = sorted(each.SerializeToString() for each in node.attribute)
+    made = tuple(bool(name) for name in node.output)
+    return node.domain, node.op_type, tuple(node.input), made, tuple(attributes)

@@ -1,8 +1,8 @@
 """Which passes run for each target, in which sequence, and why.
 
 Every row was measured, by `make bench-forms`, but for divisions_in_float, of which the partitions
-were counted; `docs/forms.md` holds the gains, and what was tried and left out. A target without a
-row gets the graph as it is.
+were counted, and boxes_in_float, which saves the answers and not time; `docs/forms.md` holds the
+gains, and what was tried and left out. A target without a row gets the graph as it is.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import onnx
 from onnx import shape_inference
 
 from edgebench.converters.onnx.graph import OnnxGraph
+from edgebench.converters.passes.boxes_in_float import boxes_in_float
 from edgebench.converters.passes.divisions_in_float import divisions_in_float
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.fold_gelu import fold_gelu
 from edgebench.converters.passes.gates_in_float import gates_in_float
-from edgebench.converters.passes.graph import without_dead_nodes
+from edgebench.converters.passes.graph import without_dead_nodes, without_twins
 from edgebench.converters.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.passes.pad_squeezes import pad_squeezes
 from edgebench.converters.passes.part_strips import part_strips
@@ -41,20 +42,18 @@ class Pipeline:
     """Passes in the sequence they run in, and then which nodes stay in float."""
 
     passes: tuple[Pass, ...] = ()
-    keep_float: KeepFloat | None = None
+    keep_float: tuple[KeepFloat, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        last = (self.keep_float,) if self.keep_float else ()
-        return tuple(each.__name__ for each in (*self.passes, *last))
+        return tuple(each.__name__ for each in (*self.passes, *self.keep_float))
 
     def without(self, names: Collection[str]) -> Pipeline:
         """This pipeline without some of its passes; names that it has not are passed over."""
-        kept = tuple(each for each in self.passes if each.__name__ not in names)
-        keep_float = self.keep_float
-        if keep_float is not None and keep_float.__name__ in names:
-            keep_float = None
-        return Pipeline(kept, keep_float)
+        return Pipeline(
+            tuple(each for each in self.passes if each.__name__ not in names),
+            tuple(each for each in self.keep_float if each.__name__ not in names),
+        )
 
 
 PLAIN = Pipeline()
@@ -84,8 +83,12 @@ _TFLITE_INT8 = Pipeline(
         squeeze_first,
         *_TFLITE_QUANTISED.passes[1:],
     ),
-    # XNNPACK has no int8 kernel for them, so each would cut its partition in two.
-    keep_float=divisions_in_float,
+    (
+        # XNNPACK has no int8 kernel for them, so each would cut its partition in two.
+        divisions_in_float,
+        # In int8 scores would get the scale of pixels, and no box would be left.
+        boxes_in_float,
+    ),
 )
 _OPENVINO_FLOAT = Pipeline(
     (
@@ -100,9 +103,12 @@ _OPENVINO_FLOAT = Pipeline(
 )
 _OPENVINO_INT8 = replace(
     _OPENVINO_FLOAT,
-    # Each step of the gate would be quantised by itself; in float the products are one kernel
-    # that goes from the depthwise convolution's float to the projection's int8.
-    keep_float=gates_in_float,
+    keep_float=(
+        # Each step of the gate would be quantised by itself; in float the products are one kernel
+        # that goes from the depthwise convolution's float to the projection's int8.
+        gates_in_float,
+        boxes_in_float,
+    ),
 )
 _ONNX_FP32 = Pipeline(
     (
@@ -122,7 +128,8 @@ _ONNX_INT8 = Pipeline(
         filter_strips,
         # What is left are the means over both axes, whose pool is fast in int8.
         pool_means,
-    )
+    ),
+    (boxes_in_float,),
 )
 
 PIPELINES: dict[str, Pipeline] = {
@@ -168,13 +175,14 @@ def formed(graph: OnnxGraph, pipeline: Pipeline) -> Formed:
         given = _copy(model)
         result = each(given)
         if result.graph != model.graph:
-            model = shape_inference.infer_shapes(without_dead_nodes(result), data_prop=True)
+            clean = without_dead_nodes(without_twins(result))
+            model = shape_inference.infer_shapes(clean, data_prop=True)
             changed.append(each.__name__)
     names = frozenset[str]()
-    if pipeline.keep_float is not None:
-        names = pipeline.keep_float(model)
-        if names:
-            changed.append(pipeline.keep_float.__name__)
+    for keep_float in pipeline.keep_float:
+        if found := keep_float(model):
+            names |= found
+            changed.append(keep_float.__name__)
     if not changed:
         return Formed(graph, ())
     return Formed(

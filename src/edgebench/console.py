@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,11 @@ def shown_progress() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=console, transient=True) as bars:
+    # A descriptor of its own: stderr is closed while other libraries are kept quiet.
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as stream,
+        Bars(*columns, console=Console(file=stream), transient=True) as bars,
+    ):
         tasks: dict[str, TaskID] = {}
 
         def draw(step: str, done: int, total: int) -> None:

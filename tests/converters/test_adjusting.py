@@ -181,7 +181,7 @@ def test_each_adjustment_makes_a_network_of_coarse_weights_better(
 ) -> None:
     source = _depthwise(tmp_path)
     plain = float(np.square(_errors(source, _converted(source, text))).mean())
-    for one in adjust.offered(parse(text)):
+    for one in adjust.offered(parse(text), False):
         if one != "equalised":
             changed = float(np.square(_errors(source, _converted(source, text, one))).mean())
             assert changed < 0.8 * plain, one
@@ -252,8 +252,13 @@ def test_a_bias_takes_off_what_its_channel_is_off_by() -> None:
 
 
 def test_what_can_make_no_difference_is_not_offered() -> None:
-    assert adjust.offered(parse("onnx:int8")) == ("equalised", "rounded", "corrected")
-    assert adjust.offered(parse("onnx:int8r")) == ("equalised", "corrected")  # seven bits
-    assert adjust.offered(parse("openvino:int8")) == ("equalised", "rounded")  # NNCF corrects
-    assert adjust.offered(parse("coreml:int8w")) == ("rounded", "corrected")  # float values
-    assert adjust.offered(parse("coreml:palettized4")) == ("corrected",)
+    assert adjust.offered(parse("onnx:int8"), False) == ("equalised", "rounded", "corrected")
+    assert adjust.offered(parse("onnx:int8r"), False) == ("equalised", "corrected")  # seven bits
+    assert adjust.offered(parse("openvino:int8"), False) == (
+        "equalised",
+        "rounded",
+    )  # NNCF corrects
+    assert adjust.offered(parse("coreml:int8w"), False) == ("rounded", "corrected")  # floats
+    assert adjust.offered(parse("coreml:palettized4"), False) == ("corrected",)
+    # Ranges of the model's own are those of its channels as they are.
+    assert adjust.offered(parse("onnx:int8"), True) == ("rounded", "corrected")

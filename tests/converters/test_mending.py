@@ -10,6 +10,7 @@ import pytest
 from edgebench.cli import main
 from edgebench.converters.artifact import Manifest
 from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.mending.budget import Budget, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
 from edgebench.converters.mending.node_times import node_times
 from edgebench.converters.mending.search import mend, never_worse
@@ -32,7 +33,7 @@ def test_the_layer_that_int8_cannot_hold_stays_in_float(tmp_path: Path, target: 
     request = ExportRequest(
         str(source), targets, tmp_path / "out", data=data, task="classification", ranges="extremes"
     )
-    found = mend(request, targets[0], 0.05, IMAGES, silent)
+    found = mend(request, targets[0], Budget(0.05), IMAGES, silent)
     assert found.plain.loss.value > 0.2
     assert found.within and found.found.loss.value <= 0.05
     assert "culprit" in found.found.nodes
@@ -42,7 +43,7 @@ def test_the_layer_that_int8_cannot_hold_stays_in_float(tmp_path: Path, target: 
     # What was tried is kept, and a second search converts nothing but the confirmation.
     kept = load(next((tmp_path / "out").glob("*.mending.json")), MendingSearch)
     assert kept.trials[0].nodes == () == kept.trials[0].adjustments and len(kept.trials) >= 2
-    assert mend(request, targets[0], 0.05, IMAGES, silent) == found
+    assert mend(request, targets[0], Budget(0.05), IMAGES, silent) == found
 
 
 def test_the_command_writes_the_mix_as_a_recipe(
@@ -96,26 +97,76 @@ def test_what_costs_no_time_comes_before_layers_in_float(
 LOSSES = [(0.02, 20.0), (0.04, 12.0), (0.04, 30.0), (0.0, 25.0), (0.1, 5.0)]
 
 
-@pytest.mark.parametrize(("value", "snr_db"), LOSSES)
+@pytest.mark.parametrize(("value", "level_db"), LOSSES)
 def test_nothing_is_kept_that_is_no_better_than_the_plain_precision(
-    value: float, snr_db: float
+    value: float, level_db: float
 ) -> None:
     plain = _tried((), 0.04, 12.0)
     for nodes in ((), ("culprit",)):
-        kept = never_worse(plain, _tried(nodes, value, snr_db))
+        kept = never_worse(plain, _tried(nodes, value, level_db), Budget(0.01))
         assert kept is plain or kept.loss.value < plain.loss.value
 
 
-def _tried(nodes: tuple[str, ...], value: float, snr_db: float) -> MendingTrial:
-    loss = Loss("top1", value, Estimate(-value, -value - 0.01, 0.01 - value), snr_db)
+def _tried(nodes: tuple[str, ...], value: float, level_db: float) -> MendingTrial:
+    loss = Loss("top1", value, Estimate(-value, -value - 0.01, 0.01 - value), level_db)
     return MendingTrial((), nodes, len(nodes), "extremes", loss)
+
+
+def test_an_snr_is_a_budget_without_labels(tmp_path: Path) -> None:
+    source, samples = planted_defects.write(tmp_path, "outliers")
+    target = parse("onnx:int8")
+    request = ExportRequest(
+        str(source), (target,), tmp_path / "out", calibration=str(samples), ranges="extremes"
+    )
+    plain = mend(request, target, Budget(snr_db=1.0), IMAGES, silent)
+    assert plain.found == plain.plain and plain.within
+    level = snr_db(plain.plain.loss)
+    found = mend(request, target, Budget(snr_db=level + 6), IMAGES, silent)
+    assert found.within and snr_db(found.found.loss) >= level + 6
+    assert found.target.mix is not None and found.target.mix.name.endswith("dB")
+
+
+@pytest.mark.parametrize(
+    ("lost", "low", "snr", "sure"),
+    [
+        (0.004, -0.0055, 25.0, True),  # 0.4 points, give or take 0.08: within half a point
+        (0.004, -0.024, 25.0, False),  # give or take one: it may well be more
+        (0.0, -0.02, 25.0, True),  # nothing is lost on the images there are
+        (0.004, -0.024, 45.0, True),  # outputs so near are the same
+        (0.006, -0.0061, 45.0, False),
+    ],
+)
+def test_few_images_are_no_proof(lost: float, low: float, snr: float, sure: bool) -> None:
+    loss = Loss("top1", lost, Estimate(-lost, low, 0.0), snr, images=100)
+    assert Budget(0.005).surely_holds(loss) is sure
+
+
+def test_how_many_images_it_takes() -> None:
+    loss = Loss("top1", 0.02, Estimate(-0.02, -0.06, 0.01), 25.0, images=100)
+    assert Budget(0.02).images_needed(loss) == 400  # four points of reach, two wanted
+    assert Budget(0.05).images_needed(loss) is None
+    assert Budget(snr_db=20.0).images_needed(loss) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [("0.5%", Budget(0.005)), ("0.02", Budget(0.02)), ("20dB", Budget(snr_db=20.0))],
+)
+def test_budgets_are_read(text: str, budget: Budget) -> None:
+    assert Budget.read(text) == budget
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", "dB", "-3dB", "potato", "300dB", "nan", "nandB"])
+def test_what_is_no_budget(text: str) -> None:
+    with pytest.raises(ValueError):
+        Budget.read(text)
 
 
 def test_a_precision_without_exceptions_is_refused(tmp_path: Path) -> None:
     source, samples = planted_defects.write(tmp_path, "outliers")
     request = ExportRequest(str(source), (parse("onnx:fp16"),), tmp_path, calibration=str(samples))
     with pytest.raises(UsageError, match="onnx:fp16 can have no exceptions"):
-        mend(request, parse("onnx:fp16"), 0.01, IMAGES, silent)
+        mend(request, parse("onnx:fp16"), Budget(0.01), IMAGES, silent)
 
 
 def test_every_node_is_timed() -> None:

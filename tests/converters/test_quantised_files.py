@@ -13,12 +13,14 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from edgebench.cli import main
+from edgebench.content import read_content
 from edgebench.converters.artifact import Manifest
 from edgebench.converters.backend import Instructions
 from edgebench.converters.onnx.graph import OnnxGraph, read
+from edgebench.converters.precision import MixedPrecision
 from edgebench.converters.ranges import named
 from edgebench.converters.targets import FORMATS
-from edgebench.documents import load
+from edgebench.documents import load, save
 from edgebench.errors import UnsupportedModelError
 from edgebench.progress import silent
 from edgebench.snr import decibels
@@ -275,3 +277,93 @@ def test_the_manifest_says_whose_ranges_they_are(
     words[1] = str(plain)
     assert main([*words, "--out", str(tmp_path / "out"), "--jobs", "1", "--ranges", "own"]) == 2
     assert "has no ranges of its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["onnx:int8", "tflite:int8", "openvino:int8", "coreml:w8a8"])
+def test_a_file_with_all_ranges_needs_no_data(quantised: Path, tmp_path: Path, to: str) -> None:
+    assert main(["export", str(quantised), "--to", to, "--out", str(tmp_path), "--jobs", "1"]) == 0
+    (path,) = (one for one in tmp_path.glob("*.json") if "int8" in one.name or "w8a8" in one.name)
+    manifest = load(path, Manifest)
+    assert manifest.calibration is not None
+    assert (manifest.calibration.source, manifest.calibration.ranges) == (
+        "the file's own ranges",
+        "own",
+    )
+    # What it is on the images that the ranges were made of, which this export never saw.
+    format_name = to.partition(":")[0]
+    graph = read(quantised)
+    made = FORMATS[format_name].load()
+    file = tmp_path / manifest.file
+    expected = [one[0] for one in outputs_of(quantised, images(8, 1))]
+    opened = made.open_converted(graph, read_content(file), True)
+    found = [one[0] for one in opened.run_all(images(8, 1))]
+    assert _snr(expected, found) > 20
+
+
+def _snr(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> float:
+    signal = sum(float(np.square(a).sum()) for a in expected)
+    noise = sum(float(np.square(a - b).sum()) for a, b in zip(expected, found, strict=True))
+    return decibels(signal, noise)
+
+
+def outputs_of(path: Path, samples: Sequence[dict[str, np.ndarray]]) -> list[list[np.ndarray]]:
+    opened = onnxruntime.InferenceSession(path)
+    return [opened.run(None, one) for one in samples]
+
+
+def test_the_values_without_a_range_are_named(
+    quantised: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx.load(quantised)
+    (gone,) = (n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == "c2")
+    (after,) = (n for n in model.graph.node if n.input and n.input[0] == gone.output[0])
+    for node in model.graph.node:
+        node.input[:] = ["c2" if name == after.output[0] else name for name in node.input]
+    model.graph.node.remove(gone)
+    model.graph.node.remove(after)
+    onnx.save(model, tmp_path / "partly.onnx")
+    words = ["export", str(tmp_path / "partly.onnx"), "--to", "tflite:int8", "--jobs", "1"]
+    assert main([*words, "--out", str(tmp_path)]) != 0
+    said = capsys.readouterr().err
+    assert (
+        "partly gives no range for 1 of the values that tflite:int8 quantises: 'c2' (Conv)" in said
+    )
+    assert "--calibration" in said
+    # Other ways to choose ranges need data, whatever the file has.
+    assert main([*words[:1], str(quantised), *words[2:], "--ranges", "extremes"]) != 0
+    assert "needs calibration data" in capsys.readouterr().err
+
+
+def test_own_ranges_and_adjustments(
+    quantised: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights and biases may be adjusted; equalised channels no longer fit the ranges."""
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for number, one in enumerate(images(16, 1)):
+        np.savez(samples / f"{number}.npz", **one)
+
+    def export(*adjustments: str, data: bool = True) -> int:
+        mix = MixedPrecision("adjusted", "int8", (), adjustments=adjustments)  # type: ignore[arg-type]
+        save(tmp_path / "adjusted.json", mix)
+        words = ["export", str(quantised), "--to", f"onnx:{tmp_path / 'adjusted.json'}"]
+        words += ["--calibration", str(samples)] if data else []
+        return main([*words, "--out", str(tmp_path), "--jobs", "1"])
+
+    assert export("rounded", "corrected") == 0
+    made = load(tmp_path / "qdq.adjusted.onnx.json", Manifest)
+    assert made.calibration is not None and made.calibration.ranges == "own"
+    held = images(16, 5)
+    expected = [one[0] for one in outputs_of(quantised.with_name("float.onnx"), held)]
+    plain, adjusted = (
+        _snr(expected, [one[0] for one in outputs_of(path, held)])
+        for path in (quantised, tmp_path / "qdq.adjusted.onnx")
+    )
+    assert adjusted > plain - 1.0
+    capsys.readouterr()
+    assert export("equalised") != 0
+    assert "ranges of its own, which equalised channels would no longer fit" in (
+        capsys.readouterr().err
+    )
+    assert export("rounded", data=False) != 0
+    assert "adjusted by what layers make of calibration data" in capsys.readouterr().err

@@ -15,6 +15,8 @@ from edgebench.commands.common.source_options import SourceOptions
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
     from edgebench.converters.export.request import ExportRequest
+    from edgebench.converters.mending.budget import Budget
+    from edgebench.converters.mending.document import Loss
     from edgebench.converters.mending.search import Mended
     from edgebench.converters.targets import Target
     from edgebench.progress import Progress
@@ -40,7 +42,7 @@ class ExportOptions(SourceOptions):
 
     source: tuple[str, ...]
     require_agreement: float | None = None
-    accuracy_budget: float | None = None
+    accuracy_budget: Budget | None = None
     ios: int | None = None
     no_image_input: bool = False
     no_passes: bool = False
@@ -68,8 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-image-input", action="store_true", help=help_)
     help_ = f"least share in which a file has to agree with the model (else exit {exits.ABOVE})"
     add("--require-agreement", type=arguments.fraction, metavar="99%", help=help_)
-    help_ = "let int8 lose no more: adjust weights, then keep in float32 what costs most"
-    add("--accuracy-budget", type=arguments.fraction, metavar="0.5%", help=help_)
+    help_ = (
+        "let int8 lose no more, or have this SNR at least: adjust weights, then keep in float32 "
+        "what costs most"
+    )
+    add("--accuracy-budget", type=source_options.budget, metavar="0.5%|20dB", help=help_)
     help_ = "export the plain graph, not the form that the target runs fastest"
     add("--no-passes", action="store_true", help=help_)
 
@@ -106,7 +111,7 @@ def execute(options: ExportOptions) -> int:
 
 
 def _mend(
-    requests: Sequence[ExportRequest], budget: float, progress: Progress
+    requests: Sequence[ExportRequest], budget: Budget, progress: Progress
 ) -> tuple[list[ExportRequest], list[Mended]]:
     """The requests with the mixes that keep them within the budget; each is written as a recipe."""
     from edgebench.converters.mending.search import IMAGES, mend
@@ -133,17 +138,38 @@ def _mend(
 
 def _mended(one: Mended) -> str:
     """What was found, with the change of the figure on the images that confirm it."""
-    from edgebench.benchmarks.formatting import points
     from edgebench.converters.mending.search import described
 
-    plain = f"{one.asked} loses {100 * one.plain.loss.value:.1f} points in {one.plain.loss.figure}"
+    plain = f"{one.asked} loses {_loss(one.plain.loss)}"
     if one.found == one.plain:
-        return plain + (", which is within the budget" if one.within else "; no mix is better")
-    kept = f"{described(one.found)} ({one.target.precision})"
-    text = f"{plain}, with {kept} {100 * one.found.loss.value:.1f}"
-    if one.confirmed.figure != "agreement":
-        text += f"; on other images the change is {points(one.confirmed.interval)}"
-    return text if one.within else f"{text}, which is still above the budget"
+        text = plain + (", which is within the budget" if one.within else "; no mix is better")
+    else:
+        kept = f"{described(one.found)} ({one.target.precision})"
+        text = f"{plain}, with {kept} {_loss(one.found.loss, named=False)}"
+        if not one.within:
+            text += ", which is still above the budget"
+    return text + _confirmed(one)
+
+
+def _loss(loss: Loss, named: bool = True) -> str:
+    points = f"{100 * loss.value:.1f}"
+    snr = "" if loss.snr_db is None else f" ({loss.snr_db:.1f} dB)"
+    return f"{points} points in {loss.figure}{snr}" if named else points + snr
+
+
+def _confirmed(one: Mended) -> str:
+    """The same on images that decided nothing, and whether they are enough to tell."""
+    from edgebench.benchmarks.formatting import points
+
+    if one.confirmed.figure == "agreement":
+        return ""
+    text = (
+        f"; on {one.confirmed.images} other images the change is {points(one.confirmed.interval)}"
+    )
+    needed = one.budget.images_needed(one.confirmed)
+    if needed is None:
+        return text
+    return f"{text}: too few to tell {one.budget}, for which it takes about {needed:,}"
 
 
 def _show(artifacts: Sequence[Artifact]) -> None:

@@ -20,6 +20,7 @@ from edgebench.tasks.task import (
     Criterion,
     FigureColumn,
     Floats,
+    Kind,
     ModelOutput,
     Outputs,
     RoleOutput,
@@ -177,6 +178,9 @@ class Classification:
     def classes(self, assignment: Assignment) -> int:
         layout = roles.layout_of(assignment.layout, ClassificationLayout)
         return assignment.outputs[0].reduction.shape[0] - (layout.background == "first")
+
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+        return {}
 
     def truth(self, arrays: Mapping[str, Array]) -> ClassLabels:
         labels = arrays.get("labels")

@@ -22,6 +22,7 @@ from edgebench.tasks.task import (
     Assignment,
     Criterion,
     FigureColumn,
+    Kind,
     Outputs,
     Score,
     Signature,
@@ -184,6 +185,9 @@ class Detection:
 
     def classes(self, assignment: Assignment) -> int | None:
         return detection_layout.classes(assignment)
+
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+        return detection_layout.kinds(assignment)
 
     def truth(self, arrays: Mapping[str, Array]) -> Boxes:
         try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from edgebench.errors import UsageError
 from edgebench.tasks import anchors, roles
 from edgebench.tasks.boxes import Format
 from edgebench.tasks.reduction import Dtype, Reduction, RowRank, identity
-from edgebench.tasks.task import Assignment, ModelOutput, RoleOutput, Signature
+from edgebench.tasks.task import Assignment, Kind, ModelOutput, RoleOutput, Signature
 
 NAME = "detection"
 BOXES, SCORES, CLASSES, COUNT, DETECTIONS = "boxes", "scores", "classes", "count", "detections"
@@ -165,6 +166,19 @@ def classes(assignment: Assignment) -> int | None:
         columns = kept.source[1 - int(layout.rows_last(role))]
         return columns - first - (layout.background != "none")
     return None
+
+
+def kinds(assignment: Assignment) -> dict[str, Sequence[Kind]]:
+    """Boxes and scores, where one output holds both."""
+    layout = roles.layout_of(assignment.layout, DetectionLayout)
+    found: dict[str, Sequence[Kind]] = {}
+    for one in assignment.outputs:
+        if one.role == DETECTIONS:
+            rows_last = layout.rows_last(DETECTIONS)
+            columns, axis = one.reduction.source[not rows_last], -1 - rows_last
+            ends = [0, 4, 5, 6] if layout.columns == "box+score+class" else [0, 4, columns]
+            found[one.output] = [Kind(axis, *pair) for pair in pairwise(ends)]
+    return found
 
 
 def _misfit(signature: Signature) -> UsageError:

@@ -17,6 +17,7 @@ from edgebench.tasks.task import (
     Criterion,
     FigureColumn,
     Floats,
+    Kind,
     ModelOutput,
     Outputs,
     RoleOutput,
@@ -67,6 +68,9 @@ class Numeric:
 
     def classes(self, assignment: Assignment) -> None:
         return None
+
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+        return {}
 
     def truth(self, arrays: Mapping[str, Array]) -> Truth:
         raise DataError(

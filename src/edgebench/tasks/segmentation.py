@@ -19,6 +19,7 @@ from edgebench.tasks.task import (
     Criterion,
     FigureColumn,
     Floats,
+    Kind,
     ModelOutput,
     Outputs,
     RoleOutput,
@@ -173,6 +174,9 @@ class Segmentation:
 
     def classes(self, assignment: Assignment) -> int | None:
         return roles.layout_of(assignment.layout, SegmentationLayout).classes
+
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+        return {}
 
     def truth(self, arrays: Mapping[str, Array]) -> ClassMaps:
         maps = arrays.get("maps")

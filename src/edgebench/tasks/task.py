@@ -89,6 +89,23 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """Numbers of one kind in an output that holds several: `start` to `stop` - 1 along an axis.
+
+    Boxes in pixels stand beside scores below one in some outputs, and an error of one pixel is
+    little where one of a whole score is all. `axis` counts from the end, -1 being the last.
+    """
+
+    axis: int
+    start: int
+    stop: int
+
+    def of(self, output: Array) -> Array:
+        """The numbers themselves."""
+        return output.take(range(self.start, self.stop), self.axis)
+
+
+@dataclass(frozen=True)
 class FigureColumn:
     """How reports name a figure. All figures are shares and are shown in hundredths.
 
@@ -207,6 +224,9 @@ class Task(Protocol):
 
     def classes(self, assignment: Assignment) -> int | None:
         """How many labels the outputs tell apart; None where they do not say."""
+
+    def kinds(self, assignment: Assignment) -> Mapping[str, Sequence[Kind]]:
+        """The kinds of numbers in each output, by its name, that holds more than one."""
 
     def truth(self, arrays: Mapping[str, Array]) -> Truth:
         """The labels in the arrays of an .npz. Raises `DataError` where they are none."""

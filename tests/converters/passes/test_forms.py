@@ -12,13 +12,17 @@ from form_graphs import build, coordinate, error, form, ops, plain, squeeze_exci
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import EXPORT
+from onnx import helper
 
 from edgebench import cli
+from edgebench.content import read_content
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.passes.bisect import first_wrong_pass
+from edgebench.converters.passes.boxes_in_float import boxes_in_float
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.gates_in_float import gates_in_float
+from edgebench.converters.passes.graph import without_twins
 from edgebench.converters.passes.pad_squeezes import pad_squeezes
 from edgebench.converters.passes.part_strips import part_strips
 from edgebench.converters.passes.pipelines import PIPELINES, Pipeline, formed, pipeline_of
@@ -276,7 +280,7 @@ def test_gates_are_kept_in_float_in_the_form_and_named_among_its_passes() -> Non
     pipeline = pipeline_of(Target("openvino", "int8"))
     graph = OnnxGraph(coordinate(), "block", "file", "")
     found = formed(graph, pipeline)
-    assert found.passes == pipeline.names
+    assert found.passes == pipeline.without(["boxes_in_float"]).names
     assert found.graph.float_nodes <= {node.name for node in found.graph.model.graph.node}
     assert not formed(graph, pipeline.without(["gates_in_float"])).graph.float_nodes
 
@@ -296,6 +300,102 @@ def test_every_row_is_of_a_target_and_every_format_has_one() -> None:
 def test_a_pass_has_a_file_of_its_own_that_draws_before_and_after(name) -> None:
     text = sys.modules[f"edgebench.converters.passes.{name}"].__doc__ or ""
     assert ("before:" in text and "after:" in text) or ("int8:" in text and "float:" in text)
+
+
+def yolo_head(after: str = "Identity") -> onnx.ModelProto:
+    """Two convolutions give boxes in pixels and the logits of scores, which end in one output."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "w_box": rng.standard_normal((16, 8, 1, 1)),
+        "w_class": rng.standard_normal((3, 8, 1, 1)),
+        "bins": np.arange(4).reshape(1, 4, 1, 1),
+        "stride": np.array(32.0),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w_box"], ["box"], "box"),
+        helper.make_node("Conv", ["x", "w_class"], ["logits"], "logits"),
+        helper.make_node("Reshape", ["box", "by_side"], ["sides"], "sides"),
+        helper.make_node("Softmax", ["sides"], ["shares"], "shares", axis=1),
+        helper.make_node("Conv", ["shares", "bins"], ["mean"], "mean"),
+        helper.make_node("Reshape", ["mean", "as_box"], ["distances"], "distances"),
+        helper.make_node("Mul", ["distances", "stride"], ["pixels"], "pixels"),
+        helper.make_node("Reshape", ["logits", "as_class"], ["rows"], "rows"),
+        helper.make_node("Sigmoid", ["rows"], ["scores"], "scores"),
+        helper.make_node("Concat", ["pixels", "scores"], ["both"], "both", axis=1),
+        helper.make_node(after, ["both"], ["y"], "end"),
+    ]
+    shapes = {"by_side": [1, 4, 4, 16], "as_box": [1, 4, 16], "as_class": [1, 3, 16]}
+    tensors = [
+        onnx.numpy_helper.from_array(array.astype(np.float32), name)
+        for name, array in constants.items()
+    ] + [onnx.numpy_helper.from_array(np.array(one), name) for name, one in shapes.items()]
+    port = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "head",
+        [port("x", onnx.TensorProto.FLOAT, [1, 8, 4, 4])],
+        [port("y", onnx.TensorProto.FLOAT, [1, 7, 16])],
+        tensors,
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return onnx.shape_inference.infer_shapes(made)
+
+
+def test_what_a_detector_decodes_into_one_output_stays_in_float() -> None:
+    decoded = {"sides", "shares", "mean", "distances", "pixels", "rows", "scores", "both", "end"}
+    assert boxes_in_float(yolo_head()) == decoded
+    # What computes with both is no end, and outputs of their own have scales of their own.
+    assert boxes_in_float(yolo_head("Relu")) == frozenset()
+    assert boxes_in_float(squeeze_excite()) == frozenset()
+
+
+@pytest.mark.parametrize("to", ["tflite:int8", "onnx:int8", "openvino:int8"])
+def test_int8_scores_survive_beside_pixels(tmp_path, to) -> None:
+    onnx.save(yolo_head(), tmp_path / "head.onnx")
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    rng = np.random.default_rng(1)
+    for number in range(16):
+        np.savez(samples / f"{number}.npz", x=rng.standard_normal((1, 8, 4, 4), np.float32))
+    words = [*EXPORT, str(tmp_path / "head.onnx"), "--to", to, "--calibration", str(samples)]
+    assert cli.main([*words, "--out", str(tmp_path / "out"), "--ranges", "extremes"]) == 0
+    format_name = to.partition(":")[0]
+    graph = OnnxGraph(yolo_head(), "head", "file", "")
+    (file,) = (one for one in (tmp_path / "out").glob("head.int8.*") if one.suffix != ".json")
+    opened = FORMATS[format_name].load().open_converted(graph, read_content(file), True)
+    sample = {"x": rng.standard_normal((1, 8, 4, 4), np.float32)}
+    (wanted,) = reference.outputs(graph.model, [sample])[0]
+    (found,) = opened.run(sample)
+    assert np.abs(found - wanted)[0, :4].max() < 3  # of 96 pixels
+    assert np.abs(found - wanted)[0, 4:].max() < 0.1
+
+
+def test_strips_of_one_element_are_one_node() -> None:
+    """Rows and columns of a map of one element are the same: TensorFlow keeps one of them."""
+    before = coordinate(height=1, width=1)
+    after = formed(OnnxGraph(before, "block", "file", ""), PIPELINES["tflite:int8"]).graph.model
+    assert error(before, after) < ROUNDING
+    made = [(n.op_type, *n.input, *sorted(map(str, n.attribute))) for n in after.graph.node]
+    assert len(made) == len(set(made))
+    # At two elements they are two.
+    wide = formed(OnnxGraph(coordinate(height=2, width=2), "b", "file", ""), PIPELINES["onnx:fp32"])
+    assert len(wide.graph.model.graph.node) > len(
+        formed(OnnxGraph(before, "b", "file", ""), PIPELINES["onnx:fp32"]).graph.model.graph.node
+    )
+
+
+def test_what_draws_numbers_has_no_twin() -> None:
+    nodes = [helper.make_node("RandomNormalLike", ["x"], [name]) for name in ("a", "b")]
+    nodes += [helper.make_node("Relu", ["x"], [name]) for name in ("c", "d", "y2")]
+    nodes += [helper.make_node("Sum", ["a", "b", "c", "d"], ["y"])]
+    ports = [
+        helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in ("x", "y", "y2")
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "twins", ports[:1], ports[1:]))
+    kept = without_twins(model).graph.node
+    # An output of the graph keeps its name.
+    assert [node.output[0] for node in kept] == ["a", "b", "c", "y2", "y"]
+    assert kept[-1].input == ["a", "b", "c", "c"]
 
 
 def test_no_passes_exports_the_plain_graph_under_its_own_name(tmp_path, capsys) -> None:

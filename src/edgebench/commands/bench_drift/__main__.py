@@ -1,7 +1,7 @@
 """Whose int8 loses least, and at which latency?
 
     python -m edgebench.commands.bench_drift [MODEL ...] [--to FORMAT:PRECISION,...] [--data DATA]
-                                             [--ai-edge PYTHON] [--alone]
+                                             [--input-shape SHAPE] [--ai-edge PYTHON] [--alone]
 
 Every tool gets the same graph, the same calibration data and, where it has a budget of accuracy,
 the same images to decide by. All files are judged on other images: the signal-to-noise ratio of the
@@ -21,7 +21,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,9 @@ from edgebench.commands.bench_drift import latency
 from edgebench.commands.bench_drift.contest import FLOAT, Bench, ContestRules
 from edgebench.commands.bench_drift.entry import BenchEntry
 from edgebench.commands.bench_drift.latency import Timed
-from edgebench.converters.export.request import ExportRequest
+from edgebench.commands.common import source_options
+from edgebench.commands.common.source_options import SourceOptions
+from edgebench.converters.mending.budget import Budget
 from edgebench.converters.targets import expand
 from edgebench.errors import EdgeBenchError
 from edgebench.estimate import Estimate
@@ -39,15 +41,13 @@ from edgebench.estimate import Estimate
 COMMAND = "python -m edgebench.commands.bench_drift"
 
 
-@dataclass(frozen=True)
-class BenchDriftOptions:
+@dataclass(frozen=True, kw_only=True)
+class BenchDriftOptions(SourceOptions):
     """What is compared on what, and where files go; see the options' help."""
 
-    model: tuple[str, ...] = ("scenes_v2_ca",)
+    source: tuple[str, ...] = ("scenes_v2_ca",)
     to: tuple[str, ...] = ("tflite:int8", "onnx:int8", "openvino:int8")
-    data: str | None = None
-    task: str | None = None
-    accuracy_budget: float = 0.005
+    accuracy_budget: Budget = field(default_factory=lambda: Budget(0.005))
     images: int = 400
     limit: float = 300.0
     time: float = 30.0
@@ -67,10 +67,8 @@ def main(words: Sequence[str] | None = None) -> int:
     failed, kept = False, []
     try:
         targets, _ = expand(options.to)
-        for model in options.model:
-            request = ExportRequest(
-                model, targets, options.out, data=options.data, task=options.task, command=COMMAND
-            )
+        for model in options.source:
+            request = source_options.request(options, model, targets)
             found: list[tuple[BenchEntry, Timed | None]] = []
             for target in targets:
                 with console.shown_progress() as progress:
@@ -152,16 +150,12 @@ def _as_json(entry: BenchEntry, timed: Timed | None) -> dict[str, object]:
 def _options(words: Sequence[str] | None) -> BenchDriftOptions:
     parser = argparse.ArgumentParser(prog=COMMAND, description=(__doc__ or "").partition("\n")[0])
     add = arguments.adder(parser, BenchDriftOptions)
-    add("model", nargs="*", metavar="MODEL", help="models of the zoo, or ONNX files")
-    help_ = "targets, such as tflite:int8"
-    add("--to", type=arguments.names, metavar="FORMAT:PRECISION,...", help=help_)
-    help_ = "calibration and evaluation data, as for export; a model of the zoo has its own"
-    add("--data", metavar="DATA", help=help_)
-    add("--task", metavar="NAME", help="what the outputs of a file mean")
-    help_ = "for the tools that have one"
-    add("--accuracy-budget", type=arguments.fraction, metavar="0.5%", help=help_)
+    add("source", nargs="*", metavar="MODEL", help=source_options.MODEL)
+    source_options.add_target(add)
+    help_ = "for the tools that have one (default: 0.5%%)"
+    add("--accuracy-budget", type=source_options.budget, metavar="0.5%|20dB", help=help_)
     add("--images", type=arguments.positive, metavar="N", help="half decide, half are judged on")
-    help_ = "time after which NNCF's accuracy control is stopped"
+    help_ = "time after which a search is stopped, ours and NNCF's accuracy control"
     add("--limit", type=arguments.seconds, metavar="300s", help=help_)
     help_ = "time to measure the files of one model and format for"
     add("--time", type=arguments.seconds, metavar="30s", help=help_)
@@ -171,7 +165,11 @@ def _options(words: Sequence[str] | None) -> BenchDriftOptions:
     add("--alone", action="store_true", help="no tools but edgebench")
     add("--json", action="store_true", help="print all figures as JSON")
     add("--out", type=Path, metavar="DIR", help="folder for files and figures")
-    return arguments.read(BenchDriftOptions, parser.parse_args(words))
+    source_options.add_model(parser, BenchDriftOptions)
+    source_options.add_data(parser, BenchDriftOptions)
+    given = parser.parse_args(words)
+    shapes = arguments.shapes(given.input_shape)
+    return arguments.read(BenchDriftOptions, given, input_shapes=shapes, command_line=COMMAND)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +23,14 @@ from edgebench.converters.export.batches import Batch, convert
 from edgebench.converters.export.formats import pipeline_for
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mapped import Mapped
+from edgebench.converters.mending.budget import Budget
+from edgebench.converters.mending.judge import Judge
 from edgebench.converters.mending.search import described, mend
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.documents import load, save
-from edgebench.errors import EdgeBenchError, InvalidFileError, as_known
+from edgebench.errors import InvalidFileError, as_known
 from edgebench.progress import Progress
 
 FLOAT, OURS, MENDED = "fp32", "edgebench", "edgebench-budget"
@@ -45,7 +47,7 @@ class ContestRules:
     `ai_edge` is the Python of an environment with ai-edge-quantizer; with `alone` no peers run.
     """
 
-    budget: float
+    budget: Budget
     images: int
     limit_s: float
     ai_edge: Path | None
@@ -68,11 +70,15 @@ class Bench:
         self._fingerprint = f"{own} {rules.budget} {rules.images}"
 
     def entries(self) -> Iterator[BenchEntry]:
-        """Every tool's, one after the other; what is known from before is not done again."""
+        """Every tool's, one after the other; what is known from before is not done again.
+
+        Raises what opening the model and its data raises.
+        """
         for tool, make in self._tools().items():
             path = self.contest.entry(tool)
             known = self._known(path, tool)
             if known is None:
+                _ = self._subject  # What is wrong with it is no tool's failure.
                 known = self._judged(tool, make)
                 save(path, known)
             yield known
@@ -206,14 +212,22 @@ class Bench:
 
     def _mended(self) -> Made:
         rules = self._rules
-        found = mend(self._request, self._target, rules.budget, rules.images, self._progress)
+        found = mend(
+            self._request,
+            self._target,
+            rules.budget,
+            rules.images,
+            self._progress,
+            rules.limit_s,
+        )
+        end = "" if found.within else f", not within {rules.budget}"
+        if not found.finished:
+            end += f"; the search was not finished in {rules.limit_s:.0f} s"
         if found.target == self._target:
-            return self._plain.contents[self._target], (
-                "plain is within the budget" if found.within else "nothing is better"
-            )
-        within = "" if found.within else ", not within the budget"
+            word = "plain is within the budget" if found.within else "nothing better was found"
+            return self._plain.contents[self._target], word + end
         made = self._converted(found.target).contents[found.target]
-        return made, described(found.found) + within
+        return made, described(found.found) + end
 
     def _ai_edge(self) -> Made:
         assert self._rules.ai_edge is not None
@@ -228,41 +242,32 @@ class Bench:
         return made, "static_wi8_ai8"
 
     def _control(self) -> Made:
-        """NNCF's figure is ours: 1 - what the deciding images lose."""
-        subject = self._subject
-        count = len(subject.samples)
-        deciding = range(0, count, 2)
-        samples = Mapped(deciding, subject.samples.__getitem__)
-        expected = list(reference.stream(subject.graph.model, samples))
-        read = replace(subject.read, places=deciding)
+        """NNCF's figure is what the budget counts, on the images that decide for ours, too."""
+        subject, budget = self._subject, self._rules.budget
+        deciding = {n: subject.samples[n] for n in range(0, len(subject.samples), 2)}
+        judge = Judge(self._request, self._target, subject, self._progress)
         names = [port.name for port in subject.graph.inputs]
 
-        def validate(compiled: Any) -> float:
+        def validate(compiled: Any, items: Iterable[int]) -> tuple[float, list[list[Array]]]:
             from edgebench.converters.openvino.session import input_names
 
             order = input_names(compiled, names)
             asked = compiled.create_infer_request()
-            made = (
-                [np.array(one) for one in asked.infer([s[n] for n in order]).to_tuple()]
-                for s in samples
-            )
-            links = [ChainLink("source", "s", expected), ChainLink("file", "f", made)]
-            source = follow(links, read, len(deciding), lambda *_: None).hops[1].source
-            if source is None:
-                return 0.0
-            for figure in source.figures:
-                if figure.difference is not None:
-                    return figure.value.value
-            if source.agreement is None:
-                raise EdgeBenchError("there is nothing to validate by", "give labelled images")
-            return source.agreement.value
+            places: list[int] = []
+            made: list[list[Array]] = []
+            for place in items:
+                places.append(place)
+                feeds = [deciding[place][name] for name in order]
+                made.append([np.array(one) for one in asked.infer(feeds).to_tuple()])
+            return budget.figure(judge.loss_of(made, places)), made
 
         made = peers.nncf_accuracy_control(
             subject.graph,
             self._calibration,
-            list(deciding),
+            deciding,
             validate,
-            self._rules.budget,
+            budget.max_drop,
             self._rules.limit_s,
+            self._progress,
         )
-        return made, f"max_drop {self._rules.budget:g}"
+        return made, f"max_drop: {budget}"

@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,20 @@ from edgebench.commands.bench_drift.entry import environment
 from edgebench.content import Content
 from edgebench.converters.hidden import hidden
 from edgebench.converters.onnx.graph import OnnxGraph
-from edgebench.converters.onnx.reference import Sample
+from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.quiet import quiet
 from edgebench.errors import EdgeBenchError
+from edgebench.progress import Progress
 
-Validate = Callable[[Any], float]
-"""The figure of a compiled OpenVINO model on the deciding images."""
+Validate = Callable[[Any, Iterable[int]], tuple[float, list[list[Array]]]]
+"""Of a compiled OpenVINO model and numbers of images: the figure, and each image's outputs."""
 
 _PROGRAM = Path(__file__).with_name("ai_edge_program.py")
 _REASON_LINES = 1
 
 
 class NotInTimeError(Exception):
-    """A tool took longer than it was given."""
+    """A tool was not finished in the time that it was given."""
 
 
 def onnxruntime_defaults(graph: OnnxGraph, samples: Sequence[Sample]) -> Content:
@@ -65,42 +66,74 @@ def nncf_defaults(graph: OnnxGraph, samples: Sequence[Sample]) -> Content:
 def nncf_accuracy_control(
     graph: OnnxGraph,
     samples: Sequence[Sample],
-    validation: Sequence[int],
+    validation: Mapping[int, Sample],
     validate: Validate,
-    budget: float,
+    max_drop: float,
     limit_s: float,
+    progress: Progress,
 ) -> Content:
     """`nncf.quantize_with_accuracy_control` for the same budget, stopped after `limit_s` seconds.
 
-    `validation` are numbers of the deciding images, and `validate` is the figure of a compiled
-    model on all of them. Raises `NotInTimeError`.
+    `validation` are the deciding images by number, and `validate` is asked for some or all of
+    them. NNCF ranks layers by how far outputs are off: it is given outputs, because for a figure of
+    each image it would ask image by image. Raises `NotInTimeError`.
     """
     from edgebench.converters.openvino.session import to_folder
 
     model, data, nncf = _nncf(graph, samples)
-    ends = time.monotonic() + limit_s
+    names = _names(model, graph)
+    clock = _Clock(limit_s, progress)
 
-    def figure(compiled: Any, _: Any) -> float:
-        if time.monotonic() > ends:
-            raise NotInTimeError(f"it did not end within {limit_s:.0f} s")
-        return validate(compiled)
+    def figure(compiled: Any, items: Iterable[int]) -> tuple[float, list[list[Array]]]:
+        return validate(compiled, map(clock.passed, items))
 
+    def fed(item: int) -> dict[str, Any]:
+        clock.passed(item)
+        return {name: validation[item][name] for name in names}
+
+    progress("NNCF's accuracy control", 0, 0)
     with quiet():
         made = nncf.quantize_with_accuracy_control(
-            model, data, nncf.Dataset(list(validation)), figure, max_drop=budget
+            model, data, nncf.Dataset(list(validation), fed), figure, max_drop=max_drop
         )
         return to_folder(made)
 
 
+class _Clock:
+    """Counts the images that a tool asks for, and stops it when its time is up."""
+
+    def __init__(self, limit_s: float, progress: Progress) -> None:
+        self._started, self._limit_s, self._progress = time.monotonic(), limit_s, progress
+        self._images = 0
+
+    def passed(self, item: int) -> int:
+        """The image itself. Raises `NotInTimeError`."""
+        self._images += 1
+        seconds = time.monotonic() - self._started
+        if seconds > self._limit_s:
+            raise NotInTimeError(
+                f"not finished in {self._limit_s:.0f} s, after {self._images:,} inferences of "
+                "deciding images; --limit gives it more time"
+            )
+        self._progress("NNCF's accuracy control", int(seconds), int(self._limit_s) + 1)
+        return item
+
+
 def _nncf(graph: OnnxGraph, samples: Sequence[Sample]) -> tuple[Any, Any, Any]:
     from edgebench.converters.openvino.convert import to_model
-    from edgebench.converters.openvino.session import input_names
 
     model = to_model(graph)
     with quiet(), hidden("torch"):  # NNCF's other framework.
         import nncf
-    names = input_names(model, [port.name for port in graph.inputs])
+    names = _names(model, graph)
     return model, nncf.Dataset([{n: sample[n] for n in names} for sample in samples]), nncf
+
+
+def _names(model: Any, graph: OnnxGraph) -> Sequence[str]:
+    """Those of the graph's inputs, in the sequence of the model's."""
+    from edgebench.converters.openvino.session import input_names
+
+    return input_names(model, [port.name for port in graph.inputs])
 
 
 def ai_edge_defaults(python: Path, float32: bytes, feeds: Sequence[Sequence[Any]]) -> Content:

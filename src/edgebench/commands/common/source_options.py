@@ -13,6 +13,7 @@ from edgebench import arguments
 
 if TYPE_CHECKING:
     from edgebench.converters.export.request import ExportRequest
+    from edgebench.converters.mending.budget import Budget
     from edgebench.converters.precision import RangeMethod
     from edgebench.converters.targets import Target
     from edgebench.models.data.pictures import Resize
@@ -93,6 +94,18 @@ def add_data(parser: argparse.ArgumentParser, kind: type) -> None:
     add("--ranges", choices=METHODS, help=help_)
     help_ = "how images are brought to the input's size (default: crop; coco and voc: stretch)"
     add("--resize", choices=("crop", "stretch", "pad"), help=help_)
+
+
+def budget(text: str) -> Budget:
+    """What a file may lose, from words such as 0.5% or 20dB."""
+    from edgebench.converters.mending.budget import Budget
+
+    try:
+        return Budget.read(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is neither a share such as 0.5% nor an SNR such as 20dB"
+        ) from None
 
 
 def request(

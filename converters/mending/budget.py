@@ -1,0 +1,106 @@
+"""How much a file may lose beside its source."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edgebench.converters.mending.document import Loss
+
+ALIKE_DB = 40.0
+"""With this SNR differences do not matter (`edgebench drift` says the same)."""
+
+_SIGMAS = 1.96
+"""A 95 % interval reaches so many standard errors; five in six are within one on one side."""
+
+EQUAL_DB = 200.0
+"""What stands for no error: documents hold no infinity."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A share of the task's figure, such as 0.005; or the least SNR of the worst output in dB.
+
+    An SNR needs no labels and no task. It is what to ask for where a share says little: most
+    values of a text recogniser's softmax are near zero, and alike whatever it reads.
+    """
+
+    share: float | None = None
+    snr_db: float | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.share is None) != (self.snr_db is None)
+
+    @staticmethod
+    def read(text: str) -> Budget:
+        """From words such as 0.5%, 0.005 or 20dB. Raises `ValueError`."""
+        number = text.lower().removesuffix("db")
+        if number != text.lower():
+            value = float(number)
+            if not 0 < value < EQUAL_DB:
+                raise ValueError(text)
+            return Budget(snr_db=value)
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        if not 0 < share < 1:
+            raise ValueError(text)
+        return Budget(share)
+
+    def __str__(self) -> str:
+        return f"{self.snr_db:g} dB" if self.share is None else f"{100 * self.share:g} points"
+
+    @property
+    def name(self) -> str:
+        """As a part of a file's name."""
+        number = f"{self.snr_db:g}dB" if self.share is None else f"{100 * self.share:g}"
+        return number.replace(".", "p")
+
+    def holds(self, loss: Loss) -> bool:
+        """Whether the loss is within the budget."""
+        if self.share is not None:
+            return loss.value <= self.share
+        assert self.snr_db is not None
+        return snr_db(loss) >= self.snr_db
+
+    def surely_holds(self, loss: Loss) -> bool:
+        """Whether five in six such measurements of a loss within the budget are right.
+
+        Of many files, the first that is within the budget is often so by chance. Where the images
+        are too few to tell, a file that loses nothing on them is the best that can be found, and
+        one with an SNR of `ALIKE_DB` does what the source does.
+        """
+        if self.share is None or not self.holds(loss):
+            return self.holds(loss)
+        margin = reach(loss) / _SIGMAS
+        return loss.value + margin <= self.share or loss.value <= 0.0 or snr_db(loss) >= ALIKE_DB
+
+    def images_needed(self, loss: Loss) -> int | None:
+        """How many images would tell a loss from the budget; None where these are enough.
+
+        An interval narrows with the square root of the number of images.
+        """
+        if self.share is None or (far := reach(loss)) <= self.share:
+            return None
+        return math.ceil(loss.images * (far / self.share) ** 2)
+
+    def figure(self, loss: Loss) -> float:
+        """What is kept, for a tool that takes a figure and how far it may drop (`max_drop`)."""
+        return 1 - loss.value if self.snr_db is None else min(0.0, snr_db(loss) - self.snr_db)
+
+    @property
+    def max_drop(self) -> float:
+        return 0.0 if self.share is None else self.share
+
+    def order(self, loss: Loss) -> tuple[float, float]:
+        """What is least for the best: what the budget counts, and of equals the other."""
+        noise = -snr_db(loss)
+        return (loss.value, noise) if self.share is not None else (noise, loss.value)
+
+
+def reach(loss: Loss) -> float:
+    """How much more than measured may be lost, by the 95 % interval."""
+    return loss.interval.value - loss.interval.low
+
+
+def snr_db(loss: Loss) -> float:
+    """That of the outputs as a number; documents hold none for no error."""
+    return EQUAL_DB if loss.snr_db is None else loss.snr_db
