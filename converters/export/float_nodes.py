@@ -25,7 +25,9 @@ def joining(task: Assignment | None, graph: OnnxGraph) -> frozenset[str]:
     """The nodes that join boxes and scores in one output, and compute nothing.
 
     In 8 bits boxes of 0 to 640 and scores of 0 to 1 on one scale leave of the scores nothing. In
-    float the join costs little, and what it joins has scales of its own.
+    float the join costs little, and what it joins has scales of its own. This goes by what the task
+    says of an output; `passes.boxes_in_float` finds it, and what decodes the boxes, where the graph
+    itself shows what is a score.
     """
     if task is None or task.task != detection_layout.NAME:
         return frozenset()
