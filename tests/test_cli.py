@@ -136,7 +136,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, zoo: Path) -> Path:
     """A folder with the small baseline and coordinate attention, exported by the command line."""
     folder = tmp_path_factory.mktemp("cli")
     for model in ("scenes_v2", "scenes_v2_ca"):
-        copy(zoo, folder / "artifacts", f"{model}.*.tflite*", f"{model}.reference.npz")
+        copy(zoo, folder / "artifacts", f"{model}.*.tflite*", f"{model}.*.reference.npz")
     copy(zoo, folder / "artifacts", "*.evaluation.npz")
     for path in (folder / "artifacts").glob("scenes_v2_ca.int8.*"):
         path.unlink()  # So that one is exported here.

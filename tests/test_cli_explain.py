@@ -19,7 +19,7 @@ def edgebench(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_explain_exports_measures_and_explains(tmp_path: Path, zoo: Path) -> None:
-    copy(zoo, tmp_path / "artifacts", "scenes_v2.fp32.tflite*", "scenes_v2.reference.npz")
+    copy(zoo, tmp_path / "artifacts", "scenes_v2.fp32.tflite*", "scenes_v2.*.reference.npz")
     copy(zoo, tmp_path / "artifacts", "*.evaluation.npz")
     words = ("scenes_v2_ca_late", "--precisions", "fp32", "--detect", "50%", "--whole-budget")
     done = edgebench("explain", *words, "--html", "page.html", "--md", "page.md", cwd=tmp_path)

@@ -174,13 +174,15 @@ def evaluate(subject: EvaluationSubject, source: Source) -> EvaluationFiles:
     beside = _npz(**outputs)
     sha256 = hashlib.sha256(inputs).hexdigest()
     inputs_name = f"{subject.name}.{sha256[:12]}.evaluation.npz"
-    reference_name = f"{source.graph.name}.reference.npz"
+    outputs_sha256 = hashlib.sha256(beside).hexdigest()
+    # Named for what it holds, as the inputs are: an export with other images leaves it as it is.
+    reference_name = f"{source.graph.name}.{outputs_sha256[:12]}.reference.npz"
     entry = Evaluation(
         task=subject.task,
         inputs=inputs_name,
         inputs_sha256=sha256,
         reference=reference_name,
-        reference_sha256=hashlib.sha256(beside).hexdigest(),
+        reference_sha256=outputs_sha256,
         samples=count,
         data=subject.data.source,
         arrays=() if subject.data.pictures else tuple(port.name for port in source.graph.inputs),

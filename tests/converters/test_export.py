@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -424,12 +425,29 @@ def test_a_trained_model_keeps_its_answers_in_every_precision(zoo: Path) -> None
 
 @pytest.mark.slow
 def test_evaluation_inputs_that_are_gone_are_made_again(zoo: Path, tmp_path: Path) -> None:
-    copy(zoo, tmp_path, "scenes_v2.fp32.onnx*", "scenes_v2.reference.npz", "*.evaluation.npz")
+    copy(zoo, tmp_path, "scenes_v2.fp32.onnx*", "scenes_v2.*.reference.npz", "*.evaluation.npz")
     assert not export(request("scenes_v2", tmp_path, ONNX)).made
     (inputs,) = tmp_path.glob("*.evaluation.npz")
     inputs.unlink()
     assert export(request("scenes_v2", tmp_path, ONNX)).made
     assert inputs.exists()
+
+
+def test_other_images_leave_earlier_files_as_they_are(photos: Path, tmp_path: Path) -> None:
+    onnx.save(tiny_cnn(), tmp_path / "tiny.onnx")
+    for count, wanted in ((2, FP32), (1, ONNX)):
+        for number in range(CLASSES):
+            folder = tmp_path / f"data{count}" / str(number)
+            folder.mkdir(parents=True)
+            for picture in sorted(photos.iterdir())[number : number + count]:
+                shutil.copy(picture, folder)
+        data = f"imagefolder:{tmp_path / f'data{count}'}"
+        asked = request(tmp_path / "tiny.onnx", tmp_path / "out", wanted, data=data)
+        export(asked)
+        if wanted == FP32:
+            first, before = asked, files(tmp_path / "out")
+    assert before.items() <= files(tmp_path / "out").items()
+    assert not export(first).made
 
 
 def test_a_scalar_input_goes_through(tmp_path: Path) -> None:
