@@ -137,7 +137,7 @@ def test_the_claim_on_heads_is_judged_over_five_seeds() -> None:
         assert {one.seed for one in HEADS.values() if one.model == model} == {0, 1, 2, 3, 4}
 
 
-@pytest.mark.parametrize("stem", ["ssdlite_scenes_v2", "ssdlite_scenes_v2_ca"])
+@pytest.mark.parametrize("stem", ["ssdlite_scenes_v2_ca", "lraspp_scenes_v2_ca"])
 def test_a_heads_checkpoint_gives_the_score_it_records(stem: str) -> None:
     record = HEADS[stem]
     spec = registry.get(record.model)

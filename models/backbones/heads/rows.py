@@ -51,7 +51,7 @@ ROWS = (
     HeadRow("ssdlite_scenes_v2", 494352, 10985256, 0, True),
     HeadRow("ssdlite_scenes_v2_se", 544284, 11032488, 138672, True),
     HeadRow("ssdlite_scenes_v2_ca", 568194, 11493288, 277344, True),
-    HeadRow("lraspp_scenes_v2", 261782, 13802304, 0),
-    HeadRow("lraspp_scenes_v2_se", 311714, 13849536, 171072),
-    HeadRow("lraspp_scenes_v2_ca", 335624, 14449728, 342144),
+    HeadRow("lraspp_scenes_v2", 261782, 13802304, 0, True),
+    HeadRow("lraspp_scenes_v2_se", 311714, 13849536, 171072, True),
+    HeadRow("lraspp_scenes_v2_ca", 335624, 14449728, 342144, True),
 )
