@@ -81,21 +81,22 @@ def _tensors(made: Any, lowering: Names) -> dict[str, Mapping[str, Any]]:
     made_by_ops = [int(out) for node in inspect.nodes(made) for out in node["outputs"]]
     known = {trace.op for trace in lowering.traces.values()}
     read_as = _quantised_for_all(made)
-    found = {
-        _op_name(details[i]["name"], known): details[read_as.get(i, i)]
-        for i in made_by_ops
-        # The quantised copy of a tensor may be named after it.
-        if i not in read_as.values()
-    }
+    # A float copy of an 8-bit tensor holds no more than what it is dequantised from, and not its
+    # steps and range, by which the proof knows what rounding and clipping may do.
     rounded = {
         int(node["outputs"][0]): details[int(node["inputs"][0])]
         for node in inspect.nodes(made)
         if node["op_name"] == "DEQUANTIZE"
     }
+    found = {
+        _op_name(details[i]["name"], known): rounded.get(i, details[read_as.get(i, i)])
+        for i in made_by_ops
+        # The quantised copy of a tensor may be named after it.
+        if i not in read_as.values()
+    }
     for port, detail in zip(lowering.outputs, made.get_output_details(), strict=True):
         trace = lowering.traces.get(port.name)
         if trace is not None and trace.order == port.axes:
-            # A float output of a quantised file holds no more than what it is dequantised from.
             found[trace.op] = rounded.get(detail["index"], detail)
     return found
 

@@ -44,7 +44,7 @@ class DeviceDraws:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedDigits:
     """Where the k digits of N scenes stand: (N, k) tensors, fractions of the side.
 
     `source` indexes the split's digits.
@@ -73,11 +73,11 @@ class SceneMaker:
         images = (pixels / 255 - mean[:, None, None]) / std[:, None, None]
         return images, self.labels(placed)
 
-    def labels(self, placed: Placed) -> Tensor:
+    def labels(self, placed: PlacedDigits) -> Tensor:
         topmost = (placed.top + placed.size / 2).argmin(1, keepdim=True)
         return self._values[placed.source.gather(1, topmost)[:, 0]]
 
-    def lay_out(self, draws: Draws, count: int, digits: int) -> Placed:
+    def lay_out(self, draws: Draws, count: int, digits: int) -> PlacedDigits:
         """Digits at random places, of which those that touch or have no topmost are drawn again."""
         recipe, kept, found = self._recipe, [], 0
         while found < count:
@@ -88,9 +88,9 @@ class SceneMaker:
             kept.append(torch.stack((size, top, left))[:, fits])
             found += kept[-1].shape[1]
         size, top, left = torch.cat(kept, 1)[:, :count]
-        return Placed(draws.integers(len(self._ink), count, digits), size, top, left)
+        return PlacedDigits(draws.integers(len(self._ink), count, digits), size, top, left)
 
-    def paint(self, draws: Draws, placed: Placed) -> Tensor:
+    def paint(self, draws: Draws, placed: PlacedDigits) -> Tensor:
         """Pixels (N, 3, S, S), whole numbers from 0 to 255 as float32."""
         recipe, size = self._recipe, self._size
         count, digits = placed.source.shape

@@ -103,13 +103,15 @@ def test_a_required_agreement_fails_the_file_the_command_and_what_was_up_to_date
 
 
 def detector() -> onnx.ModelProto:
-    """Boxes of 0..640 and scores of 0..1 on one output."""
+    """Boxes of 0..640 and scores of 0..1 on one output, which is computed of both: they share a
+    scale, where what only joins them would stay in float."""
     rng = np.random.default_rng(0)
     weights = {
         "w": rng.normal(0, 0.2, (16, 3, 3, 3)),
         "wb": rng.normal(0, 1, (4, 16, 1, 1)),
         "ws": rng.normal(0, 1, (20, 16, 1, 1)),
         "pixels": np.array(640.0),
+        "factor": np.array(0.75),
     }
     shapes = {"box_rows": np.array([1, 4, -1]), "score_rows": np.array([1, 20, -1])}
     nodes = [
@@ -122,7 +124,8 @@ def detector() -> onnx.ModelProto:
         helper.make_node("Conv", ["f", "ws"], ["s0"]),
         helper.make_node("Sigmoid", ["s0"], ["s1"]),
         helper.make_node("Reshape", ["s1", "score_rows"], ["scores"]),
-        helper.make_node("Concat", ["boxes", "scores"], ["y"], axis=1),
+        helper.make_node("Concat", ["boxes", "scores"], ["joined"], axis=1),
+        helper.make_node("Mul", ["joined", "factor"], ["y"]),
     ]
     initializers = [
         numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()

@@ -16,7 +16,7 @@ from edgebench.models import manifest, registry
 from edgebench.models.build import build
 from edgebench.models.data import scenes
 from edgebench.models.trial import kept, records, scene_batches, together, training
-from edgebench.models.trial.device_scenes import DeviceDraws, Placed, SceneMaker
+from edgebench.models.trial.device_scenes import DeviceDraws, PlacedDigits, SceneMaker
 from edgebench.models.trial.gains import Gain, distance, gains, top1
 from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
@@ -228,7 +228,7 @@ def test_a_devices_scenes_are_painted_as_numpys(count: int) -> None:
     placed = scenes.lay_out(np.random.default_rng(1), "train", 40, recipe)
     pixels, labels = scenes.render(np.random.default_rng(2), "train", placed, 48, recipe)
     maker = SceneMaker(recipe, 48, CPU)
-    same = Placed(*(torch.from_numpy(getattr(placed, f.name)) for f in fields(Placed)))
+    same = PlacedDigits(*(torch.from_numpy(getattr(placed, f.name)) for f in fields(PlacedDigits)))
     painted = maker.paint(NumpysDraws(np.random.default_rng(2)), same)
     difference = painted.permute(0, 2, 3, 1).numpy() - pixels.astype(np.float32)
     assert np.abs(difference).max() <= 1 and np.mean(difference != 0) < 1e-3  # Of rounding.
