@@ -22,7 +22,7 @@ from edgebench.intervals import Estimate
 from edgebench.snr import Errors
 from edgebench.tasks.agreement import AgreementTally
 from edgebench.tasks.reduction import reduce
-from edgebench.tasks.task import Assignment, Kind, Outputs, Tally, Task, Truth
+from edgebench.tasks.task import Assignment, Outputs, PartOfOutput, Tally, Task, Truth
 
 RESOLUTION = 0.01
 """A difference of a metric is known well enough where its interval reaches no farther than this
@@ -86,9 +86,9 @@ class HopAnswers:
 class _Sums:
     """Of one output; `kinds` are those of its numbers where it holds several."""
 
-    kinds: Sequence[Kind] = ()
+    kinds: Sequence[PartOfOutput] = ()
     error: OutputError = field(default_factory=OutputError)
-    by_kind: dict[Kind, Errors] = field(default_factory=lambda: defaultdict(Errors))
+    by_kind: dict[PartOfOutput, Errors] = field(default_factory=lambda: defaultdict(Errors))
     found: float = 0.0
     product: float = 0.0
 

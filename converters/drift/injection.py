@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edgebench.converters.onnx.reference import Array, Sample, session
-from edgebench.tasks.task import Kind
+from edgebench.tasks.task import PartOfOutput
 
 _EXACT, _ERROR = "@exact", "@error"
 
@@ -34,7 +34,7 @@ class Injected:
         return list(self._opened.run(self._outputs, feed))
 
 
-Kinds = Sequence[Sequence[Kind]]
+Kinds = Sequence[Sequence[PartOfOutput]]
 """Of each output the kinds of numbers that it holds, empty where they are of one kind."""
 
 

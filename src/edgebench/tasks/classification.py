@@ -20,9 +20,9 @@ from edgebench.tasks.task import (
     Criterion,
     FigureColumn,
     Floats,
-    Kind,
     ModelOutput,
     Outputs,
+    PartOfOutput,
     RoleOutput,
     Score,
     Signature,
@@ -179,7 +179,7 @@ class Classification:
         layout = roles.layout_of(assignment.layout, ClassificationLayout)
         return assignment.outputs[0].reduction.shape[0] - (layout.background == "first")
 
-    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[PartOfOutput]]:
         return {}
 
     def truth(self, arrays: Mapping[str, Array]) -> ClassLabels:

@@ -22,8 +22,8 @@ from edgebench.tasks.task import (
     Assignment,
     Criterion,
     FigureColumn,
-    Kind,
     Outputs,
+    PartOfOutput,
     Score,
     Signature,
     Tally,
@@ -186,7 +186,7 @@ class Detection:
     def classes(self, assignment: Assignment) -> int | None:
         return detection_layout.classes(assignment)
 
-    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[PartOfOutput]]:
         return detection_layout.kinds(assignment)
 
     def truth(self, arrays: Mapping[str, Array]) -> Boxes:

@@ -11,7 +11,7 @@ from edgebench.errors import UsageError
 from edgebench.tasks import anchors, roles
 from edgebench.tasks.boxes import Format
 from edgebench.tasks.reduction import Dtype, Reduction, RowRank, identity
-from edgebench.tasks.task import Assignment, Kind, ModelOutput, RoleOutput, Signature
+from edgebench.tasks.task import Assignment, ModelOutput, PartOfOutput, RoleOutput, Signature
 
 NAME = "detection"
 BOXES, SCORES, CLASSES, COUNT, DETECTIONS = "boxes", "scores", "classes", "count", "detections"
@@ -168,16 +168,16 @@ def classes(assignment: Assignment) -> int | None:
     return None
 
 
-def kinds(assignment: Assignment) -> dict[str, Sequence[Kind]]:
+def kinds(assignment: Assignment) -> dict[str, Sequence[PartOfOutput]]:
     """Boxes and scores, where one output holds both."""
     layout = roles.layout_of(assignment.layout, DetectionLayout)
-    found: dict[str, Sequence[Kind]] = {}
+    found: dict[str, Sequence[PartOfOutput]] = {}
     for one in assignment.outputs:
         if one.role == DETECTIONS:
             rows_last = layout.rows_last(DETECTIONS)
             columns, axis = one.reduction.source[not rows_last], -1 - rows_last
             ends = [0, 4, 5, 6] if layout.columns == "box+score+class" else [0, 4, columns]
-            found[one.output] = [Kind(axis, *pair) for pair in pairwise(ends)]
+            found[one.output] = [PartOfOutput(axis, *pair) for pair in pairwise(ends)]
     return found
 
 

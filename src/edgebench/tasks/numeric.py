@@ -17,9 +17,9 @@ from edgebench.tasks.task import (
     Criterion,
     FigureColumn,
     Floats,
-    Kind,
     ModelOutput,
     Outputs,
+    PartOfOutput,
     RoleOutput,
     Signature,
     Truth,
@@ -69,7 +69,7 @@ class Numeric:
     def classes(self, assignment: Assignment) -> None:
         return None
 
-    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[PartOfOutput]]:
         return {}
 
     def truth(self, arrays: Mapping[str, Array]) -> Truth:

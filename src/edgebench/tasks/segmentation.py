@@ -19,9 +19,9 @@ from edgebench.tasks.task import (
     Criterion,
     FigureColumn,
     Floats,
-    Kind,
     ModelOutput,
     Outputs,
+    PartOfOutput,
     RoleOutput,
     Score,
     Signature,
@@ -175,7 +175,7 @@ class Segmentation:
     def classes(self, assignment: Assignment) -> int | None:
         return roles.layout_of(assignment.layout, SegmentationLayout).classes
 
-    def kinds(self, assignment: Assignment) -> dict[str, Sequence[Kind]]:
+    def kinds(self, assignment: Assignment) -> dict[str, Sequence[PartOfOutput]]:
         return {}
 
     def truth(self, arrays: Mapping[str, Array]) -> ClassMaps:

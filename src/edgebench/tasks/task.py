@@ -89,7 +89,7 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Kind:
+class PartOfOutput:
     """Numbers of one kind in an output that holds several: `start` to `stop` - 1 along an axis.
 
     Boxes in pixels stand beside scores below one in some outputs, and an error of one pixel is
@@ -225,7 +225,7 @@ class Task(Protocol):
     def classes(self, assignment: Assignment) -> int | None:
         """How many labels the outputs tell apart; None where they do not say."""
 
-    def kinds(self, assignment: Assignment) -> Mapping[str, Sequence[Kind]]:
+    def kinds(self, assignment: Assignment) -> Mapping[str, Sequence[PartOfOutput]]:
         """The kinds of numbers in each output, by its name, that holds more than one."""
 
     def truth(self, arrays: Mapping[str, Array]) -> Truth:
