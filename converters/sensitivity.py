@@ -8,6 +8,7 @@ wrong. How far, the source itself tells: it is run with inputs and weights moved
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -23,6 +24,12 @@ BITS = 20
 from their source by 1e-6 of the largest output, which is 2**-20."""
 
 
+UNSEEN = 3
+"""Of choices, such as the class of each pixel, of which none turns out otherwise in one trial, so
+many may in another (the rule of three: with 95 % confidence). Each is about as far off as the
+output is large, so that of n choices the SNR is that of 3 in n."""
+
+
 def outputs_db(
     model: onnx.ModelProto, samples: Sequence[Sample], expected: Iterable[Sequence[Array]]
 ) -> list[float]:
@@ -33,11 +40,14 @@ def outputs_db(
     moved = (_moved(sample, seed) for seed, sample in enumerate(samples))
     rough = reference.stream(rounded(model, Rounding(weights=BITS)), moved)
     errors = [Errors() for _ in model.graph.output]
+    choices = [0] * len(errors)
     for wanted, found in zip(expected, rough, strict=True):
-        for sums, a, b in zip(errors, wanted, found, strict=True):
+        for index, (a, b) in enumerate(zip(wanted, found, strict=True)):
             keep = np.isfinite(a) & np.isfinite(b)
-            sums.add(a[keep], b[keep])
-    return [sums.decibels for sums in errors]
+            errors[index].add(a[keep], b[keep])
+            choices[index] += a.size if a.dtype.kind in "iu" else 0
+    limits = [10 * math.log10(count / UNSEEN) if count else math.inf for count in choices]
+    return [min(sums.decibels, limit) for sums, limit in zip(errors, limits, strict=True)]
 
 
 def _moved(sample: Sample, seed: int) -> Sample:

@@ -12,6 +12,7 @@ from tiny_models import SIDE, Write
 
 from edgebench.converters.export.export import export
 from edgebench.converters.export.request import ExportRequest
+from edgebench.converters.sensitivity import outputs_db
 from edgebench.converters.targets import parse
 
 
@@ -58,3 +59,19 @@ def test_a_choice_between_near_ties_does_not_refuse_a_file(
     assert hop.snr_db is None or hop.snr_db > 80  # That of the scores.
     assert hop.agreement is not None and 0.5 < hop.agreement.value <= 1.0
     assert "'labels'" in hop.tolerance
+
+
+def test_choices_that_one_trial_leaves_may_turn_out_otherwise_in_another() -> None:
+    clear = np.zeros((1, 8, SIDE, SIDE), np.float32)
+    clear[:, 3] = 1.0
+    node = helper.make_node("ArgMax", ["x"], ["labels"], axis=1, keepdims=0)
+    graph = helper.make_graph(
+        [node],
+        "clear",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, clear.shape)],
+        [helper.make_tensor_value_info("labels", TensorProto.INT64, (1, SIDE, SIDE))],
+    )
+    opset = helper.make_opsetid("", 18)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    (found,) = outputs_db(model, [{"x": clear}] * 2, [[clear.argmax(1)]] * 2)
+    assert found == pytest.approx(10 * np.log10(2 * SIDE**2 / 3))
