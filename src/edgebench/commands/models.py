@@ -97,7 +97,7 @@ def _cells(spec: ModelSpec) -> tuple[str, ...]:
         attention + (f" {spec.placement}" if spec.placement != "expanded" else ""),
         str(spec.input_size),
         f"{spec.parameters / 1e6:.2f}",
-        f"{spec.madds / 1e6:.1f}",
+        f"{spec.madds / 1e6:.{1 if spec.madds < 1e9 else 0}f}",
         _published(spec),
         _trained(spec),
     )
