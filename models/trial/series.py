@@ -96,11 +96,23 @@ def _carry_out_together(
     for first in range(0, series.seeds, recipe.seeds_at_once):
         seeds = range(first, first + recipe.seeds_at_once)
         wanted = [(kind, seed) for kind, seed in todo if seed in seeds]
-        for one in together.train(recipe, wanted, device, progress) if wanted else ():
+        for one in _together(recipe, wanted, device, progress) if wanted else ():
             if series.weights is not None:
                 kept.save(series.weights, recipe, one, device, _tools())
             _record(series, one.kind, one.seed, one.result, device)
     return len(todo)
+
+
+def _together(
+    recipe: GpuRecipe, wanted: list[tuple[str, int]], device: torch.device, progress: Progress
+) -> list[together.TrainedTogether]:
+    try:
+        return together.train(recipe, wanted, device, progress)
+    except torch.OutOfMemoryError as error:
+        raise UsageError(
+            f"the GPU has too little memory for {len(wanted)} networks of {recipe.name} at once",
+            "give fewer --kinds at a time; what they come to is recorded and compared together",
+        ) from error
 
 
 def _record(series: TrialSeries, kind: str, seed: int, done: Trained, device: torch.device) -> None:

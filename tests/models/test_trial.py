@@ -15,7 +15,7 @@ from edgebench.errors import InvalidFileError, UsageError
 from edgebench.models import manifest, registry
 from edgebench.models.build import build
 from edgebench.models.data import scenes
-from edgebench.models.trial import kept, records, scene_batches, together, training
+from edgebench.models.trial import kept, records, scene_batches, series, together, training
 from edgebench.models.trial.device_scenes import DeviceDraws, PlacedDigits, SceneMaker
 from edgebench.models.trial.gains import Gain, distance, gains, top1
 from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
@@ -114,14 +114,14 @@ def test_a_state_of_another_training_is_not_gone_on_from(tmp_path: Path) -> None
 
 def test_a_series_trains_what_is_missing_and_nothing_twice(tmp_path: Path) -> None:
     recipe = replace(TINY, images=16)
-    series = TrialSeries(recipe, ("none", "eca"), 2, tmp_path / "r.jsonl", tmp_path, "cpu")
-    records.append(series.records, _record("none", 0, 5, recipe))
-    assert left(series) == [("eca", 0), ("none", 1), ("eca", 1)]
-    assert carry_out(replace(series, parts=2), silent) == 2
-    assert carry_out(series, silent) == 1
-    assert left(series) == []
-    assert carry_out(series, silent) == 0
-    assert records.load(series.records)[0].correct == 5
+    whole = TrialSeries(recipe, ("none", "eca"), 2, tmp_path / "r.jsonl", tmp_path, "cpu")
+    records.append(whole.records, _record("none", 0, 5, recipe))
+    assert left(whole) == [("eca", 0), ("none", 1), ("eca", 1)]
+    assert carry_out(replace(whole, parts=2), silent) == 2
+    assert carry_out(whole, silent) == 1
+    assert left(whole) == []
+    assert carry_out(whole, silent) == 0
+    assert records.load(whole.records)[0].correct == 5
     assert not list(tmp_path.glob("*.pt"))
 
 
@@ -302,9 +302,9 @@ def test_the_weights_of_a_gpus_training_are_a_checkpoint(tmp_path: Path) -> None
 
 
 def test_a_gpus_recipe_needs_a_gpu(tmp_path: Path) -> None:
-    series = TrialSeries(ON_GPU, ("none",), 1, tmp_path / "r.jsonl", tmp_path, "cpu")
+    wanted = TrialSeries(ON_GPU, ("none",), 1, tmp_path / "r.jsonl", tmp_path, "cpu")
     with pytest.raises(UsageError, match="CUDA"):
-        carry_out(series, silent)
+        carry_out(wanted, silent)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -317,6 +317,15 @@ def test_captured_steps_give_what_the_same_steps_give_one_by_one(
     monkeypatch.setattr(together, "WARM_UP", ON_GPU.steps)
     for one, other in zip(captured, together.train(ON_GPU, pairs, device), strict=True):
         assert other.result.loss == pytest.approx(one.result.loss, rel=1e-3)
+
+
+def test_a_gpu_that_is_too_small_is_told_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(together, "train", full)
+    with pytest.raises(UsageError, match="too little memory for 1 networks"):
+        series._together(ON_GPU, [("none", 0)], CPU, silent)
 
 
 def test_an_interval_within_a_point_is_as_good_as_none() -> None:
