@@ -58,14 +58,16 @@ def left(series: TrialSeries) -> list[tuple[str, int]]:
 def carry_out(series: TrialSeries, progress: Progress) -> int:
     """Train what is left, and record each training as it ends; the number that were trained.
 
-    May be killed at any moment: the training under way goes on from its state, but those that a
-    GPU trains together begin again. Raises `UsageError` for a GPU's recipe without one.
+    May be killed at any moment: the training under way goes on from its state. Raises `UsageError`
+    where a GPU has too little memory.
     """
     device = chosen(series.device)
-    if isinstance(series.recipe, GpuRecipe):
+    if device.type == "cuda" and isinstance(series.recipe, GpuRecipe):
         return _carry_out_together(series, series.recipe, device, progress)
     torch.set_flush_denormal(True)  # Of the whole process: put back below.
     try:
+        if isinstance(series.recipe, GpuRecipe):
+            return _carry_out_together(series, series.recipe, device, progress)
         return _carry_out(series, device, progress)
     finally:
         torch.set_flush_denormal(False)
@@ -87,27 +89,41 @@ def _carry_out(series: TrialSeries, device: torch.device, progress: Progress) ->
 def _carry_out_together(
     series: TrialSeries, recipe: GpuRecipe, device: torch.device, progress: Progress
 ) -> int:
-    if device.type != "cuda":
-        raise UsageError(
-            f"the recipe {recipe.name} is for a CUDA device, and there is none here",
-            "choose another with --recipe",
-        )
-    todo = left(series)
-    for first in range(0, series.seeds, recipe.seeds_at_once):
-        seeds = range(first, first + recipe.seeds_at_once)
-        wanted = [(kind, seed) for kind, seed in todo if seed in seeds]
-        for one in _together(recipe, wanted, device, progress) if wanted else ():
+    trained = 0
+    for wanted in _groups(series, recipe, device)[series.part :: series.parts]:
+        name = f"{recipe.name}_{'_'.join(map(str, sorted({seed for _, seed in wanted})))}.pt"
+        state = series.states / name
+        for one in _together(recipe, wanted, device, progress, state):
             if series.weights is not None:
                 kept.save(series.weights, recipe, one, device, _tools())
             _record(series, one.kind, one.seed, one.result, device)
-    return len(todo)
+        documents.remove(state)
+        trained += len(wanted)
+    return trained
+
+
+def _groups(
+    series: TrialSeries, recipe: GpuRecipe, device: torch.device
+) -> list[list[tuple[str, int]]]:
+    """Trainings that share a process: on a GPU of several seeds, on a processor of one."""
+    at_once = recipe.seeds_at_once if device.type == "cuda" else 1
+    todo = left(series)
+    every = [
+        [(kind, seed) for kind, seed in todo if first <= seed < first + at_once]
+        for first in range(0, series.seeds, at_once)
+    ]
+    return [group for group in every if group]
 
 
 def _together(
-    recipe: GpuRecipe, wanted: list[tuple[str, int]], device: torch.device, progress: Progress
+    recipe: GpuRecipe,
+    wanted: list[tuple[str, int]],
+    device: torch.device,
+    progress: Progress,
+    state: Path,
 ) -> list[together.TrainedTogether]:
     try:
-        return together.train(recipe, wanted, device, progress)
+        return together.train(recipe, wanted, device, progress, state)
     except torch.OutOfMemoryError as error:
         raise UsageError(
             f"the GPU has too little memory for {len(wanted)} networks of {recipe.name} at once",

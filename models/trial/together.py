@@ -3,7 +3,7 @@
 A step of such a network is some hundred kernels of a few microseconds, and starting them takes
 longer. So a step of all the networks, each on a stream of its own, is captured once as a CUDA graph
 and then replayed (PyTorch, "CUDA semantics", CUDA Graphs). On a processor the same steps
-run one after another, which is how they are tested.
+run one after another, from the state that an earlier process left.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from edgebench import documents
 from edgebench.models.manifest import EpochLog
-from edgebench.models.trial.device_scenes import DeviceDraws, SceneMaker
+from edgebench.models.trial.feed import MEMORY_FORMAT, Feed
 from edgebench.models.trial.recipe import TrialRecipe
 from edgebench.models.trial.scene_batches import test_batches
-from edgebench.models.trial.training import DivergedTrialError, Trained, initial
+from edgebench.models.trial.training import DivergedTrialError, Trained, initial, state_of
 from edgebench.progress import Progress, silent
 
 STREAMS = 16
@@ -39,18 +41,16 @@ LOSS_OVER = 25
 LOGGED = 16
 """Entries of the log of a training."""
 
-MEMORY_FORMAT = torch.channels_last
-"""On an H200 a step of MobileNetV2 takes 0.7 times as long as with contiguous channels."""
-
-_BLOCK = 8
-"""Batches of a seed that are made at a time."""
+SAVE_EVERY_S = 60.0
+"""Between two states that a killed training goes on from."""
 
 
 @dataclass(frozen=True)
 class TrainedTogether:
     """One of the trainings: what it achieved, and the averaged network on the processor.
 
-    `took_s` of the result is its share of the wall-clock time of all. The log has the loss and the
+    `took_s` of the result is its share of the time of all: wall-clock time of a GPU, processor time
+    of a processor. The log has the loss and the
     learning rate after each of `LOGGED` parts.
     """
 
@@ -86,32 +86,23 @@ class _Training:
         torch._foreach_lerp_(self._kept, self._followed, 1 - decay)
         self.loss.lerp_(loss.detach(), 1 / LOSS_OVER)
 
-
-class _Feed:
-    """The images of each seed, the same for all kinds, in tensors that stay where they are."""
-
-    def __init__(self, recipe: TrialRecipe, seeds: Sequence[int], device: torch.device) -> None:
-        shape = (recipe.batch, 3, recipe.size, recipe.size)
-        self.images = {
-            seed: torch.empty(shape, device=device, memory_format=MEMORY_FORMAT) for seed in seeds
+    def state(self) -> dict[str, Any]:
+        return {
+            "module": self.module.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loss": self.loss,
+            "log": [(one.epoch, one.loss, one.learning_rate) for one in self.log],
         }
-        self.labels = {
-            seed: torch.empty(recipe.batch, dtype=torch.int64, device=device) for seed in seeds
-        }
-        self._recipe, self._device = recipe, device
-        self._make = SceneMaker(recipe.scenes, recipe.size, device)
-        self._blocks: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def fill(self, step: int) -> None:
-        """With the images of a step."""
-        recipe, at = self._recipe, step % _BLOCK
-        place = slice(at * recipe.batch, (at + 1) * recipe.batch)
-        for seed, images in self.images.items():
-            if at == 0:
-                draws = DeviceDraws(self._device, seed, step)
-                self._blocks[seed] = self._make(draws, recipe.batch * _BLOCK, recipe.digits(step))
-            images.copy_(self._blocks[seed][0][place])
-            self.labels[seed].copy_(self._blocks[seed][1][place])
+    def go_on_from(self, state: dict[str, Any], rate: Tensor) -> None:
+        self.module.load_state_dict(state["module"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate  # The one that every step of all sets.
+        self.loss.copy_(state["loss"])
+        self.log = [EpochLog(*one) for one in state["log"]]
 
 
 def train(
@@ -119,24 +110,43 @@ def train(
     wanted: Sequence[tuple[str, int]],
     device: torch.device,
     progress: Progress = silent,
+    state: Path | None = None,
 ) -> list[TrainedTogether]:
     """Train the networks of a recipe with these kinds and seeds, from the first step to the last.
 
-    Raises `DivergedTrialError` when the loss of one is not finite.
+    With a file for the `state`, a training that was killed goes on from there. Raises
+    `DivergedTrialError` when the loss of one is not finite, and `UnwritableError`.
     """
     torch.backends.cudnn.deterministic = True
-    started = time.monotonic()
-    feed = _Feed(recipe, sorted({seed for _, seed in wanted}), device)
+    clock = time.monotonic if device.type == "cuda" else time.process_time
+    feed = Feed(recipe, sorted({seed for _, seed in wanted}), device)
     rate = torch.zeros((), device=device)
     every = [_begun(recipe, kind, seed, feed, rate, device) for kind, seed in wanted]
-    _run(recipe, every, feed, rate, device, progress)
+    kept = _Kept(state, f"{recipe.sha256} {wanted}", every, rate)
+    step, before = kept.load(device)
+    started = clock() - before
+    name = f"train {len(every)} networks of {recipe.name}"
+    lanes = _Lanes(every, recipe.average_decay, device)
+    logged = {round((part + 1) * recipe.steps / LOGGED) for part in range(LOGGED)}
+    progress(name, step, recipe.steps)
+    while step < recipe.steps:
+        feed.fill(step)
+        rate.fill_(recipe.rate(step))
+        lanes.step()
+        step += 1
+        if step in logged:
+            _log(every, recipe.rate(step - 1))  # It waits for the GPU.
+        if step in logged or device.type == "cpu":
+            progress(name, step, recipe.steps)
+        if kept.is_due():
+            kept.save(step, clock() - started)
     tests = [(images.to(device), labels) for images, labels in test_batches(recipe)]
-    took = (time.monotonic() - started) / len(every)
+    took = (clock() - started) / len(every)
     return [_ended(recipe, one, tests, took) for one in every]
 
 
 def _begun(
-    recipe: TrialRecipe, kind: str, seed: int, feed: _Feed, rate: Tensor, device: torch.device
+    recipe: TrialRecipe, kind: str, seed: int, feed: Feed, rate: Tensor, device: torch.device
 ) -> _Training:
     module = initial(recipe.model(kind), recipe.model("none"), seed)
     module.to(device).to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
@@ -156,26 +166,6 @@ def _floating(module: nn.Module) -> list[Tensor]:
     return [one for one in module.state_dict().values() if one.is_floating_point()]
 
 
-def _run(
-    recipe: TrialRecipe,
-    every: Sequence[_Training],
-    feed: _Feed,
-    rate: Tensor,
-    device: torch.device,
-    progress: Progress,
-) -> None:
-    name = f"train {len(every)} networks of {recipe.name}"
-    lanes = _Lanes(every, recipe.average_decay, device)
-    logged = {round((part + 1) * recipe.steps / LOGGED) for part in range(LOGGED)}
-    for step in range(recipe.steps):
-        feed.fill(step)
-        rate.fill_(recipe.rate(step))
-        lanes.step()
-        if step + 1 in logged:
-            _log(every, recipe.rate(step))  # It waits for the GPU.
-            progress(name, step + 1, recipe.steps)
-
-
 def _log(every: Sequence[_Training], rate: float) -> None:
     for one in every:
         found = float(one.loss)
@@ -185,6 +175,38 @@ def _log(every: Sequence[_Training], rate: float) -> None:
                 "choose a recipe with a lower learning rate",
             )
         one.log.append(EpochLog(len(one.log) + 1, found, rate))
+
+
+class _Kept:
+    """The file from which another process can go on."""
+
+    def __init__(
+        self, path: Path | None, identity: str, every: Sequence[_Training], rate: Tensor
+    ) -> None:
+        self._path, self._identity, self._every, self._rate = path, identity, every, rate
+        self._saved = time.monotonic()
+
+    def is_due(self) -> bool:
+        return self._path is not None and time.monotonic() - self._saved > SAVE_EVERY_S
+
+    def save(self, step: int, took_s: float) -> None:
+        assert self._path is not None
+        states = [one.state() for one in self._every]
+        contents = {"identity": self._identity, "step": step, "took_s": took_s, "every": states}
+        with documents.replacing(self._path) as temporary:
+            torch.save(contents, temporary)
+        self._saved = time.monotonic()
+
+    def load(self, device: torch.device) -> tuple[int, float]:
+        """The step to go on with and the seconds before. A file of others is no state: 0 and 0."""
+        if self._path is None:
+            return 0, 0.0
+        contents = state_of(self._path, self._identity, device)
+        if contents is None:
+            return 0, 0.0
+        for one, found in zip(self._every, contents["every"], strict=True):
+            one.go_on_from(found, self._rate)
+        return contents["step"], contents["took_s"]
 
 
 class _Lanes:

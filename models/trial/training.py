@@ -7,6 +7,7 @@ import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -180,15 +181,20 @@ def _save(state: _State, path: Path, identity: str) -> None:
 
 
 def _load(state: _State, path: Path, identity: str, device: torch.device) -> None:
-    """Go on from a state. One of another training, or a broken one, is begun anew."""
-    try:
-        contents = torch.load(path, map_location=device, weights_only=True)
-        if contents["identity"] != identity:
-            return
-    except Exception:  # the unpickler raises nearly anything on foreign bytes
+    contents = state_of(path, identity, device)
+    if contents is None:
         return
     state.module.load_state_dict(contents["module"])
     state.average.load_state_dict(contents["average"])
     state.optimizer.load_state_dict(contents["optimizer"])
     state.step, state.loss = contents["step"], contents["loss"]
     state.took_s = contents["took_s"]
+
+
+def state_of(path: Path, identity: str, device: torch.device) -> dict[str, Any] | None:
+    """What a killed training left; None, to begin anew, where it is broken or of another one."""
+    try:
+        contents: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        return contents if contents["identity"] == identity else None
+    except Exception:  # the unpickler raises nearly anything on foreign bytes
+        return None

@@ -264,7 +264,7 @@ def test_trainings_together_are_those_that_each_is_alone() -> None:
 
 def test_a_step_together_is_a_step_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The same images give the loss and the weights that the training on a processor gives."""
-    feed = together._Feed(ON_GPU, [2], CPU)
+    feed = together.Feed(ON_GPU, [2], CPU)
     monkeypatch.setattr(
         training, "batches", lambda recipe, seed, step: (feed.images[2], feed.labels[2])
     )
@@ -301,10 +301,48 @@ def test_the_weights_of_a_gpus_training_are_a_checkpoint(tmp_path: Path) -> None
     assert built.accuracy == record.accuracy
 
 
-def test_a_gpus_recipe_needs_a_gpu(tmp_path: Path) -> None:
-    wanted = TrialSeries(ON_GPU, ("none",), 1, tmp_path / "r.jsonl", tmp_path, "cpu")
-    with pytest.raises(UsageError, match="CUDA"):
-        carry_out(wanted, silent)
+def test_trainings_together_that_were_killed_end_as_if_they_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, state = [("none", 1), ("ca", 1)], tmp_path / "state.pt"
+    whole = together.train(ON_GPU, pairs, CPU)
+    monkeypatch.setattr(together, "SAVE_EVERY_S", 0.0)
+    shown: list[int] = []
+
+    def killed_in_step_10(name: str, done: int, of: int) -> None:
+        shown.append(done)
+        if done == 10:  # The state is that of step 9, in the middle of a block of images.
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        together.train(ON_GPU, pairs, CPU, killed_in_step_10, state)
+    shown.clear()
+    resumed = together.train(ON_GPU, pairs, CPU, lambda name, done, of: shown.append(done), state)
+    assert shown == [9, 10, 11, 12]
+    for one, other in zip(resumed, whole, strict=True):
+        assert replace(one.result, took_s=0) == replace(other.result, took_s=0)
+        assert one.log == other.log
+        kept, wanted = one.module.state_dict(), other.module.state_dict()
+        assert all(torch.equal(kept[name], wanted[name]) for name in wanted)
+    together.train(ON_GPU, [("none", 1)], CPU, lambda name, done, of: shown.append(done), state)
+    assert shown[4] == 0  # A state of others is no state.
+
+
+def test_a_processor_trains_a_gpus_recipe_seed_by_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = TrialSeries(ON_GPU, ("none", "eca"), 3, tmp_path / "r.jsonl", tmp_path, "cpu")
+    records.append(whole.records, _record("none", 0, 5, ON_GPU))
+    groups, train = [], together.train
+    monkeypatch.setattr(
+        together,
+        "train",
+        lambda recipe, wanted, *rest: (groups.append(wanted), train(recipe, wanted, *rest))[1],
+    )
+    assert carry_out(replace(whole, parts=2), silent) == 3
+    assert groups == [[("eca", 0)], [("none", 2), ("eca", 2)]]
+    assert carry_out(whole, silent) == 2
+    assert left(whole) == [] and not list(tmp_path.glob("*.pt"))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -325,7 +363,7 @@ def test_a_gpu_that_is_too_small_is_told_what_helps(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(together, "train", full)
     with pytest.raises(UsageError, match="too little memory for 1 networks"):
-        series._together(ON_GPU, [("none", 0)], CPU, silent)
+        series._together(ON_GPU, [("none", 0)], CPU, silent, Path("state.pt"))
 
 
 def test_an_interval_within_a_point_is_as_good_as_none() -> None:

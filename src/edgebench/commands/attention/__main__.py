@@ -6,7 +6,8 @@ Every kind is trained with every seed. Trainings with the same seed begin with t
 where they share any, and see the same images in the same order, so that they are compared pair by
 pair. Each training that ends is a line of the records' file. The command may be interrupted or
 killed at any moment and goes on where it stopped, at the training under way too. The recipes that
-end in `_gpu` train many networks at once on a CUDA device; of them those under way begin again.
+end in `_gpu` train many networks at once on a CUDA device, in minutes. A processor takes hours for
+the same networks; each of its --jobs trains one seed of every kind.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from edgebench.models import registry
 from edgebench.models.kinds import KINDS as KNOWN
 from edgebench.models.trial import records
 from edgebench.models.trial.recipe import KINDS, RECIPES, GpuRecipe
-from edgebench.models.trial.series import TrialSeries, carry_out, left, of_recipe
+from edgebench.models.trial.series import TrialSeries, carry_out, chosen, left, of_recipe
 from edgebench.progress import silent
 
 COMMAND = "python -m edgebench.commands.attention"
@@ -84,9 +85,10 @@ def _series(options: AttentionOptions) -> TrialSeries:
         if not registry.known(recipe.model(kind)):
             raise UnknownNameError("attention", kind, ("none", *KNOWN))
     kinds = tuple(dict.fromkeys(("none", *options.kinds)))
-    if isinstance(recipe, GpuRecipe) and options.jobs > 1:
+    on_gpu = isinstance(recipe, GpuRecipe) and chosen(options.device).type == "cuda"
+    if on_gpu and options.jobs > 1:
         raise UsageError(
-            f"the recipe {recipe.name} trains its networks together, in one process",
+            f"a GPU trains the networks of {recipe.name} together, in one process",
             "leave out --jobs",
         )
     if not isinstance(recipe, GpuRecipe) and options.weights is not None:
