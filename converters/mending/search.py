@@ -74,7 +74,8 @@ def mend(
     progress: Progress,
     limit_s: float = math.inf,
 ) -> Mended:
-    """Search for one target of a request; after `limit_s` seconds nothing more is tried.
+    """Search for one target of a request; after `limit_s` seconds nothing more is begun, and the
+    comparison of layers, which takes longest, ends after the image that it is at.
 
     Half of the images decide, and the other half confirm. Raises `UsageError` for a target that
     can have no exceptions and for a model without a task, and what an export raises.
@@ -116,6 +117,10 @@ def never_worse(plain: MendingTrial, found: MendingTrial, budget: Budget) -> Men
     """What was found, if it loses less: else it would be slower and not better."""
     less = budget.order(found.loss)[0] < budget.order(plain.loss)[0]
     return found if less else plain
+
+
+class _LateError(Exception):
+    """The time of the search is up."""
 
 
 class _Search:
@@ -246,15 +251,19 @@ class _Search:
         return self._judge.converted(choice, None if plain else self.plain().ranges)
 
     def _half(self, choice: Choice) -> list[LayerDrift]:
+        """The layers to free next; none when the time is up."""
         batch, target = self._converted(choice)
-        return worst_layers.half(
-            batch,
-            target,
-            choice[1],
-            self._subject.samples,
-            self._subject.read.task,
-            self._progress,
-        )
+
+        def progress(step: str, done: int, total: int) -> None:
+            if self.late:
+                raise _LateError
+            self._progress(step, done, total)
+
+        samples, task = self._subject.samples, self._subject.read.task
+        try:
+            return worst_layers.half(batch, target, choice[1], samples, task, progress)
+        except _LateError:
+            return []
 
     def _read(self) -> Sequence[MendingTrial]:
         """What an earlier search of the same model tried."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import planted_defects
@@ -124,6 +125,28 @@ def test_an_snr_is_a_budget_without_labels(tmp_path: Path) -> None:
     found = mend(request, target, Budget(snr_db=level + 6), IMAGES, silent)
     assert found.within and snr_db(found.found.loss) >= level + 6
     assert found.target.mix is not None and found.target.mix.name.endswith("dB")
+
+
+def test_a_search_ends_in_the_middle_of_the_layers_when_its_time_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, samples = planted_defects.write(tmp_path, "outliers")
+    target = parse("onnx:int8")
+    request = ExportRequest(
+        str(source), (target,), tmp_path / "out", calibration=str(samples), ranges="extremes"
+    )
+    now, seen = 0.0, []
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def progress(step: str, done: int, total: int) -> None:
+        nonlocal now
+        if step == "layers":
+            seen.append(done)
+            now += 10.0
+
+    found = mend(request, target, Budget(snr_db=200.0), IMAGES, progress, limit_s=15.0)
+    assert seen == [0, 1] and not found.finished and not found.within
+    assert next((tmp_path / "out").glob("*.mending.json")).exists()  # What was tried is kept.
 
 
 @pytest.mark.parametrize(
