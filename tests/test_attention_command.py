@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from edgebench.commands.attention import __main__ as attention
 from edgebench.commands.attention import page
@@ -61,13 +62,32 @@ def test_an_unknown_kind_or_recipe_is_named(capsys: pytest.CaptureFixture[str]) 
     assert "resnet18" in capsys.readouterr().err
 
 
-def test_a_gpus_recipe_is_refused_without_a_gpu_and_takes_placements(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_processor_trains_a_gpus_recipe_and_the_page_says_who_trained_what(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["--recipe", "scenes_v2_gpu", "--records", str(tmp_path / "r.jsonl")]
-    assert attention.main([*words, "--kinds", "ca_late", "--device", "cpu"]) == 2
-    assert "is for a CUDA device" in capsys.readouterr().err
-    assert attention.main([*words, "--jobs", "2"]) == 2
+    tiny = replace(RECIPES["scenes_v2_gpu"], images=16, batch=8, test_images=50)
+    monkeypatch.setitem(RECIPES, "scenes_v2_gpu", tiny)
+    records, page_at = tmp_path / "r.jsonl", tmp_path / "attention.md"
+    words = ["--recipe", "scenes_v2_gpu", "--records", str(records), "--states", str(tmp_path)]
+    words += ["--kinds", "ca_late", "--seeds", "2", "--device", "cpu"]
+    assert attention.main([*words, "--page", str(page_at)]) == 0
+    assert "scenes_v2_gpu: 4 trainings, 0 left" in capsys.readouterr().out
+    assert "hours of one core.\nThe standard" in page_at.read_text()
+    lines = records.read_text().splitlines()
+    on_gpu = [line.replace('"device": "cpu"', '"device": "cuda"') for line in lines[:2]]
+    named = [line.replace('"tools": {', '"tools": {"gpu": "NVIDIA X", ') for line in on_gpu]
+    records.write_text("\n".join([*named, *lines[2:]]) + "\n")
+    assert attention.main([*words, "--show", "--page", str(page_at)]) == 0
+    said = page_at.read_text()
+    assert "minutes of NVIDIA X or " in said
+    assert "seeds 0 to 0 on a GPU and seeds 1 to 1 on a processor" in said
+
+
+def test_what_only_some_recipes_have_is_refused_for_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "chosen", lambda name: torch.device("cuda"))
+    assert attention.main(["--recipe", "scenes_v2_gpu", "--jobs", "2"]) == 2
     assert "leave out --jobs" in capsys.readouterr().err
     assert attention.main([*WORDS, "--weights", str(tmp_path)]) == 2
     assert "keeps no weights" in capsys.readouterr().err

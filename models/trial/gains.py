@@ -25,13 +25,16 @@ POWER = 0.8
 
 _POINTS = 4000
 
-TOP1 = dict[str, dict[int, float]]
-"""By kind and seed, a share."""
+Pair = tuple[int, str]
+"""A seed and the device that trained: the same seed gives other scenes on another one."""
+
+TOP1 = dict[str, dict[Pair, float]]
+"""By kind and pair, a share."""
 
 
 @dataclass(frozen=True)
 class Gain:
-    """A kind's mean gain over none in top-1, as shares, over the seeds that both were trained with.
+    """A kind's mean gain over none in top-1, as shares, over the pairs that there are of both.
 
     `low` and `high` are Student's 95 % interval of this kind alone, `spread` the standard deviation
     of the paired differences, `p` that of the paired t test, and `adjusted` the same by Holm (1979)
@@ -66,20 +69,20 @@ def top1(found: Iterable[TrialRecord]) -> TOP1:
     """The records of one recipe, in the order of `KINDS`."""
     every: TOP1 = defaultdict(dict)
     for one in found:
-        every[one.kind][one.seed] = one.top1
+        every[one.kind][one.seed, one.device] = one.top1
     order = [*KINDS, *sorted(set(every) - set(KINDS))]
     return {kind: dict(sorted(every[kind].items())) for kind in order if kind in every}
 
 
 def gains(found: TOP1, over: str = "none") -> list[Gain]:
-    """Each kind against `over`; those without a seed in common are left out."""
+    """Each kind against `over`; those without a pair are left out."""
     base = found.get(over, {})
     each = []
-    for kind, by_seed in found.items():
-        seeds = [seed for seed in by_seed if seed in base]
-        if kind != over and seeds:
-            differences = [by_seed[seed] - base[seed] for seed in seeds]
-            each.append(_gain(kind, fmean(by_seed.values()), differences))
+    for kind, of_kind in found.items():
+        pairs = [pair for pair in of_kind if pair in base]
+        if kind != over and pairs:
+            differences = [of_kind[pair] - base[pair] for pair in pairs]
+            each.append(_gain(kind, fmean(of_kind.values()), differences))
     return _adjusted(each)
 
 

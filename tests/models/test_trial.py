@@ -181,6 +181,11 @@ def test_only_seeds_of_both_are_paired() -> None:
     assert gains(found)[0].verdict == "too few seeds"
 
 
+def test_a_seed_of_another_device_is_no_pair() -> None:
+    found = [_record("none", 0, 700), replace(_record("ca", 0, 720), device="cuda")]
+    assert gains(top1(found)) == []
+
+
 @pytest.mark.parametrize("count", [3, 8, 20])
 def test_what_is_detectable_is_detected_as_often_as_said(count: int) -> None:
     offset = distance(count)

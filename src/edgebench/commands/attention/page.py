@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from edgebench import console
 from edgebench.commands.attention import picture
 from edgebench.models.trial.gains import LEVEL, TOP1, Gain, gains, top1
-from edgebench.models.trial.recipe import KINDS, RECIPES, GpuRecipe, TrialRecipe
+from edgebench.models.trial.recipe import KINDS, RECIPES, TrialRecipe
 from edgebench.models.trial.records import TrialRecord
 from edgebench.models.trial.series import TrialSeries, of_recipe
 
@@ -67,24 +67,16 @@ def _section(recipe: TrialRecipe, found: Sequence[TrialRecord], stem: str) -> st
         else f"**So far {done} of {WANTED_SEEDS * len(KINDS)} trainings.** More may change what "
         f"stands here."
     )
-    minutes = {kind: [one.took_s / 60 for one in found if one.kind == kind] for kind in by_kind}
-    each = {kind: fmean(took) for kind, took in minutes.items()}
-    hours = WANTED_SEEDS * sum(each.get(kind, fmean(each.values())) for kind in KINDS) / 60
-    cost = (
-        f"{WANTED_SEEDS} seeds of {len(KINDS)} kinds take about {60 * hours:.0f} minutes of "
-        f"{_gpus(found)}."
-        if isinstance(recipe, GpuRecipe)
-        else f"It takes {min(each.values()):.1f} to {max(each.values()):.1f} minutes of\none core; "
-        f"{WANTED_SEEDS} seeds of {len(KINDS)} kinds take about {hours:.1f} hours."
-    )
     lines = [
         f"## {recipe.name}: {recipe.backbone}, {recipe.size} pixels",
         "",
         f"{state}",
         "",
+        *([_answer(known), ""] if any(one.adjusted is not None for one in known) else ()),
         f"Each training sees {recipe.images:,} scenes once, in batches of {recipe.batch}, and is "
         f"tested on",
-        f"{recipe.test_images:,} scenes of digits that none has seen. {cost}",
+        f"{recipe.test_images:,} scenes of digits that none has seen.",
+        _cost(found),
         _spread(by_kind),
         "",
         "| attention | seeds | top-1 % | over none | 95 % interval | p (Holm) | |",
@@ -118,6 +110,22 @@ def _compared(gain: Gain | None) -> tuple[str, str, str, str]:
     return difference, interval, f"{gain.adjusted:.3f}", gain.verdict
 
 
+def _answer(known: Sequence[Gain]) -> str:
+    """What the table says of each kind, in a sentence."""
+    by_verdict: dict[str, list[str]] = {}
+    for one in known:
+        by_verdict.setdefault(one.verdict, []).append(one.kind)
+    words = (
+        ("better", "Better than no attention"),
+        ("worse", "Worse than no attention"),
+        ("within a point", "Within a point of no attention"),
+        ("undecided", "Undecided"),
+        ("too few seeds", "Too few seeds"),
+    )
+    parts = [f"{word}: {', '.join(by_verdict[one])}." for one, word in words if one in by_verdict]
+    return " ".join(parts)
+
+
 def _spread(by_kind: TOP1) -> str:
     """How far trainings with other seeds lie apart."""
     spreads = {kind: stdev(seeds.values()) for kind, seeds in by_kind.items() if len(seeds) > 1}
@@ -128,8 +136,29 @@ def _spread(by_kind: TOP1) -> str:
     return f"The standard deviation over seeds is {low:.2f} to {high:.2f} points of top-1{none}."
 
 
-def _gpus(found: Sequence[TrialRecord]) -> str:
-    return " or ".join(sorted({one.tools.get("gpu", one.device) for one in found}))
+def _cost(found: Sequence[TrialRecord]) -> str:
+    """What all of it takes on each device, and which seeds each has trained."""
+    devices = sorted({one.device for one in found}, reverse=True)
+    every = " or ".join(_cost_on([one for one in found if one.device == on]) for on in devices)
+    cost = f"{WANTED_SEEDS} seeds of {len(KINDS)} kinds take about {every}."
+    if len(devices) == 1:
+        return cost
+    of = {on: sorted({one.seed for one in found if one.device == on}) for on in devices}
+    parts = [f"seeds {min(seeds)} to {max(seeds)} on {_NAMES[on]}" for on, seeds in of.items()]
+    return f"{cost}\nHere {' and '.join(parts)}: each has scenes of its own, and pairs are of one."
+
+
+_NAMES = {"cuda": "a GPU", "cpu": "a processor"}
+
+
+def _cost_on(found: Sequence[TrialRecord]) -> str:
+    kinds = {one.kind for one in found}
+    each = {kind: fmean(one.took_s for one in found if one.kind == kind) for kind in kinds}
+    seconds = WANTED_SEEDS * sum(each.get(kind, fmean(each.values())) for kind in KINDS)
+    gpus = sorted({one.tools["gpu"] for one in found if "gpu" in one.tools})
+    if gpus:
+        return f"{seconds / 60:.0f} minutes of {' or '.join(gpus)}"
+    return f"{seconds / 3600:.1f} hours of one core"
 
 
 def _smallest(known: Sequence[Gain]) -> str:
@@ -166,10 +195,11 @@ Liu et al. 2022.
 paired t test, adjusted by Holm for all the comparisons of its table; a kind is called better or
 worse where it is below {LEVEL}, and "within a point" where it is not and the whole interval is.
 
-**Recipes.** Those that end in `_gpu` train many networks at once on scenes that the GPU makes, ten
-times as many. There nearly all that can be learnt is learnt: what is left over is mostly digits
-that look unlike those of the training set, and no kind of attention helps with that. The others
-stop earlier, for a processor. Their networks still differ in how soon they learn.
+**Recipes.** Those that end in `_gpu` show ten times as many scenes, which the device makes that
+trains: many networks at once on a GPU, in minutes, or seed by seed on a processor, in hours. There
+nearly all that can be learnt is learnt: what is left over is mostly digits that look unlike those
+of the training set, and no kind of attention helps with that. The others stop earlier, for a
+processor. Their networks still differ in how soon they learn.
 
 """
 
@@ -178,7 +208,8 @@ _AGAIN = """
 
     make experiment-attention                              # what is missing
     make experiment-attention TRIAL="--recipe mobilenet_v2"
-    make experiment-attention TRIAL="--recipe resnet18_gpu"
+    make experiment-attention TRIAL="--recipe resnet18_gpu"           # on a GPU
+    make experiment-attention TRIAL="--recipe resnet18_gpu --jobs 2"  # on two cores
     python -m edgebench.commands.attention --kinds ca --seeds 1 --records again.jsonl
 
 It may be stopped at any moment; the same command goes on. The last line trains two rows again,
