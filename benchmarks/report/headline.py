@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from edgebench.benchmarks.formatting import (
+    milliseconds,
     milliseconds_in,
     signed,
     signed_in,
@@ -26,6 +27,9 @@ COUNTED_AS = {
     "no verdict": "without a verdict",
 }
 """What a number of overheads is called beside others, by the verdict on them."""
+
+_LISTED = 4
+"""More times are a range."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +97,24 @@ def _mixed(outcomes: Counter[Outcome], allowed: str) -> str:
 
 
 def _against_itself(comparison: Comparison) -> Headline:
-    """The answer of a run that compares baselines with themselves alone."""
+    """The answer of a run that compares baselines with themselves alone: how long they take."""
     itself = [row for group in comparison.groups for row in group.rows if row.verdict]
-    outcomes = {row.verdict.outcome for row in itself if row.verdict}
-    outcome: str = outcomes.pop() if len(outcomes) == 1 else "undecided"
-    answer = f"{len(itself)} baselines against themselves."
+    outcomes = Counter(row.verdict.outcome for row in itself if row.verdict)
+    outcome: str = next(iter(outcomes)) if len(outcomes) == 1 else "undecided"
     if len(itself) == 1:
-        answer = verdict(itself[0], comparison.threshold)
-    return Headline(outcome, answer[0].upper() + answer[1:], "")
+        said = verdict(itself[0], comparison.threshold)
+        said = said[0].upper() + said[1:]
+    else:
+        alike = outcomes["no difference"]
+        said = f"{alike} of {len(itself)} show no difference against themselves."
+    models = {row.model for row in itself}
+    firsts = [(group.rows[0].latency, group.kind) for group in comparison.groups]
+    times = sorted((one.median_s, kind) for one, kind in firsts if one is not None)
+    if len(models) > 1 or not times or outcomes["no verdict"]:
+        return Headline(outcome, said, "")
+    each = [f"{milliseconds(median_s)} ms ({kind})" for median_s, kind in times]
+    listed = _listed(each) if len(each) <= _LISTED else f"{each[0]} to {each[-1]}"
+    return Headline(outcome, f"{models.pop()} takes {listed}.", said)
 
 
 def counted(comparison: Comparison) -> Headline:

@@ -255,11 +255,15 @@ def test_the_cost_of_the_post_processing_is_not_called_attentions(replay: Replay
     assert "attention" not in answer and "over ssd+raw" in answer
 
 
-def test_the_headline_of_a_run_against_itself_is_its_noise(replay: Replay) -> None:
+def test_the_headline_of_a_run_against_itself_is_how_long_it_takes(replay: Replay) -> None:
+    slots = {"scenes_v2.fp32.tflite": 0.002, "scenes_v2.int8.tflite": 0.001}
     comparison = replay(
-        ReplayedDevice({"scenes_v2.fp32.tflite": 0.002}),
-        models=(),
-        precisions=("fp32",),
-        against_itself=True,
+        ReplayedDevice(slots), models=(), precisions=("fp32", "int8"), against_itself=True
     )
-    assert headline(comparison).answer.startswith("No difference")
+    found = headline(comparison)
+    assert re.fullmatch(
+        r"scenes_v2 takes 1\.\d+ ms \(tflite int8\) and 2\.\d+ ms \(tflite fp32\)\.", found.answer
+    )
+    assert found.detail == "2 of 2 show no difference against themselves."
+    one = headline(replace(comparison, groups=comparison.groups[:1]))
+    assert one.answer.startswith("scenes_v2 takes") and one.detail.startswith("No difference:")
