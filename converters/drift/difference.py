@@ -58,6 +58,19 @@ class Meaning:
         by_name = dict(zip(self.names, outputs, strict=True))
         return {one.role: reduce(one.reduction, one.output, by_name) for one in self.task.outputs}
 
+    def expected_loss(self, reference: Outputs, outputs: Outputs) -> Estimate | None:
+        """What errors like these are to cost, of what is kept of all the images that are compared.
+
+        See `Task.expected_loss`.
+        """
+        if self.task is None:
+            return None
+        images = len(next(iter(outputs.values())))
+        found = [self.truth_of(image) for image in range(images)]
+        truth = [one for one in found if one is not None]
+        task = tasks.get(self.task.task)
+        return task.expected_loss(self.task, reference, outputs, truth or None)
+
 
 class HopAnswers:
     """What one hop says of every image, as far as the metric and the words need it."""

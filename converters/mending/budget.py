@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edgebench.converters.mending.document import Loss
+from edgebench.estimate import Estimate
 
 ALIKE_DB = 40.0
 """With this SNR differences do not matter (`edgebench drift` says the same)."""
@@ -57,7 +58,7 @@ class Budget:
     def holds(self, loss: Loss) -> bool:
         """Whether the loss is within the budget."""
         if self.share is not None:
-            return loss.value <= self.share
+            return lost(loss) <= self.share
         assert self.snr_db is not None
         return snr_db(loss) >= self.snr_db
 
@@ -70,21 +71,21 @@ class Budget:
         """
         if self.share is None or not self.holds(loss):
             return self.holds(loss)
-        margin = reach(loss) / _SIGMAS
-        return loss.value + margin <= self.share or loss.value <= 0.0 or snr_db(loss) >= ALIKE_DB
+        margin = _uncertainty(loss) / _SIGMAS
+        return lost(loss) + margin <= self.share or lost(loss) <= 0.0 or snr_db(loss) >= ALIKE_DB
 
     def images_needed(self, loss: Loss) -> int | None:
         """How many images would tell a loss from the budget; None where these are enough.
 
         An interval narrows with the square root of the number of images.
         """
-        if self.share is None or (far := reach(loss)) <= self.share:
+        if self.share is None or (far := _reach(loss.interval)) <= self.share:
             return None
         return math.ceil(loss.images * (far / self.share) ** 2)
 
     def figure(self, loss: Loss) -> float:
         """What is kept, for a tool that takes a figure and how far it may drop (`max_drop`)."""
-        return 1 - loss.value if self.snr_db is None else min(0.0, snr_db(loss) - self.snr_db)
+        return 1 - lost(loss) if self.snr_db is None else min(0.0, snr_db(loss) - self.snr_db)
 
     @property
     def max_drop(self) -> float:
@@ -93,12 +94,24 @@ class Budget:
     def order(self, loss: Loss) -> tuple[float, float]:
         """What is least for the best: what the budget counts, and of equals the other."""
         noise = -snr_db(loss)
-        return (loss.value, noise) if self.share is not None else (noise, loss.value)
+        return (lost(loss), noise) if self.share is not None else (noise, lost(loss))
 
 
-def reach(loss: Loss) -> float:
-    """How much more than measured may be lost, by the 95 % interval."""
-    return loss.interval.value - loss.interval.low
+def lost(loss: Loss) -> float:
+    """What a share is compared with: what is to be expected where the task can tell, as it is known
+    better than what a few images happened to lose."""
+    return loss.value if loss.expected is None else loss.expected.value
+
+
+def _uncertainty(loss: Loss) -> float:
+    """How much more than that may be lost, by the 95 % interval."""
+    if loss.expected is None:
+        return _reach(loss.interval)
+    return loss.expected.high - loss.expected.value
+
+
+def _reach(change: Estimate) -> float:
+    return change.value - change.low
 
 
 def snr_db(loss: Loss) -> float:

@@ -15,7 +15,8 @@ class Loss:
 
     `value` is the drop of the task's first figure where there are labels, and otherwise the share
     that does not agree; `figure` names it. `interval` is that of the figure's own change, or of
-    the agreement, over so many `images`.
+    the agreement, over so many `images`. `expected` is what errors like these are to cost on many
+    more images, where the task can tell (`tasks.exchanged`).
     """
 
     figure: str
@@ -23,6 +24,7 @@ class Loss:
     interval: Estimate
     snr_db: float | None
     images: int = 0
+    expected: Estimate | None = None
 
 
 @dataclass(frozen=True)

@@ -62,16 +62,20 @@ class Judge:
             ChainLink("file", str(self._target), outputs),
         ]
         read = replace(subject.read, places=places)
-        hop = follow(links, read, len(places), self._progress).hops[1]
+        followed = follow(links, read, len(places), self._progress)
+        hop = followed.hops[1]
         if hop.source is None:
             raise InvalidFileError(f"{self._target} cannot be compared: {hop.failure}", "see drift")
-        snr_db = hop.source.snr_db
+        kept = (followed.kept[link.name] for link in links)
+        expected = read.expected_loss(*kept)
+        snr_db, images = hop.source.snr_db, len(places)
         for figure in hop.source.figures:
             if figure.difference is not None:
                 lost = max(0.0, -figure.difference.value)
-                return Loss(figure.id, lost, figure.difference, snr_db, len(places))
+                return Loss(figure.id, lost, figure.difference, snr_db, images, expected)
         agreement = hop.source.agreement or UNKNOWN
-        return Loss("agreement", 1 - agreement.value, agreement, snr_db, len(places))
+        lost = 1 - agreement.value
+        return Loss("agreement", lost, agreement, snr_db, images, expected)
 
     def converted(self, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
         """A file with these adjustments and exceptions; the last one is kept.

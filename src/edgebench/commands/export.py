@@ -152,9 +152,16 @@ def _mended(one: Mended) -> str:
 
 
 def _loss(loss: Loss, named: bool = True) -> str:
-    points = f"{100 * loss.value:.1f}"
-    snr = "" if loss.snr_db is None else f" ({loss.snr_db:.1f} dB)"
-    return f"{points} points in {loss.figure}{snr}" if named else points + snr
+    """What was lost on the images, and what is expected of many more: 0.5 points in top1 (0.2
+    [0.1, 0.3] expected, 29.5 dB)."""
+    said = f"{100 * loss.value:.1f}" + f" points in {loss.figure}" * named
+    beside = []
+    if (one := loss.expected) is not None:
+        value, low, high = (100 * end for end in (one.value, one.low, one.high))
+        beside.append(f"{value:.1f} [{low:.1f}, {high:.1f}] expected")
+    if loss.snr_db is not None:
+        beside.append(f"{loss.snr_db:.1f} dB")
+    return said + (f" ({', '.join(beside)})" if beside else "")
 
 
 def _confirmed(one: Mended) -> str:

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebench.errors import DataError, UsageError
+from edgebench.estimate import Estimate
 from edgebench.intervals import Bools, paired_difference, proportion
 from edgebench.tasks import roles
 from edgebench.tasks.drawing import Drawing
+from edgebench.tasks.exchanged import expected_loss
 from edgebench.tasks.reduction import identity
 from edgebench.tasks.task import (
     Array,
@@ -35,6 +37,9 @@ from edgebench.tasks.task import (
 LOGITS, PROBABILITIES = "logits", "probabilities"
 DECODED = 5
 """The classes that are named of each image, the best first."""
+
+LEAST_PROBABILITY = 1 / 256
+"""That of int8 files of a softmax."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,23 @@ class Classification:
         """
         p, q = (_log_probabilities(assignment, each) for each in (reference, outputs))
         return np.asarray((np.exp(p) * (p - q)).sum(1))
+
+    def expected_loss(
+        self,
+        assignment: Assignment,
+        reference: Outputs,
+        outputs: Outputs,
+        truth: Sequence[Truth] | None,
+    ) -> Estimate:
+        """By the errors of all images on all; see `exchanged`."""
+        (one, offset), (other, _) = (_scores(assignment, each) for each in (reference, outputs))
+        if assignment.outputs[0].role == PROBABILITIES:
+            # Errors are alike from image to image before the softmax; int8 has none below.
+            one, other = (np.log(np.maximum(each, LEAST_PROBABILITY)) for each in (one, other))
+        labels = None
+        if truth is not None:
+            labels = np.concatenate([each.arrays()["labels"] for each in truth]) + offset
+        return expected_loss(one, other, labels)
 
     def in_words(
         self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None

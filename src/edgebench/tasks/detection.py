@@ -255,6 +255,15 @@ class Detection:
     def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> None:
         return None
 
+    def expected_loss(
+        self,
+        assignment: Assignment,
+        reference: Outputs,
+        outputs: Outputs,
+        truth: Sequence[Truth] | None,
+    ) -> None:
+        return None
+
     def in_words(
         self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
     ) -> list[str]:

@@ -116,6 +116,15 @@ class Numeric:
     def divergence(self, assignment: Assignment, reference: Outputs, outputs: Outputs) -> None:
         return None
 
+    def expected_loss(
+        self,
+        assignment: Assignment,
+        reference: Outputs,
+        outputs: Outputs,
+        truth: Sequence[Truth] | None,
+    ) -> None:
+        return None
+
     def in_words(
         self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
     ) -> list[str]:

@@ -215,6 +215,15 @@ class Segmentation:
         """Of scores only the best class is kept."""
         return None
 
+    def expected_loss(
+        self,
+        assignment: Assignment,
+        reference: Outputs,
+        outputs: Outputs,
+        truth: Sequence[Truth] | None,
+    ) -> None:
+        return None
+
     def in_words(
         self, assignment: Assignment, outputs: Outputs, labels: Sequence[str] | None
     ) -> list[str]:

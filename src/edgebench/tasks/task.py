@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgebench.errors import DataError
+from edgebench.estimate import Estimate
 from edgebench.tasks.drawing import Drawing
 from edgebench.tasks.reduction import Reduction
 from edgebench.tasks.score import Score as Score
@@ -261,6 +262,19 @@ class Task(Protocol):
         """By image, how far the predicted probabilities diverge from the reference's, in nats.
 
         None where outputs are no probabilities over classes.
+        """
+
+    def expected_loss(
+        self,
+        assignment: Assignment,
+        reference: Outputs,
+        outputs: Outputs,
+        truth: Sequence[Truth] | None,
+    ) -> Estimate | None:
+        """The loss in the headline that errors like these are to cost on many more images.
+
+        `truth` has the labels, image by image; without them it is what is not alike any more. None
+        where only counting tells.
         """
 
     def in_words(
