@@ -23,7 +23,7 @@ from edgebench.errors import UsageError
 from edgebench.models.data.parts import spread
 
 SAMPLES = 16
-"""Calibration samples that weights and biases are chosen by, at even distances."""
+"""Calibration samples that weights and biases are chosen by."""
 
 _BITS = 8
 

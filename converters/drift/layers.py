@@ -66,7 +66,7 @@ def of_file(
     task: Assignment | None,
     progress: Progress,
 ) -> Ranked:
-    """Rank the layers of a target's file, on a few of the samples, at even distances.
+    """Rank the layers of a target's file, on a few of the samples.
 
     `task` says what the outputs hold.
     """

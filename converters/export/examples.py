@@ -84,7 +84,7 @@ def load(
 
 
 def _with_tuning(found: ExampleSet) -> ExampleSet:
-    """Some of the calibration data, at even distances, set apart to tune, where there is enough."""
+    """Some of the calibration data, from all through it, set apart to tune if there is enough."""
     samples = found.calibration
     apart = set(spread(len(samples), min(TUNED_ON, len(samples) // _TUNING_PART)))
     if len(samples) - len(apart) < _ENOUGH:
@@ -128,7 +128,7 @@ def _load(
 
 
 def _parted(samples: Sequence[Sample], name: str, graph: OnnxGraph) -> ExampleSet:
-    """Samples of which some, at even distances, prove: each class has its share of both."""
+    """Samples of which some, from all through them, prove: each class has its share of both."""
     proof = min(_PROVED_ON_OWN, _fitting(graph), max(2, len(samples) // 4))
     held = {i * len(samples) // proof for i in range(proof)}
     return _set(

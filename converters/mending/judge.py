@@ -20,6 +20,7 @@ from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecisio
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import InvalidFileError
 from edgebench.intervals import Estimate
+from edgebench.models.data.parts import halves
 from edgebench.progress import Progress
 
 Choice = tuple[tuple[Adjustment, ...], tuple[str, ...]]
@@ -37,12 +38,12 @@ class Judge:
     ) -> None:
         self._request, self._target = request, target
         self._subject, self._progress = subject, progress
-        count = len(subject.samples)
-        self.deciding, self.confirming = range(0, count, 2), range(1, count, 2) or range(count)
+        self.deciding, confirming = halves(len(subject.samples))
+        self.confirming = confirming or self.deciding
         self._expected: dict[tuple[int, ...], list[Sequence[Array]]] = {}
         self._last: tuple[Choice, tuple[Batch, Target]] | None = None
 
-    def loss(self, batch: Batch, target: Target, places: range) -> Loss:
+    def loss(self, batch: Batch, target: Target, places: Sequence[int]) -> Loss:
         """Compare a file with the source on the images at these places."""
         form = FORMATS[self._target.format]
         samples = Mapped(places, self._subject.samples.__getitem__)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -25,7 +27,7 @@ CALIBRATION_MINIMUM = 8
 class Parts(Generic[T]):
     """A data set in its own parts: `train` calibrates and `held_out` evaluates.
 
-    Without `held_out` the set is split: pictures at even distances through the list calibrate, a
+    Without `held_out` the set is split: pictures from all through the list calibrate, a
     quarter of them at most, and all others evaluate. A set that serves `alone` one of the two is
     not split for it.
     """
@@ -63,8 +65,22 @@ def inner_folders(folder: Path) -> tuple[Path | None, Path | None]:
 
 
 def spread(total: int, wanted: int) -> list[int]:
-    """So many of the numbers below `total`, at even distances: every class has its share."""
-    return [i * total // wanted for i in range(wanted)]
+    """So many of the numbers below `total`: one of each of as many stretches of equal length.
+
+    So every class of a sorted list has its share. Where in its stretch is left to chance, the same
+    at every call: lists repeat with a period, such as a picture and its three augmentations, and
+    even distances would meet one of these alone.
+    """
+    chance = random.Random(f"{total} {wanted}")
+    ends = [i * total // max(1, wanted) for i in range(wanted + 1)]
+    return [low + chance.randrange(max(1, high - low)) for low, high in pairwise(ends)]
+
+
+def halves(total: int) -> tuple[list[int], list[int]]:
+    """The numbers below `total` in two halves, as `spread` spreads them, the larger one first."""
+    first = spread(total, (total + 1) // 2)
+    taken = set(first)
+    return first, [i for i in range(total) if i not in taken]
 
 
 def _evenly(every: Sequence[T], count: int) -> list[T]:

@@ -31,6 +31,7 @@ from edgebench.converters.onnx.reference import Array
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.documents import load, save
 from edgebench.errors import InvalidFileError, as_known
+from edgebench.models.data.parts import halves
 from edgebench.progress import Progress
 
 FLOAT, OURS, MENDED = "fp32", "edgebench", "edgebench-budget"
@@ -165,10 +166,10 @@ class Bench:
         return open_subject(self._request, self._rules.images, self._progress)
 
     @property
-    def _confirming(self) -> range:
+    def _confirming(self) -> list[int]:
         """The half of the images that the search confirms on, and that no peer sees."""
-        count = len(self._subject.samples)
-        return range(1, count, 2) or range(count)
+        deciding, confirming = halves(len(self._subject.samples))
+        return confirming or deciding
 
     @cached_property
     def _expected(self) -> list[Sequence[Array]]:
@@ -244,7 +245,7 @@ class Bench:
     def _control(self) -> Made:
         """NNCF's figure is what the budget counts, on the images that decide for ours, too."""
         subject, budget = self._subject, self._rules.budget
-        deciding = {n: subject.samples[n] for n in range(0, len(subject.samples), 2)}
+        deciding = {n: subject.samples[n] for n in halves(len(subject.samples))[0]}
         judge = Judge(self._request, self._target, subject, self._progress)
         names = [port.name for port in subject.graph.inputs]
 
