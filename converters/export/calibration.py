@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgebench.errors import DataError
@@ -19,13 +19,13 @@ def choose(
     given: str | None,
     data: str | None,
     trained: bool,
-    quantised: bool,
+    quantised: Sequence[str],
     in_file: Callable[[], bool],
 ) -> str:
     """The source to use: what the user wants, the data set that the user gives, or the model's own.
 
-    `data` is what a zoo model was made for, None for a user's file. `in_file` says whether the
-    file brings ranges. Raises `DataError` where a quantised model has no source that would say
+    `data` is what a zoo model was made for, None for a user's file. `quantised` are the targets
+    that need ranges, and `in_file` says whether the file brings them. Raises `DataError` where a quantised model has no source that would say
     anything about it.
     """
     wanted = wanted or given
@@ -48,8 +48,9 @@ def choose(
         return IN_FILE
     if quantised:
         raise DataError(
-            "this precision needs calibration data, and there is none",
-            "give a folder of images (or of .npz files by input name) with --calibration",
+            f"no calibration data for {', '.join(quantised)}",
+            "give a folder of images (or of .npz files by input name) with --calibration, or leave "
+            "these precisions out",
         )
     return NONE
 

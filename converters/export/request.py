@@ -146,7 +146,7 @@ class ExportRequest:
             given=self.data,
             data=self.spec.data if self.spec else None,
             trained=self.weights_file is not None,
-            quantised=any(target.needs_calibration for target in self.targets),
+            quantised=[str(one) for one in self.targets if one.needs_calibration],
             in_file=self._brings_ranges,
         )
 

@@ -66,7 +66,8 @@ def test_the_source_follows_from_model_and_wish(
     quantised: bool,
     chosen: str,
 ) -> None:
-    assert calibration.choose(wanted, given, data, trained, quantised, lambda: False) == chosen
+    targets = ["tflite:int8"] * quantised
+    assert calibration.choose(wanted, given, data, trained, targets, lambda: False) == chosen
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_sources_that_say_nothing_of_the_model_are_refused(
     wanted: str | None, data: str | None, trained: bool
 ) -> None:
     with pytest.raises(DataError) as caught:
-        calibration.choose(wanted, None, data, trained, quantised=True, in_file=lambda: False)
+        calibration.choose(wanted, None, data, trained, ["onnx:int8"], in_file=lambda: False)
     assert "--calibration" in caught.value.remedy
 
 

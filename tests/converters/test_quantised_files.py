@@ -331,7 +331,7 @@ def test_the_values_without_a_range_are_named(
     assert "--calibration" in said
     # Other ways to choose ranges need data, whatever the file has.
     assert main([*words[:1], str(quantised), *words[2:], "--ranges", "extremes"]) != 0
-    assert "needs calibration data" in capsys.readouterr().err
+    assert "no calibration data for tflite:int8" in capsys.readouterr().err
 
 
 def test_own_ranges_and_adjustments(
