@@ -25,8 +25,8 @@ def choose(
     """The source to use: what the user wants, the data set that the user gives, or the model's own.
 
     `data` is what a zoo model was made for, None for a user's file. `quantised` are the targets
-    that need ranges, and `in_file` says whether the file brings them. Raises `DataError` where a quantised model has no source that would say
-    anything about it.
+    that need ranges, and `in_file` says whether the file brings them. Raises `DataError` where
+    these have no source that would say anything about them.
     """
     wanted = wanted or given
     if wanted == RANDOM and (trained or data is None):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from edgebench.converters.precision import Adjustment, RangeMethod
 from edgebench.intervals import Estimate
+
+_WORDS: Mapping[Adjustment, str] = {
+    "equalised": "equalised channels",
+    "rounded": "weights rounded by layer",
+    "corrected": "corrected biases",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,14 @@ class MendingTrial:
     layers: int
     ranges: RangeMethod
     loss: Loss
+
+    @property
+    def described(self) -> str:
+        """What is done, in words, such as "corrected biases and 3 layers in float32"."""
+        words = [_WORDS[one] for one in self.adjustments]
+        if self.layers:
+            words.append(f"{self.layers} layer{'' if self.layers == 1 else 's'} in float32")
+        return " and ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
 
 
 @dataclass(frozen=True)

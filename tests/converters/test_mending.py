@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import planted_defects
 import pytest
 
 from edgebench.cli import main
+from edgebench.commands import export
 from edgebench.converters.artifact import Manifest
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mending.budget import Budget, snr_db
@@ -41,6 +43,10 @@ def test_the_layer_that_int8_cannot_hold_stays_in_float(tmp_path: Path, target: 
     assert found.found.layers <= 5  # of nine: itself, and what reads it
     assert found.confirmed.figure == "top1" and found.confirmed.value < 0.2
     assert found.target.mix is not None and found.target.mix.ranges == "extremes"
+    assert 0 < found.float_share < 1
+    said = "layers that take 90% of the model's time stay in float32"
+    assert said in export._mended(replace(found, float_share=0.9))
+    assert "stay in float32" not in export._mended(replace(found, float_share=0.4))
     # What was tried is kept, and a second search converts nothing but the confirmation.
     kept = load(next((tmp_path / "out").glob("*.mending.json")), MendingSearch)
     assert kept.trials[0].nodes == () == kept.trials[0].adjustments and len(kept.trials) >= 2

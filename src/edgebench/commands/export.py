@@ -35,6 +35,9 @@ EXAMPLES = """\
 
 UNKNOWN = "unknown"
 
+MOSTLY = 0.5
+"""With more of a model's time in float32, a mixed precision is hardly one of integers."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(SourceOptions):
@@ -138,17 +141,21 @@ def _mend(
 
 def _mended(one: Mended) -> str:
     """What was found, with the change of the figure on the images that confirm it."""
-    from edgebench.converters.mending.search import described
-
     plain = f"{one.asked} loses {_loss(one.plain.loss)}"
     if one.found == one.plain:
         text = plain + (", which is within the budget" if one.within else "; no mix is better")
     else:
-        kept = f"{described(one.found)} ({one.target.precision})"
+        kept = f"{one.found.described} ({one.target.precision})"
         text = f"{plain}, with {kept} {_loss(one.found.loss, named=False)}"
         if not one.within:
             text += ", which is still above the budget"
-    return text + _confirmed(one)
+    text += _confirmed(one)
+    if one.float_share > MOSTLY:
+        text += (
+            f"; layers that take {one.float_share:.0%} of the model's time stay in float32, so "
+            f"that little is gained over {one.asked.format}:fp32: time both before you choose"
+        )
+    return text
 
 
 def _loss(loss: Loss, named: bool = True) -> str:

@@ -25,7 +25,7 @@ from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mapped import Mapped
 from edgebench.converters.mending.budget import Budget
 from edgebench.converters.mending.judge import Judge
-from edgebench.converters.mending.search import described, mend
+from edgebench.converters.mending.search import mend
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array
 from edgebench.converters.targets import FORMATS, Target
@@ -228,7 +228,7 @@ class Bench:
             word = "plain is within the budget" if found.within else "nothing better was found"
             return self._plain.contents[self._target], word + end
         made = self._converted(found.target).contents[found.target]
-        return made, described(found.found) + end
+        return made, found.found.described + end
 
     def _ai_edge(self) -> Made:
         assert self._rules.ai_edge is not None
