@@ -50,7 +50,8 @@ def test_the_layer_that_int8_cannot_hold_stays_in_float(tmp_path: Path, target: 
     # What was tried is kept, and a second search converts nothing but the confirmation.
     kept = load(next((tmp_path / "out").glob("*.mending.json")), MendingSearch)
     assert kept.trials[0].nodes == () == kept.trials[0].adjustments and len(kept.trials) >= 2
-    assert mend(request, targets[0], Budget(0.05), IMAGES, silent) == found
+    again = mend(request, targets[0], Budget(0.05), IMAGES, silent)
+    assert replace(again, float_share=found.float_share) == found  # Times differ.
 
 
 def test_the_command_writes_the_mix_as_a_recipe(
