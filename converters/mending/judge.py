@@ -67,16 +67,17 @@ class Judge:
         hop = followed.hops[1]
         if hop.source is None:
             raise InvalidFileError(f"{self._target} cannot be compared: {hop.failure}", "see drift")
-        kept = (followed.kept[link.name] for link in links)
-        expected = read.expected_loss(*kept)
+        expected = read.expected_loss(*(followed.kept[link.name] for link in links))
         snr_db, images = hop.source.snr_db, len(places)
         for figure in hop.source.figures:
-            if figure.difference is not None:
-                lost = max(0.0, -figure.difference.value)
-                return Loss(figure.id, lost, figure.difference, snr_db, images, expected)
+            if (change := figure.difference) is not None:
+                counted = Estimate(-change.value, -change.high, -change.low)
+                known = _likely(expected, counted)
+                return Loss(figure.id, max(0.0, counted.value), change, snr_db, images, known)
         agreement = hop.source.agreement or UNKNOWN
-        lost = 1 - agreement.value
-        return Loss("agreement", lost, agreement, snr_db, images, expected)
+        counted = Estimate(1 - agreement.value, 1 - agreement.high, 1 - agreement.low)
+        known = _likely(expected, counted)
+        return Loss("agreement", counted.value, agreement, snr_db, images, known)
 
     def converted(self, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
         """A file with these adjustments and exceptions; the last one is kept.
@@ -109,6 +110,14 @@ class Judge:
             raise failed[target]
         self._last = choice, (batches[0], target)
         return self._last[1]
+
+
+def _likely(expected: Estimate | None, counted: Estimate) -> Estimate | None:
+    """What is expected, unless the images themselves say otherwise: where a file answers the same
+    to every image, errors are not alike from image to image."""
+    if expected is None or not counted.low <= expected.value <= counted.high:
+        return None
+    return expected
 
 
 def literal(node: str) -> str:

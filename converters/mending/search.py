@@ -30,9 +30,9 @@ IMAGES = 400
 class Mended:
     """What the search came to: `plain` is the precision as asked for, `found` the best within.
 
-    `target` is the one to export. `confirmed` is the loss of `found` on other images, and
-    `float_share` the part of the model's time in float32 that its layers in float32 take. A search
-    that ran out of time is not `finished`.
+    `target` is the one to export. `confirmed` is the loss of `found` on other images. `tried` has
+    all trials, each with the share of the model's time in float32 that its layers in float32 take.
+    A search that ran out of time is not `finished`.
     """
 
     asked: Target
@@ -40,10 +40,22 @@ class Mended:
     plain: MendingTrial
     found: MendingTrial
     confirmed: Loss
-    float_share: float
+    tried: tuple[tuple[MendingTrial, float], ...]
     budget: Budget
     finished: bool
     within: bool
+
+    @property
+    def front(self) -> list[tuple[MendingTrial, float]]:
+        """The trials that lose less than all with less time in float32, from the fastest on."""
+        kept: list[tuple[MendingTrial, float]] = []
+        for one, share in sorted(self.tried, key=lambda pair: (pair[1], self._order(pair[0]))):
+            if not kept or self._order(one)[0] < self._order(kept[-1][0])[0]:
+                kept.append((one, share))
+        return kept
+
+    def _order(self, trial: MendingTrial) -> tuple[float, float]:
+        return self.budget.order(trial.loss)
 
 
 def mend(
@@ -87,7 +99,7 @@ def mend(
         plain=plain,
         found=found,
         confirmed=search.confirmed(found),
-        float_share=search.float_share(found) if found.nodes else 0.0,
+        tried=search.tried(found),
         budget=budget,
         finished=budget.holds(found.loss) or not search.late,
         within=budget.holds(found.loss),

@@ -79,12 +79,18 @@ class Trials:
         made = self._converted((found.adjustments, found.nodes))
         return self._judge.loss(*made, self._judge.confirming)
 
-    def float_share(self, found: MendingTrial) -> float:
-        """Of the time that the model takes in float32, the share of the nodes that stay so."""
+    def tried(self, found: MendingTrial) -> tuple[tuple[MendingTrial, float], ...]:
+        """All trials, and of each the share of the model's time in float32 that stays in float32,
+        by the times of this machine."""
+        trials = tuple(self._trials.values())
+        if not any(one.nodes for one in trials):
+            return tuple((one, 0.0) for one in trials)
         model = self._converted((found.adjustments, found.nodes))[0].form.graph.model
         times = node_times(model, self._subject.samples[0])
-        kept = sum(times.get(node, 0.0) for node in found.nodes)
-        return kept / total if (total := sum(times.values())) else 0.0
+        total = sum(times.values()) or 1.0
+        return tuple(
+            (one, sum(times.get(node, 0.0) for node in one.nodes) / total) for one in trials
+        )
 
     def _trial(
         self, adjustments: tuple[Adjustment, ...], nodes: tuple[str, ...], layers: int

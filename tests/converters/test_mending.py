@@ -10,10 +10,10 @@ import planted_defects
 import pytest
 
 from edgebench.cli import main
-from edgebench.commands import export
+from edgebench.commands.common import mended_words
 from edgebench.converters.artifact import Manifest
 from edgebench.converters.export.request import ExportRequest
-from edgebench.converters.mending.budget import Budget, snr_db
+from edgebench.converters.mending.budget import Budget, lost, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
 from edgebench.converters.mending.node_times import node_times
 from edgebench.converters.mending.search import mend, never_worse
@@ -43,15 +43,24 @@ def test_the_layer_that_int8_cannot_hold_stays_in_float(tmp_path: Path, target: 
     assert found.found.layers <= 5  # of nine: itself, and what reads it
     assert found.confirmed.figure == "top1" and found.confirmed.value < 0.2
     assert found.target.mix is not None and found.target.mix.ranges == "extremes"
-    assert 0 < found.float_share < 1
-    said = "layers that take 90% of the model's time stay in float32"
-    assert said in export._mended(replace(found, float_share=0.9))
-    assert "stay in float32" not in export._mended(replace(found, float_share=0.4))
+    assert 0 < dict(found.tried)[found.found] < 1
+    front = found.front
+    assert front[0][1] == 0.0 and found.found in dict(front)
+    losses = [lost(one.loss) for one, _ in front]
+    assert losses == sorted(losses, reverse=True) and len(front) >= 2
+    # The plain file answers the same to every image, which its errors by themselves do not tell.
+    assert found.plain.loss.expected is None and found.found.loss.expected is not None
+    shares = [share for _, share in front]
+    assert shares == sorted(shares)
+    mostly = replace(found, tried=tuple((one, 0.9) for one, _ in found.tried))
+    assert "layers that take 90% of the model's time stay in" in mended_words.sentence(mostly)
+    hardly = replace(found, tried=tuple((one, 0.4) for one, _ in found.tried))
+    assert "of the model's time stay in" not in mended_words.sentence(hardly)
     # What was tried is kept, and a second search converts nothing but the confirmation.
     kept = load(next((tmp_path / "out").glob("*.mending.json")), MendingSearch)
     assert kept.trials[0].nodes == () == kept.trials[0].adjustments and len(kept.trials) >= 2
     again = mend(request, targets[0], Budget(0.05), IMAGES, silent)
-    assert replace(again, float_share=found.float_share) == found  # Times differ.
+    assert replace(again, tried=found.tried) == found  # Times differ.
 
 
 def test_the_command_writes_the_mix_as_a_recipe(
@@ -63,8 +72,12 @@ def test_the_command_writes_the_mix_as_a_recipe(
     words = ["export", str(source), "--to", "onnx:int8", "--data", data, "--ranges", "extremes"]
     words += ["--task", "classification", "--out", str(out), "--jobs", "1"]
     assert main([*words, "--accuracy-budget", "5%"]) == 0
-    said = capsys.readouterr().err
+    printed = capsys.readouterr()
+    said = printed.err
     assert "onnx:int8 loses" in said and " in float32 (int8-within-5)" in said
+    table = printed.out[printed.out.index("onnx:int8 with") :]
+    assert "nothing changed" in table and "<-" in table
+    assert max(map(len, table.splitlines())) <= 80
     manifest = load(out / "planted.int8-within-5.onnx.json", Manifest)
     recipe = load(out / "planted.int8-within-5.onnx.recipe.json", MixedPrecision)
     assert manifest.mix == recipe and "culprit" in {one.nodes for one in recipe.exceptions}

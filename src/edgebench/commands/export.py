@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebench import arguments, console
-from edgebench.commands.common import exits, source_options
+from edgebench.commands.common import exits, mended_words, source_options
 from edgebench.commands.common.source_options import SourceOptions
 
 if TYPE_CHECKING:
     from edgebench.converters.artifact import Artifact
     from edgebench.converters.export.request import ExportRequest
     from edgebench.converters.mending.budget import Budget
-    from edgebench.converters.mending.document import Loss
     from edgebench.converters.mending.search import Mended
     from edgebench.converters.targets import Target
     from edgebench.progress import Progress
@@ -34,9 +33,6 @@ EXAMPLES = """\
 """
 
 UNKNOWN = "unknown"
-
-MOSTLY = 0.5
-"""With more of a model's time in float32, a mixed precision is hardly one of integers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +103,9 @@ def execute(options: ExportOptions) -> int:
     elif artifacts:
         _show(artifacts)
     for one in mended:
-        console.say(_mended(one))
+        console.say(mended_words.sentence(one))
+        if one.found.nodes and not options.json:
+            console.show(mended_words.front(one))
     if failure is not None:
         raise failure
     return exits.DONE if all(one.within for one in mended) else exits.ABOVE
@@ -137,53 +135,6 @@ def _mend(
                 save(path.with_name(f"{path.name}.recipe.json"), one.target.mix)
         changed.append(replace(request, targets=tuple(targets)))
     return changed, found
-
-
-def _mended(one: Mended) -> str:
-    """What was found, with the change of the figure on the images that confirm it."""
-    plain = f"{one.asked} loses {_loss(one.plain.loss)}"
-    if one.found == one.plain:
-        text = plain + (", which is within the budget" if one.within else "; no mix is better")
-    else:
-        kept = f"{one.found.described} ({one.target.precision})"
-        text = f"{plain}, with {kept} {_loss(one.found.loss, named=False)}"
-        if not one.within:
-            text += ", which is still above the budget"
-    text += _confirmed(one)
-    if one.float_share > MOSTLY:
-        text += (
-            f"; layers that take {one.float_share:.0%} of the model's time stay in float32, so "
-            f"that little is gained over {one.asked.format}:fp32: time both before you choose"
-        )
-    return text
-
-
-def _loss(loss: Loss, named: bool = True) -> str:
-    """What was lost on the images, and what is expected of many more: 0.5 points in top1 (0.2
-    [0.1, 0.3] expected, 29.5 dB)."""
-    said = f"{100 * loss.value:.1f}" + f" points in {loss.figure}" * named
-    beside = []
-    if (one := loss.expected) is not None:
-        value, low, high = (100 * end for end in (one.value, one.low, one.high))
-        beside.append(f"{value:.1f} [{low:.1f}, {high:.1f}] expected")
-    if loss.snr_db is not None:
-        beside.append(f"{loss.snr_db:.1f} dB")
-    return said + (f" ({', '.join(beside)})" if beside else "")
-
-
-def _confirmed(one: Mended) -> str:
-    """The same on images that decided nothing, and whether they are enough to tell."""
-    from edgebench.benchmarks.formatting import points
-
-    if one.confirmed.figure == "agreement":
-        return ""
-    text = (
-        f"; on {one.confirmed.images} other images the change is {points(one.confirmed.interval)}"
-    )
-    needed = one.budget.images_needed(one.confirmed)
-    if needed is None:
-        return text
-    return f"{text}: too few to tell {one.budget}, for which it takes about {needed:,}"
 
 
 def _show(artifacts: Sequence[Artifact]) -> None:
