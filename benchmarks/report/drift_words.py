@@ -152,8 +152,16 @@ def sentences(report: DriftReport, target: TargetDrift) -> Iterator[str]:
         yield (
             f"{count(last.images, 'image')} leave the difference in {found.id} between "
             f"{100 * found.difference.low:+.1f} and {100 * found.difference.high:+.1f} points; "
-            f"about {found.needed:,} would tell it within 1 point."
+            f"about {found.needed:,} would tell it within 1 point." + _expected(last.source)
         )
+
+
+def _expected(difference: HopDifference | None) -> str:
+    """What errors like these are to cost, which is known better than what was counted."""
+    if difference is None or (one := difference.expected) is None:
+        return ""
+    value, low, high = (100 * end for end in (one.value, one.low, one.high))
+    return f" Errors like these are expected to cost {value:.1f} points [{low:.1f}, {high:.1f}]."
 
 
 def _loss(target: TargetDrift) -> Iterator[str]:

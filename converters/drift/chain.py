@@ -65,7 +65,7 @@ def follow(links: Sequence[ChainLink], read: Meaning, images: int, progress: Pro
         progress(f"compare {links[-1].name}", image, images)
         _pass(running, read)
     progress(f"compare {links[-1].name}", images, images)
-    hops = [_hop(one, running, number, images) for number, one in enumerate(running)]
+    hops = [_hop(one, running, number, read) for number, one in enumerate(running)]
     kept = {one.link.name: _joined(one.kept) for one in running if one.failure is None}
     return Followed(tuple(hops), kept)
 
@@ -92,12 +92,14 @@ def device_hop(
             other = {role: array[image : image + 1] for role, array in kept.items()}
             answers[key].add(other)
             sums[key].add(_named(other, read), _named(one, read), other, one)
+    counted = sums["source"].difference(answers["source"], answers["found"])
+    first = {role: array[:images] for role, array in source[1].items()}
     return DriftHop(
         "device",
         name,
         images,
         sums["before"].difference(answers["before"], answers["found"]),
-        sums["source"].difference(answers["source"], answers["found"]),
+        read.expecting(counted, first, found) if images else counted,
     )
 
 
@@ -134,20 +136,22 @@ def _pass(running: Sequence[_Running], read: Meaning) -> None:
                 comparison.add(wanted, named, wanted_kept, kept)
 
 
-def _hop(one: _Running, running: Sequence[_Running], number: int, images: int) -> DriftHop:
-    link = one.link
+def _hop(one: _Running, running: Sequence[_Running], number: int, read: Meaning) -> DriftHop:
+    link, source = one.link, running[0]
     broken = next((other for other in running[: number + 1] if other.failure is not None), None)
     if broken is not None:
         reason = broken.failure if broken is one else f"{broken.link.name} could not be compared"
         return DriftHop(link.stage, link.name, one.answers.images, failure=reason)
+    images = one.answers.images
     if one.before is None or one.source is None:
         return DriftHop(link.stage, link.name, images)
+    counted = one.source.difference(source.answers, one.answers)
     return DriftHop(
         link.stage,
         link.name,
         images,
         one.before.difference(running[number - 1].answers, one.answers),
-        one.source.difference(running[0].answers, one.answers),
+        read.expecting(counted, _joined(source.kept), _joined(one.kept)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -58,18 +58,26 @@ class Meaning:
         by_name = dict(zip(self.names, outputs, strict=True))
         return {one.role: reduce(one.reduction, one.output, by_name) for one in self.task.outputs}
 
-    def expected_loss(self, reference: Outputs, outputs: Outputs) -> Estimate | None:
-        """What errors like these are to cost, of what is kept of all the images that are compared.
+    def expecting(
+        self, difference: HopDifference, reference: Outputs, outputs: Outputs
+    ) -> HopDifference:
+        """The difference with the loss that is to be expected (`Task.expected_loss`).
 
-        See `Task.expected_loss`.
+        The two are what is kept of all images. Where the images themselves say otherwise, nothing
+        is expected: of a file that answers the same to every image, errors are not alike from
+        image to image.
         """
-        if self.task is None:
-            return None
+        counted = difference.lost
+        if self.task is None or counted is None:
+            return difference
         images = len(next(iter(outputs.values())))
         found = [self.truth_of(image) for image in range(images)]
         truth = [one for one in found if one is not None]
         task = tasks.get(self.task.task)
-        return task.expected_loss(self.task, reference, outputs, truth or None)
+        expected = task.expected_loss(self.task, reference, outputs, truth or None)
+        if expected is None or not counted.low <= expected.value <= counted.high:
+            return difference
+        return replace(difference, expected=expected)
 
 
 class HopAnswers:

@@ -76,7 +76,9 @@ class HopDifference:
 
     `divergence` is the mean Kullback-Leibler divergence of the classes' probabilities, in nats;
     None where outputs are none. `agreement` is the share that the task counts as alike, and
-    `differing` how many images are not alike whole, of which `flips` names some.
+    `differing` how many images are not alike whole, of which `flips` names some. `expected` is the
+    loss in the first figure, or in agreement without labels, that errors like these are to cost on
+    many more images, where the task can tell.
     """
 
     reference: str
@@ -86,6 +88,19 @@ class HopDifference:
     differing: int = 0
     flips: tuple[Flip, ...] = ()
     figures: tuple[FigureDifference, ...] = ()
+    expected: Estimate | None = None
+
+    @property
+    def lost(self) -> Estimate | None:
+        """The loss that was counted on the images themselves, in the first figure that tells one or
+        else in agreement."""
+        for one in self.figures:
+            if (change := one.difference) is not None:
+                return Estimate(-change.value, -change.high, -change.low)
+        if self.agreement is None:
+            return None
+        alike = self.agreement
+        return Estimate(1 - alike.value, 1 - alike.high, 1 - alike.low)
 
     @property
     def worst(self) -> OutputDifference | None:

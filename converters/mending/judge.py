@@ -63,21 +63,17 @@ class Judge:
             ChainLink("file", str(self._target), outputs),
         ]
         read = replace(subject.read, places=places)
-        followed = follow(links, read, len(places), self._progress)
-        hop = followed.hops[1]
-        if hop.source is None:
+        hop = follow(links, read, len(places), self._progress).hops[1]
+        source = hop.source
+        if source is None:
             raise InvalidFileError(f"{self._target} cannot be compared: {hop.failure}", "see drift")
-        expected = read.expected_loss(*(followed.kept[link.name] for link in links))
-        snr_db, images = hop.source.snr_db, len(places)
-        for figure in hop.source.figures:
+        counts = len(places), source.expected
+        for figure in source.figures:
             if (change := figure.difference) is not None:
-                counted = Estimate(-change.value, -change.high, -change.low)
-                known = _likely(expected, counted)
-                return Loss(figure.id, max(0.0, counted.value), change, snr_db, images, known)
-        agreement = hop.source.agreement or UNKNOWN
-        counted = Estimate(1 - agreement.value, 1 - agreement.high, 1 - agreement.low)
-        known = _likely(expected, counted)
-        return Loss("agreement", counted.value, agreement, snr_db, images, known)
+                lost = max(0.0, -change.value)
+                return Loss(figure.id, lost, change, source.snr_db, *counts)
+        agreement = source.agreement or UNKNOWN
+        return Loss("agreement", 1 - agreement.value, agreement, source.snr_db, *counts)
 
     def converted(self, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
         """A file with these adjustments and exceptions; the last one is kept.
@@ -110,14 +106,6 @@ class Judge:
             raise failed[target]
         self._last = choice, (batches[0], target)
         return self._last[1]
-
-
-def _likely(expected: Estimate | None, counted: Estimate) -> Estimate | None:
-    """What is expected, unless the images themselves say otherwise: where a file answers the same
-    to every image, errors are not alike from image to image."""
-    if expected is None or not counted.low <= expected.value <= counted.high:
-        return None
-    return expected
 
 
 def literal(node: str) -> str:

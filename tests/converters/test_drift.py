@@ -14,13 +14,14 @@ from scipy.stats import entropy
 from edgebench import tasks
 from edgebench.converters.drift.chain import ChainLink, follow
 from edgebench.converters.drift.difference import RESOLUTION, Meaning, images_needed
-from edgebench.converters.drift.document import DriftReport
+from edgebench.converters.drift.document import DriftReport, HopDifference
 from edgebench.converters.drift.drift import drift
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.targets import expand
 from edgebench.errors import UnsupportedModelError
 from edgebench.intervals import Estimate, paired_difference
 from edgebench.progress import silent
+from edgebench.tasks.exchanged import expected_loss
 from edgebench.tasks.task import ModelOutput, Signature
 
 CLASSES, IMAGES = 6, 40
@@ -128,6 +129,34 @@ def test_the_figures_are_those_of_scipy() -> None:
     figure = hop.source.figures[0]
     assert figure.value.value == right.mean()
     assert figure.difference == paired_difference(right, was)
+
+
+def test_what_is_to_be_expected_is_said_unless_the_images_contradict_it() -> None:
+    source, found, labels = outputs(3)
+
+    def of(file: np.ndarray) -> HopDifference:
+        links = [
+            ChainLink("source", "torch", [[one] for one in source]),
+            ChainLink("file", "tflite:int8", [[one] for one in file]),
+        ]
+        hop = follow(links, read(labels), IMAGES, silent).hops[1]
+        assert hop.source is not None
+        return hop.source
+
+    likely = of(found)
+    assert likely.expected == expected_loss(source[:, 0], found[:, 0], labels)
+    assert likely.lost is not None and likely.expected is not None
+    assert likely.lost.low <= likely.expected.value <= likely.lost.high
+    # The two best change places in every image, by errors that fit this image alone.
+    swapped, rows = source.copy(), np.arange(IMAGES)
+    second, best = source[:, 0].argsort(1)[:, -2:].T
+    swapped[rows, 0, best], swapped[rows, 0, second] = (
+        source[rows, 0, second],
+        source[rows, 0, best],
+    )
+    labels = best
+    assert of(swapped).figures[0].value.value == 0
+    assert of(swapped).expected is None
 
 
 def test_every_flip_says_what_it_was_and_what_it_became() -> None:
