@@ -25,8 +25,8 @@ from edgebench import documents
 from edgebench.models.manifest import EpochLog
 from edgebench.models.trial.recipe import TrialRecipe
 from edgebench.models.trial.scene_batches import test_batches
-from edgebench.models.trial.scene_feed import MEMORY_FORMAT, SceneFeed
 from edgebench.models.trial.training import DivergedTrialError, Trained, initial, state_of
+from edgebench.models.trial.trial_feed import MEMORY_FORMAT, TrialFeed
 from edgebench.progress import Progress, silent
 
 STREAMS = 16
@@ -119,7 +119,7 @@ def train(
     """
     torch.backends.cudnn.deterministic = True
     clock = time.monotonic if device.type == "cuda" else time.process_time
-    feed = SceneFeed(recipe, sorted({seed for _, seed in wanted}), device)
+    feed = TrialFeed(recipe, sorted({seed for _, seed in wanted}), device)
     rate = torch.zeros((), device=device)
     every = [_begun(recipe, kind, seed, feed, rate, device) for kind, seed in wanted]
     kept = _Kept(state, f"{recipe.sha256} {wanted}", every, rate)
@@ -146,7 +146,7 @@ def train(
 
 
 def _begun(
-    recipe: TrialRecipe, kind: str, seed: int, feed: SceneFeed, rate: Tensor, device: torch.device
+    recipe: TrialRecipe, kind: str, seed: int, feed: TrialFeed, rate: Tensor, device: torch.device
 ) -> _Training:
     module = initial(recipe.model(kind), recipe.model("none"), seed)
     module.to(device).to(memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]

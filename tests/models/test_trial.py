@@ -269,7 +269,7 @@ def test_trainings_together_are_those_that_each_is_alone() -> None:
 
 def test_a_step_together_is_a_step_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The same images give the loss and the weights that the training on a processor gives."""
-    feed = together.SceneFeed(ON_GPU, [2], CPU)
+    feed = together.TrialFeed(ON_GPU, [2], CPU)
     monkeypatch.setattr(
         training, "batches", lambda recipe, seed, step: (feed.images[2], feed.labels[2])
     )

@@ -17,7 +17,7 @@ BLOCK = 8
 """Batches of a seed that are made at a time."""
 
 
-class SceneFeed:
+class TrialFeed:
     """The images of each seed, the same for all kinds, in tensors that stay where they are."""
 
     def __init__(self, recipe: TrialRecipe, seeds: Sequence[int], device: torch.device) -> None:
