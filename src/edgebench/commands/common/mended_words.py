@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgebench import console
-from edgebench.benchmarks.formatting import points
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,6 +76,8 @@ def _loss(loss: Loss, named: bool = True) -> str:
 
 def _confirmed(one: Mended) -> str:
     """The same on images that decided nothing, and whether they are enough to tell."""
+    from edgebench.benchmarks.formatting import points  # It imports NumPy.
+
     if one.confirmed.figure == "agreement":
         return ""
     text = (
