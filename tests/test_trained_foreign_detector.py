@@ -30,7 +30,7 @@ def test_its_ap_is_kept_in_every_format_also_with_boxes_and_scores_in_one_output
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     targets = "onnx:fp32,onnx:int8,tflite:int8,openvino:int8,coreml:fp16"
-    assert main(["export", *words(tmp_path, LAYOUT, targets, 24), "--ranges", "extremes"]) == 0
+    assert main(["export", *words(tmp_path, LAYOUT, targets, 48), "--ranges", "extremes"]) == 0
     said = capsys.readouterr().err
     ((ap, ap50),) = re.findall(r"AP ([\d.]+), AP50 ([\d.]+)", said)
     # The boxes are drawn by eye, and so not those of its makers to the pixel.
