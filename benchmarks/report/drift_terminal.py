@@ -31,6 +31,7 @@ def render(report: DriftReport, console: Console) -> None:
         for sentence in words.sentences(report, target):
             console.print(Padding(Text(sentence), (0, 0, 0, 2)))
         if target.layers:
+            console.print()
             console.print(_layers(target))
         for line in words.flips(target)[:FLIPS]:
             console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
@@ -64,12 +65,13 @@ def _chain(report: DriftReport, target: TargetDrift) -> Table:
 
 def _layers(target: TargetDrift) -> Table:
     table = empty(f"layers, by what their own error does to the outputs ({target.layer_images})")
-    table.add_column("layer", no_wrap=True)
+    placed = any(words.place(one) for one in target.layers[:LAYERS])
+    # Of 80 columns this is what the others leave.
+    table.add_column("layer", no_wrap=True, max_width=19 if placed else 34)
     for column in ("share", "own dB", "so far dB"):
         table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
-    placed = any(words.place(one) for one in target.layers[:LAYERS])
     if placed:
-        table.add_column("place", no_wrap=True, min_width=len("block 16, attention"))
+        table.add_column("block", no_wrap=True, min_width=len("16, attention"))
     table.add_column("cause", no_wrap=True, min_width=len("weights one scale"))
     for one in target.layers[:LAYERS]:
         cells = [
@@ -79,7 +81,7 @@ def _layers(target: TargetDrift) -> Table:
             words.decibels(one.total_db),
         ]
         if placed:
-            cells.append(words.place(one))
+            cells.append(words.place(one).removeprefix("block "))
         table.add_row(*cells, one.cause.id.replace("_", " ") if one.cause else "")
     return table
 
