@@ -40,7 +40,12 @@ def sentences(document: SearchDocument, found: Outcome) -> Iterator[str]:
     """The comparison with the published place, then what was measured and what was not."""
     request, choice, paper = found.request, found.choice, found.paper
     part = found.share_of_paper
-    if part is not None and choice != paper:
+    if choice.candidate.kind == NONE:
+        yield (
+            f"No attention within the budget was more accurate than none; {request.paper} at its "
+            f"published place costs {signed(paper.overhead)}."
+        )
+    elif part is not None and choice != paper:
         yield (
             f"{choice.candidate.label} costs {signed(choice.overhead)} and {request.paper} at its "
             f"published place {signed(paper.overhead)}: {max(part, 0):.0%} of it."

@@ -187,7 +187,11 @@ def test_without_room_for_attention_the_backbone_is_chosen() -> None:
         one if one.overhead is None else replace(one, overhead=Estimate(0.3, 0.2, 0.4))
         for one in document.measured
     )
-    assert outcome(replace(document, measured=dear)).choice.candidate.kind == NONE
+    dearer = replace(document, measured=dear)
+    found = outcome(dearer)
+    assert found.choice.candidate.kind == NONE
+    said = " ".join(search_words.sentences(dearer, found))
+    assert "No attention within the budget was more accurate than none; ca at its" in said
 
 
 def test_reports_say_what_was_measured_and_what_was_not() -> None:
