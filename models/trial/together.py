@@ -50,8 +50,7 @@ class TrainedTogether:
     """One of the trainings: what it achieved, and the averaged network on the processor.
 
     `took_s` of the result is its share of the time of all: wall-clock time of a GPU, processor time
-    of a processor. The log has the loss and the
-    learning rate after each of `LOGGED` parts.
+    of a processor. The log has the loss and the learning rate after each of `LOGGED` parts.
     """
 
     kind: str
