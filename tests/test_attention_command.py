@@ -80,7 +80,7 @@ def test_a_processor_trains_a_gpus_recipe_and_the_page_says_who_trained_what(
     assert attention.main([*words, "--show", "--page", str(page_at)]) == 0
     said = page_at.read_text()
     assert "minutes of NVIDIA X or " in said
-    assert "seeds 0 to 0 on a GPU and seeds 1 to 1 on a processor" in said
+    assert "Seeds 0 to 0 on a GPU and 1 to 1 on a processor" in said
 
 
 def test_what_only_some_recipes_have_is_refused_for_others(

@@ -144,8 +144,11 @@ def _cost(found: Sequence[TrialRecord]) -> str:
     if len(devices) == 1:
         return cost
     of = {on: sorted({one.seed for one in found if one.device == on}) for on in devices}
-    parts = [f"seeds {min(seeds)} to {max(seeds)} on {_NAMES[on]}" for on, seeds in of.items()]
-    return f"{cost}\nHere {' and '.join(parts)}: each has scenes of its own, and pairs are of one."
+    parts = [f"{min(seeds)} to {max(seeds)} on {_NAMES[on]}" for on, seeds in of.items()]
+    return (
+        f"{cost}\nSeeds {' and '.join(parts)}: each device makes its own scenes,\n"
+        "so pairs are of one device."
+    )
 
 
 _NAMES = {"cuda": "a GPU", "cpu": "a processor"}
