@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,8 +49,15 @@ def save(
         "losses": done.losses,
         "random": done.random,
     }
+    write(path, contents)
+
+
+def write(path: Path, contents: Mapping[str, Any]) -> None:
+    """Replace a file of tensors and plain values whole. Raises `UnwritableError`."""
+    made = io.BytesIO()
+    torch.save(contents, made)  # Of a full disk it would say nothing that can be understood.
     with documents.replacing(path) as temporary:
-        torch.save(contents, temporary)
+        temporary.write_bytes(made.getbuffer())
 
 
 def load(

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgebench import documents
+from edgebench.models import state as saved_state
 from edgebench.models.manifest import EpochLog
 from edgebench.models.trial.recipe import TrialRecipe
 from edgebench.models.trial.scene_batches import test_batches
@@ -124,7 +124,8 @@ def train(
     kept = _Kept(state, f"{recipe.sha256} {wanted}", every, rate)
     step, before = kept.load(device)
     started = clock() - before
-    name = f"train {len(every)} networks of {recipe.name}"
+    of_seeds = ", ".join(map(str, feed.images))
+    name = f"train {len(every)} networks of {recipe.name}, seed {of_seeds}"
     lanes = _Lanes(every, recipe.average_decay, device)
     logged = {round((part + 1) * recipe.steps / LOGGED) for part in range(LOGGED)}
     progress(name, step, recipe.steps)
@@ -192,8 +193,7 @@ class _Kept:
         assert self._path is not None
         states = [one.state() for one in self._every]
         contents = {"identity": self._identity, "step": step, "took_s": took_s, "every": states}
-        with documents.replacing(self._path) as temporary:
-            torch.save(contents, temporary)
+        saved_state.write(self._path, contents)
         self._saved = time.monotonic()
 
     def load(self, device: torch.device) -> tuple[int, float]:

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from edgebench import documents
 from edgebench.errors import EdgeBenchError
 from edgebench.models import registry
+from edgebench.models import state as saved_state
 from edgebench.models.backbones.build import network
 from edgebench.models.data import scenes
 from edgebench.models.recipe import averaged
@@ -176,8 +176,7 @@ def _save(state: _State, path: Path, identity: str) -> None:
         "loss": state.loss,
         "took_s": state.took_s,
     }
-    with documents.replacing(path) as temporary:
-        torch.save(contents, temporary)
+    saved_state.write(path, contents)
 
 
 def _load(state: _State, path: Path, identity: str, device: torch.device) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import torch
 from scipy import stats
 
 from edgebench import documents
-from edgebench.errors import InvalidFileError, UsageError
+from edgebench.errors import InvalidFileError, UnwritableError, UsageError
 from edgebench.models import manifest, registry
 from edgebench.models.build import build
 from edgebench.models.data import scenes
@@ -331,6 +333,29 @@ def test_trainings_together_that_were_killed_end_as_if_they_had_not_been(
         assert all(torch.equal(kept[name], wanted[name]) for name in wanted)
     together.train(ON_GPU, [("none", 1)], CPU, lambda name, done, of: shown.append(done), state)
     assert shown[4] == 0  # A state of others is no state.
+
+
+@pytest.mark.parametrize("of", ["alone", "together"])
+def test_a_full_disk_is_said_and_the_state_before_it_stays(
+    of: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(together, "SAVE_EVERY_S", 0.0)
+    state = tmp_path / "state.pt"
+    state.write_bytes(b"before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handled = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # So that a write fails instead.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+    try:
+        with pytest.raises(UnwritableError, match="cannot write"):
+            if of == "alone":
+                training.train(TINY, "none", 0, state, CPU)
+            else:
+                together.train(ON_GPU, [("none", 0)], CPU, state=state)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handled)
+    assert state.read_bytes() == b"before" and len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_processor_trains_a_gpus_recipe_seed_by_seed(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,13 +22,13 @@ from pathlib import Path
 from edgebench import arguments, console
 from edgebench.commands.attention import page
 from edgebench.commands.common.exits import INTERRUPTED
+from edgebench.converters.export.process_pool import Failure, Pool
 from edgebench.errors import EdgeBenchError, UnknownNameError, UsageError
 from edgebench.models import registry
 from edgebench.models.kinds import KINDS as KNOWN
 from edgebench.models.trial import records
 from edgebench.models.trial.recipe import KINDS, RECIPES, GpuRecipe
 from edgebench.models.trial.series import TrialSeries, carry_out, chosen, left, of_recipe
-from edgebench.progress import silent
 
 COMMAND = "python -m edgebench.commands.attention"
 
@@ -113,14 +112,15 @@ def _train(series: TrialSeries, jobs: int) -> None:
     console.say(f"{len(todo)} of {total} trainings are left")
     if not todo:
         return
-    if jobs == 1:
-        with console.shown_progress() as progress:
-            carry_out(series, progress)
-        return
-    context = multiprocessing.get_context("spawn")
     parts = [replace(series, part=number, parts=jobs) for number in range(jobs)]
-    with context.Pool(jobs) as pool:
-        pool.starmap(carry_out, [(part, silent) for part in parts], chunksize=1)
+    with console.shown_progress() as progress:
+        if jobs == 1:
+            carry_out(series, progress)
+            return
+        found = Pool(carry_out, jobs).run(parts, lambda _, *step: progress(*step))
+    for one in found:
+        if isinstance(one, Failure):
+            raise EdgeBenchError(one.message, one.remedy)
 
 
 def _options(words: Sequence[str] | None) -> AttentionOptions:
