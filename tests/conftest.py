@@ -31,6 +31,9 @@ from edgebench.documents import sha256
 # starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A test that imports onnxruntime before edgebench would wait for a network that may not answer.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 # How fast a machine runs an example is no property of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -15,7 +15,7 @@ from edgebench.commands.search import naming, trainings
 from edgebench.errors import UsageError
 
 WORDS = (
-    "search resnet18_w025_s32 --kinds eca --paper eca --to onnx:fp32 --budget 90% --measure 60s "
+    "search resnet18_w025_s32 --kinds eca --paper eca --to onnx:fp32 --budget 90% --measure 20s "
     "--candidates 2 --epochs 4"
 )
 SEARCH = WORDS.split()

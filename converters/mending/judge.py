@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from edgebench.converters.backend import Instructions
@@ -13,9 +13,10 @@ from edgebench.converters.export.batches import Batch, convert
 from edgebench.converters.export.formats import pipeline_for
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mapped import Mapped
+from edgebench.converters.mending import worst_images
 from edgebench.converters.mending.document import Loss
 from edgebench.converters.onnx import reference
-from edgebench.converters.onnx.reference import Array
+from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision, RangeMethod
 from edgebench.converters.targets import FORMATS, Target
 from edgebench.errors import InvalidFileError
@@ -45,21 +46,20 @@ class Judge:
 
     def loss(self, batch: Batch, target: Target, places: Sequence[int]) -> Loss:
         """Compare a file with the source on the images at these places."""
-        form = FORMATS[self._target.format]
-        samples = Mapped(places, self._subject.samples.__getitem__)
-        opened = form.load().open_converted(
-            batch.form.graph, batch.contents[target], form.kernels_vary
-        )
-        return self.loss_of(opened.run_all(samples), places)
+        return self.loss_of(self._run(batch, target, places), places)
+
+    def worst(self, batch: Batch, target: Target, count: int) -> list[Sample]:
+        """The images, of those that decide, on which a file is furthest from the source."""
+        read, samples = self._subject.read, self._subject.samples
+        wanted, found = self._wanted(self.deciding), self._run(batch, target, self.deciding)
+        chosen = worst_images.worst(read.names, read.task, wanted, found, count)
+        return [samples[self.deciding[place]] for place in chosen]
 
     def loss_of(self, outputs: Iterable[Sequence[Array]], places: Sequence[int]) -> Loss:
         """Compare what something made of the images at these places with the source."""
-        subject, key = self._subject, tuple(places)
-        if key not in self._expected:
-            samples = Mapped(places, subject.samples.__getitem__)
-            self._expected[key] = list(reference.stream(subject.graph.model, samples))
+        subject = self._subject
         links = [
-            ChainLink("source", "source", self._expected[key]),
+            ChainLink("source", "source", self._wanted(places)),
             ChainLink("file", str(self._target), outputs),
         ]
         read = replace(subject.read, places=places)
@@ -74,6 +74,22 @@ class Judge:
                 return Loss(figure.id, lost, change, source.snr_db, *counts)
         agreement = source.agreement or UNKNOWN
         return Loss("agreement", 1 - agreement.value, agreement, source.snr_db, *counts)
+
+    def _run(self, batch: Batch, target: Target, places: Sequence[int]) -> Iterator[list[Array]]:
+        """What a file makes of the images at these places."""
+        form = FORMATS[self._target.format]
+        opened = form.load().open_converted(
+            batch.form.graph, batch.contents[target], form.kernels_vary
+        )
+        return opened.run_all(Mapped(places, self._subject.samples.__getitem__))
+
+    def _wanted(self, places: Sequence[int]) -> Sequence[Sequence[Array]]:
+        """What the source makes of them, computed once."""
+        key = tuple(places)
+        if key not in self._expected:
+            samples = Mapped(places, self._subject.samples.__getitem__)
+            self._expected[key] = list(reference.stream(self._subject.graph.model, samples))
+        return self._expected[key]
 
     def converted(self, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
         """A file with these adjustments and exceptions; the last one is kept.

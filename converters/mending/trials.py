@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgebench.converters.adjusting import adjust
 from edgebench.converters.drift.document import LayerDrift
+from edgebench.converters.drift.layers import LAYER_IMAGES
 from edgebench.converters.drift.subject import DriftSubject
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.batches import Batch
@@ -22,8 +23,6 @@ from edgebench.converters.targets import Target
 from edgebench.documents import load, save
 from edgebench.errors import InvalidFileError
 from edgebench.progress import Progress
-
-ROUNDS = 8
 
 LEAST_GAIN_DB = 1.0
 
@@ -118,8 +117,9 @@ class Trials:
     def within(self, budget: Budget) -> MendingTrial:
         """The fewest layers that were found to keep the loss within the budget, else the best.
 
-        Each round frees those that make half of the error that is left; what is wrong with a
-        value may only move to where it is read, so the layers are ranked anew after each round.
+        Each round frees those that make half of the error that is left, and at least as many as
+        are free already, so that a few rounds reach the last layer. What is wrong with a value may
+        only move to where it is read, so the layers are ranked anew after each round.
         """
         base = self.adjusted()
         if base.adjustments and budget.surely_holds(base.loss):
@@ -137,10 +137,8 @@ class Trials:
             return cleaner and budget.surely_holds(tried[-1].loss)
 
         chosen: list[LayerDrift] = []
-        for _ in range(ROUNDS):
-            if self.late:
-                break
-            more = self._half((base.adjustments, self._nodes(chosen)))
+        while not self.late:
+            more = self._half((base.adjustments, self._nodes(chosen)), len(chosen))
             if not more or self.late:
                 break
             if enough([*chosen, *more]):
@@ -175,7 +173,7 @@ class Trials:
         plain = choice == ((), ())
         return self._judge.converted(choice, None if plain else self.plain().ranges)
 
-    def _half(self, choice: Choice) -> list[LayerDrift]:
+    def _half(self, choice: Choice, at_least: int) -> list[LayerDrift]:
         """The layers to free next; none when the time is up."""
         batch, target = self._converted(choice)
 
@@ -184,9 +182,9 @@ class Trials:
                 raise _LateError
             self._progress(step, done, total)
 
-        samples, task = self._subject.samples, self._subject.read.task
+        samples, task = self._judge.worst(batch, target, LAYER_IMAGES), self._subject.read.task
         try:
-            return worst_layers.half(batch, target, choice[1], samples, task, progress)
+            return worst_layers.half(batch, target, choice[1], at_least, samples, task, progress)
         except _LateError:
             return []
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 import onnx
 
 from edgebench.converters.drift import layers
-from edgebench.converters.drift.document import LayerDrift
+from edgebench.converters.drift.document import CauseId, LayerDrift
 from edgebench.converters.export.batches import Batch
 from edgebench.converters.mending.node_times import node_times
+from edgebench.converters.onnx.quantised import MOVING
 from edgebench.converters.onnx.reference import Sample
 from edgebench.converters.targets import Target
 from edgebench.progress import Progress
@@ -19,27 +20,33 @@ from edgebench.tasks.task import Assignment
 LEAST_TIME_S = 2e-6
 """A node that takes less costs as much: that of quantising what it reads and makes."""
 
+OF_VALUES: frozenset[CauseId] = frozenset(
+    {"clipped", "fixed_scale", "shared_scale", "outliers", "mean", "too_coarse"}
+)
+"""Causes that lie in the numbers that the file has for what a layer makes. As long as a layer in
+int8 reads it, it is rounded to them, whatever made it."""
+
 
 def half(
     batch: Batch,
     target: Target,
     nodes: Collection[str],
+    at_least: int,
     samples: Sequence[Sample],
     task: Assignment | None,
     progress: Progress,
 ) -> list[LayerDrift]:
     """The layers that make half of the error that is left in a file, best value first.
 
-    `nodes` are in float32 already. A layer's value is what it costs the outputs for the time that
-    it takes in float32.
+    `nodes` are in float32 already, and `at_least` so many layers are given. A layer's value is what
+    it costs the outputs for the time that it takes in float32.
     """
     model = batch.form.graph.model
     found = layers.of_file(batch, target, samples, task, progress).layers
     times = node_times(model, samples[0])
-    # What a free layer makes may still be rounded for those that read it: they are next.
     widened = [
         replace(one, nodes=(*one.nodes, *_readers(model, one.value)))
-        if {*one.nodes} <= {*nodes}
+        if (one.cause is not None and one.cause.id in OF_VALUES) or {*one.nodes} <= {*nodes}
         else one
         for one in found
     ]
@@ -47,7 +54,7 @@ def half(
     total, so_far = sum(one.share for one in left), 0.0
     half: list[LayerDrift] = []
     for one in left:  # Those that cost most come first.
-        if so_far >= total / 2:
+        if so_far >= total / 2 and len(half) >= at_least:
             break
         half.append(one)
         so_far += one.share
@@ -55,8 +62,18 @@ def half(
 
 
 def _readers(model: onnx.ModelProto, value: str) -> list[str]:
-    """The nodes that read a value, by name."""
-    return [node.name or node.output[0] for node in model.graph.node if value in node.input]
+    """The nodes that compute with a value, and those that only bring it there; by name."""
+    found: dict[str, None] = {}
+    todo = [value]
+    while todo:
+        read = todo.pop()
+        for node in model.graph.node:
+            name = node.name or node.output[0]
+            if read in node.input and name not in found:
+                found[name] = None
+                if node.op_type in MOVING or node.op_type == "Concat":
+                    todo += node.output
+    return list(found)
 
 
 def _time_s(layer: LayerDrift, times: Mapping[str, float]) -> float:

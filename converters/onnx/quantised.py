@@ -196,7 +196,7 @@ class _Stripping:
         if maker is None or maker.op_type in (_QUANTISE, _DEQUANTISE, "Clip"):
             # What is quantised is not clipped but to what its integers reach.
             return self._ranges.get(value, (-1.0, 0.0))[0] >= 0
-        if maker.op_type in _MOVING | _GATHERING:
+        if maker.op_type in MOVING | _GATHERING:
             return self._never_negative(maker.input[0])
         if maker.op_type in _COMBINING:
             return all(self._never_negative(name) for name in maker.input if name)
@@ -211,7 +211,7 @@ class _Stripping:
             if node.op_type in (_QUANTISE, _DEQUANTISE):
                 on_grid.update(node.output)
             elif on_grid & {*node.input}:
-                if node.op_type in _MOVING:
+                if node.op_type in MOVING:
                     on_grid.update(node.output)
             elif taken and not rounded & {*node.output}:
                 found.update(node.output)
@@ -236,7 +236,7 @@ class _Stripping:
                     self._ranges[port.name] = self._ranges[source]
 
 
-_MOVING = frozenset(
+MOVING = frozenset(
     {
         *("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "MaxPool", "Slice", "Split"),
         *("Identity", "Expand", "Gather", "DepthToSpace", "SpaceToDepth", "Dropout", "Pad"),
