@@ -18,7 +18,7 @@ from edgebench.converters.mending.budget import Budget, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
 from edgebench.converters.mending.judge import Choice, Judge, literal
 from edgebench.converters.mending.node_times import node_times
-from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision
+from edgebench.converters.precision import Adjustment, Exceptions, MixedPrecision, RangeMethod
 from edgebench.converters.targets import Target
 from edgebench.documents import load, save
 from edgebench.errors import InvalidFileError
@@ -92,10 +92,15 @@ class Trials:
         )
 
     def _trial(
-        self, adjustments: tuple[Adjustment, ...], nodes: tuple[str, ...], layers: int
+        self,
+        adjustments: tuple[Adjustment, ...],
+        nodes: tuple[str, ...],
+        layers: int,
+        ranges: RangeMethod | None = None,
     ) -> MendingTrial:
+        """One trial, with these ranges or those that suit it."""
         if (adjustments, nodes) not in self._trials:
-            batch, target = self._converted((adjustments, nodes))
+            batch, target = self._converted((adjustments, nodes), ranges)
             loss = self._judge.loss(batch, target, self._judge.deciding)
             method = batch.ranges[target].method
             done = MendingTrial(adjustments, nodes, layers, method, loss)
@@ -119,19 +124,20 @@ class Trials:
 
         Each round frees those that make half of the error that is left, and at least as many as
         are free already, so that a few rounds reach the last layer. What is wrong with a value may
-        only move to where it is read, so the layers are ranked anew after each round.
+        only move to where it is read, so the layers are ranked anew after each round, and so are
+        the ways to take ranges: without the layers that have outliers, extremes may be the best.
         """
         base = self.adjusted()
         if base.adjustments and budget.surely_holds(base.loss):
             return base
         tried = [base]
 
-        def trial(chosen: Sequence[LayerDrift]) -> MendingTrial:
-            return self._trial(base.adjustments, self._nodes(chosen), len(chosen))
+        def trial(chosen: Sequence[LayerDrift], ranges: RangeMethod | None = None) -> MendingTrial:
+            return self._trial(base.adjustments, self._nodes(chosen), len(chosen), ranges)
 
-        def enough(chosen: Sequence[LayerDrift]) -> bool:
+        def enough(chosen: Sequence[LayerDrift], ranges: RangeMethod | None = None) -> bool:
             self._progress(f"mend {self._target}: layers in float32", len(self._trials), 0)
-            tried.append(trial(chosen))
+            tried.append(trial(chosen, ranges))
             # By chance alone a coarse figure may be better; what mends has less of an error, too.
             cleaner = snr_db(tried[-1].loss) >= snr_db(base.loss) + LEAST_GAIN_DB
             return cleaner and budget.surely_holds(tried[-1].loss)
@@ -142,10 +148,10 @@ class Trials:
             if not more or self.late:
                 break
             if enough([*chosen, *more]):
-                low, high = 0, len(more)
+                low, high, ranges = 0, len(more), tried[-1].ranges
                 while high - low > 1 and not self.late:
                     middle = (low + high) // 2
-                    if enough([*chosen, *more[:middle]]):
+                    if enough([*chosen, *more[:middle]], ranges):
                         high = middle
                     else:
                         low = middle
@@ -168,10 +174,10 @@ class Trials:
             adjustments=found.adjustments,
         )
 
-    def _converted(self, choice: Choice) -> tuple[Batch, Target]:
-        """The ranges are those that suit the plain precision."""
-        plain = choice == ((), ())
-        return self._judge.converted(choice, None if plain else self.plain().ranges)
+    def _converted(self, choice: Choice, ranges: RangeMethod | None = None) -> tuple[Batch, Target]:
+        """With the ranges of its trial, if there was one."""
+        tried = self._trials.get(choice)
+        return self._judge.converted(choice, tried.ranges if tried else ranges)
 
     def _half(self, choice: Choice, at_least: int) -> list[LayerDrift]:
         """The layers to free next; none when the time is up."""
