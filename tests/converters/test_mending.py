@@ -12,13 +12,15 @@ import pytest
 from edgebench.cli import main
 from edgebench.commands.common import mended_words
 from edgebench.converters.artifact import Manifest
+from edgebench.converters.export.batches import Batch
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mending.budget import Budget, lost, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
+from edgebench.converters.mending.judge import Choice, Judge
 from edgebench.converters.mending.node_times import node_times
 from edgebench.converters.mending.search import mend, never_worse
-from edgebench.converters.precision import MixedPrecision
-from edgebench.converters.targets import expand, parse
+from edgebench.converters.precision import MixedPrecision, RangeMethod
+from edgebench.converters.targets import Target, expand, parse
 from edgebench.documents import load
 from edgebench.errors import UsageError
 from edgebench.estimate import Estimate
@@ -145,6 +147,30 @@ def test_an_snr_is_a_budget_without_labels(tmp_path: Path) -> None:
     found = mend(request, target, Budget(snr_db=level + 6), IMAGES, silent)
     assert found.within and snr_db(found.found.loss) >= level + 6
     assert found.target.mix is not None and found.target.mix.name.endswith("dB")
+
+
+def test_ranges_are_chosen_anew_without_the_layers_that_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What suits a file with outliers does not suit it without them."""
+    converted, seen = Judge.converted, dict[Choice, object]()
+
+    def watched(judge: Judge, choice: Choice, ranges: RangeMethod | None) -> tuple[Batch, Target]:
+        seen.setdefault(choice, ranges)
+        return converted(judge, choice, ranges)
+
+    monkeypatch.setattr(Judge, "converted", watched)
+    model = planted_defects.outlier_channel(FACTOR, readers=2)
+    source, data = planted_defects.write_labelled(tmp_path, model, IMAGES)
+    target = parse("onnx:int8")
+    request = ExportRequest(
+        str(source), (target,), tmp_path / "out", data=data, task="classification"
+    )
+    found = mend(request, target, Budget(snr_db=40.0), IMAGES, silent)
+    by_layers = {(one.adjustments, one.nodes): one.layers for one, _ in found.tried}
+    rounds = sorted(by_layers[choice] for choice, ranges in seen.items() if ranges is None)
+    fewer = [by_layers[choice] for choice, ranges in seen.items() if ranges is not None]
+    assert len(fewer) == 1 and rounds[-2] < fewer[0] < rounds[-1]  # Within the last round.
 
 
 def test_a_search_ends_in_the_middle_of_the_layers_when_its_time_is_up(
