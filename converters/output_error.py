@@ -1,8 +1,10 @@
-"""The error of one output of a model, whole and by its parts: each index along each axis."""
+"""The error of one output of a model: whole, by its parts (each index along each axis), and by the
+kinds of numbers that it holds."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from edgebench.converters.artifact import Part
 from edgebench.converters.onnx.reference import Array
 from edgebench.snr import Errors, decibels
+from edgebench.tasks.task import PartOfOutput
 
 Floats = npt.NDArray[np.float64]
 
@@ -102,3 +105,32 @@ class OutputError:
             return None
         level, axis, index, lost, count = worst
         return Part(name, axis, index, max(level, FLOOR_DB), lost, count)
+
+
+class KindErrors:
+    """The errors of an output by its kinds of numbers, such as boxes in pixels beside scores below
+    one: on one sum, what is wrong with the scores would not show. Without `kinds` it is one kind.
+    """
+
+    def __init__(self, kinds: Sequence[PartOfOutput] = ()) -> None:
+        self._kinds = kinds
+        self.errors = [Errors() for _ in kinds or (None,)]
+
+    def add(self, wanted: Array, found: Array) -> None:
+        """Add a sample; what is infinite or NaN in the reference is left out.
+
+        What is infinite or NaN only here, or has another shape, is an infinite error.
+        """
+        parts = [(kind.of(wanted), kind.of(found)) for kind in self._kinds] or [(wanted, found)]
+        for errors, (a, b) in zip(self.errors, parts, strict=True):
+            finite = np.isfinite(a)
+            broken = a.shape != b.shape or not np.isfinite(b[finite]).all()
+            errors.add(a[finite], a[finite] if broken else b[finite])
+            if broken:
+                errors.noise = math.inf
+
+    @property
+    def decibels(self) -> float:
+        """That of the worst kind, of those that the reference has anything of."""
+        known = [one for one in self.errors if one.signal] or self.errors
+        return min(one.decibels for one in known)

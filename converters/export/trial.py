@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgebench import tasks
 from edgebench.converters.artifact import RangeTrial
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.output_error import FLOOR_DB, OutputError
+from edgebench.converters.output_error import FLOOR_DB, KindErrors
 from edgebench.converters.parity import aligned
 from edgebench.converters.precision import DEFAULT, OWN, RangeMethod
 from edgebench.converters.ranges import named
@@ -105,16 +106,14 @@ def _snr_db(
     expected: Sequence[Sequence[Array]],
     task: Assignment | None,
 ) -> float:
-    """The SNR of the worst output, in exact arithmetic where kernels vary."""
+    """The SNR of the worst output and kind of numbers, in exact arithmetic where kernels vary."""
     form = FORMATS[target.format]
     outputs = form.load().open_converted(graph, content, form.kernels_vary).run_all(tuning)
-    errors = [OutputError() for _ in graph.outputs]
     names = [port.name for port in graph.outputs]
+    kinds = tasks.get(task.task).kinds(task) if task else {}
+    errors = [KindErrors(kinds.get(name, ())) for name in names]
     for wanted, there in zip(expected, outputs, strict=True):
         beside = aligned(task, names, wanted, there)
         for error, a, b in zip(errors, wanted, beside, strict=True):
             error.add(a, b)
-    if any(error.broken for error in errors):
-        return FLOOR_DB
-    levels = (error.errors.decibels for error in errors)
-    return min(_EQUAL_DB, max(FLOOR_DB, min(levels)))
+    return min(_EQUAL_DB, max(FLOOR_DB, min(error.decibels for error in errors)))

@@ -13,6 +13,7 @@ import numpy as np
 
 from edgebench import tasks
 from edgebench.converters.onnx.reference import Array
+from edgebench.converters.output_error import KindErrors
 from edgebench.converters.parity import aligned
 from edgebench.snr import Errors
 from edgebench.tasks.task import Assignment
@@ -35,21 +36,11 @@ def worst(
     for one, other in zip(wanted, found, strict=True):
         sums: list[Errors] = []
         for name, a, b in zip(names, one, aligned(task, names, one, other), strict=True):
-            parts = [kind.of for kind in kinds.get(name, ())] or [_whole]
-            sums += [_errors(part(a), part(b)) for part in parts]
+            by_kind = KindErrors(kinds.get(name, ()))
+            by_kind.add(a, b)
+            sums += by_kind.errors
         noise.append([each.noise for each in sums])
         signal.append([each.signal for each in sums])
     total = np.sum(signal, axis=0)
-    errors = (np.nan_to_num(noise, nan=np.inf, posinf=np.inf) / np.where(total, total, 1)).sum(1)
+    errors = (np.array(noise) / np.where(total, total, 1)).sum(axis=1)
     return sorted(int(place) for place in np.argsort(-errors, kind="stable")[:count])
-
-
-def _errors(wanted: Array, found: Array) -> Errors:
-    """What the reference has no number for is compared nowhere."""
-    errors, finite = Errors(), np.isfinite(wanted)
-    errors.add(wanted[finite], found[finite])
-    return errors
-
-
-def _whole(output: Array) -> Array:
-    return output
