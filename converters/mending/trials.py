@@ -68,7 +68,7 @@ class Trials:
             if self.late:
                 break
             self._progress(f"mend {self._target}: {one}", len(self._trials), 0)
-            tried = self._trial((*best.adjustments, one), (), 0)
+            tried = self._trial((*best.adjustments, one), (), 0, best.ranges)
             if snr_db(tried.loss) >= snr_db(best.loss) + HELPS_DB:
                 best = tried
         return best
