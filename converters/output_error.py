@@ -134,3 +134,8 @@ class KindErrors:
         """That of the worst kind, of those that the reference has anything of."""
         known = [one for one in self.errors if one.signal] or self.errors
         return min(one.decibels for one in known)
+
+    @property
+    def snr_db(self) -> float | None:
+        """The same as documents have it: None where there is no error."""
+        return None if self.decibels == math.inf else self.decibels

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,12 +16,11 @@ from edgebench.converters.drift.document import (
     OutputDifference,
 )
 from edgebench.converters.onnx.reference import Array
-from edgebench.converters.output_error import FLOOR_DB, OutputError
+from edgebench.converters.output_error import FLOOR_DB, KindErrors, OutputError
 from edgebench.intervals import Estimate
-from edgebench.snr import Errors
 from edgebench.tasks.agreement import AgreementTally
 from edgebench.tasks.reduction import reduce
-from edgebench.tasks.task import Assignment, Outputs, PartOfOutput, Tally, Task, Truth
+from edgebench.tasks.task import Assignment, Outputs, Tally, Task, Truth
 
 RESOLUTION = 0.01
 """A difference of a metric is known well enough where its interval reaches no farther than this
@@ -105,18 +103,16 @@ class HopAnswers:
 
 @dataclass
 class _Sums:
-    """Of one output; `kinds` are those of its numbers where it holds several."""
+    """Of one output."""
 
-    kinds: Sequence[PartOfOutput] = ()
+    by_kind: KindErrors
     error: OutputError = field(default_factory=OutputError)
-    by_kind: dict[PartOfOutput, Errors] = field(default_factory=lambda: defaultdict(Errors))
     found: float = 0.0
     product: float = 0.0
 
     def add(self, wanted: Array, there: Array) -> None:
         self.error.add(wanted, there)
-        for kind in self.kinds if np.isfinite(wanted).all() else ():
-            self.by_kind[kind].add(kind.of(wanted), kind.of(there))
+        self.by_kind.add(wanted, there)
         keep = np.isfinite(wanted)  # What the reference has no number for is compared nowhere.
         a, b = np.asarray(wanted[keep], np.float64), np.asarray(there[keep], np.float64)
         self.found += float(np.vdot(b, b))
@@ -128,16 +124,10 @@ class _Sums:
         return OutputDifference(
             output,
             errors.largest_error,
-            floored(self._snr_db()),
+            floored(self.by_kind.snr_db),
             min(1.0, max(-1.0, self.product / length)) if length else None,
             self.error.worst(output) if parts else None,
         )
-
-    def _snr_db(self) -> float | None:
-        """That of the worst kind of numbers."""
-        every = [one.snr_db for one in self.by_kind.values() if one.signal]
-        known = [one for one in every if one is not None]
-        return min(known) if known else self.error.errors.snr_db
 
 
 class OutputComparison:
@@ -148,7 +138,7 @@ class OutputComparison:
         self._read = read
         self._task = tasks.get(read.task.task) if read.task else None
         kinds = self._task.kinds(read.task) if self._task and read.task else {}
-        self._sums = {name: _Sums(kinds.get(name, ())) for name in read.names}
+        self._sums = {name: _Sums(KindErrors(kinds.get(name, ()))) for name in read.names}
         self._agreement = (
             AgreementTally(self._task, read.task) if self._task and read.task else None
         )
