@@ -107,7 +107,7 @@ class Hop:
 
 @dataclass(frozen=True)
 class RangeTrial:
-    """What a way to choose ranges came to: the SNR of the worst output, on other samples."""
+    """What a way to choose ranges came to: the mean SNR of other samples, of the worst output."""
 
     ranges: RangeMethod
     snr_db: float

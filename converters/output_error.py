@@ -129,6 +129,11 @@ class KindErrors:
             if broken:
                 errors.noise = math.inf
 
+    def join(self, other: KindErrors) -> None:
+        """Add the samples that were added to another of the same kinds."""
+        for errors, there in zip(self.errors, other.errors, strict=True):
+            errors.join(there)
+
     @property
     def decibels(self) -> float:
         """That of the worst kind, of those that the reference has anything of."""

@@ -16,8 +16,14 @@ from onnx import numpy_helper
 from edgebench.converters.drift.document import Cause
 from edgebench.converters.drift.numbers import LayerSums, ratio
 
-FIXED = frozenset({"Sigmoid", "HardSigmoid", "Softmax", "LogSoftmax", "Tanh"})
-"""Ops whose numbers have a fixed distance in TFLite and its delegates: 1/256, or 1/128."""
+FIXED = {
+    "Sigmoid": 1 / 256,
+    "HardSigmoid": 1 / 256,
+    "Softmax": 1 / 256,
+    "LogSoftmax": 16 / 256,
+    "Tanh": 1 / 128,
+}
+"""The distance of an op's numbers that TFLite and its delegates prescribe; other formats choose."""
 
 MEANS = frozenset({"ReduceMean", "GlobalAveragePool", "AveragePool"})
 
@@ -87,7 +93,7 @@ def _rounding(
     shared = _shared(model, value, layers)
     if shared is not None:
         return shared
-    if op in FIXED and used < 256 / 2:
+    if math.isclose(step, FIXED.get(op, 0.0), rel_tol=0.01) and used < 256 / 2:
         return Cause("fixed_scale", {"op": op, **steps})
     outliers = _outliers(sums)
     if outliers is not None:

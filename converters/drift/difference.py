@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgebench import tasks
+from edgebench.converters.drift import worst_images
 from edgebench.converters.drift.document import (
     FigureDifference,
     Flip,
@@ -20,7 +21,7 @@ from edgebench.converters.output_error import FLOOR_DB, KindErrors, OutputError
 from edgebench.intervals import Estimate
 from edgebench.tasks.agreement import AgreementTally
 from edgebench.tasks.reduction import reduce
-from edgebench.tasks.task import Assignment, Outputs, Tally, Task, Truth
+from edgebench.tasks.task import Assignment, Outputs, PartOfOutput, Tally, Task, Truth
 
 RESOLUTION = 0.01
 """A difference of a metric is known well enough where its interval reaches no farther than this
@@ -28,6 +29,9 @@ on either side: a point."""
 
 FLIPS = 20
 """So many images are shown of those whose prediction changed."""
+
+FURTHEST = 4
+"""So many images are named whose outputs are furthest from the reference's."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,16 @@ class HopAnswers:
 class _Sums:
     """Of one output."""
 
-    by_kind: KindErrors
+    kinds: Sequence[PartOfOutput]
     error: OutputError = field(default_factory=OutputError)
+    images: list[KindErrors] = field(default_factory=list)
     found: float = 0.0
     product: float = 0.0
 
     def add(self, wanted: Array, there: Array) -> None:
         self.error.add(wanted, there)
-        self.by_kind.add(wanted, there)
+        self.images.append(KindErrors(self.kinds))
+        self.images[-1].add(wanted, there)
         keep = np.isfinite(wanted)  # What the reference has no number for is compared nowhere.
         a, b = np.asarray(wanted[keep], np.float64), np.asarray(there[keep], np.float64)
         self.found += float(np.vdot(b, b))
@@ -121,10 +127,13 @@ class _Sums:
     def difference(self, output: str, parts: bool) -> OutputDifference:
         errors = self.error.errors
         length = math.sqrt(errors.signal * self.found)
+        by_kind = KindErrors(self.kinds)
+        for image in self.images:
+            by_kind.join(image)
         return OutputDifference(
             output,
             errors.largest_error,
-            floored(self.by_kind.snr_db),
+            floored(by_kind.snr_db),
             min(1.0, max(-1.0, self.product / length)) if length else None,
             self.error.worst(output) if parts else None,
         )
@@ -138,7 +147,7 @@ class OutputComparison:
         self._read = read
         self._task = tasks.get(read.task.task) if read.task else None
         kinds = self._task.kinds(read.task) if self._task and read.task else {}
-        self._sums = {name: _Sums(KindErrors(kinds.get(name, ()))) for name in read.names}
+        self._sums = {name: _Sums(kinds.get(name, ())) for name in read.names}
         self._agreement = (
             AgreementTally(self._task, read.task) if self._task and read.task else None
         )
@@ -173,6 +182,7 @@ class OutputComparison:
         return HopDifference(
             reference=self.reference,
             outputs=tuple(sums.difference(name, self._parts) for name, sums in self._sums.items()),
+            furthest=worst_images.worst([one.images for one in self._sums.values()], FURTHEST),
             divergence=float(np.mean(self._divergence)) if self._divergence else None,
             agreement=agreement.share if agreement else None,
             differing=agreement.differing if agreement else 0,

@@ -75,7 +75,8 @@ class HopDifference:
     """All outputs beside those of `reference`, which names a hop.
 
     `divergence` is the mean Kullback-Leibler divergence of the classes' probabilities, in nats;
-    None where outputs are none. `agreement` is the share that the task counts as alike, and
+    None where outputs are none. `furthest` are the images whose outputs are furthest from the
+    reference's, the worst first. `agreement` is the share that the task counts as alike, and
     `differing` how many images are not alike whole, of which `flips` names some. `expected` is the
     loss in the first figure, or in agreement without labels, that errors like these are to cost on
     many more images, where the task can tell.
@@ -83,6 +84,7 @@ class HopDifference:
 
     reference: str
     outputs: tuple[OutputDifference, ...]
+    furthest: tuple[int, ...] = ()
     divergence: float | None = None
     agreement: Estimate | None = None
     differing: int = 0

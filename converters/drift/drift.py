@@ -20,7 +20,7 @@ from edgebench.converters import targets
 from edgebench.converters.backend import Instructions
 from edgebench.converters.drift import layers
 from edgebench.converters.drift.chain import ChainLink, follow
-from edgebench.converters.drift.difference import Meaning
+from edgebench.converters.drift.difference import FURTHEST, Meaning
 from edgebench.converters.drift.document import (
     CalibrationData,
     DriftHop,
@@ -261,7 +261,9 @@ def _follow_target(
     (file,) = (hop for hop in hops if hop.stage == "file")
     ranked = layers.Ranked()
     if _loses(file):
-        ranked = layers.of_file(batch, target, samples, subject.read.task, progress)
+        places = file.source.furthest if file.source else range(len(samples))[:FURTHEST]
+        few = [samples[place] for place in places]
+        ranked = layers.of_file(batch, target, few, subject.read.task, progress)
     kept = {name: one for name, one in followed.kept.items() if name.startswith(str(target))}
     drifted = TargetDrift(str(target), hops, ranked.layers, ranked.blocks, ranked.images)
     return drifted, kept

@@ -33,15 +33,11 @@ from edgebench.converters.onnx.reference import Array, Sample
 from edgebench.converters.parity import aligned
 from edgebench.converters.rounding import HALF, ROUNDINGS, Rounding, rounded
 from edgebench.converters.targets import Target
-from edgebench.models.data.parts import spread
 from edgebench.progress import Progress
 from edgebench.snr import decibels
 from edgebench.tasks.task import Assignment
 
 K = TypeVar("K")
-
-LAYER_IMAGES = 4
-"""Layers are compared on so many images: each holds thousands of numbers of a layer."""
 
 EXPLAINED = 10
 """Of so many layers, those that cost most, the cause is looked for."""
@@ -66,15 +62,15 @@ def of_file(
     task: Assignment | None,
     progress: Progress,
 ) -> Ranked:
-    """Rank the layers of a target's file, on a few of the samples.
+    """Rank the layers of a target's file on the samples: a few, for each holds thousands of numbers
+    of a layer.
 
     `task` says what the outputs hold.
     """
     backend, graph = targets.backend(target.format), batch.form.graph
-    chosen = [samples[i] for i in spread(len(samples), min(LAYER_IMAGES, len(samples)))]
-    values = backend.values(graph, batch.contents[target], chosen)
+    values = backend.values(graph, batch.contents[target], samples)
     half = ROUNDINGS[target.base].weights == HALF
-    return rank(graph.model, chosen, values, half, task, progress)
+    return rank(graph.model, samples, values, half, task, progress)
 
 
 def rank(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from edgebench import tasks
 from edgebench.converters.artifact import RangeTrial
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import Array, Sample
-from edgebench.converters.output_error import FLOOR_DB, KindErrors
+from edgebench.converters.output_error import KindErrors
 from edgebench.converters.parity import aligned
 from edgebench.converters.precision import DEFAULT, OWN, RangeMethod
 from edgebench.converters.ranges import named
@@ -35,8 +37,9 @@ NARROW = ("int8", "int8f", "int8r", "w8a8")
 """Precisions in which the choice matters: with 16 bits there are steps enough for extremes."""
 
 
-_EQUAL_DB = 200.0
-"""What stands for no error: documents hold no infinity."""
+_LOST_DB, _EIGHT_BITS_DB = 0.0, 50.0
+"""Within these, more is better: an error as large as the output itself, and what eight bits can
+tell of a number (6.02 dB a bit and 1.76). One sample without an error would outweigh all others."""
 
 
 @dataclass(frozen=True)
@@ -86,34 +89,41 @@ def choose(
     """
     if len(tried) == 1:
         return ChosenRanges(tried[0])
-    expected = list(reference.stream(graph.model, tuning))
-    found = [
-        RangeTrial(
-            one, _snr_db(target, graph, files[named(target.base, one)], tuning, expected, task)
-        )
-        for one in tried
-    ]
+    form, names = FORMATS[target.format].load(), [port.name for port in graph.outputs]
+    wanted = list(reference.stream(graph.model, tuning))
+
+    def trial(method: RangeMethod) -> RangeTrial:
+        # In exact arithmetic where kernels vary.
+        vary = FORMATS[target.format].kernels_vary
+        content = files[named(target.base, method)]
+        found = form.open_converted(graph, content, vary).run_all(tuning)
+        return RangeTrial(method, typical_db(names, task, wanted, found))
+
     # Of equals the first, which is the default where it is among them.
-    found.sort(key=lambda one: -one.snr_db)
+    found = sorted(map(trial, tried), key=lambda one: -one.snr_db)
     return ChosenRanges(found[0].ranges, tuple(found))
 
 
-def _snr_db(
-    target: Target,
-    graph: OnnxGraph,
-    content: Any,
-    tuning: Sequence[Sample],
-    expected: Sequence[Sequence[Array]],
+def typical_db(
+    names: Sequence[str],
     task: Assignment | None,
+    wanted: Iterable[Sequence[Array]],
+    found: Iterable[Sequence[Array]],
 ) -> float:
-    """The SNR of the worst output and kind of numbers, in exact arithmetic where kernels vary."""
-    form = FORMATS[target.format]
-    outputs = form.load().open_converted(graph, content, form.kernels_vary).run_all(tuning)
-    names = [port.name for port in graph.outputs]
+    """The mean of the samples' own SNRs in dB, of the worst of the outputs `names` and of the kinds
+    of numbers in them, as `task` tells them.
+
+    Of the squares of all samples together one or two samples may make half, and then chance
+    decides: of a YOLOv8's scores, 16 samples at random chose extremes, which kept 77 % of the boxes
+    where percentiles kept 87 %, in 33 % of the draws by the sum and in 15 % by the mean.
+    """
     kinds = tasks.get(task.task).kinds(task) if task else {}
-    errors = [KindErrors(kinds.get(name, ())) for name in names]
-    for wanted, there in zip(expected, outputs, strict=True):
-        beside = aligned(task, names, wanted, there)
-        for error, a, b in zip(errors, wanted, beside, strict=True):
-            error.add(a, b)
-    return min(_EQUAL_DB, max(FLOOR_DB, min(error.decibels for error in errors)))
+    levels = []
+    for one, other in zip(wanted, found, strict=True):
+        of_sample = list[float]()
+        for name, a, b in zip(names, one, aligned(task, names, one, other), strict=True):
+            by_kind = KindErrors(kinds.get(name, ()))
+            by_kind.add(a, b)
+            of_sample += [each.decibels for each in by_kind.errors]
+        levels.append(of_sample)
+    return float(np.clip(levels, _LOST_DB, _EIGHT_BITS_DB).mean(axis=0).min())

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from edgebench.converters.backend import Instructions
 from edgebench.converters.drift.chain import ChainLink, follow
+from edgebench.converters.drift.document import HopDifference
 from edgebench.converters.drift.subject import DriftSubject
 from edgebench.converters.export.batches import Batch, convert
 from edgebench.converters.export.formats import pipeline_for
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mapped import Mapped
-from edgebench.converters.mending import worst_images
 from edgebench.converters.mending.document import Loss
 from edgebench.converters.onnx import reference
 from edgebench.converters.onnx.reference import Array, Sample
@@ -48,25 +48,14 @@ class Judge:
         """Compare a file with the source on the images at these places."""
         return self.loss_of(self._run(batch, target, places), places)
 
-    def worst(self, batch: Batch, target: Target, count: int) -> list[Sample]:
-        """The images, of those that decide, on which a file is furthest from the source."""
-        read, samples = self._subject.read, self._subject.samples
-        wanted, found = self._wanted(self.deciding), self._run(batch, target, self.deciding)
-        chosen = worst_images.worst(read.names, read.task, wanted, found, count)
-        return [samples[self.deciding[place]] for place in chosen]
+    def furthest(self, batch: Batch, target: Target) -> list[Sample]:
+        """The few images, of those that decide, on which a file is furthest from the source."""
+        found = self._difference(self._run(batch, target, self.deciding), self.deciding)
+        return [self._subject.samples[self.deciding[place]] for place in found.furthest]
 
     def loss_of(self, outputs: Iterable[Sequence[Array]], places: Sequence[int]) -> Loss:
         """Compare what something made of the images at these places with the source."""
-        subject = self._subject
-        links = [
-            ChainLink("source", "source", self._wanted(places)),
-            ChainLink("file", str(self._target), outputs),
-        ]
-        read = replace(subject.read, places=places)
-        hop = follow(links, read, len(places), self._progress).hops[1]
-        source = hop.source
-        if source is None:
-            raise InvalidFileError(f"{self._target} cannot be compared: {hop.failure}", "see drift")
+        source = self._difference(outputs, places)
         counts = len(places), source.expected
         for figure in source.figures:
             if (change := figure.difference) is not None:
@@ -74,6 +63,20 @@ class Judge:
                 return Loss(figure.id, lost, change, source.snr_db, *counts)
         agreement = source.agreement or UNKNOWN
         return Loss("agreement", 1 - agreement.value, agreement, source.snr_db, *counts)
+
+    def _difference(
+        self, outputs: Iterable[Sequence[Array]], places: Sequence[int]
+    ) -> HopDifference:
+        subject = self._subject
+        links = [
+            ChainLink("source", "source", self._wanted(places)),
+            ChainLink("file", str(self._target), outputs),
+        ]
+        read = replace(subject.read, places=places)
+        hop = follow(links, read, len(places), self._progress).hops[1]
+        if hop.source is None:
+            raise InvalidFileError(f"{self._target} cannot be compared: {hop.failure}", "see drift")
+        return hop.source
 
     def _run(self, batch: Batch, target: Target, places: Sequence[int]) -> Iterator[list[Array]]:
         """What a file makes of the images at these places."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from edgebench.converters.adjusting import adjust
 from edgebench.converters.drift.document import LayerDrift
-from edgebench.converters.drift.layers import LAYER_IMAGES
 from edgebench.converters.drift.subject import DriftSubject
 from edgebench.converters.export import request as requests
 from edgebench.converters.export.batches import Batch
@@ -188,7 +187,7 @@ class Trials:
                 raise _LateError
             self._progress(step, done, total)
 
-        samples, task = self._judge.worst(batch, target, LAYER_IMAGES), self._subject.read.task
+        samples, task = self._judge.furthest(batch, target), self._subject.read.task
         try:
             return worst_layers.half(batch, target, choice[1], at_least, samples, task, progress)
         except _LateError:

@@ -32,6 +32,13 @@ class Errors:
         self.largest_error = max(self.largest_error, _largest(error))
         self.largest_signal = max(self.largest_signal, _largest(wanted))
 
+    def join(self, other: Errors) -> None:
+        """Add the numbers that were added to another."""
+        self.signal += other.signal
+        self.noise += other.noise
+        self.largest_error = max(self.largest_error, other.largest_error)
+        self.largest_signal = max(self.largest_signal, other.largest_signal)
+
     @property
     def decibels(self) -> float:
         """The ratio; see `decibels`."""
