@@ -29,7 +29,7 @@ _PROGRAM = Path(__file__).with_name("ai_edge_program.py")
 _REASON_LINES = 1
 
 
-class NotInTimeError(Exception):
+class NotInTimeError(EdgeBenchError):
     """A tool was not finished in the time that it was given."""
 
 
@@ -113,7 +113,8 @@ class _Clock:
         if seconds > self._limit_s:
             raise NotInTimeError(
                 f"not finished in {self._limit_s:.0f} s, after {self._images:,} inferences of "
-                "deciding images; --limit gives it more time"
+                "deciding images",
+                "give it more time by --limit",
             )
         self._progress("NNCF's accuracy control", int(seconds), int(self._limit_s) + 1)
         return item
