@@ -37,7 +37,7 @@ def test_nncf_is_given_the_images_that_it_asks_for(tmp_path: Path) -> None:
         return -float(np.mean(off)), made
 
     arguments = (graph, samples, dict(enumerate(samples)), validate, 1e-9)
-    with pytest.raises(peers.NotInTimeError, match="^not finished in 0 s, after 2 inferences"):
+    with pytest.raises(peers.NotInTimeError, match=r"^not finished in 0 s, after 2 inferences"):
         peers.nncf_accuracy_control(*arguments, 0.0, silent)
     asked.clear()
     made = peers.nncf_accuracy_control(*arguments, 600.0, silent)

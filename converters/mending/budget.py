@@ -84,8 +84,11 @@ class Budget:
         return math.ceil(loss.images * (far / self.share) ** 2)
 
     def figure(self, loss: Loss) -> float:
-        """What is kept, for a tool that takes a figure and how far it may drop (`max_drop`)."""
-        return 1 - lost(loss) if self.snr_db is None else min(0.0, snr_db(loss) - self.snr_db)
+        """What is kept, for a tool that takes a figure and how far it may drop (`max_drop`).
+
+        It is 1 for what loses nothing that counts; NNCF divides by it.
+        """
+        return 1 - lost(loss) if self.snr_db is None else 1 + min(0, snr_db(loss) - self.snr_db)
 
     @property
     def max_drop(self) -> float:

@@ -18,6 +18,7 @@ from edgebench.converters.passes.boxes_in_float import boxes_in_float
 from edgebench.converters.passes.divisions_in_float import divisions_in_float
 from edgebench.converters.passes.filter_strips import filter_strips
 from edgebench.converters.passes.fold_gelu import fold_gelu
+from edgebench.converters.passes.fold_hard_swish import fold_hard_swish
 from edgebench.converters.passes.gates_in_float import gates_in_float
 from edgebench.converters.passes.graph import without_dead_nodes, without_twins
 from edgebench.converters.passes.join_hard_swish import join_hard_swish
@@ -67,8 +68,9 @@ _TFLITE_FLOAT = Pipeline(
 _TFLITE_QUANTISED = Pipeline(
     (
         *_TFLITE_FLOAT.passes,
-        # What the next pass looks for.
+        # What the last of these looks for; exporters before opset 14 wrote it as two ops or four.
         join_hard_swish,
+        fold_hard_swish,
         # XNNPACK takes no int8 HARD_SWISH: each one would cut the delegate's partition in two.
         spread_hard_swish,
     )

@@ -16,7 +16,7 @@ from edgebench.converters.export.batches import Batch
 from edgebench.converters.export.request import ExportRequest
 from edgebench.converters.mending.budget import Budget, lost, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
-from edgebench.converters.mending.judge import Choice, Judge
+from edgebench.converters.mending.judge import UNKNOWN, Choice, Judge
 from edgebench.converters.mending.node_times import node_times
 from edgebench.converters.mending.search import mend, never_worse
 from edgebench.converters.precision import MixedPrecision, RangeMethod
@@ -244,3 +244,12 @@ def test_every_node_is_timed() -> None:
     times = node_times(model, dict(planted_defects._image(0)))
     assert {"stem", "culprit", "after", "head"} <= set(times)
     assert all(time >= 0 for time in times.values())
+
+
+def test_a_figure_for_other_tools_is_one_where_nothing_is_lost() -> None:
+    """NNCF divides by what the float model comes to."""
+    share, level = Budget(share=0.02), Budget(snr_db=20.0)
+    none = Loss("agreement", 0.0, UNKNOWN, None, 8)
+    some = Loss("agreement", 0.03, UNKNOWN, 17.0, 8)
+    assert share.figure(none) == level.figure(none) == 1.0
+    assert share.figure(some) == pytest.approx(0.97) and level.figure(some) == pytest.approx(-2.0)

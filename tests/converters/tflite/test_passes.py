@@ -13,6 +13,7 @@ from onnx import helper
 from edgebench.converters.onnx.graph import OnnxGraph
 from edgebench.converters.onnx.reference import session
 from edgebench.converters.passes.fold_gelu import fold_gelu
+from edgebench.converters.passes.fold_hard_swish import fold_hard_swish
 from edgebench.converters.passes.join_hard_swish import join_hard_swish
 from edgebench.converters.passes.pipelines import Pass, Pipeline, formed
 from edgebench.converters.passes.spread_hard_swish import spread_hard_swish
@@ -130,6 +131,54 @@ def test_fold_gelu_finds_every_association_and_keeps_the_function(order) -> None
     after = run(before, (fold_gelu,))
     assert ops(after) == {"Gelu": 1}
     assert_keeps_the_function(before, after)
+
+
+def hard_swish(order: str, **numbers: float) -> onnx.ModelProto:
+    known = {"three": 3.0, "zero": 0.0, "six": 6.0, "sixth": 1 / 6, **numbers}
+    weights = {name: np.array(number, np.float32) for name, number in known.items()}
+    nodes = [
+        helper.make_node("Add", ["three", "x"], ["p"]),
+        helper.make_node("Clip", ["p", "zero", "six"], ["c"]),
+    ]
+    nodes += {
+        "product first": [
+            helper.make_node("Mul", ["x", "c"], ["m"]),
+            helper.make_node("Div", ["m", "six"], ["y"], name="last"),
+        ],
+        "sixth first": [
+            helper.make_node("Mul", ["c", "sixth"], ["m"]),
+            helper.make_node("Mul", ["m", "x"], ["y"], name="last"),
+        ],
+        "squared": [
+            helper.make_node("Mul", ["c", "x"], ["m"]),
+            helper.make_node("Mul", ["m", "x"], ["y"], name="last"),
+        ],
+        "six over": [
+            helper.make_node("Mul", ["c", "x"], ["m"]),
+            helper.make_node("Div", ["six", "m"], ["y"], name="last"),
+        ],
+        "read twice": [
+            helper.make_node("Div", ["c", "six"], ["g"]),
+            helper.make_node("Mul", ["g", "x"], ["m"]),
+            helper.make_node("Add", ["m", "g"], ["y"], name="last"),
+        ],
+    }[order]
+    return model(nodes, {"x": (1, 4, 8, 8)}, ["y"], weights, opset=12)
+
+
+@pytest.mark.parametrize("order", ["product first", "sixth first"])
+def test_fold_hard_swish_finds_every_spelling_and_keeps_the_function(order: str) -> None:
+    before = hard_swish(order)
+    after = run(before, (fold_hard_swish,))
+    assert [(node.op_type, node.name) for node in after.graph.node] == [("HardSwish", "last")]
+    assert_keeps_the_function(before, after)
+
+
+def test_fold_hard_swish_leaves_what_is_none() -> None:
+    for order in ("squared", "six over", "read twice"):
+        assert "HardSwish" not in ops(fold_hard_swish(hard_swish(order)))
+    for other in ({"three": 2.0}, {"zero": -1.0}, {"six": 5.0}):
+        assert "HardSwish" not in ops(fold_hard_swish(hard_swish("product first", **other)))
 
 
 def test_join_hard_swish_keeps_the_function() -> None:

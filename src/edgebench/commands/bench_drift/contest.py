@@ -129,7 +129,10 @@ class Bench:
             return self._compared(entry, content)
         except Exception as error:  # A tool that fails does not take the others with it.
             took = time.perf_counter() - started
-            return replace(entry, made_s=took, failure=as_known(error).message)
+            said = as_known(error).message
+            if tool not in (FLOAT, OURS, MENDED):
+                said = said.replace("edgebench failed", f"{tool} failed")
+            return replace(entry, made_s=took, failure=said)
 
     def _compared(self, entry: BenchEntry, content: Content) -> BenchEntry:
         """On the images that no tool decided by."""
