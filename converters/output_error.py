@@ -135,10 +135,15 @@ class KindErrors:
             errors.join(there)
 
     @property
+    def worst(self) -> int:
+        """The place of the kind with the lowest ratio, of those that the reference has any of."""
+        known = [place for place, one in enumerate(self.errors) if one.signal]
+        return min(known or range(len(self.errors)), key=lambda place: self.errors[place].decibels)
+
+    @property
     def decibels(self) -> float:
-        """That of the worst kind, of those that the reference has anything of."""
-        known = [one for one in self.errors if one.signal] or self.errors
-        return min(one.decibels for one in known)
+        """That of the worst kind."""
+        return self.errors[self.worst].decibels
 
     @property
     def snr_db(self) -> float | None:

@@ -19,6 +19,7 @@ from edgebench.converters.drift.document import (
 from edgebench.converters.onnx.reference import Array
 from edgebench.converters.output_error import FLOOR_DB, KindErrors, OutputError
 from edgebench.intervals import Estimate
+from edgebench.snr import standard_error_db
 from edgebench.tasks.agreement import AgreementTally
 from edgebench.tasks.reduction import reduce
 from edgebench.tasks.task import Assignment, Outputs, PartOfOutput, Tally, Task, Truth
@@ -130,12 +131,14 @@ class _Sums:
         by_kind = KindErrors(self.kinds)
         for image in self.images:
             by_kind.join(image)
+        worst = by_kind.worst
         return OutputDifference(
             output,
             errors.largest_error,
             floored(by_kind.snr_db),
             min(1.0, max(-1.0, self.product / length)) if length else None,
             self.error.worst(output) if parts else None,
+            standard_error_db([image.errors[worst] for image in self.images]),
         )
 
 

@@ -36,7 +36,7 @@ class OutputDifference:
 
     `snr_db` is 10 log10 of the reference's sum of squares over the error's: of the worst kind of
     numbers where the output holds several, such as boxes and scores. `part` is the index along an
-    axis in which it is lowest.
+    axis in which it is lowest. `snr_error_db` is the standard error of the SNR over the images.
     """
 
     output: str
@@ -44,6 +44,7 @@ class OutputDifference:
     snr_db: float | None
     cosine: float | None
     part: Part | None = None
+    snr_error_db: float = 0.0
 
 
 @dataclass(frozen=True)

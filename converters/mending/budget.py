@@ -69,8 +69,11 @@ class Budget:
         are too few to tell, a file that loses nothing on them is the best that can be found, and
         one with an SNR of `ALIKE_DB` does what the source does.
         """
-        if self.share is None or not self.holds(loss):
-            return self.holds(loss)
+        if not self.holds(loss):
+            return False
+        if self.share is None:
+            assert self.snr_db is not None
+            return snr_db(loss) - loss.snr_error_db >= self.snr_db
         margin = _uncertainty(loss) / _SIGMAS
         return lost(loss) + margin <= self.share or lost(loss) <= 0.0 or snr_db(loss) >= ALIKE_DB
 

@@ -23,7 +23,8 @@ class Loss:
     `value` is the drop of the task's first figure where there are labels, and otherwise the share
     that does not agree; `figure` names it. `interval` is that of the figure's own change, or of
     the agreement, over so many `images`. `expected` is what errors like these are to cost on many
-    more images, where the task can tell (`tasks.exchanged`).
+    more images, where the task can tell (`tasks.exchanged`). `snr_error_db` is the standard error
+    of the SNR over the images.
     """
 
     figure: str
@@ -32,6 +33,7 @@ class Loss:
     snr_db: float | None
     images: int = 0
     expected: Estimate | None = None
+    snr_error_db: float = 0.0
 
 
 @dataclass(frozen=True)

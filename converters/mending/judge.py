@@ -56,7 +56,8 @@ class Judge:
     def loss_of(self, outputs: Iterable[Sequence[Array]], places: Sequence[int]) -> Loss:
         """Compare what something made of the images at these places with the source."""
         source = self._difference(outputs, places)
-        counts = len(places), source.expected
+        error_db = source.worst.snr_error_db if source.worst else 0.0
+        counts = len(places), source.expected, error_db
         for figure in source.figures:
             if (change := figure.difference) is not None:
                 lost = max(0.0, -change.value)

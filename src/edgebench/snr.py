@@ -7,6 +7,7 @@ The signal is that of the reference, never of what is tested.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,22 @@ def decibels(signal: float, noise: float) -> float:
     if signal == 0 or not math.isfinite(noise):
         return -math.inf
     return 10 * math.log10(signal / noise)
+
+
+def standard_error_db(samples: Sequence[Errors]) -> float:
+    """How far the ratio of all samples' sums is known, in dB: one standard error.
+
+    That of a ratio of two means over samples (Cochran, Sampling Techniques, 1977, section 2.11).
+    It is 0 where there is nothing to tell it by.
+    """
+    noise = np.array([one.noise for one in samples])
+    signal = np.array([one.signal for one in samples])
+    if len(samples) < 2 or not 0 < noise.sum() < math.inf or not signal.sum() > 0:
+        return 0.0
+    ratio = noise.sum() / signal.sum()
+    apart = noise - ratio * signal
+    variance = np.square(apart).sum() / (len(samples) * (len(samples) - 1))
+    return float(10 / math.log(10) * math.sqrt(variance) / noise.mean())
 
 
 def snr_db(signal: npt.ArrayLike, other: npt.ArrayLike) -> float | None:

@@ -18,7 +18,7 @@ from edgebench.converters.mending.budget import Budget, lost, snr_db
 from edgebench.converters.mending.document import Loss, MendingSearch, MendingTrial
 from edgebench.converters.mending.judge import UNKNOWN, Choice, Judge
 from edgebench.converters.mending.node_times import node_times
-from edgebench.converters.mending.search import mend, never_worse
+from edgebench.converters.mending.search import Mended, mend, never_worse
 from edgebench.converters.precision import MixedPrecision, RangeMethod
 from edgebench.converters.targets import Target, expand, parse
 from edgebench.documents import load
@@ -209,6 +209,38 @@ def test_a_search_ends_in_the_middle_of_the_layers_when_its_time_is_up(
 def test_few_images_are_no_proof(lost: float, low: float, snr: float, sure: bool) -> None:
     loss = Loss("top1", lost, Estimate(-lost, low, 0.0), snr, images=100)
     assert Budget(0.005).surely_holds(loss) is sure
+
+
+@pytest.mark.parametrize(
+    ("level", "error", "sure"), [(20.4, 0.3, True), (20.4, 0.5, False), (19.9, 0.0, False)]
+)
+def test_an_snr_of_few_images_is_no_proof(level: float, error: float, sure: bool) -> None:
+    loss = Loss("agreement", 0.0, UNKNOWN, level, images=100, snr_error_db=error)
+    assert Budget(snr_db=20.0).surely_holds(loss) is sure
+
+
+def test_an_snr_that_other_images_do_not_confirm_is_told() -> None:
+    loss = Loss("agreement", 0.0, UNKNOWN, 20.4, 60, snr_error_db=0.3)
+    plain, target = MendingTrial((), (), 0, "extremes", loss), parse("onnx:int8")
+
+    def said(level: float) -> str:
+        confirmed = replace(loss, snr_db=level, snr_error_db=1.2)
+        return mended_words.sentence(
+            Mended(
+                asked=target,
+                target=target,
+                plain=plain,
+                found=plain,
+                confirmed=confirmed,
+                tried=((plain, 0.0),),
+                budget=Budget(snr_db=20.0),
+                finished=True,
+                within=True,
+            )
+        )
+
+    assert said(20.1).endswith("; on 60 other images it has 20.1 dB")
+    assert "other images it has 16.7 dB ± 1.2: give more images" in said(16.7)
 
 
 def test_how_many_images_it_takes() -> None:

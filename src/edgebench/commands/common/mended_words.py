@@ -74,10 +74,21 @@ def _loss(loss: Loss, named: bool = True) -> str:
     return said + (f" ({', '.join(beside)})" if beside else "")
 
 
+def _confirmed_db(loss: Loss, wanted_db: float) -> str:
+    if loss.snr_db is None:
+        return ""
+    text = f"; on {loss.images} other images it has {loss.snr_db:.1f} dB"
+    if loss.snr_db >= wanted_db:
+        return text
+    return f"{text} ± {loss.snr_error_db:.1f}: give more images, or a budget with room to spare"
+
+
 def _confirmed(one: Mended) -> str:
     """The same on images that decided nothing, and whether they are enough to tell."""
     from edgebench.benchmarks.formatting import points  # It imports NumPy.
 
+    if one.budget.snr_db is not None:
+        return _confirmed_db(one.confirmed, one.budget.snr_db)
     if one.confirmed.figure == "agreement":
         return ""
     text = (
