@@ -150,8 +150,8 @@ prove-designs: $(READY)  ## orders, estimators and stopping rules compared in si
 prove-gate: $(READY)  ## the proof of the gate of two runs, on simulated machines
 	$(BIN)/python -m edgebench.benchmarks.proof.prove_gate
 
-prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about an hour; LOADED=2 for more cores
-	$(BIN)/python -m edgebench.benchmarks.proof.prove_here $(LOADED:%=--cores %)
+prove-here: $(READY)  ## who is wrong how often on this machine, under load: 40 runs, about an hour; LOADED=2 for more cores, LOAD=memory
+	$(BIN)/python -m edgebench.benchmarks.proof.prove_here $(LOADED:%=--cores %) $(LOAD:%=--load %)
 
 prove-unplug: $(READY)  ## pull the cable of a phone at 50 random moments of a run, about 15 min
 	PYTHONPATH=tests:tests/benchmarks $(BIN)/python tests/rigs/unplug.py --times 50

@@ -1,12 +1,13 @@
 """How often is each method wrong on this machine, while other work comes and goes?
 
-    python -m edgebench.benchmarks.proof.prove_here [--runs 40] [--cores 1] [--precisions fp32,int8]
+    python -m edgebench.benchmarks.proof.prove_here [--runs 40] [--cores 1] [--load work]
 
 Every run measures MobileNetV2 in one precision against itself, where any difference found is an
 error, and against a network with 3.65 % more of the same work, while other processes load one core
-or more at random. It uses edgebench's method, the design that it had before, and three common ones,
-one after the other. 40 runs of two precisions take about an hour on two cores; finished runs are
-kept in --out, and the same command continues where it stopped.
+or more at random: with work for seconds, with bursts of it, or by copying memory. It uses
+edgebench's method, the design that it had before, and three common ones, one after the other. 40
+runs of two precisions take about an hour on two cores; finished runs are kept in --out, and the
+same command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from edgebench import arguments, console
+from edgebench.benchmarks.proof.load import KINDS, Load
 from edgebench.benchmarks.proof.real_trial import (
     BASELINE,
     FORCED,
@@ -56,8 +58,10 @@ def main(arguments_: Sequence[str] | None = None) -> int:
     parser.add_argument("--precisions", type=arguments.names, default=("fp32", "int8"))
     parser.add_argument("--budget", type=arguments.seconds, default=BUDGET_S)
     parser.add_argument("--cores", type=arguments.positive, default=1, help="cores under load")
+    parser.add_argument("--load", choices=KINDS, default="work", help="what loads them")
     parser.add_argument("--out", type=Path, default=Path("runs/prove-here"))
     options = parser.parse_args(arguments_)
+    load = Load(options.load, options.cores)
     try:
         with console.shown_progress() as progress:
             artifacts = _artifacts(options.out, options.precisions)
@@ -67,8 +71,8 @@ def main(arguments_: Sequence[str] | None = None) -> int:
             for done, (number, precision) in enumerate(planned):
                 progress("runs", done, len(planned))
                 request = request_of(artifacts, precision, options.budget, number)
-                folder = options.out / f"loaded-{options.cores}" / precision / f"{number:03d}"
-                trials.append(trial(folder, request, LocalDevice(), progress, options.cores))
+                folder = options.out / f"{load.kind}-{load.cores}" / precision / f"{number:03d}"
+                trials.append(trial(folder, request, LocalDevice(), progress, load))
             progress("runs", len(planned), len(planned))
     except EdgeBenchError as error:
         console.explain(error)
@@ -76,7 +80,7 @@ def main(arguments_: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.say("interrupted; the same command goes on where this stopped")
         return 130
-    print("\n".join(table(trials, options.precisions, options.cores)))
+    print("\n".join(table(trials, options.precisions, load)))
     return 0
 
 
@@ -93,11 +97,11 @@ def _artifacts(out: Path, precisions: Sequence[str]) -> Path:
     return folder
 
 
-def table(trials: Sequence[RealTrial], precisions: Sequence[str], cores: int = 1) -> list[str]:
+def table(trials: Sequence[RealTrial], precisions: Sequence[str], load: Load) -> list[str]:
     """The answers in per cent of runs with their binomial 95 % intervals, line by line."""
     lines = [
-        f"Runs on this machine, {cores} of its cores under a random load. Per cent of runs",
-        "[95 % interval]. A/A wrong: a difference is claimed where there is none.",
+        f"Runs on this machine, {load.cores} of its cores under a random load: {load.kind}.",
+        "Per cent of runs [95 % interval]. A/A wrong: a difference is claimed where there is none.",
         "4 % found: the network with 3.65 % more of the same work is called slower. Off by: how",
         "far A/A is from none, at the 90th percentile of the runs. s: the median time of a run.",
     ]

@@ -19,7 +19,7 @@ import numpy as np
 from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.proof import visits_design
-from edgebench.benchmarks.proof.load import loaded
+from edgebench.benchmarks.proof.load import Load, loaded
 from edgebench.benchmarks.proof.peer_methods import of_means, of_medians
 from edgebench.benchmarks.proof.visits_design import VisitsRun
 from edgebench.benchmarks.results.compare import judgements, timed_blocks
@@ -96,9 +96,9 @@ PEERS = (
 
 
 def trial(
-    folder: Path, request: RunRequest, device: Device, progress: Progress, cores: int = 1
+    folder: Path, request: RunRequest, device: Device, progress: Progress, load_: Load
 ) -> RealTrial:
-    """Carry out one run in a folder, or read its earlier results, with so many cores loaded.
+    """Carry out one run in a folder under that load, or read its earlier results.
 
     Raises `KeyboardInterrupt` and `EdgeBenchError`.
     """
@@ -106,7 +106,7 @@ def trial(
     if path.exists():
         return load(path, RealTrial)
     shutil.rmtree(folder, ignore_errors=True)  # An interrupted run is repeated.
-    with loaded(request.seed, cores):
+    with loaded(request.seed, load_):
         began = time.monotonic()
         comparison = running.run(replace(request, out=str(folder)), device, progress)
         seconds = time.monotonic() - began
