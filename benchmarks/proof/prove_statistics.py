@@ -75,7 +75,7 @@ BOUNDS: dict[str, Bounds] = {
     "bursts": DISTURBED,
     "bursts-silent": DISTURBED,
     "throttling": VALID,
-    "throttling-silent": VALID,
+    "throttling-silent": WIDER,
     "slow-cores": WIDER,
     "bimodal-clock": WIDER,
     "in-step": WIDER,
@@ -83,8 +83,8 @@ BOUNDS: dict[str, Bounds] = {
     RANDOM: VALID,
     **dict.fromkeys(BIASED, WITHHELD),
 }
-"""By scenario. A machine that is throttled in the course of a run gets no verdict, whether it tells
-so or the probe shows it (`gate.machine_checks.slowed_down`). If heat is there from start to end, no
+"""By scenario. A throttled machine that tells so gets no verdict. One that does not is judged: heat
+that slows down all models alike does not bias their ratio, and if it is there from start to end no
 ratio can show it. It is then the state of the device that was measured.
 """
 
