@@ -34,7 +34,11 @@ from edgebench.intervals import CONFIDENCE
 LAYOUT_SCATTER = 0.004
 """By the layout of memory, as long as it is not known: up to a per cent, one way or the other."""
 
-MOST_PROCESSES = 30
+MOST_PROCESSES = 60
+"""Twice as many as 30 make a run that is decided early 7 % longer, because it is looked at more
+often; of noisy runs that want all of a budget of 60 s for 3 %, 9 in 100 more find it.
+"""
+
 WANTED_PROCESSES = 24
 """So many, if they are not so short that half of the time goes into their start: a run can stop
 after a third of them."""
@@ -281,7 +285,8 @@ def choose_size(
 ) -> Forecast:
     """The most that the budget allows; where something is to be detected, in short processes.
 
-    A run that is not looked at before its end has only as many as detect what is asked for.
+    A run that is not looked at before its end has only as many as detect what is asked for. One
+    that is goes on through its budget as long as that is open, for a pilot knows only roughly.
 
     Without a budget the limit is `DETECT_LIMIT_S`. The pilot's time is subtracted from the budget,
     but at most half of it. Starting processes counts against the budget too. If that alone is too
@@ -316,9 +321,17 @@ def choose_size(
         return forecast(most, length)
     number, length = min(enough, key=lambda one: one[0] * pace.process_s(one[1]))
     if stops_early:
-        # It stops when it has found it. A pilot knows only roughly how long that takes.
+        if budget_s is not None:
+            length = _filling(pace, length, left_s)
         number = max(min(int(left_s / pace.process_s(length)), MOST_PROCESSES), number)
     return forecast(number, length)
+
+
+def _filling(pace: Pace, length: Length, left_s: float) -> Length:
+    """As many more blocks in each process as fill the time in about the most processes."""
+    block_s = (pace.process_s(length) - pace.start_s) / length.blocks
+    fitting = round((left_s / MOST_PROCESSES - pace.start_s) / block_s)
+    return Length(max(fitting, length.blocks), length.seconds)
 
 
 def _length(pace: Pace, left_s: float) -> Length:

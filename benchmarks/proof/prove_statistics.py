@@ -84,8 +84,8 @@ BOUNDS: dict[str, Bounds] = {
     **dict.fromkeys(BIASED, WITHHELD),
 }
 """By scenario. A throttled machine that tells so gets no verdict. One that does not is judged: heat
-that slows down all models alike does not bias their ratio, and if it is there from start to end no
-ratio can show it. It is then the state of the device that was measured.
+that slows down all models alike does not bias their ratio, and heat that does not is seen in it. If
+it is there from start to end no ratio can show it, and it is the device's state that was measured.
 """
 
 OURS, WHOLE = "edgebench", "whole budget"

@@ -134,6 +134,15 @@ def test_a_run_can_stop_after_a_third_of_its_budget() -> None:
     assert late.detectable < found.detectable
 
 
+@pytest.mark.parametrize("budget_s", [30.0, 60.0, 300.0, 1800.0])
+def test_what_is_not_found_yet_is_looked_for_through_the_whole_budget(budget_s: float) -> None:
+    found = choose_size(alone(), budget_s, 0.03)
+    assert found.detectable < 0.03 and 0.75 * budget_s < found.seconds <= budget_s
+    assert found.size.first_look < found.size.processes / 2
+    once = choose_size(alone(), budget_s, 0.03, stops_early=False)
+    assert once.seconds < found.seconds
+
+
 def test_starting_processes_takes_no_more_than_half_of_the_time() -> None:
     found = choose_size(alone(start_s=4.0, scatter=0.1), 90.0, None)
     assert found.starting_s <= found.seconds * 0.55
