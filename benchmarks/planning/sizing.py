@@ -78,6 +78,11 @@ PARTS = (1.0, 0.5, 0.25, 0.1, 0.0)
 with the last one it is one round.
 """
 
+ROUGHLY = 4
+"""What detects an overhead may take so many times as long as a pilot lets expect: of fewer than ten
+blocks the standard deviation is known to a factor of two.
+"""
+
 LOOKING = 1.25
 """How much wider the last interval is of a run that is looked at again and again."""
 
@@ -286,7 +291,8 @@ def choose_size(
     """The most that the budget allows; where something is to be detected, in short processes.
 
     A run that is not looked at before its end has only as many as detect what is asked for. One
-    that is goes on through its budget as long as that is open, for a pilot knows only roughly.
+    that is goes on through its budget as long as that is open, or without one `ROUGHLY` times as
+    long as the pilot lets expect.
 
     Without a budget the limit is `DETECT_LIMIT_S`. The pilot's time is subtracted from the budget,
     but at most half of it. Starting processes counts against the budget too. If that alone is too
@@ -315,14 +321,18 @@ def choose_size(
         return forecast(most, length)
     lengths = [length.shorter(blocks, 1.0) for blocks in range(length.blocks, 1, -1)]
     lengths += [length.shorter(1, part) for part in PARTS]
-    sizes = [(number, one) for number in range(fewest, most + 1) for one in lengths]
-    enough = [one for one in sizes if forecast(*one).detectable <= detect]
+    enough = []
+    for one in lengths:
+        numbers = (n for n in range(fewest, most + 1) if forecast(n, one).detectable <= detect)
+        if number := next(numbers, 0):
+            enough.append((number, one))
     if not enough:
         return forecast(most, length)
     number, length = min(enough, key=lambda one: one[0] * pace.process_s(one[1]))
     if stops_early:
-        if budget_s is not None:
-            length = _filling(pace, length, left_s)
+        if budget_s is None:
+            left_s = min(left_s, ROUGHLY * number * pace.process_s(length))
+        length = _filling(pace, length, left_s)
         number = max(min(int(left_s / pace.process_s(length)), MOST_PROCESSES), number)
     return forecast(number, length)
 

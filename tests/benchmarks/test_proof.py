@@ -32,7 +32,7 @@ def shares(trials: list[SimulatedTrial]) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("scenario", ["process-bias", "bursts"])
+@pytest.mark.parametrize("scenario", ["process-bias", "bursts", "throttling-silent"])
 def test_a_machine_that_is_disturbed_or_not_is_judged_right(scenario: str) -> None:
     """Bounds three standard errors of 25 runs wide: a smoke test, the proof is the command."""
     found = shares(simulated(scenario))

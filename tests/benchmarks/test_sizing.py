@@ -10,6 +10,7 @@ from edgebench.benchmarks.planning.request import DETECT_LIMIT_S
 from edgebench.benchmarks.planning.sizing import (
     LOOKING,
     MOST_PROCESSES,
+    ROUGHLY,
     SHORTEST_SAMPLE_S,
     TURN_S,
     WANTED_PROCESSES,
@@ -141,6 +142,14 @@ def test_what_is_not_found_yet_is_looked_for_through_the_whole_budget(budget_s: 
     assert found.size.first_look < found.size.processes / 2
     once = choose_size(alone(), budget_s, 0.03, stops_early=False)
     assert once.seconds < found.seconds
+
+
+@pytest.mark.parametrize("detect", [0.002, 0.005, 0.02])
+def test_without_a_budget_it_may_take_four_times_as_long_as_expected(detect: float) -> None:
+    once = choose_size(alone(), None, detect, stops_early=False)
+    found = choose_size(alone(), None, detect)
+    longest = ROUGHLY * LOOKING**2 * once.seconds
+    assert longest / 2 < found.seconds < 1.1 * longest < DETECT_LIMIT_S
 
 
 def test_starting_processes_takes_no_more_than_half_of_the_time() -> None:
