@@ -16,17 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from edgebench.benchmarks.planning.design import AGAIN, WARMUP_WINDOW, lay_out
-from edgebench.benchmarks.planning.run_until import MEASURING, run_until
-from edgebench.benchmarks.planning.sizing import (
+from edgebench.benchmarks.planning.pace import (
     LAYOUT_SCATTER,
     MEDIAN_COST,
-    PILOT_SHARE,
     USUAL_CARRY_OVER,
     GroupPace,
-    GroupSize,
     Pace,
-    Size,
 )
+from edgebench.benchmarks.planning.run_until import MEASURING, run_until
+from edgebench.benchmarks.planning.sizing import PILOT_SHARE, GroupSize, Size
 from edgebench.benchmarks.statistics.levels import TimedBlock, counts_own_time, timed_block
 from edgebench.benchmarks.statistics.local_pairs import pairs
 from edgebench.benchmarks.statistics.paired import Floats

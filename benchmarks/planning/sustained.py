@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from edgebench.benchmarks.planning.design import AGAIN
-from edgebench.benchmarks.planning.sizing import SHORTEST_SAMPLE_S, GroupPace, Pace
+from edgebench.benchmarks.planning.pace import SHORTEST_SAMPLE_S, GroupPace, Pace
 from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, TurnLength
 from edgebench.deploy.documents.result import RunResult
 from edgebench.errors import UsageError

@@ -18,9 +18,10 @@ from pathlib import Path
 
 from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.planning.design import WARMUP_WINDOW, cooling, lay_out
+from edgebench.benchmarks.planning.pace import GroupPace, Pace
 from edgebench.benchmarks.planning.pilot import PILOT, USUAL_SCATTER, comparisons, without_floors
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.planning.sizing import Forecast, GroupPace, Pace, choose_size
+from edgebench.benchmarks.planning.sizing import Forecast, choose_size
 from edgebench.benchmarks.results import floor_store, run_folder
 from edgebench.benchmarks.runs import run as runs
 from edgebench.converters.artifact import Manifest

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from replay import ReplayedDevice
 
+from edgebench.benchmarks.planning.pace import Pace
 from edgebench.benchmarks.planning.pilot import PILOT, limit_s, pace, pilot_plan, run_pilot
 from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.planning.sizing import PILOT_SHARE, Pace
+from edgebench.benchmarks.planning.sizing import PILOT_SHARE
 from edgebench.benchmarks.results import run_folder
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.plan import Plan, TurnLength

@@ -6,17 +6,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from edgebench.benchmarks.planning.pace import SHORTEST_SAMPLE_S, TURN_S, GroupPace, Pace
 from edgebench.benchmarks.planning.request import DETECT_LIMIT_S
 from edgebench.benchmarks.planning.sizing import (
     LOOKING,
     MOST_PROCESSES,
     ROUGHLY,
-    SHORTEST_SAMPLE_S,
-    TURN_S,
     WANTED_PROCESSES,
     Forecast,
-    GroupPace,
-    Pace,
     choose_size,
 )
 from edgebench.benchmarks.report import wording

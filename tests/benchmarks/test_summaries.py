@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from replay import CONTEXT, QUIET
 
+from edgebench.benchmarks.planning.pace import GroupPace
 from edgebench.benchmarks.planning.pilot import pace
-from edgebench.benchmarks.planning.sizing import GroupPace
 from edgebench.benchmarks.statistics.levels import timed_block
 from edgebench.deploy.documents.plan import Group, Plan, TurnLength, Warmup
 from edgebench.deploy.documents.result import (

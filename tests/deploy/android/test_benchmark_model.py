@@ -15,8 +15,9 @@ from phone import PhoneShell
 from test_android_readings import battery, thermal
 from toy_models import IMAGES, MakeRun
 
+from edgebench.benchmarks.planning.pace import APART_S
 from edgebench.benchmarks.planning.pilot import pace
-from edgebench.benchmarks.planning.sizing import APART_S, choose_size
+from edgebench.benchmarks.planning.sizing import choose_size
 from edgebench.deploy.benchmark_model import worker
 from edgebench.deploy.benchmark_model.runner import BenchmarkModelRunner, end_leftovers
 from edgebench.deploy.benchmark_model.tool import Tool

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toy_models import LOGITS
 
-from edgebench.benchmarks.planning.sizing import CLOCK_STEPS, GroupPace
+from edgebench.benchmarks.planning.pace import CLOCK_STEPS, GroupPace
 from edgebench.cli import main
 from edgebench.commands import serve
 from edgebench.deploy.registry import devices
