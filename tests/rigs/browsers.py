@@ -11,10 +11,12 @@ import itertools
 import json
 import os
 import platform
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +43,9 @@ os.dup2(pipes[1], 4)
 os.execvp(program, [program, *words])
 """
 """Chromium listens to its protocol on descriptor 3 and answers on 4."""
+
+ANSWER_S = 60.0
+"""Chromium leaves some commands without an answer, such as one of a tab that is just reloaded."""
 
 
 def fetched(package: str) -> Path:
@@ -83,19 +88,19 @@ class Chromium:
         )
         os.close(ours[0])
         os.close(theirs[1])
-        self._to, self._from = os.fdopen(ours[1], "wb"), os.fdopen(theirs[0], "rb")
+        self._to, self._from = os.fdopen(ours[1], "wb"), theirs[0]
         self._numbers = itertools.count(1)
         self._unread = b""
         self.events: list[dict[str, Any]] = []
 
     def ask(self, method: str, session: str | None = None, **params: Any) -> Any:
-        """The answer to a command. Raises `RuntimeError` for an error."""
+        """The answer to a command. Raises `RuntimeError` for an error, and `TimeoutError`."""
         number = next(self._numbers)
         body = {"id": number, "method": method, "params": params}
         self._to.write(json.dumps(body | ({"sessionId": session} if session else {})).encode())
         self._to.write(b"\0")
         self._to.flush()
-        for message in self._messages():
+        for message in self._messages(f"answers {method}"):
             if message.get("id") != number:
                 self.events.append(message)
             elif "error" in message:
@@ -104,12 +109,15 @@ class Chromium:
                 return message["result"]
         raise RuntimeError(f"Chromium ended at {method}")
 
-    def _messages(self) -> Iterator[dict[str, Any]]:
+    def _messages(self, until: str) -> Iterator[dict[str, Any]]:
+        end = time.monotonic() + ANSWER_S
         while True:
             while b"\0" in self._unread:
                 message, _, self._unread = self._unread.partition(b"\0")
                 yield json.loads(message)
-            piece = self._from.read1(1 << 20)
+            if not select.select([self._from], [], [], max(end - time.monotonic(), 0.0))[0]:
+                raise TimeoutError(f"waited {ANSWER_S:.0f} s in vain until Chromium {until}")
+            piece = os.read(self._from, 1 << 20)
             if not piece:
                 return
             self._unread += piece
@@ -125,7 +133,7 @@ class Chromium:
         self.process.wait()
         with suppress(BrokenPipeError):
             self._to.close()
-        self._from.close()
+        os.close(self._from)
 
 
 class Page:

@@ -14,6 +14,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from waiting import wait_for
+
 KINDS = ("--net", "--pid", "--mount")
 ROOT = os.geteuid() == 0
 
@@ -97,6 +99,5 @@ class Sandbox:
 def only_child(pid: int) -> int:
     """The process that another one has started, such as that of `nsenter`. Waits until it has."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
-    while not (found := children.read_text().split()):
-        pass
-    return int(found[0])
+    wait_for(lambda: bool(children.read_text()), f"process {pid} has started another")
+    return int(children.read_text().split()[0])

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from edgebench.cli import main
+from edgebench.deploy.transports.emulated import system
 from edgebench.models.data import scenes
 
 pytestmark = pytest.mark.rig
@@ -41,6 +42,7 @@ def write_scenes(folder: Path) -> str:
 def test_boxes_on_arm_are_those_of_this_machine_and_what_int8_lost_is_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    system.prepare()
     data = write_scenes(tmp_path / "coco")
     # Ranges of dark scenes clip bright ones: the file loses boxes, and the report has to show it.
     dark = tmp_path / "dark"

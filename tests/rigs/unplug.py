@@ -85,7 +85,7 @@ def step_of(lines: list[str]) -> str:
 def undisturbed_s(phone: Phone, artifacts: Path) -> float:
     """How long a run takes that nobody disturbs."""
     begin = time.monotonic()
-    code = start(phone.bench, artifacts, "undisturbed").wait()
+    code = start(phone.bench, artifacts, "undisturbed").wait(timeout=600)
     if code not in MEASURED:
         raise RuntimeError("\n".join(said(phone.bench, "undisturbed")))
     return time.monotonic() - begin
