@@ -481,7 +481,7 @@ def edgebench(folder: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "edgebench.cli", *words, "--runs", str(folder / "runs")],
         cwd=folder,
-        env={**os.environ, "EDGEBENCH_CACHE": str(cache_folder())},
+        env={**os.environ, "EDGEBENCH_CACHE": str(cache_folder()), "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
