@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -90,3 +92,10 @@ def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
         temporary.write_text("a report")
     assert (folder / "page.html").read_text() == "somebody's work"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_threads_may_meet_a_class_at_once() -> None:
+    """Two devices of a fleet read their first documents at the same moment."""
+    program = Path(__file__).parent / "crash_in_threads.py"
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

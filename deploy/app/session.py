@@ -20,6 +20,7 @@ from edgebench.deploy.remote.shell import DeviceLostError
 from edgebench.deploy.runner.messages import Reporter
 from edgebench.deploy.runner.result import Result
 from edgebench.deploy.runner.scheduler import failed_block
+from edgebench.documents import decode
 from edgebench.errors import DeviceError
 from edgebench.progress import Progress
 
@@ -43,7 +44,7 @@ def greeting(app: App, formats: tuple[str, ...] = ()) -> CheckStep:
         text = app.read_output(0).text
     app.stop()
     try:
-        hello = msgspec.json.decode(text.partition("\n")[0], type=ChangeLine).hello
+        hello = decode(text.partition("\n")[0], ChangeLine).hello
     except msgspec.DecodeError:
         hello = None
     if hello is None or hello.contract != CONTRACT:
@@ -181,7 +182,7 @@ class Session:
         for text in news.text.split("\n")[:-1]:
             self.offset += len(text.encode()) + 1
             try:
-                yield msgspec.json.decode(text, type=ChangeLine), text
+                yield decode(text, ChangeLine), text
             except msgspec.ValidationError as error:
                 raise self._contract_error(
                     f"wrote a line that does not follow the contract ({error})"

@@ -24,7 +24,7 @@ import msgspec
 from edgebench.deploy.documents.change_lines import OutputFile
 from edgebench.deploy.runner.messages import RunnerError
 from edgebench.deploy.runner.result import Result
-from edgebench.documents import replacing, sha256
+from edgebench.documents import convert, replacing, sha256
 from edgebench.errors import DeviceError, InvalidFileError, UnwritableError
 from edgebench.progress import Progress
 
@@ -85,7 +85,7 @@ class Changes:
         return message
 
     def _apply(self, change: dict[str, Any], told: dict[str, Any]) -> None:
-        files = msgspec.convert(told, dict[str, OutputFile])
+        files = convert(told, dict[str, OutputFile])
         evaluations = change.get("evaluations", {}).values()
         named = {name for one in evaluations for name in (one.get("outputs") or {}).values()}
         for name in sorted(named | files.keys()):

@@ -23,6 +23,7 @@ from edgebench.deploy.device.entry import (
     user_file,
 )
 from edgebench.deploy.transports.table import ROWS, misplaced_field
+from edgebench.documents import convert
 from edgebench.errors import InvalidFileError
 
 SHIPPED = Path(__file__).with_name("devices.toml")
@@ -101,7 +102,7 @@ def _entry(path: Path, name: str, table: dict[str, Any]) -> DeviceEntry:
         if isinstance(table.get(key), str):
             _known(path, name, (table[key],), known, key)
     try:
-        entry = msgspec.convert({**table, "name": name}, DeviceEntry)
+        entry = convert({**table, "name": name}, DeviceEntry)
     except msgspec.ValidationError as error:
         raise _wrong(path, name, str(error).replace("`$.", "`"), "correct it") from error
     misplaced = misplaced_field(entry)

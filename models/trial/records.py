@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from edgebench.documents import decode
 from edgebench.errors import InvalidFileError, UnwritableError
 
 FILE = Path(__file__).parent / "records.jsonl"
@@ -59,7 +60,7 @@ def load(path: Path) -> list[TrialRecord]:
         if not line.strip():
             continue
         try:
-            found.append(msgspec.json.decode(line, type=TrialRecord))
+            found.append(decode(line, TrialRecord))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidFileError(
                 f"line {number} of {path} is no record of a training: {error}",

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,25 @@ class Document(Protocol):
 
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
+
+_CONVERTING = threading.RLock()
+
+
+def convert(raw: Any, kind: type[T], *, strict: bool = True) -> T:
+    """`msgspec.convert`, in one thread at a time. Raises `msgspec.ValidationError`.
+
+    msgspec 0.22 learns a dataclass when it first meets it, and Python ends in a segmentation fault
+    where two threads, such as those of two devices, make it learn one class at once.
+    """
+    with _CONVERTING:
+        return msgspec.convert(raw, kind, strict=strict)  # noqa: TID251
+
+
+def decode(text: str | bytes, kind: type[T]) -> T:
+    """The same for JSON. Raises `msgspec.DecodeError`, and `msgspec.ValidationError`."""
+    with _CONVERTING:
+        return msgspec.json.decode(text, type=kind)  # noqa: TID251
 
 
 def load(path: Path, kind: type[D]) -> D:
@@ -46,7 +66,7 @@ def load(path: Path, kind: type[D]) -> D:
     if found != kind.SCHEMA:
         raise InvalidFileError(*_mismatch(path, found, kind.SCHEMA))
     try:
-        return msgspec.convert(raw, kind)
+        return convert(raw, kind)
     except msgspec.ValidationError as error:
         raise InvalidFileError(
             f"{path} is not a valid {kind.SCHEMA}: {error}", "write it again"

@@ -17,6 +17,7 @@ from edgebench import tasks
 from edgebench.cli import main
 from edgebench.converters.artifact import Artifact, find_artifacts
 from edgebench.deploy.runner.engines.tflite import TFLiteEngine
+from edgebench.documents import convert
 from edgebench.models.data import scenes
 from edgebench.tasks.reduction import reduce
 
@@ -56,11 +57,10 @@ def wanted(artifact: Artifact, model: dict[str, Any], image: Any) -> Any:
     nhwc = (image[np.newaxis].astype("float32") / 255 - how["mean"]) / how["std"]
     engine.feed(engine.inputs[0], nhwc.transpose(0, 3, 1, 2).transpose(0, 2, 3, 1))
     engine.invoke()
-    import msgspec
 
     from edgebench.tasks.task import Assignment, RoleOutput
 
-    kept = [msgspec.convert(one, RoleOutput) for one in model["task"]["outputs"]]
+    kept = [convert(one, RoleOutput) for one in model["task"]["outputs"]]
     onnx_outputs = {
         one["output"]: np.transpose(engine.output(one["index"]), np.argsort(one["axes"]))
         for one in model["task"]["outputs"]

@@ -42,7 +42,7 @@ from edgebench.deploy.documents.result import (
     Turn,
     WarmedUp,
 )
-from edgebench.documents import dump, load
+from edgebench.documents import decode, dump, load
 from edgebench.tasks.reduction import identity
 
 DOC = Path(__file__).parents[2] / "docs/app-contract.md"
@@ -134,7 +134,7 @@ def line(**parts: Any) -> str:
     for found in body.get("change", {}).get("evaluations", {}).values():
         del found["profile"]  # It was not profiled yet.
     text = json.dumps(body)
-    read = msgspec.json.decode(text, type=ChangeLine)
+    read = decode(text, ChangeLine)
     assert all(getattr(read, name) == part for name, part in parts.items())
     return text
 

@@ -20,7 +20,7 @@ from edgebench.deploy.documents.staging import read_plan, stage_runner, write_pl
 from edgebench.deploy.runner import profilers
 from edgebench.deploy.runner.profilers import onnx as onnx_profiler
 from edgebench.deploy.runner.profilers.inferences import INFERENCES, Rows
-from edgebench.documents import load
+from edgebench.documents import convert, load
 
 CRASH = """
 import ctypes, os
@@ -177,6 +177,5 @@ def test_an_operation_that_an_inference_does_not_list_took_no_time_there() -> No
 
 
 def load_profile(found: dict[str, object]) -> Profile:
-    import msgspec
 
-    return msgspec.convert({"source": "test", **found}, Profile)
+    return convert({"source": "test", **found}, Profile)

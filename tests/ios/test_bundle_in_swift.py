@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import made_tasks
-import msgspec
 import numpy as np
 import pytest
 import swift
@@ -23,6 +22,7 @@ from edgebench.converters.artifact import Artifact, find_artifacts
 from edgebench.converters.coreml import suppression
 from edgebench.converters.coreml.evaluator import pipeline, program
 from edgebench.deploy.bundle.xcode import PROJECT
+from edgebench.documents import convert
 from edgebench.models.data import scenes
 from edgebench.tasks.reduction import reduce
 from edgebench.tasks.task import Assignment, RoleOutput
@@ -41,7 +41,7 @@ def wanted(artifact: Artifact, model: dict[str, Any], image: Any) -> Any:
     if isinstance(loaded, pipeline.DetectorPipeline):
         arrays = suppression.as_arrays(made["coordinates"], made["confidence"])
         made = dict(zip(postprocess.OUTPUTS, arrays, strict=True))
-    kept = [msgspec.convert(one, RoleOutput) for one in outputs]
+    kept = [convert(one, RoleOutput) for one in outputs]
     onnx = {
         one["output"]: np.transpose(made[one["name"]], np.argsort(one["axes"])) for one in outputs
     }

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebench import tasks
+from edgebench.documents import decode
 from edgebench.errors import DataError, UnknownNameError, UsageError
 from edgebench.tasks.agreement import AgreementTally
 from edgebench.tasks.detection import Boxes
@@ -171,7 +172,7 @@ def test_an_assignment_is_plain_data(layout: str) -> None:
     outputs, words = {**LAYOUTS, **THINNED_LAYOUTS}[layout]
     assignment = TASK.assign(signature(outputs), words)
     text = json.dumps(msgspec.to_builtins(assignment))
-    assert msgspec.json.decode(text, type=Assignment) == assignment
+    assert decode(text, Assignment) == assignment
 
 
 @pytest.mark.parametrize(

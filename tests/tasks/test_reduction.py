@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
 from edgebench.deploy.documents import schemas
 from edgebench.deploy.runner import reduction as runners
+from edgebench.documents import convert
 from edgebench.tasks.reduction import Reduction, argmax, reduce, small
 
 CASES: list[dict[str, Any]] = json.loads((schemas.FOLDER / "reductions.json").read_text())["cases"]
@@ -18,7 +18,7 @@ CASES: list[dict[str, Any]] = json.loads((schemas.FOLDER / "reductions.json").re
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_what_is_kept_is_what_the_vectors_say(case: dict[str, Any]) -> None:
-    reduction = msgspec.convert(case["reduction"], Reduction)
+    reduction = convert(case["reduction"], Reduction)
     outputs = {name: np.array(values, np.float32) for name, values in case["outputs"].items()}
     kept = reduce(reduction, case["output"], outputs)
     assert kept.dtype == reduction.dtype and kept.flags.c_contiguous

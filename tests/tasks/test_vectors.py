@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -13,6 +12,7 @@ from edgebench import tasks
 from edgebench.deploy.documents import schemas
 from edgebench.deploy.runner.engines.tflite import TFLiteEngine
 from edgebench.deploy.runner.files import StoredImages
+from edgebench.documents import convert
 from edgebench.tasks.classification import RankedClasses
 from edgebench.tasks.detection_decode import Detections
 from edgebench.tasks.table import TASKS
@@ -26,7 +26,7 @@ def cases(name: str) -> list[Any]:
 
 @pytest.mark.parametrize("case", cases("decoding.json"))
 def test_outputs_are_decoded_as_the_vectors_say(case: dict[str, Any]) -> None:
-    task = msgspec.convert(case["task"], Assignment)
+    task = convert(case["task"], Assignment)
     kept = {
         one.role: np.array([case["kept"][one.role]], one.reduction.dtype) for one in task.outputs
     }

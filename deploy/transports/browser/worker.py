@@ -30,6 +30,7 @@ from edgebench.deploy.transports.browser.session import (
     Refused,
 )
 from edgebench.deploy.transports.browser.tensors import Tensors, content_name
+from edgebench.documents import convert
 
 SHOW_EVERY = 25
 """After so many inputs of an evaluation the page shows how far it is."""
@@ -108,7 +109,7 @@ class BrowserWorker:
         with _understood():
             step_ms = float(self._start()["step_ms"])
             found = about.context(self.session.page["about"], self.plan, step_ms / 1e3)
-            msgspec.convert(found, Context)
+            convert(found, Context)
         return found
 
     def _evaluate(self, job: Json) -> Json:
@@ -216,7 +217,7 @@ class BrowserWorker:
                 "warmups": found["warmups"],
                 "turns": found["turns"],
             }
-            msgspec.convert(measured, MeasuredBlock)
+            convert(measured, MeasuredBlock)
         return measured
 
     def _of(self, slot: str) -> Tensors:

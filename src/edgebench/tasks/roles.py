@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from edgebench.documents import convert
 from edgebench.errors import UnknownNameError, UsageError
 from edgebench.tasks.task import ModelOutput, Signature, Value
 
@@ -35,7 +36,7 @@ def split(
         else:
             raise UnknownNameError(f"role or layout of {task}", key, [*roles, *words])
     try:
-        return named, msgspec.convert(words, type(layout), strict=False)
+        return named, convert(words, type(layout), strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"the layout of {task} does not fit: {error}", "correct it") from error
 
@@ -47,7 +48,7 @@ def stored(layout: object) -> dict[str, Value]:
 
 def layout_of(stored_layout: Mapping[str, Any], kind: type[L]) -> L:
     """The layout that an assignment holds."""
-    return msgspec.convert(dict(stored_layout), kind)
+    return convert(dict(stored_layout), kind)
 
 
 def misfit(task: str, wanted: str, signature: Signature, remedy: str) -> UsageError:

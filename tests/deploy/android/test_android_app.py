@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import stand_in_app
@@ -24,7 +23,7 @@ from edgebench.deploy.remote.shell import DeviceLostError, Shell
 from edgebench.deploy.remote.store import Store
 from edgebench.deploy.transports.adb.app import PACKAGE, AppRunner
 from edgebench.deploy.transports.local import LocalDevice
-from edgebench.documents import load
+from edgebench.documents import convert, load
 from edgebench.errors import DeviceError
 from edgebench.progress import silent
 
@@ -170,9 +169,7 @@ def test_a_phone_that_goes_away_loses_nothing_that_the_app_measured_meanwhile(
     result = device.run(folder, unplug)
     assert result.complete
     meanwhile = [json.loads(line)["change"] for line in unheard if '"block": {' in line]
-    assert result.blocks == msgspec.convert(
-        [one["block"] for one in meanwhile], tuple[MeasuredBlock, ...]
-    )
+    assert result.blocks == convert([one["block"] for one in meanwhile], tuple[MeasuredBlock, ...])
 
 
 def test_ctrl_c_stops_the_app_and_keeps_what_there_is(

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +26,7 @@ from edgebench.deploy.runner.android import (
     service_readings,
     thermal_readings,
 )
+from edgebench.documents import convert
 
 BIG = (6, 7)
 BUSY = {1_000_000: 100, 2_800_000: 900}
@@ -107,7 +107,7 @@ def printed(unix_s: str, files: str = "", heat: str = "", power: str = "") -> st
 
 
 def read(text: str) -> Readings:
-    return msgspec.convert(readings.parse(text), Readings)
+    return convert(readings.parse(text), Readings)
 
 
 def test_a_phone_tells_its_heat_power_and_speed() -> None:
