@@ -45,7 +45,7 @@ os.execvp(program, [program, *words])
 """Chromium listens to its protocol on descriptor 3 and answers on 4."""
 
 ANSWER_S = 60.0
-"""Chromium leaves some commands without an answer, such as one of a tab that is just reloaded."""
+"""A Chromium that does not answer for so long fails the test that asks."""
 
 
 def fetched(package: str) -> Path:
