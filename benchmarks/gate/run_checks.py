@@ -161,6 +161,15 @@ def not_settled(evidence: Evidence, limit: float) -> Values | None:
     return {"change": float(np.expm1(change))}
 
 
+def understates(evidence: Evidence, reason: Diagnostic) -> bool:
+    """Whether a reason says that the model costs more than was measured."""
+    biases = {
+        depends_on_speed.__name__: evidence.speed_dependence,
+        not_settled.__name__: evidence.inheritance,
+    }
+    return reason.id in biases and biases[reason.id][0] < 0
+
+
 def coarse_clock(evidence: Evidence, limit: float) -> Values | None:
     """The clock's steps are too coarse for how narrow the interval is.
 

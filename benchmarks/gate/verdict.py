@@ -13,7 +13,12 @@ from typing import Literal
 
 from edgebench.benchmarks.diagnostic import Diagnostic
 from edgebench.benchmarks.gate.noise_floor import NoiseFloor
-from edgebench.benchmarks.gate.run_checks import Evidence, notes_beside, reasons_against
+from edgebench.benchmarks.gate.run_checks import (
+    Evidence,
+    notes_beside,
+    reasons_against,
+    understates,
+)
 from edgebench.benchmarks.statistics.paired import Overhead
 
 Outcome = Literal["supported", "refuted", "undecided", "no difference", "no verdict"]
@@ -47,11 +52,15 @@ def judge(evidence: Evidence, floor: NoiseFloor | None = None) -> Verdict:
     """Judge one model against its baseline, if the run can be trusted with that.
 
     With the device's noise floor an overhead that does not rise above it is never called real: it
-    cannot refute the claim.
+    cannot refute the claim. What is refuted is so all the more if it costs more than was measured:
+    that bias is a note.
     """
     noise = floor.reach if floor is not None else 0.0
     reasons, notes = reasons_against(evidence), notes_beside(evidence)
     forced = _outcome(evidence, evidence.overhead, noise) if evidence.overhead else None
+    if forced == "refuted":
+        notes = (*(one for one in reasons if understates(evidence, one)), *notes)
+        reasons = tuple(one for one in reasons if not understates(evidence, one))
     if forced is None or reasons:
         assert reasons, "too few processes for an overhead are a reason"
         return Verdict("no verdict", reasons, notes, forced, noise)

@@ -1,4 +1,4 @@
-"""Made-up machines for the checks: quiet ones, but for what a test says."""
+"""Made-up machines and runs for the checks: quiet ones, but for what a test says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 from replay import QUIET
 
 from edgebench.benchmarks.gate.machine_state import MachineState
-from edgebench.deploy.documents.result import MeasuredBlock, Turn
+from edgebench.benchmarks.gate.run_checks import Evidence
+from edgebench.benchmarks.statistics.levels import PairedTimes, paired_times, timed_block
+from edgebench.benchmarks.statistics.paired import overhead
+from edgebench.deploy.documents.result import EvaluationResult, MeasuredBlock, Turn
 
 BLOCKS = 20
 Fields = Callable[[int], dict[str, Any]]
@@ -54,3 +57,48 @@ def _times(factor: float, index: int, turn: int) -> tuple[int, ...]:
 def late(value: object, usual: object) -> Callable[[int], object]:
     """`value` in the last quarter of the run."""
     return lambda index: value if index >= BLOCKS * 3 // 4 else usual
+
+
+FINE = EvaluationResult(None, partitions=1)
+NOISE = np.random.default_rng(0).normal(0, 0.002, (8, 2, 20))
+
+
+def processes(
+    log_ratios: Sequence[float] = (0.01,) * 8, *, disturbed: float = 0.0, settling: float = 0.0
+) -> tuple[PairedTimes, ...]:
+    """Processes of these log ratios, whose model takes turns with its baseline.
+
+    For four fifths of the time the machine is slower, and the model then by `disturbed` more; right
+    after the baseline's turn the model's log ratio is larger by `settling`.
+    """
+    found = []
+    for number, ratio in enumerate(log_ratios):
+        turns = []
+        for turn in range(20):
+            slow = turn % 5 > 0
+            for slot in "ab" if turn % 2 else "ba":
+                own = ratio + disturbed * slow if slot == "b" else 0.0
+                inherited = settling * (slot == "b" and turn % 2)
+                log = own + inherited + 0.1 * slow + NOISE[number % 8, int(slot == "b"), turn]
+                wall = round(1e6 * np.exp(log))
+                turns.append(Turn(slot, (wall,), (wall,), (wall * 9 // 10,)))
+        block = MeasuredBlock(number, number, "g", None, QUIET, QUIET, (), tuple(turns))
+        found += paired_times([timed_block(block, True)], "b", "a")
+    return tuple(found)
+
+
+EVIDENCE = Evidence(
+    model="model",
+    slot="model.fp32.tflite",
+    threshold=0.05,
+    overhead=overhead([0.01] * 8),
+    processes=processes(),
+    needed_processes=6,
+    evaluation=FINE,
+    baseline_evaluation=FINE,
+    delegate="xnnpack",
+    core_count=4,
+    cores=None,
+    against_itself=False,
+    steady_share=1.0,
+)

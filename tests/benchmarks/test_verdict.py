@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
+from machines import EVIDENCE, processes
 from replay import Replay, ReplayedDevice
 from rich.console import Console
 
+from edgebench.benchmarks.gate.verdict import judge
 from edgebench.benchmarks.report import terminal, wording
 from edgebench.benchmarks.report.verdicts import verdict
 from edgebench.benchmarks.results.comparison import Comparison, ModelRow
+from edgebench.benchmarks.statistics.paired import overhead
 
 BASE, CA = "scenes_v2.fp32.tflite", "scenes_v2_ca.fp32.tflite"
 
@@ -227,3 +231,22 @@ def _on_terminal(comparison: Comparison, forced: bool) -> str:
     stream = io.StringIO()
     terminal.render(comparison, Console(file=stream, width=200), None, forced)
     return stream.getvalue()
+
+
+@pytest.mark.parametrize("bias", [{"disturbed": -0.06}, {"settling": -0.06}], ids=str)
+def test_an_overhead_that_looks_smaller_than_it_is_is_refuted_all_the_more(
+    bias: dict[str, float],
+) -> None:
+    """One that looks larger is not, nor is a small one that looks smaller supported."""
+    (name, size), large, small = *bias.items(), [0.3] * 8, [0.01] * 8
+    for log_ratios, by, outcome in (
+        (large, size, "refuted"),
+        (large, -size, "no verdict"),
+        (small, size, "no verdict"),
+    ):
+        disturbed = processes(log_ratios, **{name: by})
+        found = judge(replace(EVIDENCE, overhead=overhead(log_ratios), processes=disturbed))
+        assert found.outcome == outcome
+        check = "depends_on_speed" if name == "disturbed" else "not_settled"
+        said = found.notes if outcome == "refuted" else found.reasons
+        assert check in [one.id for one in said]

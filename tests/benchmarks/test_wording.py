@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from machines import BLOCKS, late, machine
+from machines import BLOCKS, EVIDENCE, FINE, late, machine, processes
 from replay import QUIET, Replay, ReplayedDevice
 
 from edgebench import benchmarks
@@ -30,17 +30,11 @@ from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.results.energy import LoadedBlock, energy
 from edgebench.benchmarks.runs import offline_plan
 from edgebench.benchmarks.statistics.call import CallShare
-from edgebench.benchmarks.statistics.levels import (
-    PairedTimes,
-    paired_times,
-    timed_block,
-)
 from edgebench.benchmarks.statistics.paired import overhead
 from edgebench.deploy.documents.result import (
     EvaluationResult,
     MeasuredBlock,
     SampleSummary,
-    Turn,
 )
 from edgebench.documents import dump, load, save
 from edgebench.intervals import Interval
@@ -87,49 +81,6 @@ STATES: dict[str, Callable[[], MachineState]] = {
 }
 """A machine that fails the check, by its id."""
 
-FINE = EvaluationResult(None, partitions=1)
-NOISE = np.random.default_rng(0).normal(0, 0.002, (8, 2, 20))
-
-
-def processes(
-    log_ratios: Sequence[float] = (0.01,) * 8, *, disturbed: float = 0.0, settling: float = 0.0
-) -> tuple[PairedTimes, ...]:
-    """Processes of these log ratios, whose model takes turns with its baseline.
-
-    For four fifths of the time the machine is slower, and the model then by `disturbed` more; right
-    after the baseline's turn the model's log ratio is larger by `settling`.
-    """
-    found = []
-    for number, ratio in enumerate(log_ratios):
-        turns = []
-        for turn in range(20):
-            slow = turn % 5 > 0
-            for slot in "ab" if turn % 2 else "ba":
-                own = ratio + disturbed * slow if slot == "b" else 0.0
-                inherited = settling * (slot == "b" and turn % 2)
-                log = own + inherited + 0.1 * slow + NOISE[number % 8, int(slot == "b"), turn]
-                wall = round(1e6 * np.exp(log))
-                turns.append(Turn(slot, (wall,), (wall,), (wall * 9 // 10,)))
-        block = MeasuredBlock(number, number, "g", None, QUIET, QUIET, (), tuple(turns))
-        found += paired_times([timed_block(block, True)], "b", "a")
-    return tuple(found)
-
-
-EVIDENCE = Evidence(
-    model="model",
-    slot="model.fp32.tflite",
-    threshold=0.05,
-    overhead=overhead([0.01] * 8),
-    processes=processes(),
-    needed_processes=6,
-    evaluation=FINE,
-    baseline_evaluation=FINE,
-    delegate="xnnpack",
-    core_count=4,
-    cores=None,
-    against_itself=False,
-    steady_share=1.0,
-)
 MOODY = [0.2 * (index % 2) for index in range(8)]
 
 RUNS: dict[str, Evidence] = {
