@@ -72,10 +72,10 @@ test-ios: $(READY)  ## the iOS app: its core in Swift as an iPhone's app, the re
 	$(PYTEST) $(ATONCE) -m rig tests/ios
 
 test-devices: $(READY)  ## whole runs on a real adbd, a real sshd and Arm code; sets them up first
-	$(PYTEST) $(ATONCE) -m rig tests/rigs --ignore=tests/rigs/test_browser.py
+	$(PYTEST) $(ATONCE) -m rig tests/rigs --ignore-glob='*/test_browser*.py'
 
 test-browser: $(READY)  ## whole runs in a real Chromium and a real Firefox; sets them up first
-	$(PYTEST) -m rig tests/rigs/test_browser.py
+	$(PYTEST) -m rig tests/rigs/test_browser*.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from edgebench.benchmarks.gate.check import Check, failed
 from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.statistics import local_pairs
 from edgebench.benchmarks.statistics.call import CallShare
-from edgebench.benchmarks.statistics.levels import PairedTimes
+from edgebench.benchmarks.statistics.levels import PairedTimes, precisions
 from edgebench.benchmarks.statistics.local_pairs import SURE
 from edgebench.benchmarks.statistics.paired import Overhead
 from edgebench.deploy.documents.plan import ACCELERATORS
@@ -80,7 +80,9 @@ class Evidence:
         """How it depends on whose turn was before, with its standard error."""
         if self.overhead is None:
             return UNKNOWN
-        return local_pairs.inheritance([one for of in self.processes for one in of.followers])
+        settling = [one for of in self.processes for one in of.settling]
+        blocks = [one for of in self.processes for one in of.blocks]
+        return local_pairs.inheritance(settling, np.sqrt(precisions(blocks)))
 
     @property
     def visible_bias(self) -> float:

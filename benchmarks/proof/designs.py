@@ -10,10 +10,12 @@ from typing import Literal
 import numpy as np
 
 from edgebench.benchmarks.planning.orders import balanced_order
+from edgebench.benchmarks.statistics import signed_rank
 from edgebench.benchmarks.statistics.local_pairs import level, pairs, speed_dependence
-from edgebench.benchmarks.statistics.paired import Floats, signed_rank_ends
+from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.transports.simulated.scenarios import Scenario
 from edgebench.deploy.transports.simulated.sequences import inference_times
+from edgebench.intervals import CONFIDENCE
 
 LATENCY_S = 0.02
 OVERHEADS = (0.0, 0.0, 0.03)
@@ -186,7 +188,7 @@ class Quality:
 
 def quality(levels: Floats, truth: float, seconds: float) -> Quality:
     """The quality of the product's interval over processes, from their levels (runs, processes)."""
-    low, value, high = signed_rank_ends(levels)
+    low, value, high = signed_rank.ends(levels, 1 - CONFIDENCE)
     return Quality(
         float(np.mean((low <= truth) & (truth <= high))),
         float(np.median(high - low)) / 2,

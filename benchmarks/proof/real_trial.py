@@ -26,7 +26,7 @@ from edgebench.benchmarks.results.compare import judgements, timed_blocks
 from edgebench.benchmarks.results.comparison import Comparison, GroupComparison, ModelRow
 from edgebench.benchmarks.results.run_folder import read_result, read_times
 from edgebench.benchmarks.runs import run as running
-from edgebench.benchmarks.statistics.levels import paired_times
+from edgebench.benchmarks.statistics.levels import paired_times, weights
 from edgebench.benchmarks.statistics.paired import MIN_PROCESSES, Floats, centre
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.documents.plan import Group, Plan, PlannedBlock, TurnLength, Warmup
@@ -151,7 +151,9 @@ def _ours(whole: Path, comparison: Comparison, seconds: float) -> list[MethodRes
             _interval(heavier),
             decided=all(judged[row.slot].answers(run.request) for row in (itself, heavier)),
             seconds=seconds,
-            half_width=_half_width(centre(levels)) if len(levels) >= MIN_PROCESSES else None,
+            half_width=_half_width(centre(levels, weights=weights(processes)))
+            if len(levels) >= MIN_PROCESSES
+            else None,
             measuring_s=measuring_s,
         )
         reasons = heavier.verdict.reasons if heavier.verdict else ()

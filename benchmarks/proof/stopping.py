@@ -10,10 +10,10 @@ import numpy as np
 from scipy import stats
 
 from edgebench.benchmarks.proof.designs import Design, simulate
-from edgebench.benchmarks.statistics import sequential
+from edgebench.benchmarks.statistics import sequential, signed_rank
 from edgebench.benchmarks.statistics.local_pairs import level
 from edgebench.benchmarks.statistics.looks import Looks, first_look
-from edgebench.benchmarks.statistics.paired import Floats, signed_rank_ends
+from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.transports.simulated.scenarios import Scenario
 
 SHORT = Design("short processes", "balanced", 30, 32, 2, 1)
@@ -60,7 +60,7 @@ def _product(levels: Floats, alpha: float) -> Looked:
     processes = levels.shape[1]
     looks = Looks(first_look(processes), processes)
     numbers = tuple(range(looks.first, processes + 1))
-    ends = [signed_rank_ends(levels[:, :n], looks.error(n, alpha)) for n in numbers]
+    ends = [signed_rank.ends(levels[:, :n], looks.error(n, alpha)) for n in numbers]
     low, _, high = (np.stack(one, axis=1) for one in zip(*ends, strict=True))
     return Looked(low, high, numbers)
 

@@ -29,6 +29,7 @@ from edgebench.benchmarks.statistics.levels import (
     counts_own_time,
     paired_times,
     timed_block,
+    weights,
 )
 from edgebench.benchmarks.statistics.looks import Looks
 from edgebench.benchmarks.statistics.paired import Floats, Latency, Overhead
@@ -289,6 +290,7 @@ def _overhead(plan: Plan, processes: Sequence[PairedTimes], comparisons: int) ->
         summaries,
         looks,
         after if len(after) == len(processes) else None,
+        weights(processes),
     )
 
 

@@ -104,41 +104,48 @@ def _layout(ratios: Floats, blocks: Blocks) -> float | None:
     return math.sqrt(max(median_scatter(middles) ** 2 - float(np.median(errors)) ** 2, 0.0))
 
 
-def inheritance(by_block: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
+def inheritance(by_block: Sequence[tuple[Floats, Floats]], weights: Floats) -> tuple[float, float]:
     """How much larger the log ratio is after another model's turn than after a model's own.
 
     This is what a model inherits from the one before it, in the samples that count: caches, or a
     clock that answers to each model. A carry-over of one turn at most is nearly all of it, and its
     bias is the part of it that turns have which follow another model's. The second value is the
-    standard error of the first, infinite for too few pairs. Of each block the log ratios after
-    another's turn and after its own are given.
+    standard error of the first, infinite for too few turns.
 
-    Within a block the layout of memory is the same. So where blocks differ much the differences of
-    each are surer, and else those of all pairs together: the surer one is returned.
+    Of each block it is given how much longer a turn after another's took than the one after it, of
+    the same model: of the model and of the baseline, in log time. The two turns are one after the
+    other, so that little else comes between them. `weights` are those of the blocks, the inverse
+    of their scatter.
     """
-    another, own = (np.concatenate(one) for one in zip(*by_block, strict=True))
-    both = [one for one in by_block if all(part.size for part in one)]
-    within = np.array([np.median(one) - np.median(other) for one, other in both])
-    found = [(0.0, math.inf)]
-    if within.size >= FEWEST:
-        found.append(median(within))
-    if min(another.size, own.size) >= FEWEST:
-        (middle, one), (reference, other) = median(another), median(own)
-        found.append((middle - reference, math.hypot(one, other)))
-    return min(found, key=lambda one: one[1])
+    both = []
+    for blocks in zip(*by_block, strict=True):
+        longer = np.concatenate(blocks)
+        if longer.size < FEWEST:
+            return 0.0, math.inf
+        both.append(median(longer, np.repeat(weights, [one.size for one in blocks])))
+    (model, one), (baseline, other) = both
+    return model - baseline, math.hypot(one, other)
 
 
-def median(values: Floats) -> tuple[float, float]:
+def median(values: Floats, weights: Floats | None = None) -> tuple[float, float]:
     """The median and its standard error, by the median absolute deviation or the order statistics.
 
     The first is too small where values come in heaps, so that the median lies in one of them or in
     another, and the second varies more; the larger one is taken. That of a few values is often far
-    too small by chance; the error allows for it.
+    too small by chance; the error allows for it. `weights` are the inverses of the values'
+    scatters; None if they scatter alike.
     """
-    root = math.sqrt(values.size)
-    middle, low, high = np.quantile(values, (0.5, 0.5 - 0.5 / root, 0.5 + 0.5 / root))
-    error = max(1.2533 * median_scatter(values) / root, float(high - low) / 2)
-    return float(middle), error * (1 + 4 / values.size)
+    order = np.argsort(values)
+    ordered = values[order]
+    weighted = np.ones(values.size) if weights is None else weights[order]
+    root = float(np.linalg.norm(weighted))
+    total = weighted.sum()
+    places = (np.cumsum(weighted) - weighted / 2) / total
+    step = root / total / 2
+    middle, low, high = np.interp((0.5, 0.5 - step, 0.5 + step), places, ordered)
+    scatter = 1.4826 * float(np.median(weighted * np.abs(ordered - middle)))
+    error = max(1.2533 * scatter / root, float(high - low) / 2)
+    return float(middle), error * (1 + 4 * (root / total) ** 2)
 
 
 def median_scatter(values: Floats) -> float:

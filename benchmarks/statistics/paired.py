@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from edgebench.benchmarks.formatting import signed_in
+from edgebench.benchmarks.statistics import signed_rank
 from edgebench.benchmarks.statistics.looks import Looks, fewest_processes
 from edgebench.intervals import CONFIDENCE, Estimate, Interval
 
@@ -115,17 +114,18 @@ def overhead(
     others: Mapping[str, npt.ArrayLike] | None = None,
     looks: Looks | None = None,
     after_another: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
 ) -> Overhead:
     """Estimate the overhead from the log ratio of each process, model over baseline.
 
     `blocks` are the single blocks' log ratios, which are passed on. `comparisons` is the number of
     models that share the baseline. `others` gives the log ratios of other summaries, by process,
     and `after_another` those of the first samples after another model's turn.
-    `looks` says at which looks the run may have been stopped; None for one, at its end.
+    `looks` says at which looks the run may have been stopped; None for one, at its end. `weights`
+    say how well each process is known (`levels.weights`); None for all alike.
 
-    The estimate is the Hodges-Lehmann centre of the processes (the median of the means of all
-    pairs). The interval is the one that Wilcoxon's signed-rank test over processes implies
-    (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2 and 3.3): exact at any
+    The estimate is the Hodges-Lehmann centre of the processes, and the interval the one that
+    Wilcoxon's signed-rank test over processes implies (`statistics.signed_rank`): exact at any
     number, asking only that processes scatter evenly about the truth, which the random order of
     turns provides.
 
@@ -153,81 +153,55 @@ def overhead(
     Raises `ValueError` for fewer processes than an interval needs.
     """
     ratios = np.asarray(levels, dtype=np.float64)
-    means = _means_of_pairs(ratios)
     wide, narrow = (
-        _interval(means, ratios.size, _error(ratios.size, (1 - level) / comparisons, looks))
+        centre(ratios, comparisons, looks, weights, level)
         for level in (CONFIDENCE, EQUIVALENCE_CONFIDENCE)
     )
     return Overhead(
-        value=float(np.expm1(np.median(means))),
-        interval=_shares(*wide),
-        equivalence=_shares(*narrow),
-        detectable=_detectable(wide[1] - wide[0], ratios.size, comparisons),
+        value=float(np.expm1(wide.value)),
+        interval=_shares(wide),
+        equivalence=_shares(narrow),
+        detectable=_detectable(wide.high - wide.low, ratios.size, comparisons),
         blocks=tuple(np.expm1(np.asarray(blocks, dtype=np.float64)).tolist()),
         comparisons=comparisons,
         others={name: _estimate(logs, comparisons, looks) for name, logs in (others or {}).items()},
         after_another=None
         if after_another is None
-        else _estimate(after_another, comparisons, looks),
+        else _estimate(after_another, comparisons, looks, weights),
     )
 
 
-def _error(processes: int, alpha: float, looks: Looks | None) -> float:
-    return alpha if looks is None else looks.error(processes, alpha)
-
-
-def _estimate(levels: npt.ArrayLike, comparisons: int, looks: Looks | None) -> Estimate:
-    found = centre(np.asarray(levels, dtype=np.float64), comparisons, looks)
+def _estimate(
+    levels: npt.ArrayLike,
+    comparisons: int,
+    looks: Looks | None,
+    weights: npt.ArrayLike | None = None,
+) -> Estimate:
+    found = centre(np.asarray(levels, dtype=np.float64), comparisons, looks, weights)
     return Estimate(*(float(np.expm1(one)) for one in (found.value, found.low, found.high)))
 
 
-def centre(levels: Floats, comparisons: int = 1, looks: Looks | None = None) -> Estimate:
+def centre(
+    levels: Floats,
+    comparisons: int = 1,
+    looks: Looks | None = None,
+    weights: npt.ArrayLike | None = None,
+    confidence: float = CONFIDENCE,
+) -> Estimate:
     """The centre of the processes' values and its interval, in the way of `overhead`.
 
     Raises `ValueError` for fewer processes than an interval needs.
     """
-    means = _means_of_pairs(levels)
-    error = _error(levels.size, (1 - CONFIDENCE) / comparisons, looks)
-    return Estimate(float(np.median(means)), *_interval(means, levels.size, error))
+    error = (1 - confidence) / comparisons
+    if looks is not None:
+        error = looks.error(levels.size, error)
+    given = np.ones(levels.size) if weights is None else np.asarray(weights, dtype=np.float64)
+    low, value, high = signed_rank.weighted_ends(levels, given, error)
+    return Estimate(value, low, high)
 
 
-def _shares(low: float, high: float) -> Interval:
-    return Interval(float(np.expm1(low)), float(np.expm1(high)))
-
-
-def _means_of_pairs(values: Floats) -> Floats:
-    """Sorted, each value paired with itself too (Walsh's averages)."""
-    first, second = np.triu_indices(values.shape[-1])
-    return np.sort((values[..., first] + values[..., second]) / 2, axis=-1)
-
-
-def signed_rank_ends(
-    levels: Floats, error: float = 1 - CONFIDENCE
-) -> tuple[Floats, Floats, Floats]:
-    """The low end of the interval, the estimate, and the high end, of many runs at once.
-
-    `levels` has the processes of a run on its last axis. `error` is that of both ends together.
-    """
-    means = _means_of_pairs(levels)
-    cut = _cut(levels.shape[-1], error)
-    return means[..., cut - 1], np.asarray(np.median(means, axis=-1)), means[..., -cut]
-
-
-def _interval(means: Floats, count: int, error: float) -> tuple[float, float]:
-    """The interval from the sorted means of pairs: as many cut off each end as the test allows."""
-    cut = _cut(count, error)
-    if cut == 0:
-        raise ValueError(f"{count} processes are too few for an interval")
-    return float(means[cut - 1]), float(means[-cut])
-
-
-@cache
-def _cut(count: int, error: float) -> int:
-    ways: npt.NDArray[np.floating[Any]] = np.ones(1)
-    for rank in range(1, count + 1):  # Each rank is in the sum or not.
-        ways = np.convolve(ways, np.r_[1.0, np.zeros(rank - 1), 1.0])
-    below = np.cumsum(ways / ways.sum())
-    return int(np.searchsorted(below, error / 2, side="right"))
+def _shares(found: Estimate) -> Interval:
+    return Interval(float(np.expm1(found.low)), float(np.expm1(found.high)))
 
 
 def _detectable(width: float, count: int, comparisons: int) -> float:

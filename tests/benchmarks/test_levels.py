@@ -9,10 +9,12 @@ import pytest
 from replay import CONTEXT
 
 from edgebench.benchmarks.statistics.levels import (
+    TimedBlock,
     block_log_ratio,
     counts_own_time,
     paired_times,
     timed_block,
+    weights,
 )
 from edgebench.deploy.documents.result import MeasuredBlock, Turn
 
@@ -76,14 +78,35 @@ def test_the_first_sample_after_another_model_is_told_apart() -> None:
     assert found.after_another == pytest.approx(np.log(220 / 150))
 
 
-def test_turns_after_a_models_own_are_told_from_those_after_anothers() -> None:
-    turns = [
-        turn(slot, time) for slot, time in zip("aabbab", (100, 90, 150, 117, 110, 132), strict=True)
-    ]
+def test_a_turn_after_anothers_is_compared_with_the_models_own_after_it() -> None:
+    times = (100, 90, 150, 120, 110, 132, 131, 130, 105)
+    turns = [turn(slot, time) for slot, time in zip("aabbabbba", times, strict=True)]
     (found,) = paired_times([timed_block(block(*turns), False)], "b", "a")
-    ((another, own),) = found.followers
-    assert another == pytest.approx(np.log([150 / 100, 132 / 110]))
-    assert own == pytest.approx(np.log([117 / 90]))
+    ((model, baseline),) = found.settling
+    assert model == pytest.approx(np.log([150 / 120, 132 / 131]))
+    assert baseline == pytest.approx(np.log([100 / 90]))
+
+
+def test_disturbed_processes_have_less_weight() -> None:
+    """Whichever model the disturbance hits, and little where it is known from few samples."""
+
+    def process(number: int, samples: int, *slow: str) -> TimedBlock:
+        times = np.round(1e6 * np.exp(0.02 * np.linspace(-1, 1, samples))).astype(int)
+        one = {slot: times.copy() for slot in "ab"}
+        for slot in slow:
+            one[slot][: samples // 2] *= 2
+        turns = (turn(slot, *of.tolist()) for slot, of in one.items())
+        return timed_block(block(*turns, index=number, process=number), False)
+
+    def of(samples: int) -> list[float]:
+        disturbed = [process(0, samples, "a", "b"), process(1, samples, "a"), process(2, samples)]
+        calm = [process(number, samples) for number in range(3, 9)]
+        return weights(paired_times([*disturbed, *calm], "b", "a")).tolist()
+
+    both, either, calm, *others = of(20)
+    assert both < calm / 50 and others == pytest.approx([calm] * 6)
+    assert both <= either < calm
+    assert 3 * both < of(2)[0] < calm
 
 
 def test_processes_are_kept_apart() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgebench.benchmarks.statistics import local_pairs, paired
+from edgebench.benchmarks.statistics import local_pairs, paired, signed_rank
 from edgebench.benchmarks.statistics.looks import Looks, fewest_processes, first_look
 
 finite = st.floats(-1, 1, allow_nan=False, width=32)
@@ -126,14 +126,47 @@ def test_the_intervals_at_all_looks_hold_the_truth_together(truth: float) -> Non
     levels = math.log1p(truth) + chance.normal(0, 0.02, (runs, processes))
     held = np.ones(runs, bool)
     for done in range(looks.first, processes + 1):
-        low, _, high = paired.signed_rank_ends(levels[:, :done], looks.error(done, 0.05))
+        low, _, high = signed_rank.ends(levels[:, :done], looks.error(done, 0.05))
         held &= (low <= math.log1p(truth)) & (math.log1p(truth) <= high)
     assert 0.92 < np.mean(held) < 0.98
 
 
+@pytest.mark.parametrize("uneven", [0.0, 0.7, 1.4])
+def test_a_weighted_interval_is_exact_and_narrower(uneven: float) -> None:
+    chance = np.random.default_rng(7)
+    held, widths, usual = [], [], []
+    for _ in range(400):
+        scatters = np.exp(uneven * chance.normal(size=15))
+        levels = chance.normal(0, scatters)
+        low, _, high = signed_rank.weighted_ends(levels, scatters**-2.0, 0.05)
+        held.append(low <= 0 <= high)
+        widths.append(high - low)
+        low, _, high = signed_rank.ends(levels, 0.05)
+        usual.append(high - low)
+    assert 0.925 < np.mean(held) < 0.98
+    narrower = np.median(usual) / np.median(widths)
+    assert narrower == pytest.approx({0.0: 1.0, 0.7: 1.5, 1.4: 2.9}[uneven], rel=0.15)
+
+
+@given(blocks, st.sampled_from([0.05, 0.10]))
+def test_weights_that_hardly_differ_change_little(ratios: list[float], error: float) -> None:
+    levels = np.array(ratios)
+    nearly = 1 + 1e-6 * np.arange(levels.size)
+    usual = [float(one) for one in signed_rank.ends(levels, error)]
+    low, middle, high = signed_rank.weighted_ends(levels, nearly, error)
+    means = np.unique([(one + other) / 2 for one in ratios for other in ratios])
+    place = np.searchsorted(means, [low, middle, high])
+    assert np.all(np.abs(place - np.searchsorted(means, usual)) <= 1)
+
+
+def test_too_few_processes_have_no_weighted_interval_either() -> None:
+    with pytest.raises(ValueError, match="5 processes are too few"):
+        signed_rank.weighted_ends(np.arange(5.0), np.arange(1.0, 6.0), 0.05)
+
+
 @given(blocks, st.sampled_from([0.05, 0.10]))
 def test_the_ends_of_many_runs_are_those_of_each(ratios: list[float], error: float) -> None:
-    low, value, high = paired.signed_rank_ends(np.array([ratios, ratios[::-1]]), error)
+    low, value, high = signed_rank.ends(np.array([ratios, ratios[::-1]]), error)
     found = paired.overhead(ratios)
     interval = found.interval if error == 0.05 else found.equivalence
     for one in (0, 1):
@@ -232,20 +265,19 @@ def test_what_slows_both_models_down_does_not_depend_on_speed() -> None:
 def test_too_few_pairs_say_nothing_of_a_bias() -> None:
     few = np.array([0.0, 0.3, 0.3, 0.3])
     assert local_pairs.speed_dependence([(few, few)]) == (0.0, math.inf)
-    assert local_pairs.inheritance([(few, few)]) == (0.0, math.inf)
+    assert local_pairs.inheritance([(few, few)], np.ones(1)) == (0.0, math.inf)
 
 
-@pytest.mark.parametrize("layout", [0.0, 0.1])
-def test_what_a_model_inherits_is_seen_whatever_the_layouts_of_its_blocks(layout: float) -> None:
+def test_what_a_model_inherits_is_seen_through_what_disturbs_some_blocks() -> None:
     chance = np.random.default_rng(4)
+    scatters = np.where(np.arange(50) % 2 == 0, 0.3, 0.02)
     blocks = [
-        (chance.normal(place + 0.05, 0.02, 4), chance.normal(place + 0.01, 0.02, 2))
-        for place in chance.normal(0, layout, 25)
+        (chance.normal(0.05, scatter, 2), chance.normal(0.01, scatter, 2)) for scatter in scatters
     ]
-    change, error = local_pairs.inheritance(blocks)
+    change, error = local_pairs.inheritance(blocks, 1 / scatters)
     assert change == pytest.approx(0.04, abs=3 * error)
-    # Of pairs whose layouts are known it is 1.2533 * 0.02 * (1 / 100 + 1 / 50) ** 0.5 = 0.0043.
-    assert 0.003 < error < 0.009
+    # Of the calm blocks alone it is 1.2533 * 0.02 * (2 / 50) ** 0.5 = 0.0050.
+    assert 0.004 < error < 0.008 < local_pairs.inheritance(blocks, np.ones(50))[1]
 
 
 def test_the_error_of_a_median_knows_of_heaps() -> None:

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browsers import Chromium
 from phones import Bench, Phone
+from served_pages import INSECURE, Served, served
 from ssh_board import SshBoard
 from toy_artifacts import SHORT, make_real_artifacts
 
 from edgebench.deploy.registry import devices
 from edgebench.deploy.remote.remote_device import RemoteDevice
+from edgebench.deploy.transports.browser import assets
 from edgebench.errors import EdgeBenchError
+from edgebench.progress import silent
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +76,24 @@ def run(toy_artifacts: Path) -> tuple[str, ...]:
         *("--device", "board", "attention", "--baseline", "plain", "--precisions", "fp32"),
         *(*SHORT, "--artifacts", str(toy_artifacts)),
     )
+
+
+@pytest.fixture(scope="session")
+def web_runtime() -> None:
+    """LiteRT's for browsers."""
+    assets.prepare(silent)
+
+
+@pytest.fixture(scope="module")
+def chromium(web_runtime: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    flags = (f"--host-resolver-rules=MAP {INSECURE} 127.0.0.1", "--ignore-certificate-errors")
+    browser = Chromium(tmp_path_factory.mktemp("chromium"), *flags)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def there(web_runtime: None) -> Iterator[Served]:
+    """A browser's device and its address."""
+    with served() as made:
+        yield made

@@ -1,128 +1,36 @@
-"""Whole plans in real browsers: Chromium without a screen, and Firefox."""
+"""Whole plans in a real browser, Chromium without a screen: disturbed, interrupted, cut off."""
 
 from __future__ import annotations
 
-import os
 import random
-import re
-import socket
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import made_tasks
 import numpy as np
-import onnx
 import pytest
-from browsers import Chromium, Firefox, Page
-from in_process import EXPORT
-from phones import Bench, Phone
-from toy_artifacts import SHORT
+from browsers import Chromium
+from served_pages import (
+    INSECURE,
+    MEASURING,
+    Network,
+    Served,
+    at_block,
+    free_port,
+    opened,
+    same,
+    served,
+)
 from toy_models import MakeRun
 from waiting import wait_for
 
-from edgebench.benchmarks.planning.request import RunRequest
-from edgebench.benchmarks.results import run_folder
-from edgebench.benchmarks.runs import run as runs
-from edgebench.cli import main
-from edgebench.deploy.documents.plan import Plan
 from edgebench.deploy.documents.result import RunResult
-from edgebench.deploy.documents.staging import PLAN, RESULT, write_plan
-from edgebench.deploy.transports.browser import assets, listening, pages
-from edgebench.deploy.transports.browser.device import BrowserDevice
+from edgebench.deploy.documents.staging import RESULT
+from edgebench.deploy.transports.browser import pages
 from edgebench.deploy.transports.browser.listening import Listening
-from edgebench.deploy.transports.local import LocalDevice
-from edgebench.documents import load, save
-from edgebench.places import cache_folder
+from edgebench.documents import load
 from edgebench.progress import silent
 
 pytestmark = pytest.mark.rig
-
-MEASURING = "measuring blocks"
-INSECURE = "phone.test"
-"""A name that is this machine for our Chromium, and not for the rules of secure pages."""
-
-
-def _write_arrays(folder: Path, count: int) -> str:
-    return made_tasks.write_arrays(folder / "tokens.npz", count)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def runtime() -> None:
-    assets.prepare(silent)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    flags = (f"--host-resolver-rules=MAP {INSECURE} 127.0.0.1", "--ignore-certificate-errors")
-    browser = Chromium(tmp_path_factory.mktemp("chromium"), *flags)
-    yield browser
-    browser.close()
-
-
-SHOWN = "(id => !document.getElementById(id).hidden)"
-BOTH = ("tflite:fp32", "tflite:int8")
-MADE: dict[str, tuple[Any, Any, int, tuple[str, ...]]] = {
-    "classification": (made_tasks.classifier, made_tasks.write_folders, 20, BOTH),
-    "detection": (made_tasks.detector, made_tasks.write_coco, 50, BOTH),
-    "segmentation": (made_tasks.segmenter, made_tasks.write_voc, 50, BOTH),
-    "reader": (made_tasks.reader, _write_arrays, 80, BOTH[:1]),
-}
-
-
-@dataclass
-class Served:
-    """A browser's device, reserved, and its address."""
-
-    device: BrowserDevice
-    address: str
-
-
-@contextmanager
-def served(listens: Listening = Listening(), name: str = "browser") -> Iterator[Served]:  # noqa: B008
-    listening.listen(listens)
-    device = BrowserDevice(name, "a browser")
-    with device.invited("It takes a minute.") as invitation, device.reserved():
-        yield Served(device, invitation.addresses[0])
-    listening.listen(Listening())
-
-
-@pytest.fixture
-def there() -> Iterator[Served]:
-    with served() as made:
-        yield made
-
-
-@contextmanager
-def opened(chromium: Chromium, address: str) -> Iterator[Page]:
-    """A tab with the page, which begins at once."""
-    page = chromium.open(f"{address}&start")
-    yield page
-    page.kill()
-
-
-def at_block(number: int, act: Callable[[], None]) -> Callable[[str, int, int], None]:
-    """A listener that acts once, when so many blocks are done."""
-    acted = False
-
-    def heard(step: str, done: int, total: int) -> None:
-        nonlocal acted
-        if not acted and step == MEASURING and done >= number:
-            acted = True
-            act()
-
-    return heard
-
-
-def same(one: RunResult, other: RunResult) -> bool:
-    """Whether the blocks of `one` are in the other as they were."""
-    after = {block.index: block for block in other.blocks}
-    return all(after[block.index] == block for block in one.blocks)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -311,58 +219,7 @@ def test_ctrl_c_keeps_what_is_there_and_the_run_goes_on_later(
     assert result.complete and same(first, result)
 
 
-class Network:
-    """What lies between a browser and edgebench: a port that passes everything on, or does not."""
-
-    def __init__(self, target: int) -> None:
-        self._target = target
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        self._ends: list[socket.socket] = []
-        self.up = True
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                here, _ = self._server.accept()
-            except OSError:
-                return
-            if not self.up:
-                here.close()
-                continue
-            there = socket.create_connection(("127.0.0.1", self._target))
-            self._ends += [here, there]
-            for pair in ((here, there), (there, here)):
-                threading.Thread(target=self._pass, args=pair, daemon=True).start()
-
-    def _pass(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-        except OSError:
-            pass
-        for end in (source, target):
-            end.close()
-
-    def cut(self) -> None:
-        """All connections break, and new ones do not come about."""
-        self.up = False
-        for end in self._ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self._ends.clear()
-
-    def close(self) -> None:
-        self.cut()
-        self._server.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
-
-
+@pytest.mark.usefixtures("web_runtime")
 def test_a_lost_network_loses_nothing_and_a_page_without_isolation_says_so(
     tmp_path: Path, make_run: MakeRun
 ) -> None:
@@ -416,181 +273,3 @@ def test_a_certificate_makes_threads_possible_on_any_device(
     with served(certified) as there, opened(chromium, there.address):
         assert there.address.startswith(f"https://{INSECURE}:")
         assert there.device.run(folder, silent).complete
-
-
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of each task, and one with two inputs of numbers."""
-    folder = tmp_path_factory.mktemp("tasks")
-    for name, (make, write, count, targets) in MADE.items():
-        data = write(folder / name / "data", count)
-        onnx.save(make(), folder / name / f"{name}.onnx")
-        to = [word for target in targets for word in ("--to", target)]
-        words = [str(folder / name / f"{name}.onnx"), "--data", data, *to]
-        assert main([*EXPORT, *words, "--out", str(folder / "out")]) == 0
-    return folder / "out"
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_outputs_of_every_task_are_those_of_this_machines_runtime(
-    there: Served, chromium: Chromium, artifacts: Path, tmp_path: Path, threads: int
-) -> None:
-    with opened(chromium, there.address):
-        for name in MADE:
-            request = RunRequest(
-                artifacts=str(artifacts),
-                device="browser",
-                models=(name,),
-                formats=("tflite",),
-                baseline=name,
-                against_itself=True,
-                out=str(tmp_path / name),
-            )
-            folder = runs.prepare(request, there.device)
-            draft = load(folder / run_folder.DRAFT, Plan)
-            write_plan(replace(draft, threads=threads, blocks=()), folder)
-            result = there.device.run(folder, silent)
-            assert not any(one.error for one in result.evaluations.values())
-            compare(folder, tmp_path / f"{name} here")
-
-
-def test_webgpu_computes_the_same_and_does_not_fall_back(
-    there: Served, make_run: MakeRun, tmp_path: Path
-) -> None:
-    """On SwiftShader, a GPU in software: for the numbers, not for the time."""
-    flags = (
-        "--enable-unsafe-webgpu",
-        "--use-webgpu-adapter=swiftshader",
-        "--enable-features=Vulkan",
-    )
-    browser = Chromium(tmp_path / "chromium", *flags)
-    folder = make_run("plain", "attention", "int8", delegate="gpu", blocks=2, evaluate=True)
-    try:
-        with opened(browser, there.address):
-            result = there.device.run(folder, silent)
-    finally:
-        browser.close()
-    assert result.context.runtimes["tflite"].within == "browser, WebGPU"
-    assert "WebGPU does not take every operation" in str(result.evaluations["int8"].error)
-    compare(folder, tmp_path / "host", "plain", "attention")
-    assert all(not block.error and len(block.turns) == 4 for block in result.blocks)
-
-
-def edgebench(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """A command that runs until a test has done its part."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "edgebench.cli", *words, "--runs", str(folder / "runs")],
-        cwd=folder,
-        env={**os.environ, "EDGEBENCH_CACHE": str(cache_folder()), "PYTHONFAULTHANDLER": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def addresses(command: subprocess.Popen[str], count: int) -> list[str]:
-    assert command.stderr is not None
-    found: list[str] = []
-    said = []
-    while len(found) < count:
-        said.append(command.stderr.readline())
-        assert said[-1], said
-        found += re.findall(r"http\S+#\S+", said[-1])
-    return found
-
-
-def test_a_person_opens_the_address_taps_start_and_reads_the_answer_in_both_places(
-    chromium: Chromium, toy_artifacts: Path, tmp_path: Path
-) -> None:
-    words = ("attention", "--baseline", "plain", "--precisions", "fp32", *SHORT)
-    command = edgebench(tmp_path, "serve", *words, "--artifacts", str(toy_artifacts))
-    (address,) = addresses(command, 1)
-    page = chromium.open(address)
-    page.wait("It takes up to about 1 minute. It loads 2.9 MB.")
-    assert "Nothing is installed" in page.text and page.tell(f"{SHOWN}('start')")
-    page.click("start")
-    page.wait("Measuring")
-    assert not page.tell(f"{SHOWN}('start')")
-    out, err = command.communicate(timeout=150)
-    assert command.returncode in (0, 3), err
-    assert "tflite fp32 (browser, WASM)" in out and "LiteRT.js" not in err
-    page.wait("Done")
-    assert page.tell("document.querySelectorAll('#plot circle').length") == 1
-    assert "attention" in page.text and "allowed: +5 %" in page.text
-    origin = address.partition("#")[0]
-    ours = (origin, origin.replace("http", "ws"), "data:", "blob:")
-    assert [one for one in page.requests() if not one.startswith(ours)] == []
-    assert not page.complaints()
-    for width, dark in ((390, False), (390, True)):
-        page.picture(tmp_path / f"{width}{'-dark' * dark}.png", width, 844, dark)
-    page.kill()
-
-
-def test_two_browsers_are_a_fleet(tmp_path: Path, chromium: Chromium, toy_artifacts: Path) -> None:
-    other = Chromium(tmp_path / "other")
-    words = ("attention", "--baseline", "plain", "--precisions", "fp32", *SHORT)
-    try:
-        fleet = ("--device", "browser:anna,browser:ben", "--artifacts", str(toy_artifacts))
-        command = edgebench(tmp_path, "run", *words, *fleet)
-        anna, ben = addresses(command, 2)
-        assert anna != ben
-        pages = [chromium.open(f"{anna}&start"), other.open(f"{ben}&start")]
-        out, err = command.communicate(timeout=150)
-        assert command.returncode in (0, 3), err
-        assert "browser:anna" in out and "browser:ben" in out and "(browser, WASM)" in out
-        for page in pages:
-            page.wait("Done")
-        pages[0].kill()
-    finally:
-        other.close()
-
-
-def test_firefox_carries_out_a_plan(there: Served, tmp_path: Path, make_run: MakeRun) -> None:
-    folder = make_run("plain", "attention", "int8", evaluate=True)
-    browser = Firefox(tmp_path / "firefox", f"{there.address}&start")
-    try:
-        result = there.device.run(folder, silent)
-    finally:
-        browser.close()
-    assert result.complete and result.context.system.startswith("Firefox")
-    compare(folder, tmp_path / "host")
-
-
-def compare(folder: Path, host: Path, *slots: str) -> None:
-    """The outputs are those of this machine's own runtime: int8 bit for bit, floats nearly."""
-    plan = load(folder / PLAN, Plan)
-    host.mkdir()
-    (host / "files").symlink_to(folder / "files")
-    save(host / PLAN, replace(plan, blocks=(), threads=1, delegate="xnnpack"))
-    here = LocalDevice().run(host, silent)
-    there = load(folder / RESULT, RunResult)
-    for slot in slots or here.evaluations:
-        one = here.evaluations[slot]
-        assert one.outputs and there.evaluations[slot].outputs == one.outputs
-        for name in one.outputs.values():
-            found, wanted = np.load(folder / name), np.load(host / name)
-            if "int8" in slot:
-                np.testing.assert_array_equal(found, wanted)
-            else:
-                np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
-
-
-def test_a_phone_on_its_cable_is_offered_the_address(
-    bench: Bench, phone: Phone, toy_artifacts: Path
-) -> None:
-    words = ("serve", "attention", "--baseline", "plain", "--precisions", "fp32")
-    log = bench.folder / "log"
-    inside = ["env", "-C", str(bench.folder), *bench.command(*words)]
-    env = bench.env | {key: os.environ[key] for key in ("PYTHONPATH",) if key in os.environ}
-    process = bench.sandbox.start([*inside, "--artifacts", str(toy_artifacts)], env, log)
-    try:
-        wait_for(
-            lambda: "other devices can with" in log.read_text() or process.poll() is not None,
-            "the address is said",
-        )
-    finally:
-        process.kill()  # What it started in there ends with the sandbox.
-        process.wait()
-    said = log.read_text()
-    port = re.search(r"http://localhost:(\d+)/#", said)
-    assert port and f"adb -s {phone.serial} reverse tcp:{port[1]} tcp:{port[1]}" in said
