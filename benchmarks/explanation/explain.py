@@ -21,7 +21,7 @@ from edgebench.benchmarks.results.compare import judged, timed_blocks
 from edgebench.benchmarks.results.explanation import Explained, Explanation, StageCost
 from edgebench.benchmarks.results.measured import MeasuredRun
 from edgebench.benchmarks.statistics import paired
-from edgebench.benchmarks.statistics.levels import TimedBlock, paired_times
+from edgebench.benchmarks.statistics.levels import TimedBlock, paired_times, weights
 from edgebench.benchmarks.statistics.looks import fewest_processes
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.converters.artifact import Manifest, Operation
@@ -55,6 +55,24 @@ def _group(run: MeasuredRun, group: Group) -> Iterable[Explained]:
 
 
 @dataclass(frozen=True)
+class _Over:
+    """By process: a difference in seconds, its weight, and the process's number."""
+
+    seconds: Floats
+    weights: Floats
+    processes: list[int]
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are as many as an interval needs."""
+        return len(self.processes) >= fewest_processes()
+
+    def centre(self, seconds: Floats) -> Estimate:
+        """Of values of these processes."""
+        return paired.centre(seconds, weights=self.weights)
+
+
+@dataclass(frozen=True)
 class _Case:
     """One model of one group, with the blocks of the group."""
 
@@ -77,16 +95,18 @@ class _Case:
                 found[ablation.stage] = slot
         return found
 
-    def over(self, slot: str) -> tuple[Floats, list[int]]:
-        """By process: this model's seconds less a slot's, and the process."""
+    def over(self, slot: str) -> _Over:
+        """This model's time less a slot's."""
         found = paired_times(self.blocks, self.slot, slot)
-        return np.array([one.difference_s for one in found]), [one.process for one in found]
+        return _Over(
+            np.array([one.difference_s for one in found]),
+            weights(found),
+            [one.process for one in found],
+        )
 
     def cost(self, slot: str) -> Estimate | None:
-        differences, processes = self.over(slot)
-        if len(processes) < fewest_processes():
-            return None
-        return paired.centre(differences)
+        over = self.over(slot)
+        return over.centre(over.seconds) if over.enough else None
 
     def distrust(self, slot: str) -> tuple[Diagnostic, ...]:
         """Why a difference to a slot cannot be trusted, by the checks that verdicts pass."""
@@ -156,10 +176,10 @@ def _share(case: _Case, slot: str) -> Estimate | None:
     zero in every process and known to better than a half.
     """
     cost, whole = case.over(slot), case.over(case.group.baseline)
-    if cost[1] != whole[1] or len(cost[1]) < fewest_processes():
+    if cost.processes != whole.processes or not whole.enough:
         return None
-    of_cost, of_whole = cost[0], whole[0]
-    known = paired.centre(of_whole)
+    of_cost, of_whole = cost.seconds, whole.seconds
+    known = whole.centre(of_whole)
     if of_whole.min() <= 0 or known.low < known.value / 2:
         return None
     ends = of_cost / of_whole
@@ -167,7 +187,7 @@ def _share(case: _Case, slot: str) -> Estimate | None:
 
     def root(end: Callable[[Estimate], float]) -> float:
         def at(part: float) -> float:
-            return end(paired.centre(of_cost - part * of_whole))
+            return end(whole.centre(of_cost - part * of_whole))
 
         return float(optimize.brentq(at, low, high))
 
@@ -181,11 +201,8 @@ def _remainder(case: _Case) -> Estimate | None:
     stages = {one.stage for one in case.manifest.operations if one.attention}
     if not stages or stages != set(case.ablations):
         return None
-    whole, processes = case.over(case.group.baseline)
+    whole = case.over(case.group.baseline)
     parts = [case.over(slot) for slot in case.ablations.values()]
-    if any(one[1] != processes for one in parts):
+    if any(one.processes != whole.processes for one in parts) or not whole.enough:
         return None
-    if len(processes) < fewest_processes():
-        return None
-    rest = whole - np.sum([differences for differences, _ in parts], axis=0)
-    return paired.centre(rest)
+    return whole.centre(whole.seconds - np.sum([one.seconds for one in parts], axis=0))

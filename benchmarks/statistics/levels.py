@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -197,6 +198,8 @@ def precisions(blocks: Sequence[TimedBlock]) -> Floats:
     towards the usual one where samples are few, so that on a machine whose blocks are alike the
     weights cost nothing: the interval is wider by 0.6 % at most.
     """
+    if not blocks:
+        return np.zeros(0)
     deviations = [one.deviations for one in blocks]
     variances = np.array([np.abs(one).mean() for one in deviations]) ** 2 + CALM**2
     known = np.array([one.size / (one.size + USUAL_WEIGHT) for one in deviations])
@@ -205,9 +208,8 @@ def precisions(blocks: Sequence[TimedBlock]) -> Floats:
 
 def weights(processes: Sequence[PairedTimes]) -> Floats:
     """How well each process knows the overhead: the sum of its blocks' precisions."""
-    of_blocks = precisions([block for process in processes for block in process.blocks])
-    ends = np.cumsum([len(process.blocks) for process in processes])
-    return np.array([part.sum() for part in np.split(of_blocks, ends[:-1])])
+    of_blocks = iter(precisions([block for process in processes for block in process.blocks]))
+    return np.array([sum(islice(of_blocks, len(one.blocks))) for one in processes])
 
 
 def block_log_ratio(block: TimedBlock, slot: str, baseline: str) -> float:
