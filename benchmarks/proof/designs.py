@@ -76,7 +76,7 @@ class Simulated:
         ratios = self.ratios(model)
         return np.array(
             [
-                speed_dependence(list(zip(one, other, strict=True)))
+                speed_dependence(list(zip(one, other, strict=True)), np.ones(len(one)))
                 for one, other in zip(ratios, speeds, strict=True)
             ]
         )

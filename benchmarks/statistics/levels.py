@@ -174,6 +174,19 @@ class PairedTimes:
             for one in self.blocks
         ]
 
+    @property
+    def followers(self) -> list[tuple[Floats, Floats]]:
+        """By block the log ratios of pairs of turns after another slot's, and after their own."""
+        return [(self._followers(one, False), self._followers(one, True)) for one in self.blocks]
+
+    def _followers(self, block: TimedBlock, own: bool) -> Floats:
+        model, baseline = (
+            one.turn_logs[one.repeated == own]
+            for one in (block.slots[self.slot], block.slots[self.baseline])
+        )
+        count = min(model.size, baseline.size)
+        return np.asarray(model[:count] - baseline[:count])
+
     def _own(self, slot: str) -> Floats:
         return np.concatenate([block.slots[slot].own_ns for block in self.blocks])
 

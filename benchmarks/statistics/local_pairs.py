@@ -59,7 +59,9 @@ SURE = 2.5
 """A change has to be this many of its standard errors away from none."""
 
 
-def speed_dependence(by_block: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
+def speed_dependence(
+    by_block: Sequence[tuple[Floats, Floats]], weights: Floats
+) -> tuple[float, float]:
     """How much larger the log ratio is than in the moments when the machine was fastest.
 
     What slows both models down alike widens an interval, and this stays near zero. What hits one
@@ -68,7 +70,7 @@ def speed_dependence(by_block: Sequence[tuple[Floats, Floats]]) -> tuple[float, 
     ratios and their mean log times are given, which noise alone does not tie to the ratio as long
     as both models are equally noisy. The second value is the standard error of the first, infinite
     for too few pairs. Blocks differ by the layout of memory, and the fastest pairs may be of a few
-    of them, which the error knows.
+    of them, which the error knows. `weights` are those of the blocks, the inverse of their scatter.
 
     How much of a run was undisturbed is not known, and a run that stops early has few pairs: a
     tenth of them finds what is nearly always there, and half of them finds less that came late. So
@@ -76,35 +78,45 @@ def speed_dependence(by_block: Sequence[tuple[Floats, Floats]]) -> tuple[float, 
     robust line through all pairs (Theil and Sen) is as sure of what grows with the slowness, but
     not of what is either there or not.
     """
+    sizes = [one.size for one, _ in by_block]
     ratios, log_times = (np.concatenate(one) for one in zip(*by_block, strict=True))
     fastest_first = np.argsort(log_times)
     ratios = ratios[fastest_first]
-    blocks = np.repeat(np.arange(len(by_block)), [one.size for one, _ in by_block])[fastest_first]
-    usual = float(np.median(ratios))
-    of_all = _layout(ratios, blocks) or 0.0
+    blocks = np.repeat(np.arange(len(by_block)), sizes)[fastest_first]
+    of_pairs = np.repeat(weights, sizes)[fastest_first]
+    usual = median(ratios, of_pairs)[0] if ratios.size else 0.0
+    of_all = _layout(ratios, blocks, weights) or 0.0
     found = [(0.0, math.inf)]
     for part in FASTEST:
         count = int(ratios.size * part)
         if count >= FEWEST:
-            middle, error = median(ratios[:count])
-            layout = _layout(ratios[:count], blocks[:count])
+            middle, error = median(ratios[:count], of_pairs[:count])
+            layout = _layout(ratios[:count], blocks[:count], weights)
             by_layout = of_all if layout is None else layout
-            by_layout *= math.hypot(*np.unique(blocks[:count], return_counts=True)[1]) / count
-            found.append((usual - middle, math.hypot(error, by_layout)))
+            of_blocks = np.bincount(blocks[:count], of_pairs[:count])
+            by_layout *= float(np.linalg.norm(of_blocks)) / of_blocks.sum()
+            # The part is in the whole too.
+            found.append((usual - middle, math.hypot(error, by_layout) * math.sqrt(1 - part)))
     return max(found, key=lambda one: abs(one[0]) - SURE * one[1])
 
 
-def _layout(ratios: Floats, blocks: Blocks) -> float | None:
+def _layout(ratios: Floats, blocks: Blocks, weights: Floats) -> float | None:
     """How much blocks scatter beyond what their pairs explain; None for too few of them."""
     kinds, sizes = np.unique(blocks, return_counts=True)
     large = kinds[sizes >= FEWEST_IN_A_BLOCK]
     if large.size < FEWEST:
         return None
     middles, errors = np.array([median(ratios[blocks == one]) for one in large]).T
-    return math.sqrt(max(median_scatter(middles) ** 2 - float(np.median(errors)) ** 2, 0.0))
+    of = weights[large]
+    scatter = 1.4826 * median(np.abs(middles - median(middles, of)[0]), of)[0]
+    return math.sqrt(max(scatter**2 - median(errors, of)[0] ** 2, 0.0))
 
 
-def inheritance(by_block: Sequence[tuple[Floats, Floats]], weights: Floats) -> tuple[float, float]:
+def inheritance(
+    settling: Sequence[tuple[Floats, Floats]],
+    followers: Sequence[tuple[Floats, Floats]],
+    weights: Floats,
+) -> tuple[float, float]:
     """How much larger the log ratio is after another model's turn than after a model's own.
 
     This is what a model inherits from the one before it, in the samples that count: caches, or a
@@ -112,42 +124,45 @@ def inheritance(by_block: Sequence[tuple[Floats, Floats]], weights: Floats) -> t
     bias is the part of it that turns have which follow another model's. The second value is the
     standard error of the first, infinite for too few turns.
 
-    Of each block it is given how much longer a turn after another's took than the one after it, of
-    the same model: of the model and of the baseline, in log time. The two turns are one after the
-    other, so that little else comes between them. `weights` are those of the blocks, the inverse
-    of their scatter.
+    Of each block it is given twice. `settling` is how much longer a turn after another's took than
+    the one after it of the same model: of the model and of the baseline, in log time. Little comes
+    between two turns in a row. `followers` are the log ratios of all turns after another's and
+    after their own, which are more. So the first is surer on a disturbed machine and the second on
+    a calm one, and the surer one is returned. `weights` are those of the blocks, the inverse of
+    their scatter.
     """
+    both = _difference(settling, weights), _difference(followers, weights)
+    return min(both, key=lambda one: one[1])
+
+
+def _difference(by_block: Sequence[tuple[Floats, Floats]], weights: Floats) -> tuple[float, float]:
+    """The difference of the medians of two kinds of values, and its standard error."""
     both = []
     for blocks in zip(*by_block, strict=True):
-        longer = np.concatenate(blocks)
-        if longer.size < FEWEST:
+        values = np.concatenate(blocks)
+        if values.size < FEWEST:
             return 0.0, math.inf
-        both.append(median(longer, np.repeat(weights, [one.size for one in blocks])))
-    (model, one), (baseline, other) = both
-    return model - baseline, math.hypot(one, other)
+        both.append(median(values, np.repeat(weights, [one.size for one in blocks])))
+    (one, error), (other, other_error) = both
+    return one - other, math.hypot(error, other_error)
 
 
 def median(values: Floats, weights: Floats | None = None) -> tuple[float, float]:
-    """The median and its standard error, by the median absolute deviation or the order statistics.
+    """The median and its standard error, by the order statistics two of them below and above it.
 
-    The first is too small where values come in heaps, so that the median lies in one of them or in
-    another, and the second varies more; the larger one is taken. That of a few values is often far
-    too small by chance; the error allows for it. `weights` are the inverses of the values'
-    scatters; None if they scatter alike.
+    Price and Bonett (Journal of Statistical Computation and Simulation 2001, 68). The median
+    absolute deviation would be too large by a third where some values are disturbed and most are
+    not, and too small where they come in heaps, so that the median lies in one of them or in
+    another. Of fewer than six values the outermost are taken, and that of one is infinite.
+    `weights` are the inverses of the values' scatters; None if they scatter alike.
     """
     order = np.argsort(values)
     ordered = values[order]
     weighted = np.ones(values.size) if weights is None else weights[order]
-    root = float(np.linalg.norm(weighted))
     total = weighted.sum()
     places = (np.cumsum(weighted) - weighted / 2) / total
-    step = root / total / 2
+    one_error = float(np.linalg.norm(weighted)) / total / 2
+    step = min(2 * one_error, 0.5 - places[0], places[-1] - 0.5)
     middle, low, high = np.interp((0.5, 0.5 - step, 0.5 + step), places, ordered)
-    scatter = 1.4826 * float(np.median(weighted * np.abs(ordered - middle)))
-    error = max(1.2533 * scatter / root, float(high - low) / 2)
-    return float(middle), error * (1 + 4 * (root / total) ** 2)
-
-
-def median_scatter(values: Floats) -> float:
-    """The standard deviation, from the median absolute deviation."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    error = (high - low) / 2 * one_error / step if step > 0 else math.inf
+    return float(middle), float(error)

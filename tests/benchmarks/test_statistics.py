@@ -250,41 +250,94 @@ def test_a_steady_drift_cancels_there_and_back(drift: float, slots: int) -> None
         assert ratio == pytest.approx(math.log(1 + slot), abs=1e-9)
 
 
+ALIKE = np.ones(1)
+"""The weight of the only block."""
+
+
 def test_what_slows_both_models_down_does_not_depend_on_speed() -> None:
     chance = np.random.default_rng(3)
     slow = np.where(chance.random(200) < 0.5, 0.3, 0.0)
     noise = chance.normal(0, 0.02, (2, 200))
     speeds = slow + noise.mean(axis=0)
-    change, error = local_pairs.speed_dependence([(noise[0] - noise[1], speeds)])
+    change, error = local_pairs.speed_dependence([(noise[0] - noise[1], speeds)], ALIKE)
     assert abs(change) < local_pairs.SURE * error
     # The model is hit by a tenth more when the machine is slow, as it is half of the time.
-    change, error = local_pairs.speed_dependence([(noise[0] - noise[1] + 0.2 * slow, speeds)])
+    hit = noise[0] - noise[1] + 0.2 * slow
+    change, error = local_pairs.speed_dependence([(hit, speeds)], ALIKE)
     assert change > local_pairs.SURE * error and change > 0.015
 
 
+def test_what_slows_one_model_down_is_seen_through_what_disturbs_some_blocks() -> None:
+    chance = np.random.default_rng(6)
+    scatters = np.where(np.arange(60) % 2 == 0, 0.3, 0.02)
+    blocks = []
+    for scatter in scatters:
+        slow = 0.3 * (chance.random(6) < 0.6)
+        # The model is hit by 0.06 more when the machine is slow.
+        blocks.append((chance.normal(0, scatter, 6) + 0.2 * slow, slow + chance.normal(0, 0.01, 6)))
+    change, error = local_pairs.speed_dependence(blocks, 1 / scatters)
+    assert 0.02 < change < 0.08 and change > 4 * error
+    assert error < local_pairs.speed_dependence(blocks, np.ones(60))[1]
+
+
 def test_too_few_pairs_say_nothing_of_a_bias() -> None:
-    few = np.array([0.0, 0.3, 0.3, 0.3])
-    assert local_pairs.speed_dependence([(few, few)]) == (0.0, math.inf)
-    assert local_pairs.inheritance([(few, few)], np.ones(1)) == (0.0, math.inf)
+    few = [(np.array([0.0, 0.3, 0.3, 0.3]),) * 2]
+    assert local_pairs.speed_dependence(few, ALIKE) == (0.0, math.inf)
+    assert local_pairs.inheritance(few, few, ALIKE) == (0.0, math.inf)
 
 
-def test_what_a_model_inherits_is_seen_through_what_disturbs_some_blocks() -> None:
+@pytest.mark.parametrize("from_turns", ["in a row", "of a block"])
+def test_what_a_model_inherits_is_seen_through_what_disturbs_some_blocks(from_turns: str) -> None:
     chance = np.random.default_rng(4)
     scatters = np.where(np.arange(50) % 2 == 0, 0.3, 0.02)
-    blocks = [
-        (chance.normal(0.05, scatter, 2), chance.normal(0.01, scatter, 2)) for scatter in scatters
-    ]
-    change, error = local_pairs.inheritance(blocks, 1 / scatters)
-    assert change == pytest.approx(0.04, abs=3 * error)
+    unknown = [(np.zeros(0), np.zeros(0))] * 50
+    changes, errors, errors_without_weights = [], [], []
+    for _ in range(100):
+        blocks = [(chance.normal(0.05, one, 2), chance.normal(0.01, one, 2)) for one in scatters]
+        both = (blocks, unknown) if from_turns == "in a row" else (unknown, blocks)
+        change, error = local_pairs.inheritance(*both, 1 / scatters)
+        changes.append(change)
+        errors.append(error)
+        errors_without_weights.append(local_pairs.inheritance(*both, np.ones(50))[1])
+    assert np.mean(changes) == pytest.approx(0.04, abs=0.002)
     # Of the calm blocks alone it is 1.2533 * 0.02 * (2 / 50) ** 0.5 = 0.0050.
-    assert 0.004 < error < 0.008 < local_pairs.inheritance(blocks, np.ones(50))[1]
+    assert np.median(errors) == pytest.approx(0.005, rel=0.1)
+    assert np.median(errors) == pytest.approx(np.std(changes), rel=0.15)
+    assert np.median(errors_without_weights) > 1.2 * np.median(errors)
+
+
+def test_the_surer_of_two_estimates_says_what_a_model_inherits() -> None:
+    chance = np.random.default_rng(7)
+    sure, unsure = (
+        [(chance.normal(middle, scatter, 4), chance.normal(0, scatter, 4)) for _ in range(20)]
+        for middle, scatter in ((0.02, 0.01), (0.5, 0.1))
+    )
+    weights = np.ones(20)
+    found = local_pairs.inheritance(sure, unsure, weights)
+    assert found == local_pairs.inheritance(unsure, sure, weights)
+    assert found[0] == pytest.approx(0.02, abs=3 * found[1])
 
 
 def test_the_error_of_a_median_knows_of_heaps() -> None:
     chance = np.random.default_rng(5)
     heaps = np.where(chance.random(101) < 0.5, 0.0, 0.2) + chance.normal(0, 0.001, 101)
-    smooth = chance.normal(0, 0.1, 101)
-    assert local_pairs.median(heaps)[1] > 0.05 > local_pairs.median(smooth)[1]
+    # By the median absolute deviation, 0.1, it would be 0.0186.
+    assert local_pairs.median(heaps)[1] > 2 * 0.0186
+
+
+@pytest.mark.parametrize(
+    ("count", "disturbed"), [(3, 0.0), (5, 0.0), (10, 0.0), (60, 0.0), (60, 0.1), (60, 0.3)]
+)
+def test_the_error_of_a_median_is_how_much_it_scatters(count: int, disturbed: float) -> None:
+    chance = np.random.default_rng(8)
+    hits = chance.random((1000, count)) < disturbed
+    found = [local_pairs.median(one) for one in chance.normal(0, np.where(hits, 1.0, 0.1))]
+    middles, errors = np.array(found).T
+    assert float(np.median(errors)) == pytest.approx(float(np.std(middles)), rel=0.2)
+
+
+def test_one_value_says_nothing_of_its_error() -> None:
+    assert local_pairs.median(np.array([0.3])) == (0.3, math.inf)
 
 
 @given(times)
