@@ -21,7 +21,7 @@ from edgebench.benchmarks.gate.machine_state import MachineState
 from edgebench.benchmarks.statistics import local_pairs
 from edgebench.benchmarks.statistics.call import CallShare
 from edgebench.benchmarks.statistics.levels import PairedTimes, precisions
-from edgebench.benchmarks.statistics.local_pairs import SURE
+from edgebench.benchmarks.statistics.local_pairs import SURE, SURE_OF_PARTS
 from edgebench.benchmarks.statistics.paired import Floats, Overhead
 from edgebench.deploy.documents.plan import ACCELERATORS
 from edgebench.deploy.documents.result import EvaluationResult
@@ -108,10 +108,10 @@ class Evidence:
             return math.inf
         models, turns = len(blocks[0].slots), blocks[0].block.turns
         own = sum(one.slot == other.slot for one, other in pairwise(turns))
-        errors = [self.speed_dependence[1] / 2]
-        if not turns[0].summary and own >= models - 1:
-            errors.append(self.inheritance[1] * (1 - 1 / models))
-        return SURE * max(errors)
+        seen = SURE_OF_PARTS * self.speed_dependence[1] / 2
+        if turns[0].summary or own < models - 1:
+            return seen
+        return max(seen, SURE * self.inheritance[1] * (1 - 1 / models))
 
     @property
     def machine(self) -> MachineState:
@@ -154,7 +154,7 @@ def depends_on_speed(evidence: Evidence, limit: float) -> Values | None:
     verdict is not in question.
     """
     change, error = evidence.speed_dependence
-    if abs(change) <= max(_allowed(evidence, limit), SURE * error):
+    if abs(change) <= max(_allowed(evidence, limit), SURE_OF_PARTS * error):
         return None
     measured = evidence.overhead.value if evidence.overhead else 0.0
     undisturbed = math.expm1(math.log1p(measured) - change)

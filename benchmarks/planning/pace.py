@@ -1,14 +1,16 @@
 """The pace of a device, as a pilot finds it, and what follows for turns, rounds and blocks.
 
-A block's log ratio scatters for two reasons: the layout of memory, which is another each time that
-the models are loaded, and the noise of its pairs of samples (`statistics.local_pairs`). So of P
-processes with B blocks of n pairs each,
+A block's log ratio scatters for three reasons: the layout of memory, which is another each time
+that the models are loaded, what else the machine does from one turn to the next, and the noise of
+single pairs of samples (`statistics.local_pairs`). So of P processes with B blocks of n pairs of
+turns of m samples each,
 
-    variance of the overhead = (layout^2 + scatter^2 / n) / (P B)
+    variance of the overhead = (layout^2 + (turns^2 + scatter^2 / m) / n) / (P B)
 
-and a block costs the time to load the models besides that of its pairs. The number of pairs that
-gives the smallest variance in the same time is scatter / layout * sqrt(load / pair), the rule for
-the size of clusters in a sample (Cochran, Sampling Techniques, 10.6).
+and a block costs the time to load the models besides that of its turns, and a turn the inferences
+that are dropped. What gives the smallest variance in the same time is the rule for the size of
+clusters in a sample (Cochran, Sampling Techniques, 10.6): scatter / turns * sqrt(dropped) samples
+of a turn, and sqrt(turns^2 + scatter^2 / m) / layout * sqrt(load / turn) turns of a block.
 """
 
 from __future__ import annotations
@@ -59,7 +61,9 @@ class GroupPace:
     """What a pilot found of a group.
 
     inference_s: seconds an inference, by slot; the baseline is the first.
-    scatter: standard deviation of the log ratio of a pair of samples, of the noisiest model.
+    scatter: standard deviation of the log ratio of a pair of samples in their turns, of the
+        noisiest model.
+    turn_scatter: that of a pair of turns, beyond what their samples explain.
     start_s: the rest of a turn's time, if every turn is a process of its own.
     layout: standard deviation of a block's log ratio by the layout of memory alone.
     carry_over: how many inferences are longer because another model ran before them.
@@ -74,6 +78,7 @@ class GroupPace:
     carry_over: int = USUAL_CARRY_OVER
     load_s: float = 0.0
     clock_s: float = 0.0
+    turn_scatter: float = 0.0
 
     @property
     def turn(self) -> TurnLength:
@@ -81,7 +86,9 @@ class GroupPace:
 
         What another model's turn has touched is dropped, with one more for what the pilot is too
         short to see. As many samples count, if they fit into `TURN_S`: then the more have to be
-        dropped the longer are the turns, and the part of the time that counts stays the same.
+        dropped the longer are the turns, and the part of the time that counts stays the same. Fewer
+        count where the machine changes from turn to turn, so that short turns, and more of them,
+        say more.
         """
         slowest_s, fastest_s = max(self.inference_s.values()), min(self.inference_s.values())
         if self.start_s:
@@ -93,7 +100,10 @@ class GroupPace:
         dropped = math.ceil((self.carry_over + 1) / batch)
         longest_s = min(TURN_S, LONGEST_ROUND_S / len(self.inference_s) ** 2)
         fitting = int(longest_s / (slowest_s * batch)) - dropped
-        return TurnLength(dropped + max(min(dropped, fitting), 1), dropped, batch)
+        counting = min(dropped, fitting)
+        if self.scatter * math.sqrt(dropped) < self.turn_scatter * counting:
+            counting = round(self.scatter / self.turn_scatter * math.sqrt(dropped))
+        return TurnLength(dropped + max(counting, 1), dropped, batch)
 
     @property
     def there_and_back(self) -> bool:
@@ -121,9 +131,10 @@ class GroupPace:
         return sum(self.start_s + inferences * one for one in self.inference_s.values())
 
     @property
-    def pairs(self) -> int:
-        """The pairs of samples that a round gives for each model."""
-        return self.turns * (1 if self.start_s else self.turn.samples - self.turn.dropped)
+    def _turns_variance(self) -> float:
+        """The variance of the log ratio of a pair of turns."""
+        samples = 1 if self.start_s else self.turn.samples - self.turn.dropped
+        return MEDIAN_COST * (self.turn_scatter**2 + self.scatter**2 / samples)
 
     def rounds(self, seconds: float) -> int:
         """How many rounds fit best into so many seconds."""
@@ -132,14 +143,13 @@ class GroupPace:
     @property
     def best_s(self) -> float:
         """How long a block should be; one round at least."""
-        pair_s = self.round_s / self.pairs
-        pairs = math.sqrt(MEDIAN_COST * self.load_s / pair_s) * self.scatter / self.layout
-        return max(pairs * pair_s, self.round_s)
+        turn_s = self.round_s / self.turns
+        turns = math.sqrt(self._turns_variance * self.load_s / turn_s) / self.layout
+        return max(turns * turn_s, self.round_s)
 
     def variance(self, seconds: float) -> float:
         """The variance of one block's log ratio."""
-        pairs = self.rounds(seconds) * self.pairs
-        return self.layout**2 + MEDIAN_COST * self.scatter**2 / pairs
+        return self.layout**2 + self._turns_variance / (self.rounds(seconds) * self.turns)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,12 @@ from edgebench.benchmarks.planning.pace import (
 )
 from edgebench.benchmarks.planning.run_until import MEASURING, run_until
 from edgebench.benchmarks.planning.sizing import PILOT_SHARE, GroupSize, Size
-from edgebench.benchmarks.statistics.levels import TimedBlock, counts_own_time, timed_block
-from edgebench.benchmarks.statistics.local_pairs import pairs
+from edgebench.benchmarks.statistics.levels import (
+    SlotTimes,
+    TimedBlock,
+    counts_own_time,
+    timed_block,
+)
 from edgebench.benchmarks.statistics.paired import Floats
 from edgebench.deploy.device.interface import Device
 from edgebench.deploy.documents.plan import CALL_FLOOR, Group, Plan, TurnLength
@@ -184,11 +188,20 @@ def _group(
         times_ns = [time for turn in turns if turn.slot == slot for time in turn.samples_ns]
         first_s = evaluation.first_inference_s or USUAL_INFERENCE_S
         inference_s[slot] = float(np.median(times_ns)) / 1e9 if times_ns else first_s
-    scatter, layout = _scatter(group.baseline, own)
     beside_s = _beside_s(blocks, turns)
+    carry = _carry(turns)
+    scatter, turn_scatter, layout = _scatter(group.baseline, own, carry)
     loads = [evaluations[slot].load_s or 0.0 for slot in inference_s]
     load_s = 0.0 if beside_s else sum(loads) + _warming_s(blocks) / max(len(blocks), 1)
-    return GroupPace(inference_s, scatter, beside_s, layout, _carry_over(turns), load_s)
+    return GroupPace(
+        inference_s,
+        scatter,
+        beside_s,
+        layout,
+        _carry_over(carry),
+        load_s,
+        turn_scatter=turn_scatter,
+    )
 
 
 def _warming_s(blocks: Sequence[MeasuredBlock]) -> float:
@@ -205,11 +218,11 @@ def _beside_s(blocks: Sequence[MeasuredBlock], turns: Sequence[Turn]) -> float:
     return max(measured_s(blocks) - sum(inferring_ns) / 1e9, 0.0) / len(turns)
 
 
-def _carry_over(turns: Sequence[Turn]) -> int:
-    """How many inferences are longer because another model ran before, by all slots' turns.
+def _carry(turns: Sequence[Turn]) -> Floats:
+    """By place in a turn, how much longer inferences are because another model ran before, in log.
 
-    A slot's turn that follows its own shows nothing. The last two inferences of a turn are taken
-    for settled.
+    Of all slots' turns; one that follows the slot's own shows nothing. The last two inferences of a
+    turn are taken for settled. It is empty for too few turns.
     """
     after_another = [
         np.log([*turn.dropped_ns, *turn.samples_ns])
@@ -217,52 +230,84 @@ def _carry_over(turns: Sequence[Turn]) -> int:
         if turn.slot != last.slot and turn.summary is None
     ]
     if len(after_another) < FEWEST_TURNS:
-        return USUAL_CARRY_OVER
+        return np.zeros(0)
     times = np.array(after_another)
-    longer = np.median(times[:, :-2] - times[:, -2:].mean(axis=1, keepdims=True), axis=0)
-    settled = np.flatnonzero(longer <= SETTLED)
-    return int(settled[0]) if settled.size else longer.size
+    return np.asarray(np.median(times - times[:, -2:].mean(axis=1, keepdims=True), axis=0))
 
 
-def _scatter(baseline: str, blocks: Sequence[TimedBlock]) -> tuple[float, float]:
-    """Standard deviations of the model that scatters most: of its pairs, and by its layout.
+def _carry_over(carry: Floats) -> int:
+    """How many inferences are longer."""
+    if not carry.size:
+        return USUAL_CARRY_OVER
+    settled = np.flatnonzero(carry[:-2] <= SETTLED)
+    return int(settled[0]) if settled.size else carry.size - 2
 
-    The times are those that the run will be judged by. That of a pair's log ratio is based on mean
-    absolute deviations, because one disturbed pair says little about the others, and the other is
-    what blocks differ by beyond what their pairs explain. Both are shrunk towards usual values
-    if there are few.
+
+def _scatter(
+    baseline: str, blocks: Sequence[TimedBlock], carry: Floats
+) -> tuple[float, float, float]:
+    """Standard deviations of the log ratio: of a pair of samples, of a pair of turns, by layout.
+
+    Each is what the one before does not explain, of the model whose turns scatter most. The times
+    are those that the run will be judged by, without the `carry` of what ran before them. The first
+    two are based on mean absolute deviations, because one disturbed pair says little about the
+    others. All are shrunk towards usual values if there are few.
     """
     models = dict.fromkeys(slot for block in blocks for slot in block.slots)
     found = []
     for model in models:
-        if model == baseline:
-            continue
-        ratios = [
-            pairs(block.slots[model].own_ns, block.slots[baseline].own_ns)
-            for block in blocks
-            if {model, baseline} <= block.slots.keys()
-        ]
-        if sum(one.size for one in ratios) > 1:
-            scatter = _pair_scatter(np.concatenate(ratios))
-            found.append((scatter, _layout_scatter(ratios, scatter)))
-    return max(found, default=(USUAL_SCATTER, LAYOUT_SCATTER))
+        both = [block for block in blocks if {model, baseline} <= block.slots.keys()]
+        if model != baseline and both:
+            found.append(_components([_log_ratios(one, model, baseline, carry) for one in both]))
+    return max(found, default=(USUAL_SCATTER, 0.0, LAYOUT_SCATTER), key=lambda one: one[:2][::-1])
 
 
-def _pair_scatter(ratios: Floats) -> float:
-    # Values deviate from their own median by less than from the true one.
-    lost = ratios.size / (ratios.size - 1)
-    own = MEAN_DEVIATION * lost * float(np.mean(np.abs(ratios - np.median(ratios))))
-    weighted = own**2 * ratios.size + USUAL_SCATTER**2 * USUAL_WEIGHT
-    return math.sqrt(weighted / (ratios.size + USUAL_WEIGHT))
+def _log_ratios(block: TimedBlock, model: str, baseline: str, carry: Floats) -> Floats:
+    """Of the n-th turns of a model and its baseline: (turns, samples)."""
+    one, other = (_logs(block.slots[slot], carry) for slot in (model, baseline))
+    count = min(len(one), len(other))
+    return np.asarray(one[:count] - other[:count])
 
 
-def _layout_scatter(blocks: Sequence[Floats], scatter: float) -> float:
-    levels = np.array([np.median(one) for one in blocks])
-    free = len(levels) - 1
-    by_pairs = MEDIAN_COST * scatter**2 * float(np.mean([1 / one.size for one in blocks]))
-    beyond = max(float(np.var(levels, ddof=1)) - by_pairs, 0.0) if free else 0.0
-    weighted = beyond * free + LAYOUT_SCATTER**2 * USUAL_LAYOUT_WEIGHT
-    return math.sqrt(weighted / (free + USUAL_LAYOUT_WEIGHT))
+def _logs(times: SlotTimes, carry: Floats) -> Floats:
+    """Of a slot's samples, without the carry-over: (turns, samples)."""
+    if times.summaries:
+        return times.turn_logs[:, np.newaxis]
+    logs = np.log(times.own_ns).reshape(times.turn_logs.size, -1)
+    if carry.size:
+        logs[~times.repeated] -= carry[-logs.shape[1] :]
+    return logs
+
+
+def _components(blocks: Sequence[Floats]) -> tuple[float, float, float]:
+    samples = blocks[0].shape[1]
+    turns = float(np.mean([len(one) for one in blocks]))
+    by_turn = [np.median(one, axis=1) for one in blocks]
+    scatter = _deviation(blocks, samples)
+    own = len(blocks) * turns * (samples - 1)
+    scatter = _shrunk(scatter**2, own, USUAL_SCATTER, USUAL_WEIGHT)
+    by_samples = MEDIAN_COST * scatter**2 / samples
+    of_turns, free = _deviation(by_turn, turns) ** 2, len(blocks) * (turns - 1)
+    turn_scatter = _shrunk(max(of_turns - by_samples, 0.0), free, 0.0, USUAL_WEIGHT)
+    explained = (of_turns if free else by_samples) / turns
+    levels, free = np.array([one.mean() for one in by_turn]), len(blocks) - 1
+    beyond = max(_deviation([levels], len(blocks)) ** 2 - explained, 0.0)
+    return scatter, turn_scatter, _shrunk(beyond, free, LAYOUT_SCATTER, USUAL_LAYOUT_WEIGHT)
+
+
+def _deviation(values: Sequence[Floats], count: float) -> float:
+    """The standard deviation of so many values each about their own mean; 0 for one."""
+    if count <= 1:
+        return 0.0
+    # Values deviate from their own mean by less than from the true one.
+    lost = math.sqrt(count / (count - 1))
+    deviations = [np.abs(one - one.mean(axis=-1, keepdims=True)) for one in values]
+    return MEAN_DEVIATION * lost * float(np.concatenate(deviations).mean())
+
+
+def _shrunk(variance: float, count: float, usual: float, weight: float) -> float:
+    """The standard deviation, where a usual one counts as much as so many values."""
+    return math.sqrt((variance * count + usual**2 * weight) / (count + weight))
 
 
 def measured_s(blocks: Sequence[MeasuredBlock]) -> float:

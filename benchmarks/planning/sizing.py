@@ -162,15 +162,21 @@ def choose_size(
     if stops_early:
         if budget_s is None:
             left_s = min(left_s, ROUGHLY * number * pace.process_s(length))
-        length = _filling(pace, length, left_s)
+        length = _filling(pace, length, number, left_s)
         number = max(min(int(left_s / pace.process_s(length)), MOST_PROCESSES), number)
     return forecast(number, length)
 
 
-def _filling(pace: Pace, length: Length, left_s: float) -> Length:
-    """As many more blocks in each process as fill the time in about the most processes."""
+def _filling(pace: Pace, length: Length, processes: int, left_s: float) -> Length:
+    """As many more blocks in each process as fill the time in about the most processes.
+
+    So many processes fit in any case.
+    """
     block_s = (pace.process_s(length) - pace.start_s) / length.blocks
-    fitting = round((left_s / MOST_PROCESSES - pace.start_s) / block_s)
+    fitting = min(
+        round((left_s / MOST_PROCESSES - pace.start_s) / block_s),
+        int((left_s / processes - pace.start_s) / block_s),
+    )
     return Length(max(fitting, length.blocks), length.seconds)
 
 

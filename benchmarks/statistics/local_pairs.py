@@ -58,6 +58,9 @@ FEWEST_IN_A_BLOCK = 3
 SURE = 2.5
 """A change has to be this many of its standard errors away from none."""
 
+SURE_OF_PARTS = 3.0
+"""The same for the surest of `FASTEST`: a change by chance is as rare then (Bonferroni)."""
+
 
 def speed_dependence(
     by_block: Sequence[tuple[Floats, Floats]], weights: Floats
@@ -97,7 +100,7 @@ def speed_dependence(
             by_layout *= float(np.linalg.norm(of_blocks)) / of_blocks.sum()
             # The part is in the whole too.
             found.append((usual - middle, math.hypot(error, by_layout) * math.sqrt(1 - part)))
-    return max(found, key=lambda one: abs(one[0]) - SURE * one[1])
+    return max(found, key=lambda one: abs(one[0]) - SURE_OF_PARTS * one[1])
 
 
 def _layout(ratios: Floats, blocks: Blocks, weights: Floats) -> float | None:

@@ -79,7 +79,31 @@ def test_it_finds_how_many_inferences_another_model_is_felt(folder: Path) -> Non
     assert settled.carry_over == 0 and settled.turn == TurnLength(2, 1, 1)
     (folder / PILOT / RESULT).unlink()
     (carrying,) = found(Carrying(LATENCY), folder).groups.values()
-    assert carrying.carry_over == 3 and carrying.turn == TurnLength(8, 4, 1)
+    assert carrying.carry_over == 3 and carrying.turn.dropped == 4
+    # What is longer after another model's turn does not make turns differ.
+    assert carrying.turn_scatter < 0.01
+
+
+def test_it_finds_how_much_the_machine_changes_from_turn_to_turn(folder: Path) -> None:
+    class Changing(ReplayedDevice):
+        def _block(self, plan, planned, chance):  # type: ignore[no-untyped-def]
+            block = super()._block(plan, planned, chance)
+            turns = []
+            for turn in block.turns:
+                slow = float(np.exp(chance.normal(0, 0.1)))
+                times = tuple(int(slow * one) for one in turn.samples_ns)
+                turns.append(replace(turn, samples_ns=times))
+            return replace(block, turns=tuple(turns))
+
+    (calm,) = found(ReplayedDevice(LATENCY, noise=0.05), folder).groups.values()
+    (folder / PILOT / RESULT).unlink()
+    (changing,) = found(Changing(LATENCY, noise=0.05), folder).groups.values()
+    for one in (calm, changing):
+        assert one.scatter == pytest.approx(0.05 * 2**0.5, rel=0.3)
+    assert changing.turn_scatter == pytest.approx(0.1 * 2**0.5, rel=0.4)
+    assert calm.turn_scatter < changing.turn_scatter / 2
+    # Which is no reason to load the models more often.
+    assert changing.best_s >= calm.best_s
 
 
 def test_it_finds_how_much_the_layout_of_memory_matters(folder: Path) -> None:

@@ -26,6 +26,7 @@ groups = st.builds(
         lambda times: dict(zip("abcd", times, strict=False))
     ),
     scatter=st.floats(1e-3, 0.2),
+    turn_scatter=st.floats(0, 0.2),
     start_s=st.sampled_from([0.0, 0.0, 0.3]),
 )
 paces = st.builds(
@@ -94,6 +95,21 @@ def test_what_is_touched_is_dropped_and_as_much_counts_if_it_fits(
     counted = turn.samples - turn.dropped
     assert 1 <= counted <= turn.dropped
     assert counted == 1 or turn.samples * turn.batch * time_s <= TURN_S
+
+
+@given(st.floats(1e-3, 0.2), st.floats(1e-3, 0.2), st.integers(0, 6))
+def test_turns_are_as_long_as_says_most_in_the_same_time(
+    scatter: float, turn_scatter: float, touched: int
+) -> None:
+    times_s = {"a": 0.005, "b": 0.005}
+    turn = GroupPace(times_s, scatter, carry_over=touched, turn_scatter=turn_scatter).turn
+
+    def variance(counted: int) -> float:
+        return (turn_scatter**2 + scatter**2 / counted) * (turn.dropped + counted)
+
+    found = variance(turn.samples - turn.dropped)
+    best = min(variance(counted) for counted in range(1, turn.dropped + 1))
+    assert best <= found <= 1.05 * best
 
 
 def test_slots_of_slow_models_drop_nothing_and_fast_ones_are_timed_in_batches() -> None:
