@@ -249,9 +249,9 @@ def _scatter(
     """Standard deviations of the log ratio: of a pair of samples, of a pair of turns, by layout.
 
     Each is what the one before does not explain, of the model whose turns scatter most. The times
-    are those that the run will be judged by, without the `carry` of what ran before them. The first
-    two are based on mean absolute deviations, because one disturbed pair says little about the
-    others. All are shrunk towards usual values if there are few.
+    are those that the run will be judged by, without the `carry` of what ran before them. They are
+    based on mean absolute deviations, because one disturbed pair says little about the others, and
+    shrunk towards usual values if there are few.
     """
     models = dict.fromkeys(slot for block in blocks for slot in block.slots)
     found = []
