@@ -85,12 +85,6 @@ def test_a_turn_after_anothers_is_compared_with_the_models_own_after_it() -> Non
     ((model, baseline),) = found.settling
     assert model == pytest.approx(np.log([150 / 120, 132 / 131]))
     assert baseline == pytest.approx(np.log([100 / 90]))
-
-
-def test_all_turns_after_anothers_are_told_from_those_after_the_models_own() -> None:
-    times = (100, 90, 150, 120, 110, 132, 131, 130, 105)
-    turns = [turn(slot, time) for slot, time in zip("aabbabbba", times, strict=True)]
-    (found,) = paired_times([timed_block(block(*turns), False)], "b", "a")
     ((after_another, after_own),) = found.followers
     assert after_another == pytest.approx(np.log([150 / 100, 132 / 110]))
     assert after_own == pytest.approx(np.log([120 / 90]))

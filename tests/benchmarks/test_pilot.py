@@ -102,7 +102,6 @@ def test_it_finds_how_much_the_machine_changes_from_turn_to_turn(folder: Path) -
         assert one.scatter == pytest.approx(0.05 * 2**0.5, rel=0.3)
     assert changing.turn_scatter == pytest.approx(0.1 * 2**0.5, rel=0.4)
     assert calm.turn_scatter < changing.turn_scatter / 2
-    assert changing.turn.samples < calm.turn.samples or calm.turn.dropped == 1
 
 
 def test_it_finds_how_much_the_layout_of_memory_matters(folder: Path) -> None:

@@ -190,7 +190,7 @@ def test_what_would_be_said_is_kept_and_marked_and_so_is_what_to_do(replay: Repl
     found = row(comparison).verdict
     assert found is not None and found.outcome == "no verdict" and found.forced == "refuted"
     forced = verdict(row(comparison), comparison.threshold, force=True)
-    assert forced.startswith("? refuted: scenes_v2_ca costs +")
+    assert re.match(r"\? refuted: scenes_v2_ca costs \+(49\.9|50\.0) %", forced)
     assert "let the device cool down" in wording.remedy(found.reasons[0])
 
 

@@ -72,14 +72,14 @@ def test_ctrl_c_gives_what_there_is_and_the_same_folder_goes_on(
     device: RemoteDevice, make_run: MakeRun
 ) -> None:
     # So many blocks that the runner is not done before a slow machine comes to the interruption.
-    folder = make_run("plain", "attention", blocks=40, samples=LONG)
+    folder = make_run("plain", "attention", blocks=80, samples=LONG)
 
     def interrupt(step: str, done: int, total: int) -> None:
         if step == "measuring blocks" and done == 2:
             raise KeyboardInterrupt
 
     partial = device.run(folder, interrupt)
-    assert not partial.complete and 2 <= len(partial.blocks) < 40
+    assert not partial.complete and 2 <= len(partial.blocks) < 80
     whole = device.run(folder, silent)
     assert whole.complete
     assert whole.blocks[:2] == partial.blocks[:2]
