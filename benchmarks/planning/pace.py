@@ -27,8 +27,8 @@ LAYOUT_SCATTER = 0.004
 UNTOUCHED_S = 0.5
 """Inferences that take so long are not touched by what ran before them."""
 
-USUAL_CARRY_OVER = 1
-"""So many inferences are longer because another model ran before, as long as that is not known."""
+USUAL_CARRY_OVER = 2
+"""So many inferences after another model's do not count, as long as it is not known how many."""
 
 TURN_S = 0.15
 """A turn is no longer, unless it takes longer to drop what has to be dropped and count one."""
@@ -66,7 +66,7 @@ class GroupPace:
     turn_scatter: that of a pair of turns, beyond what their samples explain.
     start_s: the rest of a turn's time, if every turn is a process of its own.
     layout: standard deviation of a block's log ratio by the layout of memory alone.
-    carry_over: how many inferences are longer because another model ran before them.
+    carry_over: how many inferences after another model's are so much longer that they may not count.
     load_s: seconds to load and warm up its models, before each block.
     clock_s: the step of the clock that times inferences; 0 for one that is fine enough.
     """
@@ -84,11 +84,10 @@ class GroupPace:
     def turn(self) -> TurnLength:
         """How long a turn is to be.
 
-        What another model's turn has touched is dropped, with one more for what the pilot is too
-        short to see. As many samples count, if they fit into `TURN_S`: then the more have to be
-        dropped the longer are the turns, and the part of the time that counts stays the same. Fewer
-        count where the machine changes from turn to turn, so that short turns, and more of them,
-        say more.
+        What another model's turn has touched is dropped, and one inference at least. As many
+        samples count, if they fit into `TURN_S`: then the more have to be dropped the longer are
+        the turns, and the part of the time that counts stays the same. Fewer count where the
+        machine changes from turn to turn, so that short turns, and more of them, say more.
         """
         slowest_s, fastest_s = max(self.inference_s.values()), min(self.inference_s.values())
         if self.start_s:
@@ -97,7 +96,7 @@ class GroupPace:
             return TurnLength(1, 0, 1)
         shortest_s = max(SHORTEST_SAMPLE_S, CLOCK_STEPS * self.clock_s)
         batch = max(math.ceil(shortest_s / fastest_s), 1)
-        dropped = math.ceil((self.carry_over + 1) / batch)
+        dropped = math.ceil(max(self.carry_over, 1) / batch)
         longest_s = min(TURN_S, LONGEST_ROUND_S / len(self.inference_s) ** 2)
         fitting = int(longest_s / (slowest_s * batch)) - dropped
         counting = min(dropped, fitting)

@@ -17,6 +17,7 @@ from edgebench.deploy.documents.plan import (
     Warmup,
 )
 from edgebench.deploy.documents.result import RunResult
+from edgebench.benchmarks.statistics import local_pairs
 from edgebench.deploy.documents.staging import RESULT, plan_hash, write_plan
 from edgebench.deploy.registry import devices
 from edgebench.deploy.transports.simulated.device import OVERHEAD, SimulatedDevice
@@ -146,10 +147,12 @@ def test_what_hits_one_model_more_is_in_the_ratio(
     scenario: str, results: dict[str, RunResult]
 ) -> None:
     result = results[scenario]
-    late = slice(2 * BLOCKS // 3, None)  # Heat comes in the middle of a run.
-    itself, model = (
-        np.median((levels(result, slot) - levels(result, BASE))[late]) for slot in (AGAIN, MODEL)
+    late = range(2 * BLOCKS // 3, BLOCKS)  # Heat comes in the middle of a run.
+    base, again, model_ = (
+        np.concatenate([samples(result, slot, block) for block in late])
+        for slot in (BASE, AGAIN, MODEL)
     )
+    itself, model = (local_pairs.level(local_pairs.pairs(one, base)) for one in (again, model_))
     assert abs(itself) < 0.02
     assert abs(model - np.log1p(OVERHEAD)) > 0.025
 

@@ -58,9 +58,6 @@ WARMING = 0.5
 SETTLING = 0.25
 """What is left of a carry-over with each further inference of the same model."""
 
-CARRY_UNEVEN = 1.5
-"""A heavier model has this many times the baseline's carry-over."""
-
 WHEN = re.compile(r"^\d{8}-\d{6}(\.\d+)?-")
 """The time in the name of a run, which changes nothing: the same request gives the same result."""
 
@@ -261,7 +258,7 @@ class _Run:
     def _invoke(self, slot: str) -> None:
         one, scenario = self._slots[slot], self._scenario
         if slot != self._last:
-            one.carried = scenario.carry * (CARRY_UNEVEN if one.heavier else 1.0)
+            one.carried = scenario.carry * (scenario.uneven if one.heavier else 1.0)
             self._last = slot
         seconds = one.latency_s * next(self._noise) * (1 + one.cold) * math.exp(one.carried)
         if scenario.follows and one.heavier and self._chance.random() < scenario.follows:

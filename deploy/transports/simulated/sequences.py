@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edgebench.deploy.transports.simulated.device import CARRY_UNEVEN, SETTLING
+from edgebench.deploy.transports.simulated.device import SETTLING
 from edgebench.deploy.transports.simulated.machine import LOADED, throttled
 from edgebench.deploy.transports.simulated.scenarios import Episode, Governor, Scenario
 
@@ -42,7 +42,7 @@ def inference_times(
     each = count // processes
     is_heavier = latencies_s > latencies_s[0]
     heavier = is_heavier[order]
-    carries = machine.carry * np.where(is_heavier, CARRY_UNEVEN, 1.0)
+    carries = machine.carry * np.where(is_heavier, machine.uneven, 1.0)
     log_noise = chance.normal(0, machine.noise, (runs, count))
     hit = chance.random((runs, count)) < machine.spikes
     log_noise += np.where(hit, np.log1p(chance.random((runs, count))), 0.0)
