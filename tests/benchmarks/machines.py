@@ -60,16 +60,21 @@ def late(value: object, usual: object) -> Callable[[int], object]:
 
 
 FINE = EvaluationResult(None, partitions=1)
-NOISE = np.random.default_rng(0).normal(0, 0.002, (8, 2, 20))
+NOISE = np.random.default_rng(0).normal(0, 1, (8, 2, 20))
 
 
 def processes(
-    log_ratios: Sequence[float] = (0.01,) * 8, *, disturbed: float = 0.0, settling: float = 0.0
+    log_ratios: Sequence[float] = (0.01,) * 8,
+    *,
+    disturbed: float = 0.0,
+    settling: float = 0.0,
+    scatter: float = 0.002,
 ) -> tuple[PairedTimes, ...]:
     """Processes of these log ratios, whose model takes turns with its baseline.
 
     For four fifths of the time the machine is slower, and the model then by `disturbed` more; right
-    after the baseline's turn the model's log ratio is larger by `settling`.
+    after the baseline's turn the model's log ratio is larger by `settling`. `scatter` is that of
+    the log times.
     """
     found = []
     for number, ratio in enumerate(log_ratios):
@@ -79,7 +84,8 @@ def processes(
             for slot in "ab" if turn % 2 else "ba":
                 own = ratio + disturbed * slow if slot == "b" else 0.0
                 inherited = settling * (slot == "b" and turn % 2)
-                log = own + inherited + 0.1 * slow + NOISE[number % 8, int(slot == "b"), turn]
+                noise = scatter * NOISE[number % 8, int(slot == "b"), turn]
+                log = own + inherited + 0.1 * slow + noise
                 wall = round(1e6 * np.exp(log))
                 turns.append(Turn(slot, (wall,), (wall,), (wall * 9 // 10,)))
         block = MeasuredBlock(number, number, "g", None, QUIET, QUIET, (), tuple(turns))

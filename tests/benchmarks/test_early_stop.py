@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from machines import EVIDENCE, processes
 from replay import make_artifacts
 
+from edgebench.benchmarks.gate.verdict import judge
 from edgebench.benchmarks.planning.request import RunRequest
 from edgebench.benchmarks.planning.sizing import Forecast
 from edgebench.benchmarks.results import run_folder
+from edgebench.benchmarks.results.compare import Judgement
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import run as running
 from edgebench.deploy.documents.result import RunResult
@@ -48,6 +51,17 @@ def test_a_clear_verdict_ends_the_run(request_: RunRequest) -> None:
     done = {block.process for block in result.blocks}
     assert len(done) == plan.first_look < plan.processes
     assert not result.complete
+
+
+@pytest.mark.parametrize(("scatter", "stops"), [(0.01, True), (0.1, False)])
+def test_a_clear_verdict_does_not_end_a_run_that_could_not_see_a_bias(
+    scatter: float, stops: bool
+) -> None:
+    """However clear the overhead is, the fastest pairs have to be known well enough to compare."""
+    evidence = replace(EVIDENCE, processes=processes(scatter=scatter))
+    judgement = Judgement(evidence.overhead, judge(evidence), evidence.visible_bias)
+    assert judgement.verdict.outcome == "supported"
+    assert judgement.answers(RunRequest("a folder")) == stops
 
 
 def test_an_overhead_at_the_threshold_is_measured_to_the_end(request_: RunRequest) -> None:

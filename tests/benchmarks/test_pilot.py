@@ -86,7 +86,7 @@ class ChangingAndCarrying(Carrying):
 
 def test_it_finds_how_many_inferences_another_model_is_felt(folder: Path) -> None:
     (settled,) = found(ReplayedDevice(LATENCY), folder).groups.values()
-    assert settled.carry_over <= 1 and settled.turn == TurnLength(2, 1, 1)
+    assert settled.carry_over <= 1 and settled.turn == TurnLength(3, 1, 1)
     (folder / PILOT / RESULT).unlink()
     (carrying,) = found(Carrying(LATENCY), folder).groups.values()
     assert carrying.carry_over == 4 and carrying.turn.dropped == 4
