@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebench.benchmarks.statistics import local_pairs
 from edgebench.deploy.documents.plan import (
     Group,
     Plan,
@@ -17,7 +18,6 @@ from edgebench.deploy.documents.plan import (
     Warmup,
 )
 from edgebench.deploy.documents.result import RunResult
-from edgebench.benchmarks.statistics import local_pairs
 from edgebench.deploy.documents.staging import RESULT, plan_hash, write_plan
 from edgebench.deploy.registry import devices
 from edgebench.deploy.transports.simulated.device import OVERHEAD, SimulatedDevice

@@ -173,7 +173,7 @@ SCENARIOS: dict[str, Scenario] = {
         replace(
             ORDINARY,
             name="large-carry",
-            description="an inference after another model's takes 15 % longer, a heavier one's 22 %",
+            description="an inference after another model's takes 15 % longer, or 22 %",
             carry=0.15,
             uneven=1.5,
         ),
