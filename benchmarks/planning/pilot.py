@@ -246,10 +246,10 @@ def _carry_over(carry: Floats, turn_scatter: float) -> int:
 
     Those that are longer, and one more for what the pilot is too short to see. Where the machine
     changes from turn to turn, so that more and shorter turns say more, what is a little longer
-    counts too. What a model has to load again takes about as long for a heavier one, or longer in
-    proportion, so that an overhead is smaller by at most the part that is left: +20 % may read
-    +19.2 % for `MOST_CARRIED`. That was measured (docs/method.md), and each run looks for what is
-    left in its overhead (`gate.run_checks`).
+    counts too. What a model has to load again takes about as long for a heavier one, so that an
+    overhead looks smaller, by about the part that is left: +20 % may read +19.2 % for
+    `MOST_CARRIED`. The worst pair that was measured loses a third of what is left, or 0.9 points
+    (docs/method.md). Each run looks for what is left in its overhead (`gate.run_checks`).
     """
     if not carry.size:
         return USUAL_CARRY_OVER
