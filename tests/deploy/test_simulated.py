@@ -148,11 +148,11 @@ def test_what_hits_one_model_more_is_in_the_ratio(
 ) -> None:
     result = results[scenario]
     late = range(2 * BLOCKS // 3, BLOCKS)  # Heat comes in the middle of a run.
-    base, again, model_ = (
+    base, again, heavier = (
         np.concatenate([samples(result, slot, block) for block in late])
         for slot in (BASE, AGAIN, MODEL)
     )
-    itself, model = (local_pairs.level(local_pairs.pairs(one, base)) for one in (again, model_))
+    itself, model = (local_pairs.level(local_pairs.pairs(one, base)) for one in (again, heavier))
     assert abs(itself) < 0.02
     assert abs(model - np.log1p(OVERHEAD)) > 0.025
 

@@ -173,7 +173,7 @@ SCENARIOS: dict[str, Scenario] = {
         replace(
             ORDINARY,
             name="large-carry",
-            description="an inference after another model's takes 15 % longer, or 22 %",
+            description="after another model's an inference takes 15 % longer, a heavier one 22 %",
             carry=0.15,
             uneven=1.5,
         ),
