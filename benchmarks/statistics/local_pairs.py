@@ -15,11 +15,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from edgebench.benchmarks.statistics.paired import Floats
-
-Blocks = npt.NDArray[np.intp]
 
 
 def pairs(model_s: Floats, baseline_s: Floats) -> Floats:
@@ -52,9 +49,6 @@ FASTEST = (0.1, 0.2, 0.35, 0.5)
 FEWEST = 5
 """Of fewer pairs the fastest say nothing."""
 
-FEWEST_IN_A_BLOCK = 3
-"""Of fewer pairs of a block its own level is not known."""
-
 SURE = 2.5
 """A change has to be this many of its standard errors away from none."""
 
@@ -72,8 +66,14 @@ def speed_dependence(
     this shows by how much, as long as it isn't there all the time. Of each block the pairs' log
     ratios and their mean log times are given, which noise alone does not tie to the ratio as long
     as both models are equally noisy. The second value is the standard error of the first, infinite
-    for too few pairs. Blocks differ by the layout of memory, and the fastest pairs may be of a few
-    of them, which the error knows. `weights` are those of the blocks, the inverse of their scatter.
+    for too few pairs. `weights` are those of the blocks, the inverse of their scatter.
+
+    The error is that of a median of clusters (Woodruff, Journal of the American Statistical
+    Association 1952, 47): how surely half of the pairs lie below it, read as a quantile of the
+    pairs on the side of the usual log ratio. The clusters are the blocks, which differ by the
+    layout of memory and by their order, and the fastest pairs may be of a few of them. A quantile
+    tells when log ratios come in heaps, as with a load in step with the turns: then the median of
+    few pairs lies in one heap or in another by chance.
 
     How much of a run was undisturbed is not known, and a run that stops early has few pairs: a
     tenth of them finds what is nearly always there, and half of them finds less that came late. So
@@ -87,32 +87,25 @@ def speed_dependence(
     ratios = ratios[fastest_first]
     blocks = np.repeat(np.arange(len(by_block)), sizes)[fastest_first]
     of_pairs = np.repeat(weights, sizes)[fastest_first]
-    usual = median(ratios, of_pairs)[0] if ratios.size else 0.0
-    of_all = _layout(ratios, blocks, weights) or 0.0
     found = [(0.0, math.inf)]
     for part in FASTEST:
         count = int(ratios.size * part)
         if count >= FEWEST:
-            middle, error = median(ratios[:count], of_pairs[:count])
-            layout = _layout(ratios[:count], blocks[:count], weights)
-            by_layout = of_all if layout is None else layout
-            of_blocks = np.bincount(blocks[:count], of_pairs[:count])
-            by_layout *= float(np.linalg.norm(of_blocks)) / of_blocks.sum()
-            # The part is in the whole too.
-            found.append((usual - middle, math.hypot(error, by_layout) * math.sqrt(1 - part)))
+            usual, sides = _sides(ratios, of_pairs)
+            middle, of_part = _sides(ratios[:count], of_pairs[:count])
+            sides[:count] -= of_part  # The part is in the whole too.
+            # Blocks in which as many pairs lie above as below must not make it look sure.
+            error = max(np.linalg.norm(np.bincount(blocks, sides)), np.linalg.norm(sides))
+            step = math.copysign(SURE_OF_PARTS * float(error), usual - middle)
+            far = _beside_the_median(ratios[:count], of_pairs[:count], step)
+            found.append((usual - middle, abs(far) / SURE_OF_PARTS))
     return max(found, key=lambda one: abs(one[0]) - SURE_OF_PARTS * one[1])
 
 
-def _layout(ratios: Floats, blocks: Blocks, weights: Floats) -> float | None:
-    """How much blocks scatter beyond what their pairs explain; None for too few of them."""
-    kinds, sizes = np.unique(blocks, return_counts=True)
-    large = kinds[sizes >= FEWEST_IN_A_BLOCK]
-    if large.size < FEWEST:
-        return None
-    middles, errors = np.array([median(ratios[blocks == one]) for one in large]).T
-    of = weights[large]
-    scatter = 1.4826 * median(np.abs(middles - median(middles, of)[0]), of)[0]
-    return math.sqrt(max(scatter**2 - median(errors, of)[0] ** 2, 0.0))
+def _sides(values: Floats, weights: Floats) -> tuple[float, Floats]:
+    """The median, and half of each value's part of the weights, negative below the median."""
+    middle = median(values, weights)[0]
+    return middle, np.sign(values - middle) * weights / weights.sum() / 2
 
 
 def inheritance(
@@ -159,13 +152,27 @@ def median(values: Floats, weights: Floats | None = None) -> tuple[float, float]
     another. Of fewer than six values the outermost are taken, and that of one is infinite.
     `weights` are the inverses of the values' scatters; None if they scatter alike.
     """
-    order = np.argsort(values)
-    ordered = values[order]
-    weighted = np.ones(values.size) if weights is None else weights[order]
-    total = weighted.sum()
-    places = (np.cumsum(weighted) - weighted / 2) / total
-    one_error = float(np.linalg.norm(weighted)) / total / 2
+    weighted = np.ones(values.size) if weights is None else weights
+    one_error = float(np.linalg.norm(weighted) / weighted.sum() / 2)
+    ordered, places = _ordered(values, weighted)
     step = min(2 * one_error, 0.5 - places[0], places[-1] - 0.5)
     middle, low, high = np.interp((0.5, 0.5 - step, 0.5 + step), places, ordered)
     error = (high - low) / 2 * one_error / step if step > 0 else math.inf
     return float(middle), float(error)
+
+
+def _beside_the_median(values: Floats, weights: Floats, step: float) -> float:
+    """How far the quantile is from the median that is `step` above it, as a part of the weights.
+
+    Beyond the outermost values it goes on evenly.
+    """
+    ordered, places = _ordered(values, weights)
+    inside = min(max(step, places[0] - 0.5), places[-1] - 0.5)
+    middle, there = np.interp((0.5, 0.5 + inside), places, ordered)
+    return float(there - middle) * step / inside if inside else 0.0
+
+
+def _ordered(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """The values in order, and what part of the weights lies below the middle of each."""
+    order = np.argsort(values)
+    return values[order], (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
