@@ -39,7 +39,8 @@ AGAIN = "~again"
 """Marks the second slot of an artifact that is measured against itself."""
 
 WARMUP_WINDOW = 3
-WARMUP_TOLERANCE = 0.05
+WARMUP_TOLERANCE = 0.1
+"""What is nearer to steady is dropped at the start of turns: another model's leave as much."""
 
 UNDECIDED = TurnLength(1, 0, 1)
 """The turns of a drafted plan, before the pilot says how long they are to be."""

@@ -342,18 +342,19 @@ def _start_s(plan: Plan, result: RunResult) -> float:
     """How long a fresh process takes to start.
 
     The rest of the pilot's time went into one process that identifies the runtime, one for each
-    artifact, and those that measured, and into loading models and warming them up before each
-    block. Where every turn is a process of its own, its start is part of the turn (`_beside_s`).
+    artifact's file, and those that measured, and into loading models and warming them up before
+    each block. Where every turn is a process of its own, its start is part of the turn (`_beside_s`).
     """
     if any(turn.summary for block in result.blocks for turn in block.turns):
         return 0.0
     loads = {slot: one.load_s or 0.0 for slot, one in result.evaluations.items()}
-    loading = sum(loads.values())
+    files = {one.file: loads.get(slot, 0.0) for slot, one in plan.artifacts.items()}
+    loading = sum(files.values())
     loading += sum(loads[one.slot] for block in result.blocks for one in block.warmups)
     measuring = len({block.process for block in result.blocks}) or 1
     elapsed = _seconds(result.updated) - _seconds(result.started)
     bare = elapsed - measured_s(result.blocks) - loading - _warming_s(result.blocks)
-    return min(max(bare / (1 + len(plan.artifacts) + measuring), 0.0), SLOWEST_START_S)
+    return min(max(bare / (1 + len(files) + measuring), 0.0), SLOWEST_START_S)
 
 
 def _seconds(stamp: str) -> float:

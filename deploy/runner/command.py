@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
+import zipfile
 from typing import Any, Sequence  # noqa: UP035
 
 from .child import Child
@@ -36,8 +38,12 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) > 2:
         reporter = RemoteReporter(os.path.dirname(os.path.abspath(result)), Host())
     try:
-        child = [sys.executable, os.path.abspath(sys.argv[0]), "--child", plan]
-        Scheduler(plan, result, fresh_process(child), reporter).run()
+        # From a folder, so that Python compiles the sources once and not in each fresh process.
+        with tempfile.TemporaryDirectory() as unpacked:
+            with zipfile.ZipFile(sys.argv[0]) as runner:
+                runner.extractall(unpacked)
+            child = [sys.executable, unpacked, "--child", plan]
+            Scheduler(plan, result, fresh_process(child), reporter).run()
     except RunnerError as error:
         say(str(error))
         return 1
