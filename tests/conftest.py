@@ -15,6 +15,7 @@ from hypothesis import settings
 from toy_models import LOGITS, MEAN, STD, MakeRun, make_toys
 from zoo import exported
 
+from edgebench.benchmarks.planning.design import AGAIN
 from edgebench.deploy.documents.plan import (
     EvaluationInputs,
     Group,
@@ -134,7 +135,7 @@ def make_run(toys: Path, tmp_path: Path) -> MakeRun:
             )
         artifacts = {}
         for name in names:
-            path = toys / f"{name}.tflite"
+            path = toys / f"{name.removesuffix(AGAIN)}.tflite"
             digest = sha256(path)
             file = stage_file(path, digest, folder)
             artifacts[name] = PlannedArtifact(path.name, file, digest, "tflite", evaluation)

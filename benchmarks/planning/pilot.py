@@ -343,7 +343,7 @@ def _start_s(plan: Plan, result: RunResult) -> float:
 
     The rest of the pilot's time went into one process that identifies the runtime, one for each
     artifact's file, and those that measured, and into loading models and warming them up before
-    each block. Where every turn is a process of its own, its start is part of the turn (`_beside_s`).
+    each block. Where every turn is a process of its own, its start is part of it (`_beside_s`).
     """
     if any(turn.summary for block in result.blocks for turn in block.turns):
         return 0.0

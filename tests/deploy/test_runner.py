@@ -65,6 +65,16 @@ def test_the_same_sources_pack_into_the_same_program(tmp_path: Path) -> None:
     ).read_bytes()
 
 
+def test_it_leaves_nothing_behind_but_its_result(make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run("plain", "attention")
+    before = {one.name for one in folder.iterdir()}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    assert finish(folder, env={**os.environ, "TMPDIR": str(temporary)})[0] == 0
+    assert not list(temporary.iterdir())
+    assert {one.name for one in folder.iterdir()} - before == {"runner.pyz", "result.json"}
+
+
 def test_a_plan_is_carried_out_in_its_order(make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", blocks=4, processes=2)
     code, out, err = finish(folder)
@@ -173,6 +183,14 @@ def test_an_evaluation_says_load_memory_and_delegation(make_run: MakeRun) -> Non
         assert (evaluation.partitions, evaluation.leftover_ops) == (1, ())
         assert evaluation.operators is not None and evaluation.operators["cpu"] == 0
         assert evaluation.operators["xnnpack"] >= 3  # Convolution, mean, dense layer.
+
+
+def test_a_model_against_itself_is_evaluated_once(make_run: MakeRun) -> None:
+    folder = make_run("plain", "plain~again", evaluate=True)
+    finish(folder)
+    evaluations = result_of(folder).evaluations
+    assert evaluations["plain"].outputs
+    assert evaluations["plain~again"] == evaluations["plain"]  # With its times.
 
 
 def test_without_the_delegate_every_operation_is_left_over(make_run: MakeRun) -> None:
