@@ -213,8 +213,9 @@ class Judgement:
         """Whether nothing more has to be measured; a model that does not run never gets better.
 
         The question is whether the overhead is above the threshold, or, where one is to be
-        detected, whether there is one: it is found, or one as large as that is excluded. A bias of
-        half of the threshold has to be visible, or for large overheads of a tenth of them.
+        detected, whether there is one: it is found, or one as large as that is excluded, by the
+        test that the verdict uses too. A bias of half of the threshold has to be visible, or for
+        large overheads of a tenth of them.
         """
         if self.verdict.reasons and self.verdict.reasons[0].id in HOPELESS:
             return True
@@ -224,9 +225,9 @@ class Judgement:
             return False
         if request.detect is None:
             return self.verdict.outcome != "undecided"
-        asked = request.detect
-        low, high = self.overhead.interval.low, self.overhead.interval.high
-        return not low <= 0 <= high or (-asked < low and high < asked)
+        found, within = self.overhead.interval, self.overhead.equivalence
+        none_so_large = -request.detect < within.low and within.high < request.detect
+        return not found.low <= 0 <= found.high or none_so_large
 
 
 def judged(run: MeasuredRun, group: Group, slot: str, blocks: Sequence[TimedBlock]) -> Judgement:

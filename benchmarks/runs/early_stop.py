@@ -33,9 +33,13 @@ def run(folder: Path, device: Device, progress: Progress) -> RunResult:
         shown = step + watcher.detail if step == MEASURING else step
         progress(shown, total if watcher.answered else done, total)
 
-    if (folder / RESULT).exists() and watcher.look():
-        return load(folder / RESULT, RunResult)
-    return run_until(folder, device, listener, watcher)[0]
+    stopped = (folder / RESULT).exists()
+    while not (stopped and watcher.look()):
+        # A block that ended while the run was stopped may have opened the question again.
+        result, stopped = run_until(folder, device, listener, watcher)
+        if not stopped:
+            return result
+    return load(folder / RESULT, RunResult)
 
 
 class _Watcher:
@@ -55,7 +59,7 @@ class _Watcher:
         """Whether the run may stop, after so many blocks."""
         processes = bisect_right(self._ends, done) if step == MEASURING else 0
         if processes > self._seen and processes >= self._first and done < total:
-            self.answered = self.look()
+            self.look()
         self._seen = max(self._seen, processes)
         return self.answered
 
@@ -66,7 +70,8 @@ class _Watcher:
         models = {slot: run.manifests[slot].model for slot in found}
         open_ = {slot: one for slot, one in found.items() if not one.answers(run.request)}
         self.detail = _detail({models[slot]: one.overhead for slot, one in open_.items()})
-        return decided(run, found.values())
+        self.answered = decided(run, found.values())
+        return self.answered
 
 
 def _detail(found: dict[str, Overhead | None]) -> str:
