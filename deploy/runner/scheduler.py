@@ -76,9 +76,10 @@ class Scheduler:
         for number, slot in enumerate(planned):
             if slot not in done or done[slot]["error"]:
                 # A model that is measured against itself is evaluated once.
-                same = (one for one in done if planned[one] == planned[slot] and one != slot)
+                same = (one for other, one in done.items() if planned[other] == planned[slot])
                 job = {"kind": "evaluate", "slot": slot, "folder": self.folder}
-                found = done.get(next(same, "")) or self._only_answer(job)
+                found = next((one for one in same if not one["error"]), None)
+                found = found or self._only_answer(job)
                 self.result.change(evaluations={slot: found})
                 if found["error"]:
                     self._reporter.say(f"{slot}: {found['error']}")

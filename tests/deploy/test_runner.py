@@ -193,6 +193,17 @@ def test_a_model_against_itself_is_evaluated_once(make_run: MakeRun) -> None:
     assert evaluations["plain~again"] == evaluations["plain"]  # With its times.
 
 
+def test_an_evaluation_that_failed_is_tried_again(make_run: MakeRun) -> None:
+    folder = make_run("plain", "attention", "attention~again")
+    file = folder / "files" / read_plan(folder).artifacts["attention"].file
+    away = file.rename(folder / "away")
+    finish(folder)
+    assert sum(bool(one.error) for one in result_of(folder).evaluations.values()) == 2
+    away.rename(file)
+    assert finish(folder)[0] == 0
+    assert not any(one.error for one in result_of(folder).evaluations.values())
+
+
 def test_without_the_delegate_every_operation_is_left_over(make_run: MakeRun) -> None:
     folder = make_run("plain", "attention", delegate="none")
     finish(folder)
