@@ -86,14 +86,17 @@ def test_every_output_is_that_of_the_python_runner(artifacts: Path, tmp_path: Pa
     assert {"int8" in one.key for one in plan.artifacts.values()} == {True, False}
     for slot in plan.artifacts:
         one, other = wanted.evaluations[slot], found.evaluations[slot]
-        assert one.error is None and other.error is None and one.outputs == other.outputs
+        assert one.error is None and other.error is None
+        # One may keep the outputs of a model that is measured against itself once for both.
+        here_kept, there_kept = one.outputs or {}, other.outputs or {}
+        assert here_kept.keys() == there_kept.keys()
         assert one.profile and other.profile
         assert [row.type for row in other.profile.operations] == [
             row.type for row in one.profile.operations
         ]
-        for role, name in (one.outputs or {}).items():
+        for role in here_kept:
             roles.add(role)
-            expected, kept = np.load(here / name), np.load(there / name)
+            expected, kept = np.load(here / here_kept[role]), np.load(there / there_kept[role])
             assert (kept.dtype, kept.shape) == (expected.dtype, expected.shape)
             # The same library and the same kernels, in int8 too.
             assert np.abs(kept.astype(float) - expected).max() <= 1e-5 * max(
