@@ -39,6 +39,12 @@ MEDIAN_ERROR = 1.2533
 ODD = 0.1
 """The part of the processes, on either side, that may disagree with the others."""
 
+BY_SPEED = 0.25
+"""How much of the threshold the overhead may change with the machine's speed."""
+
+VISIBLE = 2.0
+"""A bias of so many standard errors stands out, with 95 %; to withhold a verdict it takes more."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -74,7 +80,7 @@ class Evidence:
         if self.overhead is None:
             return UNKNOWN
         turns = [one for of in self.processes for one in of.turns]
-        return local_pairs.speed_dependence(turns, self._weights)
+        return local_pairs.speed_dependence(turns, self._weights, _allowed(self, BY_SPEED))
 
     @cached_property
     def inheritance(self) -> Estimated:
@@ -111,7 +117,7 @@ class Evidence:
         seen = SURE_OF_PARTS * self.speed_dependence[1] / 2
         if turns[0].summary or own < models - 1:
             return seen
-        return max(seen, SURE * self.inheritance[1] * (1 - 1 / models))
+        return max(seen, VISIBLE * self.inheritance[1] * (1 - 1 / models))
 
     @property
     def machine(self) -> MachineState:
@@ -348,7 +354,7 @@ GATE = (
     Check(delegate_lost),
     Check(baseline_delegate_lost),
     Check(placement_unknown),
-    Check(depends_on_speed, 0.25),
+    Check(depends_on_speed, BY_SPEED),
     Check(not_settled, 0.5),
     Check(coarse_clock, 0.1),
     Check(hidden_by_the_call),

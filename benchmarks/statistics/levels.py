@@ -120,7 +120,7 @@ class PairedTimes:
     @property
     def log_ratios(self) -> Floats:
         """Of the pairs of samples."""
-        return local_pairs.pairs(self._own(self.slot), self._own(self.baseline))
+        return np.concatenate([_log_ratios(one, self.slot, self.baseline) for one in self.blocks])
 
     @property
     def turns(self) -> list[tuple[Floats, Floats]]:
@@ -135,8 +135,10 @@ class PairedTimes:
 
     @property
     def level(self) -> float:
-        """The log ratio of the process."""
-        return float(local_pairs.level(self.log_ratios))
+        """The log ratio of the process: the median of the pairs, those of calm blocks more."""
+        by_block = [_log_ratios(one, self.slot, self.baseline) for one in self.blocks]
+        calm = np.repeat(np.sqrt(precisions(self.blocks)), [one.size for one in by_block])
+        return local_pairs.median(np.concatenate(by_block), calm)[0]
 
     @property
     def baseline_s(self) -> float:
@@ -227,5 +229,8 @@ def weights(processes: Sequence[PairedTimes]) -> Floats:
 
 def block_log_ratio(block: TimedBlock, slot: str, baseline: str) -> float:
     """One block's log ratio, the median of its pairs."""
-    ratios = local_pairs.pairs(block.slots[slot].own_ns, block.slots[baseline].own_ns)
-    return float(local_pairs.level(ratios))
+    return float(local_pairs.level(_log_ratios(block, slot, baseline)))
+
+
+def _log_ratios(block: TimedBlock, slot: str, baseline: str) -> Floats:
+    return local_pairs.pairs(block.slots[slot].own_ns, block.slots[baseline].own_ns)

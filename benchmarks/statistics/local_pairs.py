@@ -60,7 +60,7 @@ They are parts of each other, so that they correlate by 0.3 to 0.7.
 
 
 def speed_dependence(
-    by_block: Sequence[tuple[Floats, Floats]], weights: Floats
+    by_block: Sequence[tuple[Floats, Floats]], weights: Floats, allowed: float = 0.0
 ) -> tuple[float, float]:
     """How much larger the log ratio is than in the moments when the machine was fastest.
 
@@ -80,9 +80,9 @@ def speed_dependence(
 
     How much of a run was undisturbed is not known, and a run that stops early has few pairs: a
     tenth of them finds what is nearly always there, and half of them finds less that came late. So
-    several parts are compared with the whole, and the one that is surest of most is returned. A
-    robust line through all pairs (Theil and Sen) is as sure of what grows with the slowness, but
-    not of what is either there or not.
+    several parts are compared with the whole, and the one that is surest of most beyond `allowed`
+    is returned. A robust line through all pairs (Theil and Sen) is as sure of what grows with the
+    slowness, but not of what is either there or not.
     """
     sizes = [one.size for one, _ in by_block]
     ratios, log_times = (np.concatenate(one) for one in zip(*by_block, strict=True))
@@ -102,7 +102,7 @@ def speed_dependence(
             step = math.copysign(SURE_OF_PARTS * float(error), usual - middle)
             far = _beside_the_median(ratios[:count], of_pairs[:count], step)
             found.append((usual - middle, abs(far) / SURE_OF_PARTS))
-    return max(found, key=lambda one: abs(one[0]) - SURE_OF_PARTS * one[1])
+    return max(found, key=lambda one: abs(one[0]) - max(allowed, SURE_OF_PARTS * one[1]))
 
 
 def _sides(values: Floats, weights: Floats) -> tuple[float, Floats]:
