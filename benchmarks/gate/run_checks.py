@@ -105,9 +105,10 @@ class Evidence:
         and where the order is there and back hardly any turn follows its own.
 
         Of a bias by the machine's speed twice as much may be hidden. Where there is one it is far
-        larger than that, and hidden by far more: `make prove-statistics` withholds 98 % of what a
-        neighbour on the memory bus biases by half of the threshold, and 88 % if runs stop without
-        looking at this error at all. Not to halve it made runs under load a fifth longer.
+        larger than that, and hidden by far more: `make prove-statistics` withholds 99 % of what a
+        neighbour on the memory bus biases by half of the threshold, and withheld 88 % when runs
+        stopped without looking at this error at all. Not to halve it made runs under load a fifth
+        longer.
         """
         blocks = [block for one in self.processes for block in one.blocks]
         if not blocks:

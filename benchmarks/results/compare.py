@@ -214,14 +214,14 @@ class Judgement:
 
         The question is whether the overhead is above the threshold, or, where one is to be
         detected, whether there is one: it is found, or one as large as that is excluded, by the
-        test that the verdict uses too. A bias of half of the threshold has to be visible, or for
-        large overheads of a tenth of them.
+        test that the verdict uses too. A bias of half of the threshold has to be visible, also for
+        a large overhead, for that may be the bias itself.
         """
         if self.verdict.reasons and self.verdict.reasons[0].id in HOPELESS:
             return True
         if self.overhead is None or self.verdict.outcome == "no verdict":
             return False
-        if self.visible_bias > max(request.threshold / 2, abs(self.overhead.value) / 10):
+        if self.visible_bias > request.threshold / 2:
             return False
         if request.detect is None:
             return self.verdict.outcome != "undecided"

@@ -17,6 +17,7 @@ from edgebench.benchmarks.results.compare import Judgement
 from edgebench.benchmarks.results.comparison import Comparison
 from edgebench.benchmarks.runs import early_stop
 from edgebench.benchmarks.runs import run as running
+from edgebench.benchmarks.statistics.paired import overhead
 from edgebench.deploy.documents.result import RunResult
 from edgebench.deploy.documents.staging import RESULT, read_plan
 from edgebench.deploy.transports.simulated.device import SimulatedDevice
@@ -54,14 +55,16 @@ def test_a_clear_verdict_ends_the_run(request_: RunRequest) -> None:
     assert not result.complete
 
 
-@pytest.mark.parametrize(("scatter", "stops"), [(0.01, True), (0.1, False)])
+@pytest.mark.parametrize("log_ratio", [0.01, 0.4])
+@pytest.mark.parametrize(("scatter", "stops"), [(0.01, True), (0.15, False)])
 def test_a_clear_verdict_does_not_end_a_run_that_could_not_see_a_bias(
-    scatter: float, stops: bool
+    log_ratio: float, scatter: float, stops: bool
 ) -> None:
     """However clear the overhead is, the fastest pairs have to be known well enough to compare."""
-    evidence = replace(EVIDENCE, processes=processes(scatter=scatter))
+    measured_ = processes((log_ratio,) * 8, scatter=scatter)
+    evidence = replace(EVIDENCE, overhead=overhead([log_ratio] * 8), processes=measured_)
     judgement = Judgement(evidence.overhead, judge(evidence), evidence.visible_bias)
-    assert judgement.verdict.outcome == "supported"
+    assert judgement.verdict.outcome in ("supported", "refuted")
     assert judgement.answers(RunRequest("a folder")) == stops
 
 

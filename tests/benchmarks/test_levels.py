@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -110,6 +111,20 @@ def test_disturbed_processes_have_less_weight() -> None:
     assert both < calm / 50 and others == pytest.approx([calm] * 6)
     assert both <= either < calm
     assert 3 * both < of(2)[0] < calm
+
+
+def test_a_calm_block_says_more_of_its_process_than_disturbed_ones() -> None:
+    chance = np.random.default_rng(2)
+
+    def of(number: int, ratio: float, scatter: float) -> TimedBlock:
+        logs = chance.normal(0, scatter, (2, 40)) + [[0.0], [math.log(ratio)]]
+        one, other = np.round(1e6 * np.exp(logs)).astype(int)
+        return timed_block(block(turn("a", *one), turn("b", *other), index=number), False)
+
+    blocks = [of(0, 1.1, 0.005), of(1, 2.0, 0.3), of(2, 2.0, 0.3)]
+    (found,) = paired_times(blocks, "b", "a")
+    assert found.level == pytest.approx(math.log(1.1), abs=0.005)
+    assert np.median(found.log_ratios) > math.log(1.12)
 
 
 def test_processes_are_kept_apart() -> None:

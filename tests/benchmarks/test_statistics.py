@@ -280,6 +280,17 @@ def test_what_slows_one_model_down_is_seen_through_what_disturbs_some_blocks() -
     assert error < local_pairs.speed_dependence(blocks, np.ones(60))[1]
 
 
+def test_a_small_change_that_is_allowed_does_not_hide_a_larger_one() -> None:
+    """The fastest half changes by less than the fastest tenth, which scatters more."""
+    chance = np.random.default_rng(0)
+    speeds, of = np.arange(1000) / 1000, np.repeat([0, 1, 2], [100, 400, 500])
+    changes, scatters = np.array([-0.035, -0.012, 0.0]), np.array([0.08, 0.005, 0.005])
+    ratios = changes[of] + scatters[of] * chance.normal(size=1000)
+    small, _ = local_pairs.speed_dependence([(ratios, speeds)], ALIKE)
+    large, error = local_pairs.speed_dependence([(ratios, speeds)], ALIKE, allowed=0.015)
+    assert 0 < small < 0.015 < large and large > local_pairs.SURE_OF_PARTS * error
+
+
 def test_too_few_pairs_say_nothing_of_a_bias() -> None:
     few = [(np.array([0.0, 0.3, 0.3, 0.3]),) * 2]
     assert local_pairs.speed_dependence(few, ALIKE) == (0.0, math.inf)
