@@ -117,7 +117,7 @@ def test_a_calm_block_says_more_of_its_process_than_disturbed_ones() -> None:
     chance = np.random.default_rng(2)
 
     def of(number: int, ratio: float, scatter: float) -> TimedBlock:
-        logs = chance.normal(0, scatter, (2, 40)) + [[0.0], [math.log(ratio)]]
+        logs = chance.normal([[0.0], [math.log(ratio)]], scatter, (2, 40))
         one, other = np.round(1e6 * np.exp(logs)).astype(int)
         return timed_block(block(turn("a", *one), turn("b", *other), index=number), False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,9 +53,10 @@ def test_a_machine_that_biases_the_ratio_is_given_no_verdict(scenario: str) -> N
 
 def test_a_run_stops_once_its_verdicts_are_clear() -> None:
     whole, seconds = trial.simulate("process-bias", 0, 60, (0.5,), whole_budget=True)
-    early, less = trial.simulate("process-bias", 0, 60, (0.5,))
+    early, _ = trial.simulate("process-bias", 0, 60, (0.5,))
     assert whole.result.complete and not early.result.complete
-    assert less < seconds / 2
+    less = [trial.simulate("process-bias", seed, 60, (0.5,))[1] for seed in range(5)]
+    assert statistics.median(less) < seconds / 2
     processes = len({block.process for block in early.result.blocks})
     assert processes >= early.plan.first_look
     assert [one.verdict.outcome for one in compare(early).groups[0].rows if one.verdict] == [
