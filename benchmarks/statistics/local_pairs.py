@@ -26,7 +26,7 @@ def pairs(model_s: Floats, baseline_s: Floats) -> Floats:
 
 
 def level(log_ratios: Floats) -> Floats:
-    """A process's log ratio: the median of its pairs.
+    """The log ratio of pairs that are known alike: their median. A process weights its blocks.
 
     The half-width (points) of the interval over 18 processes, of about 30 s in all, with it and
     with other centres (`make prove-designs`, 200 runs). Their coverage does not tell them apart: it
